@@ -1,0 +1,127 @@
+//! The calls that both tables make. What a batch leaves unprocessed is sent again; each item has a fate of its own.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::builders::KeysAndAttributesBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+
+use super::{failure, item};
+use crate::ports::{FailureKind, PortError, PortResult};
+use crate::sale::FactId;
+
+/// The most items one `BatchGetItem` takes.
+const GET: usize = 100;
+
+/// The most items one `BatchWriteItem` takes.
+const PUT: usize = 25;
+
+/// The pauses before unprocessed items are sent again; after the last they count as throttled.
+const PAUSES: [Duration; 4] =
+    [Duration::from_millis(50), Duration::from_millis(100), Duration::from_millis(200), Duration::from_millis(400)];
+
+/// The items of a table that have these ids; those that are not there are left out.
+pub(super) async fn get(
+    client: &Client,
+    table: &str,
+    how: KeysAndAttributesBuilder,
+    ids: &[FactId],
+) -> PortResult<Vec<item::Item>> {
+    // The call refuses a key that stands twice.
+    let ids: Vec<FactId> = ids.iter().copied().collect::<HashSet<_>>().into_iter().collect();
+    let mut found = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(GET) {
+        let keys = ids.iter().map(|id| item::Item::from([item::id(*id)])).collect();
+        get_chunk(client, table, how.clone().set_keys(Some(keys)), &mut found).await?;
+    }
+    Ok(found)
+}
+
+async fn get_chunk(
+    client: &Client,
+    table: &str,
+    keys: KeysAndAttributesBuilder,
+    found: &mut Vec<item::Item>,
+) -> PortResult<()> {
+    let operation = "BatchGetItem";
+    let invalid = |error: aws_sdk_dynamodb::error::BuildError| rejected(operation, &error);
+    let mut request = Some(HashMap::from([(table.to_owned(), keys.build().map_err(invalid)?)]));
+    for pause in PAUSES.into_iter().map(Some).chain([None]) {
+        let answer = client.batch_get_item().set_request_items(request.take()).send().await;
+        let answer = answer.map_err(|error| failure::of(operation, error))?;
+        // One table is asked, so that all that is answered is of this table, however the answer spells its name.
+        found.extend(answer.responses.into_iter().flatten().flat_map(|(_, items)| items));
+        match answer.unprocessed_keys {
+            Some(left) if !left.is_empty() => request = Some(left),
+            _ => return Ok(()),
+        }
+        if let Some(pause) = pause {
+            tokio::time::sleep(pause).await;
+        }
+    }
+    Err(throttled(operation))
+}
+
+/// Asks for an item that is not there, to learn whether the table answers.
+pub(super) async fn probe(client: &Client, table: &str) -> PortResult<()> {
+    let key = AttributeValue::S("probe".into());
+    let answer = client.get_item().table_name(table).key("id", key).send().await;
+    answer.map(drop).map_err(|error| failure::of_resource("GetItem", error))
+}
+
+/// Puts items, replacing what is there; one result each, in order.
+pub(super) async fn put(client: &Client, table: &str, items: Vec<(FactId, item::Item)>) -> Vec<PortResult<()>> {
+    let ids: Vec<FactId> = items.iter().map(|(id, _)| *id).collect();
+    // The call refuses an item that stands twice.
+    let unique: Vec<(FactId, item::Item)> = items.into_iter().collect::<HashMap<_, _>>().into_iter().collect();
+    let mut failures: HashMap<FactId, PortError> = HashMap::new();
+    for chunk in unique.chunks(PUT) {
+        put_chunk(client, table, chunk, &mut failures).await;
+    }
+    ids.iter().map(|id| failures.get(id).map_or(Ok(()), |error| Err(error.clone()))).collect()
+}
+
+async fn put_chunk(
+    client: &Client,
+    table: &str,
+    items: &[(FactId, item::Item)],
+    failures: &mut HashMap<FactId, PortError>,
+) {
+    let operation = "BatchWriteItem";
+    let mut left: Vec<WriteRequest> = items.iter().filter_map(|(_, item)| write_request(item.clone())).collect();
+    let mut error = throttled(operation);
+    for pause in PAUSES.into_iter().map(Some).chain([None]) {
+        let answer = client.batch_write_item().request_items(table, left.clone()).send().await;
+        match answer {
+            Ok(answer) => {
+                left = answer.unprocessed_items.into_iter().flatten().flat_map(|(_, writes)| writes).collect()
+            }
+            Err(failed) => {
+                error = failure::of(operation, failed);
+                break;
+            }
+        }
+        if left.is_empty() {
+            return;
+        }
+        if let Some(pause) = pause {
+            tokio::time::sleep(pause).await;
+        }
+    }
+    let ids = left.iter().filter_map(|write| item::fact_id(write.put_request()?.item()));
+    failures.extend(ids.map(|id| (id, error.clone())));
+}
+
+fn write_request(item: item::Item) -> Option<WriteRequest> {
+    let put = PutRequest::builder().set_item(Some(item)).build().ok()?;
+    Some(WriteRequest::builder().put_request(put).build())
+}
+
+fn throttled(operation: &'static str) -> PortError {
+    PortError { operation, kind: FailureKind::Unavailable, detail: "items stayed unprocessed".into() }
+}
+
+fn rejected(operation: &'static str, error: &dyn std::error::Error) -> PortError {
+    PortError { operation, kind: FailureKind::Rejected, detail: error.to_string() }
+}

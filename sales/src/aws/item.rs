@@ -1,0 +1,121 @@
+//! Facts as items of the sales table, attribute by attribute.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::clock::Timestamp;
+use crate::ports::StoredSale;
+use crate::sale::{Amount, Cancellation, Fact, FactId, Product, Region, Sale, Shards};
+
+/// An item, or the key of one.
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// The key attribute.
+pub(super) fn id(id: FactId) -> (String, AttributeValue) {
+    ("id".into(), AttributeValue::S(id.to_string()))
+}
+
+/// What a fact says, without its key and without what becomes of it.
+pub(super) fn content(fact: &Fact) -> Vec<(&'static str, AttributeValue)> {
+    let mut content = match fact {
+        Fact::Sale(sale) => vec![
+            ("product", AttributeValue::S(sale.product.as_str().to_owned())),
+            ("amount", AttributeValue::N(sale.amount.to_string())),
+        ],
+        Fact::Cancellation(cancellation) => vec![("sale_id", AttributeValue::S(cancellation.sale.to_string()))],
+    };
+    content.push(("timestamp", AttributeValue::N(fact.timestamp().unix_seconds().to_string())));
+    content.extend(fact.region().map(|region| ("region", AttributeValue::S(region.to_string()))));
+    content
+}
+
+/// A new item, owed to the lake.
+pub(super) fn pending(fact: &Fact, shards: Shards) -> Item {
+    let shard = fact.id().sale().shard(shards);
+    let mut item: Item = content(fact).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    item.extend([id(fact.id()), ("pending".into(), AttributeValue::S(shard.to_string()))]);
+    if matches!(fact, Fact::Sale(_)) {
+        item.insert("sale_processed".into(), AttributeValue::Bool(false));
+    }
+    item
+}
+
+/// Whether the item is still owed to the lake.
+pub(super) fn is_pending(item: &Item) -> bool {
+    item.contains_key("pending")
+}
+
+/// The item's id, if it is one of ours.
+pub(super) fn fact_id(item: &Item) -> Option<FactId> {
+    item.get("id")?.as_s().ok()?.parse().ok()
+}
+
+/// The fact that an item holds; `None` when it is none.
+pub(super) fn fact(item: &Item) -> Option<Fact> {
+    let text = |name: &str| item.get(name)?.as_s().ok();
+    let timestamp = Timestamp::from_unix_seconds(item.get("timestamp")?.as_n().ok()?.parse().ok()?)?;
+    let region = text("region").map(Region::new);
+    match fact_id(item)? {
+        FactId::Sale(id) => {
+            let product = Product::new(text("product")?.clone()).ok()?;
+            let amount = Amount::from_json_number(item.get("amount")?.as_n().ok()?).ok()?;
+            Some(Fact::Sale(Sale { id, product, amount, timestamp, region }))
+        }
+        FactId::Cancellation(sale) => Some(Fact::Cancellation(Cancellation { sale, timestamp, region })),
+    }
+}
+
+/// The sale that an item holds, and whether it is in the lake.
+pub(super) fn stored_sale(item: &Item) -> Option<StoredSale> {
+    let processed = item.get("sale_processed").is_some_and(|flag| flag.as_bool() == Ok(&true));
+    match fact(item)? {
+        Fact::Sale(sale) => Some(StoredSale { sale, processed }),
+        Fact::Cancellation(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "0192f5c0-7c1d-7a3e-8f11-0123456789ab";
+
+    fn facts() -> [Fact; 2] {
+        let timestamp = Timestamp::from_unix_seconds(1_764_547_199).unwrap();
+        let region = Some(Region::new("sa-east-1"));
+        let product = Product::new("Livro".into()).unwrap();
+        let amount = Amount::from_json_number("12345678901234.5678").unwrap();
+        [
+            Fact::Sale(Sale { id: ID.parse().unwrap(), product, amount, timestamp, region: region.clone() }),
+            Fact::Cancellation(Cancellation { sale: ID.parse().unwrap(), timestamp, region }),
+        ]
+    }
+
+    #[test]
+    fn a_fact_is_read_as_it_was_written() {
+        for written in facts() {
+            let item = pending(&written, Shards::DEFAULT);
+            assert_eq!(fact(&item), Some(written));
+            assert!(is_pending(&item));
+        }
+    }
+
+    #[test]
+    fn a_new_sale_has_the_attributes_of_the_design_and_no_other() {
+        let item = pending(&facts()[0], Shards::DEFAULT);
+        let mut names: Vec<&str> = item.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["amount", "id", "pending", "product", "region", "sale_processed", "timestamp"]);
+        assert_eq!(item["pending"], AttributeValue::S("11".into()));
+        assert_eq!(item["sale_processed"], AttributeValue::Bool(false));
+    }
+
+    #[test]
+    fn an_item_of_somebody_else_is_no_fact() {
+        let mut item = pending(&facts()[0], Shards::DEFAULT);
+        item.remove("product");
+        assert_eq!(fact(&item), None);
+        assert_eq!(fact(&Item::from([("id".into(), AttributeValue::N("1".into()))])), None);
+    }
+}

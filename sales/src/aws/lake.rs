@@ -1,0 +1,59 @@
+//! The lake, in an S3 bucket.
+
+use std::time::Duration;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::primitives::ByteStream;
+
+use super::{Connection, Deadline, failure};
+use crate::environment::S3Addressing;
+use crate::event;
+use crate::health::Dependency;
+use crate::ports::{Lake, LakePut, PortResult};
+use crate::sale::Fact;
+
+/// Messages in work stay hidden meanwhile; all of it fits into the time that a stopping task has.
+const DEADLINE: Deadline =
+    Deadline { attempts: 2, attempt: Duration::from_secs(10), operation: Duration::from_secs(15) };
+
+/// [`Lake`] on S3.
+#[derive(Clone, Debug)]
+pub struct S3Lake {
+    client: Client,
+    bucket: String,
+    dependency: Dependency,
+}
+
+impl S3Lake {
+    /// The lake in the bucket of this name.
+    #[must_use]
+    pub fn new(connection: &Connection, bucket: String, addressing: S3Addressing, dependency: Dependency) -> Self {
+        let config = aws_sdk_s3::config::Builder::from(&connection.0)
+            .force_path_style(addressing == S3Addressing::Path)
+            .retry_config(DEADLINE.retries())
+            .timeout_config(DEADLINE.timeouts());
+        Self { client: Client::from_conf(config.build()), bucket, dependency }
+    }
+}
+
+impl Lake for S3Lake {
+    async fn put(&self, fact: &Fact) -> PortResult<LakePut> {
+        let put = self.client.put_object().bucket(&self.bucket).key(event::lake_key(fact));
+        let put = put.body(ByteStream::from(event::body(fact).into_bytes()));
+        let outcome = match put.content_type("application/json").if_none_match("*").send().await {
+            Ok(_) => Ok(LakePut::Stored),
+            Err(SdkError::ServiceError(answer)) if answer.raw().status().as_u16() == 412 => {
+                debug_assert_eq!(answer.err().code().unwrap_or("PreconditionFailed"), "PreconditionFailed");
+                Ok(LakePut::AlreadyThere)
+            }
+            Err(error) => Err(failure::of("PutObject", error)),
+        };
+        self.dependency.observe(outcome)
+    }
+
+    async fn probe(&self) -> PortResult<()> {
+        let answer = self.client.head_bucket().bucket(&self.bucket).send().await;
+        self.dependency.observe(answer.map(drop).map_err(|error| failure::of_resource("HeadBucket", error)))
+    }
+}

@@ -1,0 +1,55 @@
+//! The marks, in a DynamoDB global table whose items expire.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+
+use super::{Connection, Deadline, dynamo, item};
+use crate::clock::Timestamp;
+use crate::health::Dependency;
+use crate::ports::{Marks, PortResult};
+use crate::sale::FactId;
+
+const DEADLINE: Deadline = Deadline { attempts: 3, attempt: Duration::from_secs(2), operation: Duration::from_secs(5) };
+
+/// [`Marks`] on DynamoDB.
+#[derive(Clone, Debug)]
+pub struct DynamoMarks {
+    client: Client,
+    table: String,
+    dependency: Dependency,
+}
+
+impl DynamoMarks {
+    /// The marks in the table of this name.
+    #[must_use]
+    pub fn new(connection: &Connection, table: String, dependency: Dependency) -> Self {
+        let config = aws_sdk_dynamodb::config::Builder::from(&connection.0)
+            .retry_config(DEADLINE.retries())
+            .timeout_config(DEADLINE.timeouts());
+        Self { client: Client::from_conf(config.build()), table, dependency }
+    }
+}
+
+impl Marks for DynamoMarks {
+    async fn present(&self, ids: &[FactId]) -> PortResult<HashSet<FactId>> {
+        let keys = KeysAndAttributes::builder().consistent_read(true).projection_expression("id");
+        let found = dynamo::get(&self.client, &self.table, keys, ids).await;
+        Ok(self.dependency.observe(found)?.iter().filter_map(item::fact_id).collect())
+    }
+
+    async fn record(&self, ids: &[FactId], expires_at: Timestamp) -> Vec<PortResult<()>> {
+        let items = ids.iter().map(|id| {
+            let expires_at = AttributeValue::N(expires_at.unix_seconds().to_string());
+            (*id, item::Item::from([item::id(*id), ("expires_at".into(), expires_at)]))
+        });
+        let results = dynamo::put(&self.client, &self.table, items.collect()).await;
+        results.into_iter().map(|result| self.dependency.observe(result)).collect()
+    }
+
+    async fn probe(&self) -> PortResult<()> {
+        self.dependency.observe(dynamo::probe(&self.client, &self.table).await)
+    }
+}

@@ -1,0 +1,180 @@
+//! The sales table, in DynamoDB.
+
+use std::collections::{HashMap, HashSet};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure};
+
+use super::{Connection, TABLE, dynamo, failure, item};
+use crate::clock::Timestamp;
+use crate::health::Dependency;
+use crate::ports::{
+    FailureKind, FoundSale, InsertCancellation, InsertSale, PageToken, PendingPage, PortError, PortResult, SaleTable,
+};
+use crate::sale::{Cancellation, Fact, FactId, Sale, SaleId, Shard, Shards};
+
+const PENDING_INDEX: &str = "pending-index";
+
+/// How many entries of the pending index are read at once; as many as one read of the table takes.
+const PAGE: i32 = 100;
+
+/// [`SaleTable`] on DynamoDB.
+#[derive(Clone, Debug)]
+pub struct DynamoSaleTable {
+    client: Client,
+    table: String,
+    shards: Shards,
+    dependency: Dependency,
+}
+
+/// An item put under the condition that there is none with its id.
+enum Put {
+    Done,
+    /// What was there, as far as the answer told.
+    Taken(Option<item::Item>),
+}
+
+impl DynamoSaleTable {
+    /// The table of this name.
+    #[must_use]
+    pub fn new(connection: &Connection, table: String, shards: Shards, dependency: Dependency) -> Self {
+        let config = aws_sdk_dynamodb::config::Builder::from(&connection.0)
+            .retry_config(TABLE.retries())
+            .timeout_config(TABLE.timeouts());
+        Self { client: Client::from_conf(config.build()), table, shards, dependency }
+    }
+
+    async fn put_if_new(&self, fact: &Fact, told: ReturnValuesOnConditionCheckFailure) -> PortResult<Put> {
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item::pending(fact, self.shards)));
+        let put = put.condition_expression("attribute_not_exists(id)").return_values_on_condition_check_failure(told);
+        match put.send().await {
+            Ok(_) => Ok(Put::Done),
+            Err(SdkError::ServiceError(answer)) if answer.err().is_conditional_check_failed_exception() => {
+                match answer.into_err() {
+                    PutItemError::ConditionalCheckFailedException(taken) => Ok(Put::Taken(taken.item)),
+                    _ => Ok(Put::Taken(None)),
+                }
+            }
+            Err(error) => Err(failure::of("PutItem", error)),
+        }
+    }
+
+    async fn items(&self, ids: &[FactId]) -> PortResult<Vec<item::Item>> {
+        let found = dynamo::get(&self.client, &self.table, KeysAndAttributes::builder().consistent_read(true), ids);
+        self.dependency.observe(found.await)
+    }
+}
+
+impl SaleTable for DynamoSaleTable {
+    async fn insert_sale(&self, sale: &Sale) -> PortResult<InsertSale> {
+        let put = self.put_if_new(&Fact::Sale(sale.clone()), ReturnValuesOnConditionCheckFailure::AllOld).await;
+        match self.dependency.observe(put)? {
+            Put::Done => Ok(InsertSale::Inserted),
+            Put::Taken(found) => {
+                let found = match found {
+                    Some(item) => vec![item],
+                    None => self.items(&[FactId::Sale(sale.id)]).await?,
+                };
+                let stored = found.iter().find_map(item::stored_sale);
+                stored.map(InsertSale::AlreadyExists).ok_or_else(|| PortError {
+                    operation: "PutItem",
+                    kind: FailureKind::Rejected,
+                    detail: format!("the item {} is no sale", sale.id),
+                })
+            }
+        }
+    }
+
+    async fn insert_new_sales(&self, sales: &[Sale]) -> Vec<PortResult<()>> {
+        // A lone sale is put under a condition, so that an attempt whose answer was lost is not put a second time.
+        if let [sale] = sales {
+            let put = self.put_if_new(&Fact::Sale(sale.clone()), ReturnValuesOnConditionCheckFailure::None).await;
+            return vec![self.dependency.observe(put.map(|_| ()))];
+        }
+        let items = sales.iter().map(|sale| {
+            let fact = Fact::Sale(sale.clone());
+            (fact.id(), item::pending(&fact, self.shards))
+        });
+        let results = dynamo::put(&self.client, &self.table, items.collect()).await;
+        results.into_iter().map(|result| self.dependency.observe(result)).collect()
+    }
+
+    async fn insert_cancellation(&self, cancellation: &Cancellation) -> PortResult<InsertCancellation> {
+        let fact = Fact::Cancellation(cancellation.clone());
+        let put = self.put_if_new(&fact, ReturnValuesOnConditionCheckFailure::None).await;
+        self.dependency.observe(put).map(|put| match put {
+            Put::Done => InsertCancellation::Inserted,
+            Put::Taken(_) => InsertCancellation::AlreadyExists,
+        })
+    }
+
+    async fn find(&self, id: SaleId) -> PortResult<Option<FoundSale>> {
+        let items = self.items(&[FactId::Sale(id), FactId::Cancellation(id)]).await?;
+        let cancelled = items.iter().any(|item| item::fact_id(item) == Some(FactId::Cancellation(id)));
+        Ok(items.iter().find_map(item::stored_sale).map(|stored| FoundSale { stored, cancelled }))
+    }
+
+    async fn held(&self, ids: &[FactId]) -> PortResult<HashSet<FactId>> {
+        let keys = KeysAndAttributes::builder().consistent_read(true).projection_expression("id");
+        let found = dynamo::get(&self.client, &self.table, keys, ids).await;
+        Ok(self.dependency.observe(found)?.iter().filter_map(item::fact_id).collect())
+    }
+
+    async fn load_pending(&self, ids: &[FactId]) -> PortResult<Vec<Fact>> {
+        let items = self.items(ids).await?;
+        Ok(items.iter().filter(|item| item::is_pending(item)).filter_map(item::fact).collect())
+    }
+
+    async fn settle(&self, fact: &Fact, processed_at: Timestamp) -> PortResult<()> {
+        let mut assignments = vec!["sale_processed = :processed".to_owned(), "processed_at = :processed_at".to_owned()];
+        let mut names = HashMap::new();
+        let mut values = HashMap::from([
+            (":processed".to_owned(), AttributeValue::Bool(true)),
+            (":processed_at".to_owned(), AttributeValue::N(processed_at.unix_seconds().to_string())),
+        ]);
+        // Names go through placeholders, since some are reserved words.
+        for (name, value) in item::content(fact) {
+            assignments.push(format!("#{name} = if_not_exists(#{name}, :{name})"));
+            names.insert(format!("#{name}"), name.to_owned());
+            values.insert(format!(":{name}"), value);
+        }
+        let update =
+            self.client.update_item().table_name(&self.table).set_key(Some(HashMap::from([item::id(fact.id())])));
+        let update = update.update_expression(format!("SET {} REMOVE pending", assignments.join(", ")));
+        let update = update.set_expression_attribute_names(Some(names)).set_expression_attribute_values(Some(values));
+        let answer = update.send().await;
+        self.dependency.observe(answer.map(drop).map_err(|error| failure::of("UpdateItem", error)))
+    }
+
+    async fn pending(&self, shard: Shard, before: Timestamp, page: Option<PageToken>) -> PortResult<PendingPage> {
+        let from = page.map(|token| {
+            HashMap::from([
+                ("id".to_owned(), AttributeValue::S(token.id)),
+                ("timestamp".to_owned(), AttributeValue::N(token.timestamp)),
+                ("pending".to_owned(), AttributeValue::S(shard.to_string())),
+            ])
+        });
+        let query = self.client.query().table_name(&self.table).index_name(PENDING_INDEX).limit(PAGE);
+        let query = query.key_condition_expression("pending = :shard AND #timestamp < :before");
+        let query = query.expression_attribute_names("#timestamp", "timestamp");
+        let query = query.expression_attribute_values(":shard", AttributeValue::S(shard.to_string()));
+        let before = AttributeValue::N(before.unix_seconds().to_string());
+        let query = query.expression_attribute_values(":before", before).set_exclusive_start_key(from);
+        let answer = query.send().await.map_err(|error| failure::of_resource("Query", error));
+        let answer = self.dependency.observe(answer)?;
+
+        let ids: Vec<FactId> = answer.items().iter().filter_map(item::fact_id).collect();
+        let unreadable = answer.items().len() - ids.len();
+        let next = answer.last_evaluated_key.as_ref().and_then(|key| {
+            let (id, timestamp) = (key.get("id")?.as_s().ok()?, key.get("timestamp")?.as_n().ok()?);
+            Some(PageToken { id: id.clone(), timestamp: timestamp.clone() })
+        });
+        Ok(PendingPage { ids, unreadable, next })
+    }
+
+    async fn probe(&self) -> PortResult<()> {
+        self.dependency.observe(dynamo::probe(&self.client, &self.table).await)
+    }
+}

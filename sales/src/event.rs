@@ -1,0 +1,285 @@
+//! The one wire format: what the API announces, the queues carry, the worker reads and the lake keeps.
+//!
+//! The body is JSON in one canonical form, so that two regions write the same bytes for the same fact. Around it
+//! lie the attributes of CloudEvents 1.0 in binary mode.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+use crate::clock::Timestamp;
+use crate::sale::{Amount, Cancellation, Fact, FactId, InvalidSale, Product, Region, Sale, SaleId};
+use crate::trace::TraceParent;
+
+const REGISTERED: &str = "sale.registered";
+const CANCELLED: &str = "sale.cancelled";
+
+/// A fact on its way to the lake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// What happened.
+    pub fact: Fact,
+    /// The region that is expected to process it; `None` means any active region.
+    pub home: Option<Region>,
+    /// The span that announced it.
+    pub trace: Option<TraceParent>,
+}
+
+/// Names and values that travel beside the body.
+pub type Attributes = BTreeMap<String, String>;
+
+impl Event {
+    /// The attributes to send with [`body`].
+    #[must_use]
+    pub fn attributes(&self) -> Attributes {
+        let kind = match self.fact {
+            Fact::Sale(_) => REGISTERED,
+            Fact::Cancellation(_) => CANCELLED,
+        };
+        let mut attributes = Attributes::from([
+            ("ce-specversion".into(), "1.0".into()),
+            ("ce-id".into(), self.fact.id().to_string()),
+            ("ce-type".into(), kind.into()),
+            ("ce-time".into(), self.fact.timestamp().rfc3339()),
+        ]);
+        let optional = [
+            ("ce-source", self.fact.region().map(ToString::to_string)),
+            ("home", self.home.as_ref().map(ToString::to_string)),
+            ("traceparent", self.trace.map(|trace| trace.to_string())),
+        ];
+        attributes.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        attributes
+    }
+
+    /// Understands a message.
+    ///
+    /// One without attributes was published by another tool: a registered sale without a home.
+    ///
+    /// # Errors
+    /// When it can never be understood, however often it is delivered.
+    pub fn parse(body: &str, attributes: &Attributes) -> Result<Self, NotAnEvent> {
+        let region = named_region(attributes, "ce-source");
+        let fact = match attributes.get("ce-type").map(String::as_str) {
+            None | Some(REGISTERED) => Fact::Sale(parse_sale(body, region)?),
+            Some(CANCELLED) => Fact::Cancellation(parse_cancellation(body, region)?),
+            Some(_) => return Err(NotAnEvent::UnknownType),
+        };
+        let trace = attributes.get("traceparent").and_then(|text| TraceParent::parse(text));
+        Ok(Self { fact, home: named_region(attributes, "home"), trace })
+    }
+}
+
+fn named_region(attributes: &Attributes, name: &str) -> Option<Region> {
+    attributes.get(name).filter(|value| !value.is_empty()).map(Region::new)
+}
+
+/// Why a message is no event. [`NotAnEvent::reason`] is short and stable, the message names the cause.
+#[derive(Debug, Error)]
+pub enum NotAnEvent {
+    /// Not JSON, or without a field that an event has.
+    #[error("body is not an event: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// An id that is no id of ours.
+    #[error("id is not a UUID, or not that of the sale it belongs to")]
+    InvalidId,
+    /// A time outside the years 1970 to 9999.
+    #[error("timestamp is not a moment between 1970 and 9999 in unix seconds")]
+    InvalidTimestamp,
+    /// A product or an amount that no sale has.
+    #[error("{0}")]
+    InvalidSale(#[from] InvalidSale),
+    /// A `ce-type` that this version does not know.
+    #[error("ce-type is neither {REGISTERED} nor {CANCELLED}")]
+    UnknownType,
+}
+
+impl NotAnEvent {
+    /// One of a few fixed words, fit for a metric's label.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "malformed",
+            Self::InvalidId => "invalid-id",
+            Self::InvalidTimestamp => "invalid-timestamp",
+            Self::InvalidSale(_) => "invalid-sale",
+            Self::UnknownType => "unknown-type",
+        }
+    }
+}
+
+/// Field order is the canonical order of the bytes.
+#[derive(Serialize)]
+struct SaleBody<'a> {
+    id: String,
+    product: &'a str,
+    amount: &'a RawValue,
+    sale_processed: bool,
+    timestamp: i64,
+}
+
+#[derive(Deserialize)]
+struct ReceivedSale<'a> {
+    id: String,
+    product: String,
+    #[serde(borrow)]
+    amount: &'a RawValue,
+    timestamp: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CancellationBody {
+    id: String,
+    sale_id: String,
+    timestamp: i64,
+}
+
+/// The canonical bytes of a fact: the message's body and the lake's object.
+#[must_use]
+pub fn body(fact: &Fact) -> String {
+    let timestamp = fact.timestamp().unix_seconds();
+    let id = fact.id().to_string();
+    let text = match fact {
+        Fact::Sale(sale) => RawValue::from_string(sale.amount.to_string()).and_then(|amount| {
+            let product = sale.product.as_str();
+            serde_json::to_string(&SaleBody { id, product, amount: &amount, sale_processed: false, timestamp })
+        }),
+        Fact::Cancellation(cancellation) => {
+            serde_json::to_string(&CancellationBody { id, sale_id: cancellation.sale.to_string(), timestamp })
+        }
+    };
+    text.expect("strings and numbers are always JSON")
+}
+
+/// Where the lake keeps a fact. It follows from the fact alone: a retry after midnight means the same object.
+#[must_use]
+pub fn lake_key(fact: &Fact) -> String {
+    let kind = match fact {
+        Fact::Sale(_) => "sales",
+        Fact::Cancellation(_) => "cancellations",
+    };
+    format!("{kind}/dt={}/{}.json", fact.timestamp().day(), fact.id())
+}
+
+fn parse_sale(body: &str, region: Option<Region>) -> Result<Sale, NotAnEvent> {
+    let received: ReceivedSale<'_> = serde_json::from_str(body)?;
+    Ok(Sale {
+        id: received.id.parse().map_err(|_| NotAnEvent::InvalidId)?,
+        product: Product::new(received.product)?,
+        amount: Amount::from_json_number(received.amount.get())?,
+        timestamp: Timestamp::from_unix_seconds(received.timestamp).ok_or(NotAnEvent::InvalidTimestamp)?,
+        region,
+    })
+}
+
+fn parse_cancellation(body: &str, region: Option<Region>) -> Result<Cancellation, NotAnEvent> {
+    let received: CancellationBody = serde_json::from_str(body)?;
+    let sale: SaleId = received.sale_id.parse().map_err(|_| NotAnEvent::InvalidId)?;
+    if received.id.parse() != Ok(FactId::Cancellation(sale)) {
+        return Err(NotAnEvent::InvalidId);
+    }
+    let timestamp = Timestamp::from_unix_seconds(received.timestamp).ok_or(NotAnEvent::InvalidTimestamp)?;
+    Ok(Cancellation { sale, timestamp, region })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "0192f5c0-7c1d-7a3e-8f11-0123456789ab";
+
+    fn sale() -> Fact {
+        Fact::Sale(Sale {
+            id: ID.parse().unwrap(),
+            product: Product::new("O Pequeno \"Príncipe\"\n".into()).unwrap(),
+            amount: Amount::from_json_number("14.50").unwrap(),
+            timestamp: Timestamp::from_unix_seconds(1_764_547_199).unwrap(),
+            region: Some(Region::new("sa-east-1")),
+        })
+    }
+
+    fn cancellation() -> Fact {
+        Fact::Cancellation(Cancellation {
+            sale: ID.parse().unwrap(),
+            timestamp: Timestamp::from_unix_seconds(1_764_547_200).unwrap(),
+            region: Some(Region::new("us-east-1")),
+        })
+    }
+
+    #[test]
+    fn a_sale_has_one_canonical_body_and_key() {
+        let expected = format!(
+            r#"{{"id":"{ID}","product":"O Pequeno \"Príncipe\"\n","amount":14.5,"sale_processed":false,"timestamp":1764547199}}"#
+        );
+        assert_eq!(body(&sale()), expected);
+        assert_eq!(lake_key(&sale()), format!("sales/dt=2025-11-30/{ID}.json"));
+    }
+
+    #[test]
+    fn a_cancellation_has_one_canonical_body_and_key() {
+        let expected = format!(r#"{{"id":"{ID}#cancelled","sale_id":"{ID}","timestamp":1764547200}}"#);
+        assert_eq!(body(&cancellation()), expected);
+        assert_eq!(lake_key(&cancellation()), format!("cancellations/dt=2025-12-01/{ID}#cancelled.json"));
+    }
+
+    #[test]
+    fn an_event_is_read_as_it_was_written() {
+        for fact in [sale(), cancellation()] {
+            let trace = TraceParent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+            let event = Event { fact, home: Some(Region::new("sa-east-1")), trace };
+            assert_eq!(Event::parse(&body(&event.fact), &event.attributes()).unwrap(), event);
+        }
+    }
+
+    #[test]
+    fn attributes_fit_the_ten_that_sqs_carries_with_room_for_a_reason() {
+        let trace = Some(TraceParent::new(&crate::entropy::Entropy::system()));
+        let event = Event { fact: sale(), home: Some(Region::new("sa-east-1")), trace };
+        assert_eq!(event.attributes().len(), 7);
+    }
+
+    #[test]
+    fn a_message_without_attributes_is_a_sale_without_a_home_in_canonical_bytes() {
+        let foreign = format!(
+            r#" {{ "timestamp": 1764547199, "amount": 14.50, "extra": [1], "product": "Livro", "id": "{}", "sale_processed": true }} "#,
+            ID.to_uppercase()
+        );
+        let event = Event::parse(&foreign, &Attributes::new()).unwrap();
+        assert_eq!((event.home, event.trace), (None, None));
+        assert_eq!(
+            body(&event.fact),
+            format!(r#"{{"id":"{ID}","product":"Livro","amount":14.5,"sale_processed":false,"timestamp":1764547199}}"#)
+        );
+    }
+
+    #[test]
+    fn what_can_not_be_understood_says_why() {
+        let with = |id: &str, amount: &str, timestamp: &str| {
+            format!(r#"{{"id":"{id}","product":"Livro","amount":{amount},"timestamp":{timestamp}}}"#)
+        };
+        for (text, reason) in [
+            (String::new(), "malformed"),
+            ("not json".into(), "malformed"),
+            ("[]".into(), "malformed"),
+            ("{}".into(), "malformed"),
+            (with(ID, "14", "\"today\""), "malformed"),
+            (with("42", "14", "1764547199"), "invalid-id"),
+            (with(ID, "-14", "1764547199"), "invalid-sale"),
+            (with(ID, "\"14\"", "1764547199"), "invalid-sale"),
+            (with(ID, "14", "-1"), "invalid-timestamp"),
+            (with(ID, "14", "999999999999999"), "invalid-timestamp"),
+        ] {
+            assert_eq!(Event::parse(&text, &Attributes::new()).unwrap_err().reason(), reason, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_type_and_a_cancellation_of_another_sale_are_not_understood() {
+        let typed = |name: &str| Attributes::from([("ce-type".into(), name.into())]);
+        let unknown = Event::parse(&body(&sale()), &typed("sale.refunded")).unwrap_err();
+        assert_eq!(unknown.reason(), "unknown-type");
+        let other = format!(r#"{{"id":"{ID}","sale_id":"{ID}","timestamp":1764547200}}"#);
+        assert_eq!(Event::parse(&other, &typed(CANCELLED)).unwrap_err().reason(), "invalid-id");
+    }
+}

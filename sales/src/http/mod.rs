@@ -1,0 +1,8 @@
+//! What both services answer alike over HTTP, and how they start and stop serving.
+
+pub mod operations;
+pub mod problem;
+pub mod requests;
+pub mod server;
+
+pub use problem::Problem;

@@ -1,0 +1,158 @@
+//! The routes for those who run a service: is it there, can it work, what has it counted.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpResponse, Responder};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::problem::{Problem, get_or_head, resource};
+use crate::health::Health;
+use crate::site::{Site, SiteState};
+
+/// What these routes tell about. Cheap to clone.
+#[derive(Clone)]
+pub struct Operations {
+    /// Which service this is.
+    pub version: Version,
+    /// What is known of its dependencies.
+    pub health: Health,
+    /// The region and its state.
+    pub site: Site,
+    /// What it has counted.
+    pub registry: Arc<Registry>,
+}
+
+/// The service and its version.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct Version {
+    /// The service's name.
+    pub name: &'static str,
+    /// Its version (semver).
+    pub version: &'static str,
+}
+
+/// The process serves.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Alive {
+    /// The status of the answer.
+    #[schema(example = 200)]
+    pub status: u16,
+}
+
+/// Whether the service can do its work, and what it depends on.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Readiness {
+    /// The status of the answer: 503 when something that the service needs is known to fail.
+    pub status: u16,
+    /// The own region.
+    pub region: String,
+    /// `ACTIVE`, `PASSIVE`, or `UNKNOWN` before the switch has ever answered. It does not change the status.
+    pub state: &'static str,
+    /// Seconds since the switch last answered.
+    pub state_age_seconds: Option<u64>,
+    /// Each dependency: `ok`, `unknown` before its first call, `missing`, `denied`, `unavailable` or `invalid`.
+    pub dependencies: BTreeMap<&'static str, &'static str>,
+}
+
+/// Adds the routes.
+pub fn configure(config: &mut ServiceConfig) {
+    for (path, route) in [
+        ("/healthcheck", get_or_head().to(healthcheck)),
+        ("/liveness", get_or_head().to(liveness)),
+        ("/readiness", get_or_head().to(readiness)),
+        ("/version", get_or_head().to(version)),
+        ("/metrics", get_or_head().to(metrics)),
+    ] {
+        config.service(resource(path, "GET, HEAD", [route]));
+    }
+}
+
+/// Whether the process serves. Says nothing of the region's state: a passive region is healthy.
+#[utoipa::path(get, path = "/healthcheck", tag = "operations", responses((status = 200, body = Alive)))]
+pub async fn healthcheck() -> impl Responder {
+    alive()
+}
+
+/// Whether the process serves.
+#[utoipa::path(get, path = "/liveness", tag = "operations", responses((status = 200, body = Alive)))]
+pub async fn liveness() -> impl Responder {
+    alive()
+}
+
+fn alive() -> HttpResponse {
+    HttpResponse::Ok().json(Alive { status: StatusCode::OK.as_u16() })
+}
+
+/// Whether the service can do its work.
+#[utoipa::path(get, path = "/readiness", tag = "operations", responses(
+    (status = 200, description = "nothing that is needed is known to fail", body = Readiness),
+    (status = 503, description = "something that is needed fails", body = Readiness),
+))]
+pub async fn readiness(operations: web::Data<Operations>) -> impl Responder {
+    let Operations { health, site, .. } = &**operations;
+    let status = if health.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    HttpResponse::build(status).json(Readiness {
+        status: status.as_u16(),
+        region: site.region().to_string(),
+        state: site.state().map_or("UNKNOWN", SiteState::name),
+        state_age_seconds: site.age().map(|age| age.as_secs()),
+        dependencies: health.conditions().into_iter().map(|(name, condition)| (name, condition.name())).collect(),
+    })
+}
+
+/// Which service this is.
+#[utoipa::path(get, path = "/version", tag = "operations", responses((status = 200, body = Version)))]
+pub async fn version(operations: web::Data<Operations>) -> impl Responder {
+    HttpResponse::Ok().json(operations.version)
+}
+
+/// What the service has counted, in the OpenMetrics text format.
+#[utoipa::path(get, path = "/metrics", tag = "operations", responses(
+    (status = 200, content_type = "application/openmetrics-text", body = String),
+))]
+pub async fn metrics(operations: web::Data<Operations>) -> Result<HttpResponse, Problem> {
+    let mut text = String::new();
+    encode(&mut text, &operations.registry)
+        .map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "metrics cannot be written"))?;
+    Ok(HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(text))
+}
+
+/// The state's two gauges: 1 while active and 0 otherwise, and the seconds since the switch last answered.
+pub fn register_site(registry: &mut Registry, site: &Site) {
+    registry.register_collector(Box::new(SiteCollector(site.clone())));
+}
+
+#[derive(Debug)]
+struct SiteCollector(Site);
+
+impl prometheus_client::collector::Collector for SiteCollector {
+    fn encode(&self, mut encoder: prometheus_client::encoding::DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        use prometheus_client::encoding::EncodeMetric;
+        use prometheus_client::metrics::gauge::ConstGauge;
+        let gauges: [(&str, &str, Option<f64>); 2] = [
+            (
+                "site_active",
+                "1 while this region is ACTIVE, 0 while it is PASSIVE",
+                self.0.state().map(|state| if state == SiteState::Active { 1.0 } else { 0.0 }),
+            ),
+            (
+                "site_state_age_seconds",
+                "Time since the switch last answered",
+                self.0.age().map(|age| age.as_secs_f64()),
+            ),
+        ];
+        for (name, help, value) in gauges {
+            let Some(value) = value else { continue };
+            let gauge = ConstGauge::new(value);
+            let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
+            gauge.encode(metric)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,100 @@
+//! Errors as clients see them: RFC 9457, `application/problem+json`.
+
+use actix_web::body::BoxBody;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, RETRY_AFTER};
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpResponse, Resource, ResponseError, Route};
+use serde::Serialize;
+use thiserror::Error;
+
+/// An error fit for a client: it names what the client can change, and nothing of what lies behind the service.
+#[derive(Debug, Error)]
+#[error("{detail}")]
+pub struct Problem {
+    status: StatusCode,
+    detail: String,
+    allow: Option<&'static str>,
+    retry_after_seconds: Option<u32>,
+}
+
+/// The document of RFC 9457, and `error` for clients that read that.
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    error: &'a str,
+}
+
+impl Problem {
+    /// A problem with this status.
+    #[must_use]
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into(), allow: None, retry_after_seconds: None }
+    }
+
+    /// 400: what was sent is wrong.
+    #[must_use]
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// 503: another try may succeed, and when.
+    #[must_use]
+    pub fn unavailable(detail: impl Into<String>, retry_after_seconds: u32) -> Self {
+        let retry_after_seconds = Some(retry_after_seconds);
+        Self { retry_after_seconds, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
+    }
+
+    fn method_not_allowed(allow: &'static str) -> Self {
+        let detail = format!("method not allowed here; allowed: {allow}");
+        Self { allow: Some(allow), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, detail) }
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        let mut response = HttpResponse::build(self.status);
+        if let Some(allow) = self.allow {
+            response.insert_header((ALLOW, allow));
+        }
+        if let Some(seconds) = self.retry_after_seconds {
+            response.insert_header((RETRY_AFTER, seconds));
+        }
+        let document = Document {
+            r#type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            error: &self.detail,
+        };
+        let body = serde_json::to_vec(&document).unwrap_or_default();
+        response.content_type("application/problem+json").body(body)
+    }
+}
+
+/// A resource that answers `routes`, whose methods are `allow`, and 405 to every other method.
+pub fn resource(path: &'static str, allow: &'static str, routes: impl IntoIterator<Item = Route>) -> Resource {
+    let resource = routes.into_iter().fold(web::resource(path), Resource::route);
+    resource.default_service(web::to(move || async move { Err::<HttpResponse, _>(Problem::method_not_allowed(allow)) }))
+}
+
+/// A route for GET and HEAD; the server leaves out the body of the latter.
+#[must_use]
+pub fn get_or_head() -> Route {
+    use actix_web::guard;
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+/// Answers 404 to every path that nobody else answers.
+pub fn configure_not_found(config: &mut ServiceConfig) {
+    config.default_service(web::to(|| async {
+        Err::<HttpResponse, _>(Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
+    }));
+}

@@ -1,0 +1,251 @@
+//! What the services need from the outside, named by role.
+//!
+//! An expected outcome is a value; an error ([`PortError`]) means that the call did not do its work, or that
+//! nobody can tell whether it did. Every effect here may be repeated.
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::clock::Timestamp;
+use crate::event::{Attributes, Event};
+use crate::sale::{Cancellation, Fact, FactId, Sale, SaleId, Shard};
+use crate::site::SiteState;
+
+/// A call that failed.
+#[derive(Clone, Debug, Error)]
+#[error("{operation}: {detail}")]
+pub struct PortError {
+    /// The operation, such as `PutItem`.
+    pub operation: &'static str,
+    /// What kind of failure it is.
+    pub kind: FailureKind,
+    /// The cause in full, for the log alone: it may name resources.
+    pub detail: String,
+}
+
+/// What a failure says about whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FailureKind {
+    /// The resource does not exist.
+    Missing,
+    /// Credentials are missing, expired, or do not allow it.
+    Denied,
+    /// Throttled, timed out, unreachable, or failing by itself: worth another try.
+    Unavailable,
+    /// The resource answered something that it must not hold.
+    Invalid,
+    /// This one call was refused; others may well succeed. Another try may, too (a conflict, an expired receipt).
+    Rejected,
+}
+
+impl FailureKind {
+    /// A fixed word for logs, metrics and readiness.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Denied => "denied",
+            Self::Unavailable => "unavailable",
+            Self::Invalid => "invalid",
+            Self::Rejected => "rejected",
+        }
+    }
+
+    /// Whether it says something about the dependency as a whole, and not about the one call alone.
+    #[must_use]
+    pub fn concerns_all_calls(self) -> bool {
+        match self {
+            Self::Missing | Self::Denied | Self::Unavailable | Self::Invalid => true,
+            Self::Rejected => false,
+        }
+    }
+}
+
+/// The result of a port's call.
+pub type PortResult<T> = Result<T, PortError>;
+
+/// What became of a sale put under the condition that it is new.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InsertSale {
+    /// It is in the table now.
+    Inserted,
+    /// One with this id was there before.
+    AlreadyExists(StoredSale),
+}
+
+/// What became of a cancellation put under the condition that it is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InsertCancellation {
+    /// It is in the table now.
+    Inserted,
+    /// The sale was cancelled before.
+    AlreadyExists,
+}
+
+/// A sale as the table holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSale {
+    /// As it was accepted.
+    pub sale: Sale,
+    /// Whether it is known to be in the lake.
+    pub processed: bool,
+}
+
+/// What the table knows of an id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundSale {
+    /// The sale.
+    pub stored: StoredSale,
+    /// Whether its cancellation is there.
+    pub cancelled: bool,
+}
+
+/// Some ids of a shard of the pending index.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PendingPage {
+    /// Oldest first. Entries that are no id of ours are left out.
+    pub ids: Vec<FactId>,
+    /// How many entries were left out.
+    pub unreadable: usize,
+    /// Where the next page begins; `None` after the last.
+    pub next: Option<PageToken>,
+}
+
+/// The place where a page of the pending index ended: the last item's key. Opaque outside the adapters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageToken {
+    /// The last item's id.
+    pub id: String,
+    /// The last item's range key.
+    pub timestamp: String,
+}
+
+/// The record of what was accepted, and the index of what is still owed to the lake.
+pub trait SaleTable: Clone + Send + Sync + 'static {
+    /// Puts one sale unless there is one with its id.
+    fn insert_sale(&self, sale: &Sale) -> impl Future<Output = PortResult<InsertSale>> + Send;
+
+    /// Puts up to [`SaleTable::GROUP`] sales whose ids nobody else can have; one result each, in order.
+    fn insert_new_sales(&self, sales: &[Sale]) -> impl Future<Output = Vec<PortResult<()>>> + Send;
+
+    /// Puts one cancellation unless it is there.
+    fn insert_cancellation(
+        &self,
+        cancellation: &Cancellation,
+    ) -> impl Future<Output = PortResult<InsertCancellation>> + Send;
+
+    /// Finds a sale, as this region knows it now.
+    fn find(&self, id: SaleId) -> impl Future<Output = PortResult<Option<FoundSale>>> + Send;
+
+    /// Which of these facts this region's table holds.
+    fn held(&self, ids: &[FactId]) -> impl Future<Output = PortResult<HashSet<FactId>>> + Send;
+
+    /// The facts among `ids` that are held and still pending; unreadable ones are left out.
+    fn load_pending(&self, ids: &[FactId]) -> impl Future<Output = PortResult<Vec<Fact>>> + Send;
+
+    /// Notes that a fact is in the lake, and takes it out of the pending index. Creates the item where it has not
+    /// replicated yet.
+    fn settle(&self, fact: &Fact, processed_at: Timestamp) -> impl Future<Output = PortResult<()>> + Send;
+
+    /// A page of a shard's facts that were accepted before `before`.
+    fn pending(
+        &self,
+        shard: Shard,
+        before: Timestamp,
+        page: Option<PageToken>,
+    ) -> impl Future<Output = PortResult<PendingPage>> + Send;
+
+    /// Asks for something that is not there, to learn whether the table answers.
+    fn probe(&self) -> impl Future<Output = PortResult<()>> + Send;
+
+    /// The most sales one call of [`SaleTable::insert_new_sales`] takes.
+    const GROUP: usize = 25;
+}
+
+/// Tells every region of a fact.
+pub trait SaleTopic: Clone + Send + Sync + 'static {
+    /// Publishes up to ten events of together at most [`SaleTopic::LARGEST_BATCH`] bytes; one result each, in order.
+    fn publish(&self, events: &[Event]) -> impl Future<Output = Vec<PortResult<()>>> + Send;
+
+    /// The most events one call takes.
+    const BATCH: usize = 10;
+
+    /// The most bytes one call takes, bodies and attributes together.
+    const LARGEST_BATCH: usize = 256 * 1024;
+}
+
+/// A message as a queue delivered it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its text.
+    pub body: String,
+    /// Its attributes, those of type string or number.
+    pub attributes: Attributes,
+    /// Names this delivery, for what is to become of it.
+    pub receipt: String,
+    /// How often it has been delivered, this time included.
+    pub receive_count: u32,
+}
+
+/// What became of a message that cannot be understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeadLetter {
+    /// It is in the dead-letter queue.
+    Sent,
+    /// The queue has no redrive policy, so that nobody knows where to.
+    NoQueue,
+}
+
+/// This region's copy of what was announced.
+pub trait SaleQueue: Clone + Send + Sync + 'static {
+    /// Waits for messages for up to 20 s; at most ten, hidden from others for `hidden_for`.
+    fn receive(&self, hidden_for: Duration) -> impl Future<Output = PortResult<Vec<Delivery>>> + Send;
+
+    /// Takes messages off the queue for good (at most ten).
+    fn acknowledge(&self, receipts: &[&str]) -> impl Future<Output = PortResult<()>> + Send;
+
+    /// Hides messages for a time counted from now: longer to go on working, shorter or longer to retry (at most ten).
+    fn hide(&self, receipts: &[(&str, Duration)]) -> impl Future<Output = PortResult<()>> + Send;
+
+    /// Copies a message to the queue that the redrive policy names, with `reason` as an attribute.
+    fn dead_letter(&self, delivery: &Delivery, reason: &str) -> impl Future<Output = PortResult<DeadLetter>> + Send;
+}
+
+/// What became of an object put under the condition that it is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LakePut {
+    /// It is there now.
+    Stored,
+    /// It was there before, with the same bytes.
+    AlreadyThere,
+}
+
+/// Where every fact ends, as one object.
+pub trait Lake: Clone + Send + Sync + 'static {
+    /// Puts a fact's object.
+    fn put(&self, fact: &Fact) -> impl Future<Output = PortResult<LakePut>> + Send;
+
+    /// Asks whether the lake answers.
+    fn probe(&self) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// Which facts are in the lake, known in every region.
+pub trait Marks: Clone + Send + Sync + 'static {
+    /// Which of these facts are marked as in the lake.
+    fn present(&self, ids: &[FactId]) -> impl Future<Output = PortResult<HashSet<FactId>>> + Send;
+
+    /// Marks facts until `expires_at`; one result each, in order.
+    fn record(&self, ids: &[FactId], expires_at: Timestamp) -> impl Future<Output = Vec<PortResult<()>>> + Send;
+
+    /// Asks for something that is not there, to learn whether the marks answer.
+    fn probe(&self) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// Where an operator says whether this region works.
+pub trait SiteSwitch: Clone + Send + Sync + 'static {
+    /// What it says now.
+    fn read(&self) -> impl Future<Output = PortResult<SiteState>> + Send;
+}

@@ -1,0 +1,464 @@
+//! What a sale is. Every type here is valid once constructed.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rust_decimal::Decimal;
+use thiserror::Error;
+use uuid::Uuid;
+
+use crate::clock::Timestamp;
+
+/// The longest product name, in characters (Unicode scalar values).
+pub const LONGEST_PRODUCT: usize = 1024;
+
+/// The longest idempotency key, in characters.
+pub const LONGEST_IDEMPOTENCY_KEY: usize = 255;
+
+/// Namespace of the ids that follow from an idempotency key. Changing it would make every retry a new sale.
+const IDEMPOTENCY_NAMESPACE: Uuid = Uuid::from_u128(0x6d1d_54a4_8d0c_4f0e_9d43_5f6b_0a7c_2e91);
+
+/// Identifies a sale: a UUID, written in lower case with hyphens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SaleId(Uuid);
+
+impl SaleId {
+    /// The sale with this UUID.
+    #[must_use]
+    pub fn new(id: Uuid) -> Self {
+        Self(id)
+    }
+
+    /// The sale that `key` stands for: the same key gives the same id, in every region.
+    #[must_use]
+    pub fn from_key(key: &IdempotencyKey) -> Self {
+        Self(Uuid::new_v5(&IDEMPOTENCY_NAMESPACE, key.0.as_bytes()))
+    }
+
+    /// The shard of the pending index that holds what belongs to this sale.
+    ///
+    /// The low bits of UUIDv5 and UUIDv7 are a hash or random, so they spread evenly as they are.
+    #[must_use]
+    pub fn shard(self, shards: Shards) -> Shard {
+        Shard((self.0.as_u128() % u128::from(shards.0)) as u16)
+    }
+}
+
+impl FromStr for SaleId {
+    type Err = InvalidId;
+
+    /// Reads the 36 characters of a hyphenated UUID, of either case.
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        if text.len() != uuid::fmt::Hyphenated::LENGTH {
+            return Err(InvalidId);
+        }
+        text.parse().map(Self).map_err(|_| InvalidId)
+    }
+}
+
+impl fmt::Display for SaleId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_hyphenated().fmt(formatter)
+    }
+}
+
+/// Identifies what the lake is owed: a sale, or the cancellation of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FactId {
+    /// A registered sale, written `{uuid}`.
+    Sale(SaleId),
+    /// Its cancellation, written `{uuid}#cancelled`.
+    Cancellation(SaleId),
+}
+
+const CANCELLED: &str = "#cancelled";
+
+impl FactId {
+    /// The sale that is meant, or whose cancellation is meant.
+    #[must_use]
+    pub fn sale(self) -> SaleId {
+        match self {
+            Self::Sale(id) | Self::Cancellation(id) => id,
+        }
+    }
+}
+
+impl FromStr for FactId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        match text.strip_suffix(CANCELLED) {
+            Some(sale) => sale.parse().map(Self::Cancellation),
+            None => text.parse().map(Self::Sale),
+        }
+    }
+}
+
+impl fmt::Display for FactId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sale(id) => id.fmt(formatter),
+            Self::Cancellation(id) => write!(formatter, "{id}{CANCELLED}"),
+        }
+    }
+}
+
+/// Text that is not an id of a sale or a cancellation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("id is not a UUID")]
+pub struct InvalidId;
+
+/// How many shards the pending index has; every task of every region must agree on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shards(u16);
+
+impl Shards {
+    /// What the services use unless they are told otherwise.
+    pub const DEFAULT: Self = Self(16);
+
+    /// `count` shards; `None` for zero.
+    #[must_use]
+    pub fn new(count: u16) -> Option<Self> {
+        (count > 0).then_some(Self(count))
+    }
+
+    /// Each shard once.
+    pub fn iter(self) -> impl Iterator<Item = Shard> + use<> {
+        (0..self.0).map(Shard)
+    }
+}
+
+/// One hash key of the pending index, written as a decimal number from zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Shard(u16);
+
+impl fmt::Display for Shard {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// What was sold: 1 to [`LONGEST_PRODUCT`] characters, not only white space.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Product(String);
+
+impl Product {
+    /// Accepts `name`, or says why not.
+    ///
+    /// # Errors
+    /// When the name is empty, too long, or holds U+FFFE or U+FFFF, which no SQS message can carry.
+    pub fn new(name: String) -> Result<Self, InvalidSale> {
+        if name.trim().is_empty() {
+            Err(InvalidSale::ProductEmpty)
+        } else if name.chars().count() > LONGEST_PRODUCT {
+            Err(InvalidSale::ProductTooLong)
+        } else if name.contains(['\u{fffe}', '\u{ffff}']) {
+            Err(InvalidSale::ProductNotText)
+        } else {
+            Ok(Self(name))
+        }
+    }
+
+    /// The name as it was sent.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A positive amount of money, exact to 28 digits, without a currency.
+///
+/// Trailing zeros are no part of it (`14.00` is `14`): DynamoDB drops them too, and the same amount must have the
+/// same digits wherever it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Amount(Decimal);
+
+impl Amount {
+    /// Reads the text of a JSON number (RFC 8259, section 6), exactly or not at all.
+    ///
+    /// # Errors
+    /// When `text` is no number, is not positive, or has more digits than can be kept.
+    pub fn from_json_number(text: &str) -> Result<Self, InvalidSale> {
+        let (negative, text) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        if !text.starts_with(|first: char| first.is_ascii_digit()) {
+            return Err(InvalidSale::AmountNotANumber);
+        }
+        let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let digits = format!("{whole}{fraction}");
+        let significant = digits.trim_end_matches('0');
+        if !digits.bytes().chain(exponent.bytes().skip_while(|sign| b"+-".contains(sign))).all(|b| b.is_ascii_digit()) {
+            return Err(InvalidSale::AmountNotANumber);
+        }
+        if negative || significant.is_empty() {
+            return Err(InvalidSale::AmountNotPositive);
+        }
+
+        let dropped_zeros = (digits.len() - significant.len()) as i64;
+        let exponent: i64 = exponent.parse().map_err(|_| InvalidSale::AmountTooManyDigits)?;
+        let exponent = exponent.saturating_add(dropped_zeros).saturating_sub(fraction.len() as i64);
+        let scale = u32::try_from(exponent.min(0).unsigned_abs()).map_err(|_| InvalidSale::AmountTooManyDigits)?;
+        let zeros = u32::try_from(exponent.max(0)).map_err(|_| InvalidSale::AmountTooManyDigits)?;
+        let integer: i128 = significant.parse().map_err(|_| InvalidSale::AmountTooManyDigits)?;
+        10_i128
+            .checked_pow(zeros)
+            .and_then(|power| integer.checked_mul(power))
+            .and_then(|integer| Decimal::try_from_i128_with_scale(integer, scale).ok())
+            .map(Self)
+            .ok_or(InvalidSale::AmountTooManyDigits)
+    }
+}
+
+impl fmt::Display for Amount {
+    /// The digits, without an exponent: a JSON number.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// Why something is no sale. The text is fit for the client that sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum InvalidSale {
+    /// Nothing, or white space alone.
+    #[error("product must not be empty")]
+    ProductEmpty,
+    /// More than [`LONGEST_PRODUCT`] characters.
+    #[error("product must have at most {LONGEST_PRODUCT} characters")]
+    ProductTooLong,
+    /// U+FFFE or U+FFFF.
+    #[error("product must not contain the noncharacters U+FFFE and U+FFFF")]
+    ProductNotText,
+    /// A string, an object, null and so on.
+    #[error("amount must be a number")]
+    AmountNotANumber,
+    /// Zero or less.
+    #[error("amount must be greater than zero")]
+    AmountNotPositive,
+    /// Does not fit 28 digits.
+    #[error("amount has more digits than can be kept exactly (28)")]
+    AmountTooManyDigits,
+}
+
+/// A client's name for one order: 1 to [`LONGEST_IDEMPOTENCY_KEY`] visible characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// Accepts `text`; `None` when it is empty, too long, or holds white space or control characters.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let length = text.chars().count();
+        let visible = text.chars().all(|character| !character.is_control() && !character.is_whitespace());
+        (visible && (1..=LONGEST_IDEMPOTENCY_KEY).contains(&length)).then(|| Self(text.to_owned()))
+    }
+}
+
+/// The name of an AWS region, such as `sa-east-1`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Region(String);
+
+impl Region {
+    /// The region called `name`.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// A registered sale, as it was accepted. It never changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sale {
+    /// Its identity.
+    pub id: SaleId,
+    /// What was sold.
+    pub product: Product,
+    /// For how much.
+    pub amount: Amount,
+    /// When it was accepted.
+    pub timestamp: Timestamp,
+    /// Where it was accepted; unknown when another tool announced it.
+    pub region: Option<Region>,
+}
+
+impl Sale {
+    /// Whether `other` was ordered with the same words, whenever and wherever it was accepted.
+    #[must_use]
+    pub fn same_order(&self, other: &Self) -> bool {
+        self.id == other.id && self.product == other.product && self.amount == other.amount
+    }
+}
+
+/// The cancellation of a sale: a fact of its own, so that it never fights with the sale's own record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cancellation {
+    /// The cancelled sale.
+    pub sale: SaleId,
+    /// When the cancellation was accepted.
+    pub timestamp: Timestamp,
+    /// Where; unknown when another tool announced it.
+    pub region: Option<Region>,
+}
+
+/// Something accepted that is owed to the lake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A sale was registered.
+    Sale(Sale),
+    /// A sale was cancelled.
+    Cancellation(Cancellation),
+}
+
+impl Fact {
+    /// Its identity, in the tables and in the lake.
+    #[must_use]
+    pub fn id(&self) -> FactId {
+        match self {
+            Self::Sale(sale) => FactId::Sale(sale.id),
+            Self::Cancellation(cancellation) => FactId::Cancellation(cancellation.sale),
+        }
+    }
+
+    /// When it was accepted.
+    #[must_use]
+    pub fn timestamp(&self) -> Timestamp {
+        match self {
+            Self::Sale(sale) => sale.timestamp,
+            Self::Cancellation(cancellation) => cancellation.timestamp,
+        }
+    }
+
+    /// Where it was accepted.
+    #[must_use]
+    pub fn region(&self) -> Option<&Region> {
+        match self {
+            Self::Sale(sale) => sale.region.as_ref(),
+            Self::Cancellation(cancellation) => cancellation.region.as_ref(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_keeps_its_digits_and_drops_trailing_zeros() {
+        for (sent, kept) in [
+            ("14.00", "14"),
+            ("14", "14"),
+            ("0.1", "0.1"),
+            ("1400", "1400"),
+            ("12345678901234.5678", "12345678901234.5678"),
+            ("1e2", "100"),
+            ("1.50E+3", "1500"),
+            ("25e-1", "2.5"),
+            ("0.0000000000000000000000000001", "0.0000000000000000000000000001"),
+            ("9999999999999999999999999999", "9999999999999999999999999999"),
+            ("1.00000000000000000000000000000000000000000000", "1"),
+            ("0.0000000000000000000000000000000000001e37", "1"),
+        ] {
+            assert_eq!(Amount::from_json_number(sent).map(|amount| amount.to_string()), Ok(kept.into()), "{sent}");
+        }
+    }
+
+    #[test]
+    fn an_amount_that_is_not_a_positive_number_is_refused() {
+        for (sent, why) in [
+            ("0", InvalidSale::AmountNotPositive),
+            ("0.000", InvalidSale::AmountNotPositive),
+            ("0e99999999999999999999", InvalidSale::AmountNotPositive),
+            ("-1", InvalidSale::AmountNotPositive),
+            ("-0", InvalidSale::AmountNotPositive),
+            ("\"14\"", InvalidSale::AmountNotANumber),
+            ("null", InvalidSale::AmountNotANumber),
+            ("{}", InvalidSale::AmountNotANumber),
+            ("", InvalidSale::AmountNotANumber),
+            ("1_0", InvalidSale::AmountNotANumber),
+        ] {
+            assert_eq!(Amount::from_json_number(sent), Err(why), "{sent}");
+        }
+    }
+
+    #[test]
+    fn an_amount_is_kept_exactly_or_not_at_all() {
+        for sent in [
+            "1e29",
+            "1e400",
+            "1e99999999999999999999",
+            "1e-29",
+            "1e-99999999999999999999",
+            "0.00000000000000000000000000001",
+            "99999999999999999999999999999",
+            "123456789012345678901234567890.1",
+            "12345678901234567890.1234567890123",
+        ] {
+            assert_eq!(Amount::from_json_number(sent), Err(InvalidSale::AmountTooManyDigits), "{sent}");
+        }
+    }
+
+    #[test]
+    fn a_product_has_1_to_1024_characters() {
+        assert_eq!(Product::new(String::new()), Err(InvalidSale::ProductEmpty));
+        assert_eq!(Product::new(" \n".into()), Err(InvalidSale::ProductEmpty));
+        assert!(Product::new("é".repeat(1024)).is_ok());
+        assert_eq!(Product::new("é".repeat(1025)), Err(InvalidSale::ProductTooLong));
+        assert_eq!(Product::new("a\u{ffff}".into()), Err(InvalidSale::ProductNotText));
+    }
+
+    #[test]
+    fn ids_are_read_as_they_are_written() {
+        let id = "0192f5c0-7c1d-7a3e-8f11-0123456789ab";
+        assert_eq!(id.parse::<FactId>().unwrap().to_string(), id);
+        let cancelled = format!("{id}#cancelled");
+        assert_eq!(cancelled.parse::<FactId>().unwrap().to_string(), cancelled);
+        assert_eq!(id.to_uppercase().parse::<SaleId>().unwrap().to_string(), id);
+    }
+
+    #[test]
+    fn other_spellings_are_no_ids() {
+        for text in ["", "42", "0192f5c07c1d7a3e8f110123456789ab", "{0192f5c0-7c1d-7a3e-8f11-0123456789ab}", "../etc"] {
+            assert_eq!(text.parse::<SaleId>(), Err(InvalidId), "{text}");
+        }
+        assert_eq!("0192f5c0-7c1d-7a3e-8f11-0123456789ab#cancelled".parse::<SaleId>(), Err(InvalidId));
+    }
+
+    #[test]
+    fn the_same_key_gives_the_same_id_for_ever() {
+        let key = IdempotencyKey::new("order-42").unwrap();
+        assert_eq!(SaleId::from_key(&key).to_string(), "141ede07-9e2f-5eb5-bb20-caedf6d2db6e");
+        assert_ne!(SaleId::from_key(&key), SaleId::from_key(&IdempotencyKey::new("order-43").unwrap()));
+    }
+
+    #[test]
+    fn a_key_has_1_to_255_visible_characters() {
+        assert!(IdempotencyKey::new(&"k".repeat(255)).is_some());
+        assert!(IdempotencyKey::new("pedido-ç").is_some());
+        for text in ["", " ", "a b", "a\tb", "a\u{7f}", &"k".repeat(256)] {
+            assert!(IdempotencyKey::new(text).is_none(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn shards_cover_all_ids() {
+        let shards = Shards::new(3).unwrap();
+        let id = SaleId::new(Uuid::from_u128(5));
+        assert_eq!(id.shard(shards).to_string(), "2");
+        assert_eq!(shards.iter().map(|shard| shard.to_string()).collect::<Vec<_>>(), ["0", "1", "2"]);
+        assert_eq!(Shards::new(0), None);
+    }
+}

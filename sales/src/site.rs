@@ -1,0 +1,251 @@
+//! Whether this region is to process sales, and the background task that keeps up with it.
+//!
+//! Requests and messages never wait for the switch: they read what was learnt last. When it cannot be asked, the
+//! last known state stays; before the first answer nobody knows, and everybody acts as is safe then.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::entropy::Entropy;
+use crate::ports::SiteSwitch;
+use crate::sale::Region;
+
+/// How long a state is trusted before the switch is asked again.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
+
+/// What the operator wants of a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SiteState {
+    /// Processes sales.
+    Active,
+    /// Stands by.
+    Passive,
+}
+
+impl SiteState {
+    /// As the parameter spells it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Passive => "PASSIVE",
+        }
+    }
+}
+
+impl fmt::Display for SiteState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl FromStr for SiteState {
+    type Err = UnknownState;
+
+    /// Reads `ACTIVE` or `PASSIVE`, in capitals; white space around it is forgiven, as editors leave a line feed.
+    fn from_str(text: &str) -> Result<Self, UnknownState> {
+        match text.trim() {
+            "ACTIVE" => Ok(Self::Active),
+            "PASSIVE" => Ok(Self::Passive),
+            _ => Err(UnknownState),
+        }
+    }
+}
+
+/// Text that is no state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("state is neither ACTIVE nor PASSIVE")]
+pub struct UnknownState;
+
+/// What is known of the own region's state.
+#[derive(Clone, Copy, Debug, Default)]
+struct Knowledge {
+    state: Option<SiteState>,
+    learnt_at: Option<Instant>,
+    asked: bool,
+    activations: u64,
+}
+
+/// The own region and what is known of its state. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Site {
+    region: Region,
+    knowledge: watch::Receiver<Knowledge>,
+}
+
+/// Keeps a [`Site`] up to date.
+#[derive(Debug)]
+pub struct SiteRefresh<S> {
+    switch: S,
+    entropy: Entropy,
+    knowledge: watch::Sender<Knowledge>,
+}
+
+impl Site {
+    /// A site of which nothing is known yet, and the refresh that will learn it from `switch`.
+    pub fn new<S: SiteSwitch>(region: Region, switch: S, entropy: Entropy) -> (Self, SiteRefresh<S>) {
+        let (sender, receiver) = watch::channel(Knowledge::default());
+        (Self { region, knowledge: receiver }, SiteRefresh { switch, entropy, knowledge: sender })
+    }
+
+    /// The own region.
+    #[must_use]
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// The last known state; `None` when the switch has never answered.
+    #[must_use]
+    pub fn state(&self) -> Option<SiteState> {
+        self.knowledge.borrow().state
+    }
+
+    /// Time since the switch last answered; `None` when it never has.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        self.knowledge.borrow().learnt_at.map(|moment| moment.elapsed())
+    }
+
+    /// The region that is to process what is accepted here and now: this one while it is active, else any active one.
+    #[must_use]
+    pub fn home(&self) -> Option<Region> {
+        (self.state() == Some(SiteState::Active)).then(|| self.region.clone())
+    }
+
+    /// Waits until the switch has answered or failed once.
+    pub async fn asked_once(&self) {
+        // An error means that the refresh has ended, and that waiting longer is of no use.
+        let _ = self.knowledge.clone().wait_for(|knowledge| knowledge.asked).await;
+    }
+
+    /// How often the region was switched from passive to active since this process began.
+    #[must_use]
+    pub fn activations(&self) -> u64 {
+        self.knowledge.borrow().activations
+    }
+
+    /// Waits until [`Site::activations`] is more than `seen`.
+    pub async fn activated_since(&self, seen: u64) {
+        if self.knowledge.clone().wait_for(|knowledge| knowledge.activations > seen).await.is_err() {
+            std::future::pending().await
+        }
+    }
+}
+
+impl<S: SiteSwitch> SiteRefresh<S> {
+    /// Asks the switch again and again, at the same pace whether it answers or not, until `shutdown`.
+    pub async fn run(self, shutdown: CancellationToken) {
+        loop {
+            self.refresh().await;
+            let pause = self.entropy.jitter(REFRESH_INTERVAL);
+            if shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Asks once. That the switch fails is told by its adapter, once for each change.
+    async fn refresh(&self) {
+        let answer = self.switch.read().await;
+        let before = self.knowledge.borrow().state;
+        self.knowledge.send_modify(|knowledge| {
+            knowledge.asked = true;
+            if let Ok(state) = answer {
+                let activated = (before, state) == (Some(SiteState::Passive), SiteState::Active);
+                knowledge.activations += u64::from(activated);
+                knowledge.state = Some(state);
+                knowledge.learnt_at = Some(Instant::now());
+            }
+        });
+        let after = self.knowledge.borrow().state;
+        if let Some(state) = after.filter(|_| before != after) {
+            let from = before.map_or("UNKNOWN", SiteState::name);
+            tracing::info!(site.state = state.name(), site.from = from, "site state changed");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::ports::{FailureKind, PortError, PortResult};
+
+    /// A switch in memory that says what it is set to; `None` fails.
+    #[derive(Clone)]
+    struct FakeSwitch(Arc<Mutex<Option<SiteState>>>);
+
+    impl SiteSwitch for FakeSwitch {
+        async fn read(&self) -> PortResult<SiteState> {
+            self.0.lock().unwrap().ok_or_else(|| PortError {
+                operation: "GetParameter",
+                kind: FailureKind::Unavailable,
+                detail: "down".into(),
+            })
+        }
+    }
+
+    fn site(says: Option<SiteState>) -> (FakeSwitch, Site, SiteRefresh<FakeSwitch>) {
+        let switch = FakeSwitch(Arc::new(Mutex::new(says)));
+        let (site, refresh) = Site::new(Region::new("sa-east-1"), switch.clone(), Entropy::system());
+        (switch, site, refresh)
+    }
+
+    #[test]
+    fn states_are_read_strictly() {
+        assert_eq!("ACTIVE".parse(), Ok(SiteState::Active));
+        assert_eq!("PASSIVE\n".parse(), Ok(SiteState::Passive));
+        for text in ["", "active", "Passive", "ACTIVE,PASSIVE", "ACTIVE PASSIVE", "true"] {
+            assert_eq!(text.parse::<SiteState>(), Err(UnknownState), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_known_before_the_first_answer() {
+        let (_, site, refresh) = site(None);
+        refresh.refresh().await;
+        site.asked_once().await;
+        assert_eq!((site.state(), site.age(), site.home()), (None, None, None));
+    }
+
+    #[tokio::test]
+    async fn the_last_known_state_stays_while_the_switch_fails() {
+        let (switch, site, refresh) = site(Some(SiteState::Active));
+        refresh.refresh().await;
+        *switch.0.lock().unwrap() = None;
+        refresh.refresh().await;
+        assert_eq!(site.state(), Some(SiteState::Active));
+        assert_eq!(site.home(), Some(Region::new("sa-east-1")));
+        assert!(site.age().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_passive_site_is_no_home() {
+        let (_, site, refresh) = site(Some(SiteState::Passive));
+        refresh.refresh().await;
+        assert_eq!(site.home(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_switch_is_asked_at_the_same_pace_while_it_fails() {
+        let (switch, site, refresh) = site(None);
+        let shutdown = CancellationToken::new();
+        let running = tokio::spawn(refresh.run(shutdown.clone()));
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        *switch.0.lock().unwrap() = Some(SiteState::Passive);
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        assert_eq!((site.state(), site.activations()), (Some(SiteState::Passive), 0));
+        *switch.0.lock().unwrap() = Some(SiteState::Active);
+        site.activated_since(0).await;
+        assert_eq!(site.state(), Some(SiteState::Active));
+        shutdown.cancel();
+        running.await.unwrap();
+    }
+}
