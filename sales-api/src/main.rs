@@ -1,1 +1,42 @@
-fn main() {}
+//! Accepts sales over HTTP: stored first, answered, then announced.
+
+use std::process::ExitCode;
+
+use sales::aws::{Connection, DynamoSaleTable, SnsSaleTopic, SsmSiteSwitch};
+use sales::{command_line, shutdown};
+use sales_api::config::{Arguments, Config};
+use sales_api::server::{self, Outside};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[actix_web::main]
+async fn main() -> ExitCode {
+    let (logging, config) = match command_line::configured::<Arguments, _>(Config::read) {
+        Ok(configured) => configured,
+        Err(code) => return code,
+    };
+    let _written_at_the_end = logging.start();
+    match run(config).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error.detail = format!("{error:#}"), "cannot serve");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(config: Config) -> anyhow::Result<()> {
+    let shutdown = shutdown::on_signals()?;
+    let connection = Connection::open(&config.region, "sales-api").await;
+    let outside = |dependencies: &server::Dependencies| Outside {
+        switch: SsmSiteSwitch::new(&connection, config.state_parameter.clone(), dependencies.site_state.clone()),
+        topic: SnsSaleTopic::new(&connection, config.topic_arn.clone(), dependencies.topic.clone()),
+        table: {
+            let (connection, table) = (connection.clone(), config.sales_table.clone());
+            let (shards, dependency) = (config.shards, dependencies.sales_table.clone());
+            move || DynamoSaleTable::new(&connection.with_own_pool(), table.clone(), shards, dependency.clone())
+        },
+    };
+    server::run(config.listen, config.region.clone(), outside, shutdown).await
+}

@@ -1,1 +1,41 @@
-fn main() {}
+//! Brings each accepted sale into the lake exactly once.
+
+use std::process::ExitCode;
+
+use sales::aws::{Connection, DynamoMarks, DynamoSaleTable, S3Lake, SqsSaleQueue, SsmSiteSwitch};
+use sales::{command_line, shutdown};
+use sales_worker::config::{Arguments, Config};
+use sales_worker::server::{self, Dependencies, Outside};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[actix_web::main]
+async fn main() -> ExitCode {
+    let (logging, config) = match command_line::configured::<Arguments, _>(Config::read) {
+        Ok(configured) => configured,
+        Err(code) => return code,
+    };
+    let _written_at_the_end = logging.start();
+    match run(config).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error.detail = format!("{error:#}"), "cannot work");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(config: Config) -> anyhow::Result<()> {
+    let shutdown = shutdown::on_signals()?;
+    let connection = Connection::open(&config.region, "sales-worker").await;
+    let Config { state_parameter, queue_url, sales_table, idempotency_table, bucket, .. } = config.clone();
+    let outside = |dependencies: &Dependencies| Outside {
+        switch: SsmSiteSwitch::new(&connection, state_parameter, dependencies.site_state.clone()),
+        queue: SqsSaleQueue::new(&connection, queue_url, dependencies.queue.clone()),
+        table: DynamoSaleTable::new(&connection, sales_table, config.shards, dependencies.sales_table.clone()),
+        marks: DynamoMarks::new(&connection, idempotency_table, dependencies.marks.clone()),
+        lake: S3Lake::new(&connection, bucket, config.s3_addressing, dependencies.lake.clone()),
+    };
+    server::run(&config, outside, shutdown).await
+}

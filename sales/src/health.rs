@@ -8,12 +8,17 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
+use crate::entropy::Entropy;
 use crate::ports::{FailureKind, PortError, PortResult};
 
 /// A success this soon after a failure does not yet mean that all is well: a dependency that answers every other
 /// call has not changed with each of them.
 const SETTLING_TIME: Duration = Duration::from_secs(5);
+
+/// How long a dependency goes unasked before a probe asks it.
+const PROBE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The labels of `dependency_calls_total`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -134,10 +139,22 @@ impl Dependency {
         }
     }
 
-    /// Whether no call has ended for `time`.
-    #[must_use]
-    pub fn is_unobserved_for(&self, time: Duration) -> bool {
-        lock(&self.record).observed_at.is_none_or(|moment| moment.elapsed() >= time)
+    /// Asks by `probe` whenever nobody else has for a while, until `shutdown`: readiness stays true without work.
+    pub async fn watch<F>(self, entropy: Entropy, shutdown: CancellationToken, probe: impl Fn() -> F)
+    where
+        F: Future<Output = PortResult<()>>,
+    {
+        loop {
+            let idle = lock(&self.record).observed_at.is_none_or(|moment| moment.elapsed() >= PROBE_INTERVAL);
+            if idle {
+                // What it finds is noted by the adapter.
+                let _ = probe().await;
+            }
+            let pause = entropy.jitter(PROBE_INTERVAL / 2);
+            if shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                return;
+            }
+        }
     }
 
     fn count(&self, outcome: &'static str) {

@@ -6,9 +6,11 @@
 
 pub mod aws;
 pub mod clock;
+pub mod command_line;
 pub mod entropy;
 pub mod environment;
 pub mod event;
+pub mod gathering;
 pub mod health;
 pub mod http;
 pub mod ports;

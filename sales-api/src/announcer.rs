@@ -1,0 +1,54 @@
+//! Announcing behind the answer: events wait in a bounded buffer and go out in batches.
+//!
+//! An event that does not get out is not lost: its fact is in the pending index until it is in the lake.
+
+use std::future::Future;
+
+use sales::event::Event;
+use sales::gathering::Gathering;
+use sales::ports::SaleTopic;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::{Announcement, Metrics};
+
+/// How many events may wait while the topic is slow: a few megabytes.
+const WAITING: usize = 8192;
+
+/// Hands events over. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Announcer {
+    waiting: mpsc::Sender<Event>,
+    metrics: Metrics,
+}
+
+impl Announcer {
+    /// An announcer, and the work of publishing what it is given. The work ends when `closed` is cancelled and all
+    /// that was handed over before is out.
+    pub fn new<T: SaleTopic>(
+        topic: T,
+        metrics: Metrics,
+        closed: CancellationToken,
+    ) -> (Self, impl Future<Output = ()>) {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let announcer = Self { waiting: sender, metrics: metrics.clone() };
+        let gathering = Gathering { batch: T::BATCH, eager: 1, in_flight: 8 };
+        let publishing = gathering.run(receiver, closed, move |events: Vec<Event>| {
+            let (topic, metrics) = (topic.clone(), metrics.clone());
+            async move {
+                for result in topic.publish(&events).await {
+                    let outcome = result.map_or(Announcement::Failed, |()| Announcement::Published);
+                    metrics.count_announcement(outcome);
+                }
+            }
+        });
+        (announcer, publishing)
+    }
+
+    /// Hands an event over, and never waits.
+    pub fn announce(&self, event: Event) {
+        if self.waiting.try_send(event).is_err() {
+            self.metrics.count_announcement(Announcement::Dropped);
+        }
+    }
+}

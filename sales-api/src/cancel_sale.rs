@@ -1,0 +1,41 @@
+//! Cancelling a sale: a fact of its own beside the sale, which stays as it was.
+
+use sales::event::Event;
+use sales::ports::{InsertCancellation, PortError, SaleTable};
+use sales::sale::{Cancellation, Fact, SaleId};
+use sales::trace::TraceParent;
+
+use crate::server::Sales;
+
+/// What became of a request to cancel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancelled {
+    /// The sale is cancelled now.
+    Now,
+    /// It was before.
+    Before,
+    /// There is no such sale.
+    UnknownSale,
+}
+
+/// Cancels a sale. Once `Now` is returned, the cancellation will reach the lake.
+pub async fn cancel_sale<T: SaleTable>(
+    sales: &Sales<T>,
+    id: SaleId,
+    trace: TraceParent,
+) -> Result<Cancelled, PortError> {
+    match sales.table.find(id).await? {
+        None => return Ok(Cancelled::UnknownSale),
+        Some(found) if found.cancelled => return Ok(Cancelled::Before),
+        Some(_) => {}
+    }
+    let region = Some(sales.site.region().clone());
+    let cancellation = Cancellation { sale: id, timestamp: sales.clock.now(), region };
+    if sales.table.insert_cancellation(&cancellation).await? == InsertCancellation::AlreadyExists {
+        return Ok(Cancelled::Before);
+    }
+    sales.metrics.cancelled.inc();
+    let event = Event { fact: Fact::Cancellation(cancellation), home: sales.site.home(), trace: Some(trace) };
+    sales.announcer.announce(event);
+    Ok(Cancelled::Now)
+}

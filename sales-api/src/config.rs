@@ -1,0 +1,67 @@
+//! What the API is told: the one place that reads its variables.
+
+use std::net::SocketAddr;
+
+use clap::Parser;
+use sales::environment::{Environment, Read};
+use sales::sale::{Region, Shards};
+use sales::telemetry::Logging;
+
+/// Accepts sales over HTTP: stored first, answered, then announced.
+#[derive(Parser)]
+#[command(version, after_help = VARIABLES)]
+pub struct Arguments {}
+
+const VARIABLES: &str = "\
+Everything is configured by environment variables.
+
+Required:
+  AWS_REGION                  the region this process runs in, such as sa-east-1
+  SNS_SALES_PROCESSING_TOPIC  ARN of the topic that sales are announced to
+  SSM_PARAMETER_STORE_STATE   name of the parameter that holds ACTIVE or PASSIVE
+  DYNAMO_SALES_TABLE          name of the table that keeps the sales
+
+Optional:
+  PORT                        port to listen on [default: 8080]
+  BIND_HOST                   IP address to listen on [default: 0.0.0.0]
+  PENDING_SHARDS              shards of the pending index, the same everywhere [default: 16]
+  LOG_FORMAT                  json or text [default: text on a terminal, else json]
+  RUST_LOG                    which events are logged [default: info]
+  AWS_ENDPOINT_URL            where to find AWS, also per service (AWS_ENDPOINT_URL_SNS, ...)
+  AWS_ACCESS_KEY_ID, ...      credentials, from the sources that every AWS SDK knows
+
+Exit codes: 0 stopped as asked, 1 cannot serve, 64 wrong or missing variable or argument";
+
+/// The variables, checked.
+#[derive(Debug)]
+pub struct Config {
+    /// `AWS_REGION`
+    pub region: Region,
+    /// `SNS_SALES_PROCESSING_TOPIC`
+    pub topic_arn: String,
+    /// `SSM_PARAMETER_STORE_STATE`
+    pub state_parameter: String,
+    /// `DYNAMO_SALES_TABLE`
+    pub sales_table: String,
+    /// `PENDING_SHARDS`
+    pub shards: Shards,
+    /// `PORT` and `BIND_HOST`
+    pub listen: SocketAddr,
+}
+
+impl Config {
+    /// Reads and checks all variables.
+    pub fn read(environment: &Environment) -> Read<(Logging, Self)> {
+        let region = environment.region()?;
+        environment.aws_endpoints()?;
+        let config = Self {
+            topic_arn: environment.topic_arn("SNS_SALES_PROCESSING_TOPIC", &region)?,
+            state_parameter: environment.parameter("SSM_PARAMETER_STORE_STATE")?,
+            sales_table: environment.table("DYNAMO_SALES_TABLE")?,
+            shards: environment.shards()?,
+            listen: environment.listen_address()?,
+            region,
+        };
+        Ok((environment.logging()?, config))
+    }
+}

@@ -1,0 +1,64 @@
+//! Writes that group themselves: a lone sale is put at once, what gathers while puts are in flight goes together.
+
+use sales::gathering::Gathering;
+use sales::ports::{FailureKind, PortError, PortResult, SaleTable};
+use sales::sale::Sale;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::Metrics;
+
+/// How many sales of one server thread may wait for their put; one more is refused with 503 rather than kept waiting.
+const WAITING: usize = 4096;
+
+/// Puts the new sales of one server thread. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct GroupedWrites {
+    waiting: mpsc::Sender<Write>,
+}
+
+#[derive(Debug)]
+struct Write {
+    sale: Sale,
+    done: oneshot::Sender<PortResult<()>>,
+}
+
+impl GroupedWrites {
+    /// Grouped writes to `table`, on this thread, for as long as a clone of the result lives.
+    pub fn start<T: SaleTable>(table: T, metrics: Metrics) -> Self {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let gathering = Gathering { batch: T::GROUP, eager: 8, in_flight: 16 };
+        actix_web::rt::spawn(gathering.run(receiver, CancellationToken::new(), move |group: Vec<Write>| {
+            let (table, metrics) = (table.clone(), metrics.clone());
+            async move { put(&table, &metrics, group).await }
+        }));
+        Self { waiting: sender }
+    }
+
+    /// Puts a sale whose id nobody else can have, and waits until it is in the table.
+    pub async fn put(&self, sale: Sale) -> PortResult<()> {
+        let (done, result) = oneshot::channel();
+        let overloaded = |detail: &str| PortError {
+            operation: "PutItem",
+            kind: FailureKind::Unavailable,
+            detail: detail.to_owned(),
+        };
+        self.waiting.try_send(Write { sale, done }).map_err(|_| overloaded("too many sales wait for their put"))?;
+        result.await.unwrap_or_else(|_| Err(overloaded("the put was given up")))
+    }
+}
+
+/// Puts a group; each sale learns its own fate.
+async fn put<T: SaleTable>(table: &T, metrics: &Metrics, group: Vec<Write>) {
+    // Whoever waits no longer was answered 503: a sale put now would be one that nobody knows of.
+    let (sales, waiting): (Vec<_>, Vec<_>) =
+        group.into_iter().filter(|write| !write.done.is_closed()).map(|write| (write.sale, write.done)).unzip();
+    if sales.is_empty() {
+        return;
+    }
+    metrics.group_size.observe(sales.len() as f64);
+    for (done, result) in waiting.into_iter().zip(table.insert_new_sales(&sales).await) {
+        // An error means that the client has gone; its sale is in the table, pending, and will be reconciled.
+        let _ = done.send(result);
+    }
+}

@@ -1,0 +1,60 @@
+//! The API's description, made from the handlers, and a page that shows it with nothing from elsewhere.
+
+use std::sync::{Arc, LazyLock};
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_ENCODING, ContentEncoding};
+use actix_web::web::Path;
+use sales::http::{Problem, operations};
+use utoipa::OpenApi;
+use utoipa_swagger_ui::Config;
+
+use super::sale;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Sales API", description = "Registers sales, each of which reaches the lake exactly once."),
+    paths(
+        sale::register,
+        sale::find,
+        sale::cancel,
+        operations::healthcheck,
+        operations::liveness,
+        operations::readiness,
+        operations::version,
+        operations::metrics,
+    )
+)]
+struct Api;
+
+static DESCRIPTION: LazyLock<String> = LazyLock::new(|| Api::openapi().to_json().unwrap_or_default());
+
+static PAGE: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| Arc::new(Config::new(["/openapi.json"])));
+
+/// The description, OpenAPI 3.1.
+pub async fn openapi() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(DESCRIPTION.as_str())
+}
+
+/// The page. Its files lie beside `/docs/`, so that the path without the slash names them anew.
+pub async fn page() -> Result<HttpResponse, Problem> {
+    let index = utoipa_swagger_ui::serve("index.html", PAGE.clone()).ok().flatten().ok_or_else(no_page)?;
+    let text =
+        String::from_utf8_lossy(&index.bytes).replace("=\"./", "=\"docs/").replace("=\"index.css", "=\"docs/index.css");
+    Ok(HttpResponse::Ok().content_type(index.content_type).body(text))
+}
+
+/// A file of the page.
+pub async fn file(name: Path<String>) -> Result<HttpResponse, Problem> {
+    let file = utoipa_swagger_ui::serve(&name, PAGE.clone()).ok().flatten().ok_or_else(no_page)?;
+    let mut response = HttpResponse::Ok();
+    if file.gzpipped {
+        response.insert_header((CONTENT_ENCODING, ContentEncoding::Gzip));
+    }
+    Ok(response.content_type(file.content_type).body(file.bytes.into_owned()))
+}
+
+fn no_page() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path")
+}

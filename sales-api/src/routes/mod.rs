@@ -1,0 +1,22 @@
+//! The routes of the API, beside those that every service has.
+
+pub mod docs;
+pub mod sale;
+
+use actix_web::web::{self, ServiceConfig};
+use sales::http::problem::{get_or_head, resource};
+use sales::ports::SaleTable;
+
+/// Adds the routes.
+pub fn configure<T: SaleTable>(config: &mut ServiceConfig) {
+    config
+        .service(resource("/sales", "POST", [web::post().to(sale::register::<T>)]))
+        .service(resource(
+            "/sales/{id}",
+            "GET, HEAD, DELETE",
+            [get_or_head().to(sale::find::<T>), web::delete().to(sale::cancel::<T>)],
+        ))
+        .service(resource("/openapi.json", "GET, HEAD", [get_or_head().to(docs::openapi)]))
+        .service(resource("/docs", "GET, HEAD", [get_or_head().to(docs::page)]))
+        .service(resource("/docs/{file:.*}", "GET, HEAD", [get_or_head().to(docs::file)]));
+}

@@ -1,0 +1,200 @@
+//! Registering, finding and cancelling a sale over HTTP.
+
+use std::future::Future;
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
+use actix_web::web::Data;
+use sales::http::Problem;
+use sales::ports::{PortError, SaleTable, StoredSale};
+use sales::sale::{LONGEST_PRODUCT, Sale};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+use utoipa::ToSchema;
+
+use crate::cancel_sale::{Cancelled, cancel_sale};
+use crate::register_sale::{Order, RegisterError, Registered, register_sale};
+use crate::requests::{Key, PathId, Span, unknown_sale};
+use crate::server::Sales;
+
+/// No client waits longer for the table.
+const DEADLINE: Duration = Duration::from_millis(4_800);
+
+/// When a client may try again after a 503.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// What clients send to register a sale. Other fields are ignored.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it documents what Order reads")]
+pub struct NewSale {
+    /// What is sold.
+    #[schema(min_length = 1, max_length = 1024, example = "O Pequeno Principe")]
+    product: String,
+    /// For how much: greater than zero, of at most 28 digits, kept exactly.
+    #[schema(value_type = f64, exclusive_minimum = 0, example = 14.00)]
+    amount: String,
+}
+
+const _: () = assert!(LONGEST_PRODUCT == 1024, "the schema says so");
+
+/// A sale as clients see it.
+#[derive(Serialize, ToSchema)]
+pub struct SaleView<'a> {
+    /// Identifies it, a UUID.
+    #[schema(format = Uuid)]
+    id: String,
+    /// What was sold.
+    #[schema(example = "O Pequeno Principe")]
+    product: &'a str,
+    /// For how much, without trailing zeros.
+    #[schema(value_type = f64, example = 14)]
+    amount: Box<RawValue>,
+    /// Whether it is in the lake.
+    processed: bool,
+    /// When it was accepted, in seconds since 1970-01-01T00:00:00Z.
+    #[schema(example = 1764547199)]
+    timestamp: i64,
+    /// The region that accepted it.
+    #[schema(example = "sa-east-1")]
+    region: Option<&'a str>,
+}
+
+/// An error, RFC 9457.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it documents what Problem writes")]
+pub struct ProblemView {
+    /// Always `about:blank`: the status says what kind of problem it is.
+    r#type: String,
+    /// The status in words.
+    title: String,
+    /// The status.
+    status: u16,
+    /// What is wrong.
+    detail: String,
+    /// The same as `detail`.
+    error: String,
+}
+
+/// Registers a sale.
+///
+/// Once it is answered with 201, the sale reaches the lake exactly once. The body is JSON whatever its Content-Type.
+#[utoipa::path(post, path = "/sales", tag = "sales", request_body = NewSale,
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+        description = "the client's name for the order, visible characters: the same key gives the same sale, in every region")),
+    responses(
+        (status = 201, description = "accepted", body = SaleView, headers(("Location" = String))),
+        (status = 200, description = "the key had registered this sale before", body = SaleView, headers(("Location" = String))),
+        (status = 400, description = "the body or the key is wrong", body = ProblemView, content_type = "application/problem+json"),
+        (status = 408, description = "the body took too long", body = ProblemView, content_type = "application/problem+json"),
+        (status = 413, description = "the body is larger than 64 KiB", body = ProblemView, content_type = "application/problem+json"),
+        (status = 422, description = "the key was used for another order", body = ProblemView, content_type = "application/problem+json"),
+        (status = 503, description = "try again, with the same key", body = ProblemView, content_type = "application/problem+json", headers(("Retry-After" = u32))),
+    ))]
+pub async fn register<T: SaleTable>(
+    sales: Data<Sales<T>>,
+    order: Order,
+    key: Key,
+    span: Span,
+) -> Result<HttpResponse, Problem> {
+    let started = Instant::now();
+    let registered = in_time(register_sale(&sales, order, key.0.as_ref(), span.0)).await?.map_err(refused)?;
+    let (status, stored) = match registered {
+        Registered::Accepted(sale) => {
+            tracing::info!(
+                sale.id = %sale.id,
+                trace.id = span.0.trace_id(),
+                span.id = span.0.span_id(),
+                duration_ms = milliseconds(started),
+                "sale accepted"
+            );
+            (StatusCode::CREATED, StoredSale { sale, processed: false })
+        }
+        Registered::Repeated(stored) => (StatusCode::OK, stored),
+    };
+    let location = format!("/sales/{}", stored.sale.id);
+    Ok(HttpResponse::build(status).insert_header((LOCATION, location)).json(view(&stored.sale, stored.processed)?))
+}
+
+/// Finds a sale.
+#[utoipa::path(get, path = "/sales/{id}", tag = "sales",
+    params(("id" = String, Path, format = Uuid)),
+    responses(
+        (status = 200, description = "the sale; processed once it is in the lake", body = SaleView),
+        (status = 404, description = "unknown or cancelled", body = ProblemView, content_type = "application/problem+json"),
+        (status = 503, description = "try again", body = ProblemView, content_type = "application/problem+json", headers(("Retry-After" = u32))),
+    ))]
+pub async fn find<T: SaleTable>(sales: Data<Sales<T>>, id: PathId) -> Result<HttpResponse, Problem> {
+    let found = in_time(sales.table.find(id.0)).await?.map_err(|error| unavailable(&error))?;
+    let found = found.filter(|found| !found.cancelled).ok_or_else(unknown_sale)?;
+    Ok(HttpResponse::Ok().json(view(&found.stored.sale, found.stored.processed)?))
+}
+
+/// Cancels a sale. A cancelled sale stays cancelled, and its cancellation reaches the lake, too.
+#[utoipa::path(delete, path = "/sales/{id}", tag = "sales",
+    params(("id" = String, Path, format = Uuid)),
+    responses(
+        (status = 204, description = "cancelled, now or before"),
+        (status = 404, description = "unknown", body = ProblemView, content_type = "application/problem+json"),
+        (status = 503, description = "try again", body = ProblemView, content_type = "application/problem+json", headers(("Retry-After" = u32))),
+    ))]
+pub async fn cancel<T: SaleTable>(sales: Data<Sales<T>>, id: PathId, span: Span) -> Result<HttpResponse, Problem> {
+    let started = Instant::now();
+    match in_time(cancel_sale(&sales, id.0, span.0)).await?.map_err(|error| unavailable(&error))? {
+        Cancelled::UnknownSale => return Err(unknown_sale()),
+        Cancelled::Before => {}
+        Cancelled::Now => tracing::info!(
+            sale.id = %id.0,
+            trace.id = span.0.trace_id(),
+            span.id = span.0.span_id(),
+            duration_ms = milliseconds(started),
+            "sale cancelled"
+        ),
+    }
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn view(sale: &Sale, processed: bool) -> Result<SaleView<'_>, Problem> {
+    let amount = RawValue::from_string(sale.amount.to_string())
+        .map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the amount cannot be written"))?;
+    Ok(SaleView {
+        id: sale.id.to_string(),
+        product: sale.product.as_str(),
+        amount,
+        processed,
+        timestamp: sale.timestamp.unix_seconds(),
+        region: sale.region.as_ref().map(|region| region.as_str()),
+    })
+}
+
+async fn in_time<O>(work: impl Future<Output = O>) -> Result<O, Problem> {
+    tokio::time::timeout(DEADLINE, work).await.map_err(|_| try_again())
+}
+
+fn refused(error: RegisterError) -> Problem {
+    match error {
+        RegisterError::KeyReused => {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "this Idempotency-Key was used for another order")
+        }
+        RegisterError::Table(error) => unavailable(&error),
+    }
+}
+
+/// The cause is for the log, where the dependency's change is told; clients learn what they can do.
+fn unavailable(error: &PortError) -> Problem {
+    tracing::debug!(error.operation, error.detail, "table did not answer");
+    try_again()
+}
+
+fn try_again() -> Problem {
+    Problem::unavailable(
+        "the sale could not be stored or read now; try again with the same Idempotency-Key",
+        RETRY_AFTER_SECONDS,
+    )
+}
+
+fn milliseconds(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,93 @@
+//! What the worker is told: the one place that reads its variables.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::Parser;
+use sales::environment::{Environment, Read, S3Addressing};
+use sales::sale::{Region, Shards};
+use sales::telemetry::Logging;
+
+/// Brings each accepted sale into the lake exactly once.
+#[derive(Parser)]
+#[command(version, after_help = VARIABLES)]
+pub struct Arguments {}
+
+const VARIABLES: &str = "\
+Everything is configured by environment variables.
+
+Required:
+  AWS_REGION                      the region this process runs in, such as sa-east-1
+  SQS_SALES_QUEUE                 URL of the queue that carries the sales
+  SSM_PARAMETER_STORE_STATE       name of the parameter that holds ACTIVE or PASSIVE
+  DYNAMO_SALES_TABLE              name of the table that keeps the sales
+  DYNAMO_SALES_IDEMPOTENCY_TABLE  name of the table that marks what is in the lake
+  S3_SALES_BUCKET                 name of the lake's bucket
+
+Optional:
+  PORT                            port to listen on [default: 8080]
+  BIND_HOST                       IP address to listen on [default: 0.0.0.0]
+  WORKER_CONCURRENCY              batches of up to ten messages in work at a time, 1 to 64 [default: 8]
+  PENDING_SHARDS                  shards of the pending index, the same everywhere [default: 16]
+  PENDING_GRACE_SECONDS           age from which a pending sale is reconciled, 1 to 3600 [default: 30]
+  SWEEP_INTERVAL_SECONDS          time between looks at the pending index, 1 to 3600 [default: 5]
+  LOG_FORMAT                      json or text [default: text on a terminal, else json]
+  RUST_LOG                        which events are logged [default: info]
+  AWS_ENDPOINT_URL                where to find AWS, also per service (AWS_ENDPOINT_URL_S3, ...)
+  AWS_ACCESS_KEY_ID, ...          credentials, from the sources that every AWS SDK knows
+
+Exit codes: 0 stopped as asked, 1 cannot work, 64 wrong or missing variable or argument";
+
+/// The variables, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `AWS_REGION`
+    pub region: Region,
+    /// `SQS_SALES_QUEUE`
+    pub queue_url: String,
+    /// `SSM_PARAMETER_STORE_STATE`
+    pub state_parameter: String,
+    /// `DYNAMO_SALES_TABLE`
+    pub sales_table: String,
+    /// `DYNAMO_SALES_IDEMPOTENCY_TABLE`
+    pub idempotency_table: String,
+    /// `S3_SALES_BUCKET`
+    pub bucket: String,
+    /// How the bucket is addressed, by `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_S3`
+    pub s3_addressing: S3Addressing,
+    /// `PENDING_SHARDS`
+    pub shards: Shards,
+    /// `PORT` and `BIND_HOST`
+    pub listen: SocketAddr,
+    /// `WORKER_CONCURRENCY`
+    pub concurrency: usize,
+    /// `PENDING_GRACE_SECONDS`
+    pub grace: Duration,
+    /// `SWEEP_INTERVAL_SECONDS`
+    pub sweep_interval: Duration,
+}
+
+impl Config {
+    /// Reads and checks all variables.
+    pub fn read(environment: &Environment) -> Read<(Logging, Self)> {
+        let seconds = |variable, default| environment.number(variable, 1, default, 3600).map(Duration::from_secs);
+        let region = environment.region()?;
+        let sales_table = environment.table("DYNAMO_SALES_TABLE")?;
+        let marks = "DYNAMO_SALES_IDEMPOTENCY_TABLE";
+        let config = Self {
+            region,
+            queue_url: environment.queue_url("SQS_SALES_QUEUE")?,
+            state_parameter: environment.parameter("SSM_PARAMETER_STORE_STATE")?,
+            idempotency_table: environment.table_other_than(marks, "DYNAMO_SALES_TABLE", &sales_table)?,
+            sales_table,
+            bucket: environment.bucket("S3_SALES_BUCKET")?,
+            s3_addressing: environment.aws_endpoints()?,
+            shards: environment.shards()?,
+            listen: environment.listen_address()?,
+            concurrency: environment.number("WORKER_CONCURRENCY", 1, 8, 64)?,
+            grace: seconds("PENDING_GRACE_SECONDS", 30)?,
+            sweep_interval: seconds("SWEEP_INTERVAL_SECONDS", 5)?,
+        };
+        Ok((environment.logging()?, config))
+    }
+}

@@ -1,0 +1,235 @@
+//! Taking messages off the queue. One message, one fate: none holds up or discards its neighbours.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use sales::entropy::Entropy;
+use sales::event::Event;
+use sales::ports::{DeadLetter, Delivery, Lake, LakePut, Marks, PortError, PortResult, SaleQueue, SaleTable};
+use sales::sale::{Fact, FactId};
+use sales::site::Site;
+use sales::trace::TraceParent;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::backoff::Backoff;
+use crate::ownership::{Decision, decide};
+use crate::process::Processing;
+
+/// How long received messages are hidden from others.
+const HIDDEN_FOR: Duration = Duration::from_secs(30);
+
+/// How often this is extended while work runs.
+const EXTENSION_INTERVAL: Duration = Duration::from_secs(10);
+
+/// When a message that failed is looked at again, by how often it was received.
+const RETRY: Backoff = Backoff { first: Duration::from_secs(2), longest: Duration::from_secs(15 * 60) };
+
+/// When a message whose item has not replicated yet is looked at again.
+const REPLICATION_RETRY: Backoff = Backoff { first: Duration::from_secs(3), longest: Duration::from_secs(60) };
+
+/// How long the intake rests while a dependency fails, so that failing costs neither calls nor deliveries.
+const REST: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(30) };
+
+/// What is needed to consume. Cheap to clone.
+#[derive(Clone)]
+pub struct Consumer<Q, T, L, M> {
+    /// Where messages come from.
+    pub queue: Q,
+    /// How facts get to the lake.
+    pub processing: Processing<T, L, M>,
+    /// This region.
+    pub site: Site,
+    /// Jitter and spans.
+    pub entropy: Entropy,
+}
+
+/// What becomes of a message.
+#[derive(Clone, Debug)]
+enum Fate {
+    /// Its work is done, or somebody else's: off the queue.
+    Acknowledge(&'static str),
+    /// It stays, hidden for a while.
+    Retry(&'static str, Backoff, Option<PortError>),
+}
+
+impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
+    /// Consumes until `shutdown`, which stops the intake and not the work.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut failures = 0;
+        loop {
+            let rest = self.entropy.jitter(REST.after(failures));
+            if shutdown.run_until_cancelled(tokio::time::sleep(rest)).await.is_none() {
+                return;
+            }
+            let Some(received) = shutdown.run_until_cancelled(self.queue.receive(HIDDEN_FOR)).await else { return };
+            let worked = match received {
+                Ok(deliveries) if deliveries.is_empty() => true,
+                Ok(deliveries) => self.handle_hidden(&deliveries).await,
+                Err(_) => false,
+            };
+            failures = if worked { 0 } else { failures.saturating_add(1) };
+        }
+    }
+
+    /// Handles messages, and keeps them hidden meanwhile. Tells whether all dependencies worked.
+    async fn handle_hidden(&self, deliveries: &[Delivery]) -> bool {
+        let receipts: Vec<(&str, Duration)> = deliveries.iter().map(|it| (it.receipt.as_str(), HIDDEN_FOR)).collect();
+        let extending = async {
+            loop {
+                tokio::time::sleep(EXTENSION_INTERVAL).await;
+                // A failure is noted by the queue's adapter; the next extension may succeed in time.
+                let _ = self.queue.hide(&receipts).await;
+            }
+        };
+        tokio::select! {
+            worked = self.handle(deliveries) => worked,
+            () = extending => true,
+        }
+    }
+
+    async fn handle(&self, deliveries: &[Delivery]) -> bool {
+        let started = Instant::now();
+        let mut fates: Vec<(&Delivery, Fate)> = Vec::with_capacity(deliveries.len());
+        let mut understood: Vec<(&Delivery, Event)> = Vec::with_capacity(deliveries.len());
+        for delivery in deliveries {
+            match Event::parse(&delivery.body, &delivery.attributes) {
+                Ok(event) => understood.push((delivery, event)),
+                Err(error) => {
+                    fates.push((delivery, self.dead_letter(delivery, error.reason(), &error.to_string()).await))
+                }
+            }
+        }
+        let events: Vec<&Event> = understood.iter().map(|(_, event)| event).collect();
+        let decided = self.decide_fates(&events).await;
+        for ((delivery, event), fate) in understood.iter().zip(decided) {
+            self.log(event, &fate, started);
+            fates.push((delivery, fate));
+        }
+        self.carry_out(&fates).await
+    }
+
+    /// The fate of each event, in order, after its work is done.
+    async fn decide_fates(&self, events: &[&Event]) -> Vec<Fate> {
+        if events.is_empty() {
+            return Vec::new();
+        }
+        let ids: Vec<FactId> = events.iter().map(|event| event.fact.id()).collect();
+        let marked = match self.processing.marks.present(&ids).await {
+            Ok(marked) => marked,
+            Err(error) => return events.iter().map(|_| failed(&error)).collect(),
+        };
+        let (state, own) = (self.site.state(), self.site.region());
+        let decisions: Vec<Decision> = events
+            .iter()
+            .map(|event| decide(state, own, event.home.as_ref(), marked.contains(&event.fact.id())))
+            .collect();
+        let of = |wanted: Decision| {
+            events
+                .iter()
+                .zip(&decisions)
+                .filter(move |(_, decision)| **decision == wanted)
+                .map(|(event, _)| &event.fact)
+        };
+        let (to_process, to_find): (Vec<&Fact>, Vec<FactId>) =
+            (of(Decision::Process).collect(), of(Decision::StandBy).map(Fact::id).collect());
+        let (processed, held) = tokio::join!(self.processing.bring_to_lake(&to_process), self.held(&to_find));
+
+        let fates = events.iter().zip(&decisions).map(|(event, decision)| match decision {
+            Decision::Done => Fate::Acknowledge("duplicate"),
+            Decision::Process => match processed.get(&event.fact.id()) {
+                Some(Ok(LakePut::Stored)) => Fate::Acknowledge("processed"),
+                Some(Ok(LakePut::AlreadyThere)) => Fate::Acknowledge("already-there"),
+                Some(Err(error)) => failed(error),
+                None => Fate::Retry("failed", RETRY, None),
+            },
+            Decision::StandBy => match &held {
+                Ok(held) if held.contains(&event.fact.id()) => Fate::Acknowledge("stood-by"),
+                Ok(_) => Fate::Retry("not-replicated", REPLICATION_RETRY, None),
+                Err(error) => failed(error),
+            },
+        });
+        fates.collect()
+    }
+
+    async fn held(&self, ids: &[FactId]) -> PortResult<HashSet<FactId>> {
+        if ids.is_empty() { Ok(HashSet::new()) } else { self.processing.table.held(ids).await }
+    }
+
+    async fn dead_letter(&self, delivery: &Delivery, reason: &'static str, detail: &str) -> Fate {
+        match self.queue.dead_letter(delivery, reason).await {
+            Ok(DeadLetter::Sent) => {
+                tracing::warn!(reason, error.detail = detail, "message not understood: moved to the dead-letter queue");
+                self.processing.metrics.count_dead_letter(reason);
+                Fate::Acknowledge("dead-letter")
+            }
+            Ok(DeadLetter::NoQueue) => {
+                tracing::warn!(
+                    reason,
+                    error.detail = detail,
+                    "message not understood: kept, as the queue has no redrive policy"
+                );
+                Fate::Retry("no-dead-letter-queue", RETRY, None)
+            }
+            Err(error) => failed(&error),
+        }
+    }
+
+    /// Acknowledges last. Tells whether all dependencies worked.
+    async fn carry_out(&self, fates: &[(&Delivery, Fate)]) -> bool {
+        let (mut acknowledged, mut hidden, mut worked) = (Vec::new(), Vec::new(), true);
+        for (delivery, fate) in fates {
+            let outcome = match fate {
+                Fate::Acknowledge(outcome) => {
+                    acknowledged.push(delivery.receipt.as_str());
+                    outcome
+                }
+                Fate::Retry(outcome, backoff, error) => {
+                    let pause = self.entropy.jitter(backoff.after(delivery.receive_count)).min(backoff.longest);
+                    hidden.push((delivery.receipt.as_str(), pause));
+                    worked &= !error.as_ref().is_some_and(|error| error.kind.concerns_all_calls());
+                    outcome
+                }
+            };
+            self.processing.metrics.count_message(outcome);
+        }
+        // What is not acknowledged or hidden comes back by itself, and is done again without effect.
+        if !acknowledged.is_empty() {
+            worked &= self.queue.acknowledge(&acknowledged).await.is_ok();
+        }
+        if !hidden.is_empty() {
+            worked &= self.queue.hide(&hidden).await.is_ok();
+        }
+        worked
+    }
+
+    /// One line a sale at info: what was done for it here. Repetitions and failing dependencies are told elsewhere.
+    fn log(&self, event: &Event, fate: &Fate, started: Instant) {
+        let span = event.trace.map_or_else(|| TraceParent::new(&self.entropy), |parent| parent.child(&self.entropy));
+        let id = event.fact.id();
+        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let (trace_id, span_id) = (span.trace_id(), span.span_id());
+        match fate {
+            Fate::Acknowledge("processed") => {
+                tracing::info!(sale.id = %id, trace.id = trace_id, span.id = span_id, duration_ms, "sale in the lake");
+            }
+            Fate::Acknowledge("stood-by") => {
+                tracing::info!(sale.id = %id, trace.id = trace_id, span.id = span_id, duration_ms, "sale stood by for");
+            }
+            Fate::Acknowledge(outcome) => {
+                tracing::debug!(sale.id = %id, trace.id = trace_id, span.id = span_id, outcome, "message acknowledged");
+            }
+            Fate::Retry(outcome, _, Some(error)) if !error.kind.concerns_all_calls() => {
+                let (operation, detail) = (error.operation, error.detail.as_str());
+                tracing::warn!(sale.id = %id, trace.id = trace_id, span.id = span_id, outcome, operation, detail, "message kept");
+            }
+            Fate::Retry(outcome, ..) => {
+                tracing::debug!(sale.id = %id, trace.id = trace_id, span.id = span_id, outcome, "message kept");
+            }
+        }
+    }
+}
+
+fn failed(error: &PortError) -> Fate {
+    Fate::Retry("failed", RETRY, Some(error.clone()))
+}

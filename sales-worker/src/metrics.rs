@@ -1,0 +1,72 @@
+//! What the worker counts.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+use sales::ports::LakePut;
+
+/// Counters of messages and of what becomes of facts. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    messages: Family<Outcome, Counter>,
+    objects: Family<Outcome, Counter>,
+    dead_letters: Family<Reason, Counter>,
+    sweeps: Family<Outcome, Counter>,
+    /// Facts brought to the lake by a sweep.
+    pub reconciled: Counter,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+impl Metrics {
+    /// Metrics that are shown in `registry`.
+    pub fn new(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            messages: Family::default(),
+            objects: Family::default(),
+            dead_letters: Family::default(),
+            sweeps: Family::default(),
+            reconciled: Counter::default(),
+        };
+        registry.register("sales_messages", "Messages by what became of them", metrics.messages.clone());
+        registry.register("sales_lake_objects", "Objects put, or found in the lake", metrics.objects.clone());
+        registry.register("sales_dead_letters", "Messages not understood, by reason", metrics.dead_letters.clone());
+        registry.register("sales_sweeps", "Looks at the pending index by outcome", metrics.sweeps.clone());
+        registry.register("sales_reconciled", "Facts brought to the lake by a sweep", metrics.reconciled.clone());
+        metrics
+    }
+
+    /// Counts what became of a message.
+    pub fn count_message(&self, outcome: &'static str) {
+        self.messages.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// Counts an object.
+    pub fn count_object(&self, put: LakePut) {
+        let outcome = match put {
+            LakePut::Stored => "stored",
+            LakePut::AlreadyThere => "already-there",
+        };
+        self.objects.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// Counts a message that went to the dead-letter queue.
+    pub fn count_dead_letter(&self, reason: &'static str) {
+        self.dead_letters.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// Counts a sweep.
+    pub fn count_sweep(&self, completed: bool) {
+        let outcome = if completed { "completed" } else { "failed" };
+        self.sweeps.get_or_create(&Outcome { outcome }).inc();
+    }
+}

@@ -1,0 +1,52 @@
+//! Whose work a message is. Pure: no I/O, no clock.
+
+use sales::sale::Region;
+use sales::site::SiteState;
+
+/// What is to happen with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Its fact is in the lake: acknowledge.
+    Done,
+    /// Bring its fact to the lake.
+    Process,
+    /// See to it that the pending index covers it.
+    StandBy,
+}
+
+/// Decides by the own region and its state, the region that is expected to process the fact, and whether the fact
+/// is marked as in the lake.
+#[must_use]
+pub fn decide(state: Option<SiteState>, own: &Region, home: Option<&Region>, marked: bool) -> Decision {
+    let ours = home.is_none_or(|home| home == own);
+    match (marked, state) {
+        (true, _) => Decision::Done,
+        (false, Some(SiteState::Active)) if ours => Decision::Process,
+        (false, Some(SiteState::Active | SiteState::Passive) | None) => Decision::StandBy,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_who_processes_what() {
+        let (own, other) = (Region::new("sa-east-1"), Region::new("us-east-1"));
+        let homes = [Some(&own), None, Some(&other)];
+        let states = [Some(SiteState::Active), Some(SiteState::Passive), None];
+        for state in states {
+            for home in homes {
+                assert_eq!(decide(state, &own, home, true), Decision::Done, "{state:?} {home:?}");
+            }
+        }
+        for (state, expected) in states.into_iter().zip([
+            [Decision::Process, Decision::Process, Decision::StandBy],
+            [Decision::StandBy; 3],
+            [Decision::StandBy; 3],
+        ]) {
+            let decisions = homes.map(|home| decide(state, &own, home, false));
+            assert_eq!(decisions, expected, "{state:?}");
+        }
+    }
+}

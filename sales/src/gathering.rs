@@ -1,0 +1,104 @@
+//! Batches that form by themselves: what comes while calls are in flight goes together with the next one.
+//!
+//! Nothing ever waits for company: a lone item goes at once, and batches grow only as fast as calls are slow.
+
+use std::future::Future;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// How items gather.
+#[derive(Clone, Copy, Debug)]
+pub struct Gathering {
+    /// The most items a batch takes.
+    pub batch: usize,
+    /// Below this many calls in flight whatever is there goes at once; at it, only full batches do.
+    pub eager: usize,
+    /// The most calls in flight.
+    pub in_flight: usize,
+}
+
+impl Gathering {
+    /// Sends what arrives in batches until the channel is closed, by `close` or by its last sender's end, and all
+    /// that it held is sent.
+    pub async fn run<I, F>(self, mut arriving: mpsc::Receiver<I>, close: CancellationToken, send: impl Fn(Vec<I>) -> F)
+    where
+        F: Future<Output = ()>,
+    {
+        let mut waiting = Vec::new();
+        let mut in_flight = FuturesUnordered::new();
+        let mut open = true;
+        while open || !waiting.is_empty() || !in_flight.is_empty() {
+            while waiting.len() < self.batch
+                && let Ok(item) = arriving.try_recv()
+            {
+                waiting.push(item);
+            }
+            if self.goes(waiting.len(), in_flight.len(), open) {
+                in_flight.push(send(std::mem::take(&mut waiting)));
+                continue;
+            }
+            tokio::select! {
+                item = arriving.recv(), if open && waiting.len() < self.batch => match item {
+                    Some(item) => waiting.push(item),
+                    None => open = false,
+                },
+                Some(()) = in_flight.next() => {}
+                () = close.cancelled(), if open && !arriving.is_closed() => arriving.close(),
+            }
+        }
+    }
+
+    /// Whether what waits goes now.
+    fn goes(self, waiting: usize, in_flight: usize, open: bool) -> bool {
+        waiting > 0 && (in_flight < self.eager || (in_flight < self.in_flight && (waiting >= self.batch || !open)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    const GATHERING: Gathering = Gathering { batch: 3, eager: 1, in_flight: 2 };
+
+    #[test]
+    fn a_lone_item_goes_at_once_and_a_partial_batch_waits_for_the_call_in_flight() {
+        assert!(!GATHERING.goes(0, 0, true));
+        assert!(GATHERING.goes(1, 0, true));
+        assert!(!GATHERING.goes(1, 1, true));
+        assert!(GATHERING.goes(3, 1, true));
+        assert!(!GATHERING.goes(3, 2, true));
+        assert!(GATHERING.goes(1, 1, false), "nothing more will come");
+    }
+
+    #[tokio::test]
+    async fn what_comes_while_calls_are_in_flight_goes_together_and_nothing_is_left_behind() {
+        let (sender, receiver) = mpsc::channel(16);
+        let batches = Arc::new(Mutex::new(Vec::new()));
+        let answers = Arc::new(Semaphore::new(0));
+        let (seen, gate) = (batches.clone(), answers.clone());
+        let running = tokio::spawn(GATHERING.run(receiver, CancellationToken::new(), move |batch: Vec<u32>| {
+            seen.lock().unwrap().push(batch);
+            let gate = gate.clone();
+            async move { gate.acquire().await.unwrap().forget() }
+        }));
+        sender.send(1).await.unwrap();
+        while batches.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        for item in 2..=8 {
+            sender.send(item).await.unwrap();
+        }
+        drop(sender);
+        answers.add_permits(8);
+        running.await.unwrap();
+        let batches = batches.lock().unwrap().clone();
+        assert_eq!(batches, [vec![1], vec![2, 3, 4], vec![5, 6, 7], vec![8]]);
+    }
+}
