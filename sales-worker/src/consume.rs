@@ -23,13 +23,16 @@ const HIDDEN_FOR: Duration = Duration::from_secs(30);
 const EXTENSION_INTERVAL: Duration = Duration::from_secs(10);
 
 /// When a message that failed is looked at again, by how often it was received.
-const RETRY: Backoff = Backoff { first: Duration::from_secs(2), longest: Duration::from_secs(15 * 60) };
+const RETRY: Backoff = Backoff { first: Duration::from_secs(5), longest: Duration::from_secs(15 * 60) };
 
 /// When a message whose item has not replicated yet is looked at again.
 const REPLICATION_RETRY: Backoff = Backoff { first: Duration::from_secs(3), longest: Duration::from_secs(60) };
 
 /// How long the intake rests while a dependency fails, so that failing costs neither calls nor deliveries.
-const REST: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(30) };
+const REST: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(15) };
+
+/// How long the first call waits, and the first one after a failure: soon it is known whether the queue works.
+const SHORT_WAIT: Duration = Duration::from_secs(1);
 
 /// What is needed to consume. Cheap to clone.
 #[derive(Clone)]
@@ -56,19 +59,20 @@ enum Fate {
 impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
     /// Consumes until `shutdown`, which stops the intake and not the work.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut failures = 0;
+        let (mut failures, mut wait) = (0, SHORT_WAIT);
         loop {
             let rest = self.entropy.jitter(REST.after(failures));
             if shutdown.run_until_cancelled(tokio::time::sleep(rest)).await.is_none() {
                 return;
             }
-            let Some(received) = shutdown.run_until_cancelled(self.queue.receive(HIDDEN_FOR)).await else { return };
+            let receiving = self.queue.receive(wait, HIDDEN_FOR);
+            let Some(received) = shutdown.run_until_cancelled(receiving).await else { return };
             let worked = match received {
                 Ok(deliveries) if deliveries.is_empty() => true,
                 Ok(deliveries) => self.handle_hidden(&deliveries).await,
                 Err(_) => false,
             };
-            failures = if worked { 0 } else { failures.saturating_add(1) };
+            (failures, wait) = if worked { (0, Q::LONGEST_WAIT) } else { (failures.saturating_add(1), SHORT_WAIT) };
         }
     }
 

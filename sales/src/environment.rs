@@ -13,6 +13,9 @@ use crate::sale::{Region, Shards};
 /// Exit code for a wrong or missing variable or argument (`EX_USAGE` of sysexits.h).
 pub const EXIT_USAGE: u8 = 64;
 
+/// What is logged unless `RUST_LOG` says otherwise: what the server's library says of its threads is for debugging.
+const DEFAULT_FILTER: &str = "info,actix_server=warn";
+
 /// A variable that is missing or wrong.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("{variable} {problem}")]
@@ -267,7 +270,7 @@ impl Environment {
                 return Err(InvalidVariable::new("LOG_FORMAT", format_args!("must be json or text, not {other:?}")));
             }
         };
-        let filter = self.optional("RUST_LOG")?.unwrap_or_else(|| "info".into());
+        let filter = self.optional("RUST_LOG")?.unwrap_or_else(|| DEFAULT_FILTER.into());
         let filter = tracing_subscriber::EnvFilter::try_new(&filter).map_err(|error| {
             InvalidVariable::new(
                 "RUST_LOG",

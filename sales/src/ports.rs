@@ -201,8 +201,9 @@ pub enum DeadLetter {
 
 /// This region's copy of what was announced.
 pub trait SaleQueue: Clone + Send + Sync + 'static {
-    /// Waits for messages for up to 20 s; at most ten, hidden from others for `hidden_for`.
-    fn receive(&self, hidden_for: Duration) -> impl Future<Output = PortResult<Vec<Delivery>>> + Send;
+    /// Waits for messages for up to `wait` (at most [`SaleQueue::LONGEST_WAIT`]); at most ten, hidden from others for
+    /// `hidden_for`.
+    fn receive(&self, wait: Duration, hidden_for: Duration) -> impl Future<Output = PortResult<Vec<Delivery>>> + Send;
 
     /// Takes messages off the queue for good (at most ten).
     fn acknowledge(&self, receipts: &[&str]) -> impl Future<Output = PortResult<()>> + Send;
@@ -212,6 +213,9 @@ pub trait SaleQueue: Clone + Send + Sync + 'static {
 
     /// Copies a message to the queue that the redrive policy names, with `reason` as an attribute.
     fn dead_letter(&self, delivery: &Delivery, reason: &str) -> impl Future<Output = PortResult<DeadLetter>> + Send;
+
+    /// The longest that a queue holds an empty answer back.
+    const LONGEST_WAIT: Duration = Duration::from_secs(20);
 }
 
 /// What became of an object put under the condition that it is new.

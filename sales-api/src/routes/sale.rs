@@ -42,6 +42,7 @@ const _: () = assert!(LONGEST_PRODUCT == 1024, "the schema says so");
 
 /// A sale as clients see it.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Sale)]
 pub struct SaleView<'a> {
     /// Identifies it, a UUID.
     #[schema(format = Uuid)]
@@ -64,6 +65,7 @@ pub struct SaleView<'a> {
 
 /// An error, RFC 9457.
 #[derive(ToSchema)]
+#[schema(as = Problem)]
 #[expect(dead_code, reason = "it documents what Problem writes")]
 pub struct ProblemView {
     /// Always `about:blank`: the status says what kind of problem it is.

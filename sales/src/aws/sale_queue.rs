@@ -18,9 +18,6 @@ use crate::event::Attributes;
 use crate::health::Dependency;
 use crate::ports::{DeadLetter, Delivery, FailureKind, PortError, PortResult, SaleQueue};
 
-/// How long SQS holds an empty answer back: the longest it can.
-const LONG_POLL: Duration = Duration::from_secs(20);
-
 /// Longer than a long poll, so that an idle queue is no failure.
 const RECEIVE: Deadline =
     Deadline { attempts: 1, attempt: Duration::from_secs(25), operation: Duration::from_secs(25) };
@@ -116,9 +113,10 @@ impl SqsSaleQueue {
 }
 
 impl SaleQueue for SqsSaleQueue {
-    async fn receive(&self, hidden_for: Duration) -> PortResult<Vec<Delivery>> {
+    async fn receive(&self, wait: Duration, hidden_for: Duration) -> PortResult<Vec<Delivery>> {
         let request = self.receiver.receive_message().queue_url(&self.url).max_number_of_messages(10);
-        let request = request.wait_time_seconds(seconds(LONG_POLL)).visibility_timeout(seconds(hidden_for));
+        let request =
+            request.wait_time_seconds(seconds(wait.min(Self::LONGEST_WAIT))).visibility_timeout(seconds(hidden_for));
         let request = request.message_attribute_names("All");
         let request = request.message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount);
         let answer = request.send().await.map_err(|error| failure::of_resource("ReceiveMessage", error));
