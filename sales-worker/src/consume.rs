@@ -51,9 +51,44 @@ pub struct Consumer<Q, T, L, M> {
 #[derive(Clone, Debug)]
 enum Fate {
     /// Its work is done, or somebody else's: off the queue.
-    Acknowledge(&'static str),
-    /// It stays, hidden for a while.
-    Retry(&'static str, Backoff, Option<PortError>),
+    Acknowledge(Done),
+    /// A call failed: it stays, hidden for longer each time.
+    Failed(PortError),
+    /// This region's table does not hold its item yet: it stays, hidden for a few seconds.
+    NotReplicated,
+    /// It is not understood, and the queue has no redrive policy: it stays.
+    NoDeadLetterQueue,
+}
+
+/// Why a message is off the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Done {
+    /// Its object was put.
+    Processed,
+    /// Its object was there, without a mark.
+    AlreadyThere,
+    /// It was marked, or came twice at once.
+    Duplicate,
+    /// The pending index covers it.
+    StoodBy,
+    /// It was not understood.
+    DeadLetter,
+}
+
+impl Fate {
+    /// A fixed word for logs and metrics.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Acknowledge(Done::Processed) => "processed",
+            Self::Acknowledge(Done::AlreadyThere) => "already-there",
+            Self::Acknowledge(Done::Duplicate) => "duplicate",
+            Self::Acknowledge(Done::StoodBy) => "stood-by",
+            Self::Acknowledge(Done::DeadLetter) => "dead-letter",
+            Self::Failed(_) => "failed",
+            Self::NotReplicated => "not-replicated",
+            Self::NoDeadLetterQueue => "no-dead-letter-queue",
+        }
+    }
 }
 
 impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
@@ -121,7 +156,7 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
         let ids: Vec<FactId> = events.iter().map(|event| event.fact.id()).collect();
         let marked = match self.processing.marks.present(&ids).await {
             Ok(marked) => marked,
-            Err(error) => return events.iter().map(|_| failed(&error)).collect(),
+            Err(error) => return events.iter().map(|_| Fate::Failed(error.clone())).collect(),
         };
         let (state, own) = (self.site.state(), self.site.region());
         let decisions: Vec<Decision> = events
@@ -139,18 +174,21 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
             (of(Decision::Process).collect(), of(Decision::StandBy).map(Fact::id).collect());
         let (processed, held) = tokio::join!(self.processing.bring_to_lake(&to_process), self.held(&to_find));
 
+        let mut first = HashSet::new();
         let fates = events.iter().zip(&decisions).map(|(event, decision)| match decision {
-            Decision::Done => Fate::Acknowledge("duplicate"),
+            Decision::Done => Fate::Acknowledge(Done::Duplicate),
             Decision::Process => match processed.get(&event.fact.id()) {
-                Some(Ok(LakePut::Stored)) => Fate::Acknowledge("processed"),
-                Some(Ok(LakePut::AlreadyThere)) => Fate::Acknowledge("already-there"),
-                Some(Err(error)) => failed(error),
-                None => Fate::Retry("failed", RETRY, None),
+                Some(Ok(_)) if !first.insert(event.fact.id()) => Fate::Acknowledge(Done::Duplicate),
+                Some(Ok(LakePut::Stored)) => Fate::Acknowledge(Done::Processed),
+                Some(Ok(LakePut::AlreadyThere)) => Fate::Acknowledge(Done::AlreadyThere),
+                Some(Err(error)) => Fate::Failed(error.clone()),
+                // Every fact has an outcome; one without would not be done.
+                None => Fate::NotReplicated,
             },
             Decision::StandBy => match &held {
-                Ok(held) if held.contains(&event.fact.id()) => Fate::Acknowledge("stood-by"),
-                Ok(_) => Fate::Retry("not-replicated", REPLICATION_RETRY, None),
-                Err(error) => failed(error),
+                Ok(held) if held.contains(&event.fact.id()) => Fate::Acknowledge(Done::StoodBy),
+                Ok(_) => Fate::NotReplicated,
+                Err(error) => Fate::Failed(error.clone()),
             },
         });
         fates.collect()
@@ -165,7 +203,7 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
             Ok(DeadLetter::Sent) => {
                 tracing::warn!(reason, error.detail = detail, "message not understood: moved to the dead-letter queue");
                 self.processing.metrics.count_dead_letter(reason);
-                Fate::Acknowledge("dead-letter")
+                Fate::Acknowledge(Done::DeadLetter)
             }
             Ok(DeadLetter::NoQueue) => {
                 tracing::warn!(
@@ -173,9 +211,9 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
                     error.detail = detail,
                     "message not understood: kept, as the queue has no redrive policy"
                 );
-                Fate::Retry("no-dead-letter-queue", RETRY, None)
+                Fate::NoDeadLetterQueue
             }
-            Err(error) => failed(&error),
+            Err(error) => Fate::Failed(error),
         }
     }
 
@@ -183,19 +221,21 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
     async fn carry_out(&self, fates: &[(&Delivery, Fate)]) -> bool {
         let (mut acknowledged, mut hidden, mut worked) = (Vec::new(), Vec::new(), true);
         for (delivery, fate) in fates {
-            let outcome = match fate {
-                Fate::Acknowledge(outcome) => {
+            self.processing.metrics.count_message(fate.name());
+            let retry = match fate {
+                Fate::Acknowledge(_) => {
                     acknowledged.push(delivery.receipt.as_str());
-                    outcome
+                    continue;
                 }
-                Fate::Retry(outcome, backoff, error) => {
-                    let pause = self.entropy.jitter(backoff.after(delivery.receive_count)).min(backoff.longest);
-                    hidden.push((delivery.receipt.as_str(), pause));
-                    worked &= !error.as_ref().is_some_and(|error| error.kind.concerns_all_calls());
-                    outcome
+                Fate::NotReplicated => REPLICATION_RETRY,
+                Fate::NoDeadLetterQueue => RETRY,
+                Fate::Failed(error) => {
+                    worked &= !error.kind.concerns_all_calls();
+                    RETRY
                 }
             };
-            self.processing.metrics.count_message(outcome);
+            let pause = self.entropy.jitter(retry.after(delivery.receive_count)).min(retry.longest);
+            hidden.push((delivery.receipt.as_str(), pause));
         }
         // What is not acknowledged or hidden comes back by itself, and is done again without effect.
         if !acknowledged.is_empty() {
@@ -213,27 +253,21 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
         let id = event.fact.id();
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let (trace_id, span_id) = (span.trace_id(), span.span_id());
+        let outcome = fate.name();
         match fate {
-            Fate::Acknowledge("processed") => {
+            Fate::Acknowledge(Done::Processed) => {
                 tracing::info!(sale.id = %id, trace.id = trace_id, span.id = span_id, duration_ms, "sale in the lake");
             }
-            Fate::Acknowledge("stood-by") => {
+            Fate::Acknowledge(Done::StoodBy) => {
                 tracing::info!(sale.id = %id, trace.id = trace_id, span.id = span_id, duration_ms, "sale stood by for");
             }
-            Fate::Acknowledge(outcome) => {
-                tracing::debug!(sale.id = %id, trace.id = trace_id, span.id = span_id, outcome, "message acknowledged");
-            }
-            Fate::Retry(outcome, _, Some(error)) if !error.kind.concerns_all_calls() => {
+            Fate::Failed(error) if !error.kind.concerns_all_calls() => {
                 let (operation, detail) = (error.operation, error.detail.as_str());
-                tracing::warn!(sale.id = %id, trace.id = trace_id, span.id = span_id, outcome, operation, detail, "message kept");
+                tracing::warn!(sale.id = %id, trace.id = trace_id, span.id = span_id, operation, detail, "message kept");
             }
-            Fate::Retry(outcome, ..) => {
-                tracing::debug!(sale.id = %id, trace.id = trace_id, span.id = span_id, outcome, "message kept");
+            Fate::Acknowledge(_) | Fate::Failed(_) | Fate::NotReplicated | Fate::NoDeadLetterQueue => {
+                tracing::debug!(sale.id = %id, trace.id = trace_id, span.id = span_id, outcome, "message seen");
             }
         }
     }
-}
-
-fn failed(error: &PortError) -> Fate {
-    Fate::Retry("failed", RETRY, Some(error.clone()))
 }

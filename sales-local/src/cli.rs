@@ -1,0 +1,183 @@
+//! The command line.
+
+use std::str::FromStr;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use sales_local::{
+    ports::{self, Role},
+    resources::REGIONS,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  sales-local                       start everything; Ctrl-C stops it
+  sales-local --port 9000           the same behind another port
+  sales-local switch us-east-1      let only us-east-1 process sales and take traffic
+  sales-local switch --both         let both regions do so
+  sales-local lake                  what has arrived in the lake
+  sales-local demo --sales 1000     post sales, switch regions half-way, count
+
+Exit codes: 0 done, or stopped after having served; 1 failed; 64 wrong usage;
+128 + the signal's number when interrupted before (130 for Ctrl-C).";
+
+/// The sales pipeline in two regions on this machine, without an AWS account.
+#[derive(Debug, Parser)]
+#[command(name = "sales-local", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    up: UpOptions,
+}
+
+impl Arguments {
+    /// What to do: `up` unless another command is given.
+    pub(crate) fn into_command(self) -> Command {
+        self.command.unwrap_or(Command::Up(self.up))
+    }
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start both regions and show what happens in them, until Ctrl-C (the default)
+    Up(UpOptions),
+    /// Choose which region processes sales and takes traffic, in what `up` has started
+    Switch(SwitchOptions),
+    /// List the lake of what `up` has started: keys and bodies
+    Lake(LakeOptions),
+    /// Start both regions on free ports, post sales, switch half-way, count what arrived in the lake, stop
+    Demo(DemoOptions),
+}
+
+/// Where everything listens.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct UpOptions {
+    /// The one address in front of both regions
+    #[arg(long, default_value_t = 8080, value_parser = port())]
+    pub(crate) port: u16,
+    /// The API of each region
+    #[arg(long, value_name = "PORT,PORT", default_value = "8081,8082")]
+    pub(crate) api_ports: PortPair,
+    /// Health and metrics of the worker of each region
+    #[arg(long, value_name = "PORT,PORT", default_value = "8091,8092")]
+    pub(crate) worker_ports: PortPair,
+    /// Global Accelerator's API
+    #[arg(long, value_name = "PORT", default_value_t = 8090, value_parser = port())]
+    pub(crate) accelerator_port: u16,
+    /// The AWS emulator
+    #[arg(long, value_name = "PORT", default_value_t = 4566, value_parser = port())]
+    pub(crate) emulator_port: u16,
+}
+
+fn port() -> clap::builder::RangedI64ValueParser<u16> {
+    clap::value_parser!(u16).range(1..)
+}
+
+impl UpOptions {
+    /// Free ports for all.
+    pub(crate) fn with_free_ports() -> anyhow::Result<Self> {
+        let [port, one, other, worker, other_worker, accelerator_port, emulator_port] = ports::free()?;
+        let api_ports = PortPair([one, other]);
+        let worker_ports = PortPair([worker, other_worker]);
+        Ok(Self { port, api_ports, worker_ports, accelerator_port, emulator_port })
+    }
+
+    /// All ports with what they are for.
+    pub(crate) fn roles(&self) -> Vec<Role> {
+        let role = |port, purpose: &str, option| Role { port, purpose: purpose.to_owned(), option };
+        let each = |PortPair(ports): &PortPair, service: &str, option| {
+            [0, 1].map(|position| role(ports[position], &format!("{service} of {}", REGIONS[position]), option))
+        };
+        let mut roles = vec![role(self.port, "address in front of both regions", "--port")];
+        roles.extend(each(&self.api_ports, "API", "--api-ports"));
+        roles.extend(each(&self.worker_ports, "worker", "--worker-ports"));
+        roles.push(role(self.accelerator_port, "API of Global Accelerator", "--accelerator-port"));
+        roles.push(role(self.emulator_port, "AWS emulator", "--emulator-port"));
+        roles
+    }
+}
+
+/// A port for each region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PortPair(pub(crate) [u16; 2]);
+
+impl FromStr for PortPair {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let port = |text: &str| text.parse().ok().filter(|port| *port > 0);
+        let pair = text.split_once(',').and_then(|(one, other)| Some([port(one)?, port(other)?]));
+        pair.map(Self).context("two port numbers are needed, as in 8081,8082")
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SwitchOptions {
+    /// The only region to process sales and take traffic
+    #[arg(value_parser = REGIONS, required_unless_present = "both", conflicts_with = "both")]
+    pub(crate) region: Option<String>,
+    /// Let both regions process sales and take traffic
+    #[arg(long)]
+    pub(crate) both: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LakeOptions {
+    /// Only the lake of this region
+    #[arg(long, value_parser = REGIONS)]
+    pub(crate) region: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoOptions {
+    /// How many sales to post
+    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    pub(crate) sales: u32,
+    /// How many of them at a time
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) concurrency: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Command, clap::Error> {
+        let arguments = std::iter::once(&"sales-local").chain(arguments);
+        Arguments::try_parse_from(arguments).map(Arguments::into_command)
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn up_is_the_default_and_takes_its_options_with_and_without_its_name() {
+        for arguments in [&["--port", "9000"][..], &["up", "--port", "9000"]] {
+            let Ok(Command::Up(options)) = parse(arguments) else { panic!("not up: {arguments:?}") };
+            assert_eq!((options.port, options.api_ports), (9000, PortPair([8081, 8082])));
+        }
+    }
+
+    #[test]
+    fn switch_takes_a_region_or_both() {
+        assert!(parse(&["switch", "us-east-1"]).is_ok());
+        assert!(parse(&["switch", "--both"]).is_ok());
+        assert!(parse(&["switch"]).is_err());
+        assert!(parse(&["switch", "us-east-1", "--both"]).is_err());
+        assert!(parse(&["switch", "mars-east-1"]).is_err());
+    }
+
+    #[test]
+    fn a_port_pair_is_two_ports() {
+        assert_eq!("1,2".parse::<PortPair>().ok(), Some(PortPair([1, 2])));
+        for wrong in ["", "1", "1,", "0,1", "1,65536", "1,2,3"] {
+            assert!(wrong.parse::<PortPair>().is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Global Accelerator's API over HTTP: the AWS JSON 1.1 protocol around [`Accelerator`].
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{
+    Request, Response, StatusCode,
+    body::{Bytes, Incoming},
+    header::{CONTENT_TYPE, HeaderValue},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, task::JoinSet, time::sleep};
+
+use super::accelerator::{Accelerator, Fault};
+
+/// What the header `X-Amz-Target` says before the name of the operation.
+const SERVICE: &str = "GlobalAccelerator_V20180706.";
+const LARGEST_BODY: usize = 64 * 1024;
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves for ever; requests in flight end with it.
+pub(super) async fn serve(listener: TcpListener, accelerator: Accelerator) {
+    let accelerator = Arc::new(accelerator);
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((connection, _)) => {
+                    let accelerator = Arc::clone(&accelerator);
+                    let service = service_fn(move |request| answer(Arc::clone(&accelerator), request));
+                    let mut server = http1::Builder::new();
+                    server.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+                    // A connection that breaks off is the client's own affair.
+                    let serving = server.serve_connection(TokioIo::new(connection), service);
+                    connections.spawn(async move { drop(serving.await) });
+                }
+                Err(_) => sleep(ACCEPT_PAUSE).await,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn answer(
+    accelerator: Arc<Accelerator>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (status, body, fault) = match call(&accelerator, request).await {
+        Ok(body) => (StatusCode::OK, body, None),
+        Err(fault) => {
+            let body = json!({ "__type": fault.name, "Message": fault.message });
+            (StatusCode::BAD_REQUEST, body, Some(fault.name))
+        }
+    };
+    let mut response = Response::new(Full::from(body.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
+    if let Some(name) = fault {
+        headers.insert("x-amzn-errortype", HeaderValue::from_static(name));
+    }
+    Ok(response)
+}
+
+async fn call(accelerator: &Accelerator, request: Request<Incoming>) -> Result<Value, Fault> {
+    let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let operation = target.strip_prefix(SERVICE).ok_or_else(|| Fault::unknown_operation(target))?.to_owned();
+    let unreadable = || Fault::new("SerializationException", "the body is not a JSON object that can be read");
+    let body = Limited::new(request.into_body(), LARGEST_BODY).collect().await.map_err(|_| unreadable())?.to_bytes();
+    let input = serde_json::from_slice(&body).map_err(|_| unreadable())?;
+    accelerator.call(&operation, input)
+}

@@ -1,0 +1,131 @@
+//! The AWS emulator: MiniStack, in a Python environment of its own.
+
+mod environment;
+
+use std::{
+    fs::File,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use anyhow::bail;
+use serde::Deserialize;
+use tokio::time::{Instant, sleep};
+
+pub use environment::{Environment, version};
+
+use crate::{
+    ports,
+    process::{Process, Program, last_line},
+    workspace::Build,
+};
+
+/// Starting takes about two seconds of CPU time, and much longer on a machine that is busy compiling.
+const START_DEADLINE: Duration = Duration::from_secs(120);
+
+/// How often a free port that was lost to somebody else is replaced by another.
+const FREE_PORT_ATTEMPTS: usize = 5;
+
+/// A running emulator, empty at its start; it stops when dropped.
+#[derive(Debug)]
+pub struct Emulator {
+    endpoint: String,
+    process: Process,
+}
+
+impl Emulator {
+    /// Starts an emulator on `port`, or on a free one. The first start installs it, which takes some seconds.
+    pub async fn start(port: Option<u16>) -> anyhow::Result<Self> {
+        let environment = Environment::prepare(&Build::current()?.local_directory()).await?;
+        // A file without a name: it is read if the start fails, and nobody has to remove it.
+        Self::start_in(&environment, port, tempfile::tempfile()?).await
+    }
+
+    /// Starts an emulator from an environment that is already there, with its log in the file `log`.
+    pub async fn start_in(environment: &Environment, port: Option<u16>, mut log: File) -> anyhow::Result<Self> {
+        let attempts = if port.is_some() { 1 } else { FREE_PORT_ATTEMPTS };
+        for _ in 0..attempts {
+            let port = match port {
+                Some(port) => port,
+                None => ports::free::<1>()?[0],
+            };
+            let identity = Identity::new();
+            let mut process = program(environment, port, &identity).log(log.try_clone()?).start()?;
+            let endpoint = format!("http://127.0.0.1:{port}");
+            if is_serving(&endpoint, &identity, &mut process).await? {
+                return Ok(Self { endpoint, process });
+            }
+        }
+        bail!("the emulator ended at its start: {}", last_line(&mut log))
+    }
+
+    /// The address of every AWS service in it, `http://127.0.0.1:PORT`.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&self) -> bool {
+        self.process.has_ended()
+    }
+
+    /// Stops it and waits for its end, without blocking the thread as dropping it does.
+    pub async fn stop(mut self) {
+        self.process.stop().await;
+    }
+}
+
+fn program(environment: &Environment, port: u16, identity: &Identity) -> Program {
+    Program::new(environment.python())
+        .arguments(["-m", "ministack"])
+        // It keeps nothing, so there is nothing to wait for when it is stopped.
+        .grace(Duration::from_secs(2))
+        .environment([
+            ("GATEWAY_PORT", port.to_string().as_str()),
+            ("BIND_HOST", "127.0.0.1"),
+            ("MINISTACK_HOST", "127.0.0.1"),
+            ("MINISTACK_EDITION", &identity.0),
+            ("IOT_MTLS_ENABLED", "0"),
+            ("LOG_LEVEL", "WARNING"),
+            ("PYTHONUNBUFFERED", "1"),
+        ])
+}
+
+/// What the emulator repeats in its health answer, so that another one that took the port first is not taken for it.
+#[derive(Debug, PartialEq, Eq)]
+struct Identity(String);
+
+impl Identity {
+    fn new() -> Self {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        Self(format!("sales-local-{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed)))
+    }
+}
+
+#[derive(Deserialize)]
+struct Health {
+    edition: String,
+}
+
+/// Waits until the emulator answers; false when it ended instead, as it does when its port is taken.
+async fn is_serving(endpoint: &str, identity: &Identity, process: &mut Process) -> anyhow::Result<bool> {
+    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
+    let health = format!("{endpoint}/_ministack/health");
+    let deadline = Instant::now() + START_DEADLINE;
+    while Instant::now() < deadline {
+        if process.has_ended() {
+            return Ok(false);
+        }
+        let answer = async { client.get(&health).send().await?.json::<Health>().await };
+        if answer.await.is_ok_and(|health| health.edition == identity.0) {
+            return Ok(true);
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    bail!("the emulator did not answer at {endpoint} within {} s", START_DEADLINE.as_secs())
+}

@@ -1,0 +1,11 @@
+//! Two regions on one machine: an AWS emulator, the API and the worker of each region, and the edge in front of both.
+
+pub mod edge;
+pub mod emulator;
+pub mod ports;
+pub mod process;
+pub mod resources;
+pub mod services;
+pub mod switch;
+pub mod testing;
+pub mod workspace;

@@ -1,0 +1,116 @@
+//! Two regions of the sales pipeline on one machine, in one command.
+
+mod cli;
+mod demo;
+mod instance;
+mod lake;
+mod stack;
+mod summary;
+mod terminal;
+mod up;
+
+use std::{
+    io::{Write, stderr},
+    process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use clap::Parser;
+use cli::{Arguments, Command, SwitchOptions};
+use instance::Instance;
+use sales_local::switch::{Target, switch};
+use terminal::line;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+const WRONG_USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let command = match Arguments::try_parse() {
+        Ok(arguments) => arguments.into_command(),
+        Err(help_or_error) => {
+            drop(help_or_error.print());
+            return if help_or_error.use_stderr() { WRONG_USAGE.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    // Several threads, so that a second signal is heard while the first one's end is waited for.
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into()),
+    };
+    runtime.block_on(until_interrupted(command))
+}
+
+/// Runs the command to its end or to a signal. What it has started stops when it is dropped, wherever it is by then.
+async fn until_interrupted(command: Command) -> ExitCode {
+    // Before anything is started, so that no signal falls into the time between.
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return failed(&error.into()),
+    };
+    let serving = AtomicBool::new(false);
+    tokio::select! {
+        result = run(command, &serving) => match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&error),
+        },
+        signal = signals.next() => {
+            line("\nstopping");
+            tokio::spawn(exit_at_next(signals));
+            // To be stopped is how `up` ends well.
+            if serving.load(Ordering::Relaxed) { ExitCode::SUCCESS } else { interrupted_by(signal) }
+        }
+    }
+}
+
+async fn run(command: Command, serving: &AtomicBool) -> anyhow::Result<()> {
+    match command {
+        Command::Up(options) => up::up(options, serving).await,
+        Command::Switch(SwitchOptions { region, .. }) => {
+            let instance = Instance::running().await?;
+            let target = region.map_or(Target::Both, Target::Only);
+            switch(&instance.deployment(), &instance.accelerator, &target, line).await
+        }
+        Command::Lake(options) => lake::lake(&options).await,
+        Command::Demo(options) => demo::demo(&options).await,
+    }
+}
+
+/// The signals that ask a program to end.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> SignalKind {
+        tokio::select! {
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
+            _ = self.terminate.recv() => SignalKind::terminate(),
+            _ = self.hangup.recv() => SignalKind::hangup(),
+        }
+    }
+}
+
+/// For someone who does not want to wait for the end; what still runs is stopped by its keepers.
+async fn exit_at_next(mut signals: Signals) {
+    let signal = signals.next().await;
+    std::process::exit(128 + signal.as_raw_value());
+}
+
+fn interrupted_by(signal: SignalKind) -> ExitCode {
+    u8::try_from(128 + signal.as_raw_value()).unwrap_or(1).into()
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    drop(writeln!(stderr(), "sales-local: {error:#}"));
+    ExitCode::FAILURE
+}

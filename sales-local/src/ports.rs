@@ -1,0 +1,110 @@
+//! TCP ports on this machine.
+
+use std::{
+    collections::BTreeSet,
+    io::ErrorKind,
+    net::{Ipv4Addr, TcpListener},
+    ops::Range,
+};
+
+use anyhow::{Context, bail};
+
+/// Below the range that operating systems take the ports of outgoing connections from: a port found free here is not
+/// lost to one of them before it is used.
+const CANDIDATES: Range<u16> = 20_000..32_000;
+
+/// Different ports that nothing listens on.
+pub fn free<const COUNT: usize>() -> anyhow::Result<[u16; COUNT]> {
+    let mut found = BTreeSet::new();
+    let candidates = (0..1_000).map(|_| rand::random_range(CANDIDATES)).filter(|port| listen(*port).is_ok());
+    for port in candidates {
+        if found.len() == COUNT {
+            break;
+        }
+        found.insert(port);
+    }
+    let found: Vec<_> = found.into_iter().collect();
+    found.try_into().ok().context("not enough free TCP ports found")
+}
+
+/// What one port is for, and how the user chooses another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    /// The port.
+    pub port: u16,
+    /// What it is for.
+    pub purpose: String,
+    /// The command line option that changes it.
+    pub option: &'static str,
+}
+
+/// Checks that all ports differ and that nothing listens on them yet.
+pub fn check(roles: &[Role]) -> anyhow::Result<()> {
+    for (position, role) in roles.iter().enumerate() {
+        if let Some(other) = roles[..position].iter().find(|other| other.port == role.port) {
+            bail!(
+                "port {} is given to both the {} ({}) and the {} ({})",
+                role.port,
+                other.purpose,
+                other.option,
+                role.purpose,
+                role.option
+            );
+        }
+        match listen(role.port) {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::AddrInUse => bail!(
+                "port {}, meant for the {}, is in use: choose another with {}",
+                role.port,
+                role.purpose,
+                role.option
+            ),
+            Err(error) => bail!(
+                "port {}, meant for the {}, cannot be used ({error}): choose another with {}",
+                role.port,
+                role.purpose,
+                role.option
+            ),
+        }
+    }
+    Ok(())
+}
+
+/// On every interface, as the services listen, which fails when any one of them is taken.
+fn listen(port: u16) -> std::io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn role(port: u16, purpose: &str, option: &'static str) -> Role {
+        Role { port, purpose: purpose.to_owned(), option }
+    }
+
+    #[test]
+    fn a_port_in_use_is_named_with_its_purpose_and_option() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("it is free");
+        let port = taken.local_addr().expect("bound").port();
+        let error = check(&[role(port, "edge", "--port")]).expect_err("it is in use");
+        assert_eq!(
+            error.to_string(),
+            format!("port {port}, meant for the edge, is in use: choose another with --port")
+        );
+    }
+
+    #[test]
+    fn one_port_cannot_serve_two_purposes() {
+        let [port] = free().expect("a port");
+        let error = check(&[role(port, "edge", "--port"), role(port, "emulator", "--emulator-port")]);
+        let error = error.expect_err("it is given twice").to_string();
+        assert_eq!(error, format!("port {port} is given to both the edge (--port) and the emulator (--emulator-port)"));
+    }
+
+    #[test]
+    fn free_ports_differ_and_pass_the_check() {
+        let ports = free::<3>().expect("ports");
+        check(&ports.map(|port| role(port, "edge", "--port"))).expect("they are free");
+    }
+}

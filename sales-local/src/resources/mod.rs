@@ -1,0 +1,163 @@
+//! Everything in AWS that the services need, for two regions, under a prefix of its own.
+//!
+//! Several deployments may share one emulator, as tests do, since every name carries the prefix.
+
+mod clients;
+mod create;
+mod observe;
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+
+pub use clients::ACCOUNT;
+use clients::Clients;
+pub(crate) use clients::{ACCELERATOR_REGION, configuration};
+pub use observe::{Object, State};
+
+/// The regions, in the order in which they are listed everywhere; the first is ACTIVE at first.
+pub const REGIONS: [&str; 2] = ["sa-east-1", "us-east-1"];
+
+/// Where a deployment is: all that is needed to open it again from another process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The address of every AWS service.
+    pub endpoint: String,
+    /// What all names begin with.
+    pub prefix: String,
+}
+
+/// Both regions.
+#[derive(Debug, Clone)]
+pub struct Deployment {
+    /// In the order of [`REGIONS`].
+    pub regions: [Region; 2],
+}
+
+/// One region: the names of its resources, and a look into them.
+#[derive(Debug, Clone)]
+pub struct Region {
+    /// The AWS name of the region.
+    pub name: String,
+    /// The topic that the API publishes to, as an ARN.
+    pub topic_arn: String,
+    /// The queue that the worker receives from.
+    pub queue_url: String,
+    /// Where messages go that nobody could process.
+    pub dead_letter_queue_url: String,
+    /// The global table of sales, the same name in both regions.
+    pub sales_table: String,
+    /// The global table of what is in the lake, the same name in both regions.
+    pub idempotency_table: String,
+    /// The lake's bucket.
+    pub bucket: String,
+    /// The parameter that holds `ACTIVE` or `PASSIVE`.
+    pub state_parameter: String,
+    endpoint: String,
+    clients: Clients,
+}
+
+impl Deployment {
+    /// Creates all resources of both regions; the first region is ACTIVE, the second PASSIVE.
+    pub async fn create(endpoint: &str, prefix: &str) -> anyhow::Result<Self> {
+        let place = Place { endpoint: endpoint.to_owned(), prefix: prefix.to_owned() };
+        let deployment = Self::named(&place);
+        create::create(&deployment).await.with_context(|| format!("the resources of {prefix} could not be created"))?;
+        Ok(deployment)
+    }
+
+    /// A deployment that exists already.
+    pub fn open(place: &Place) -> Self {
+        Self::named(place)
+    }
+
+    /// The region of that name.
+    pub fn region(&self, name: &str) -> Option<&Region> {
+        self.regions.iter().find(|region| region.name == name)
+    }
+
+    fn named(place: &Place) -> Self {
+        Self { regions: REGIONS.map(|name| Region::named(place, name)) }
+    }
+}
+
+impl Region {
+    /// All names follow from the place and the region, as they do in AWS.
+    fn named(Place { endpoint, prefix }: &Place, name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            topic_arn: format!("arn:aws:sns:{name}:{ACCOUNT}:{prefix}-sales"),
+            queue_url: format!("{endpoint}/{ACCOUNT}/{prefix}-sales"),
+            dead_letter_queue_url: format!("{endpoint}/{ACCOUNT}/{prefix}-sales-dead-letters"),
+            sales_table: format!("{prefix}-sales"),
+            idempotency_table: format!("{prefix}-sales-idempotency"),
+            bucket: format!("{prefix}-sales-lake-{name}"),
+            state_parameter: format!("/{prefix}/site/state"),
+            endpoint: endpoint.clone(),
+            clients: Clients::new(endpoint, name),
+        }
+    }
+
+    /// The API's environment variables, except for its port.
+    pub fn api_environment(&self) -> Vec<(String, String)> {
+        let mut variables = self.common_environment();
+        variables.push(pair("SNS_SALES_PROCESSING_TOPIC", &self.topic_arn));
+        variables
+    }
+
+    /// The worker's environment variables, except for its port.
+    pub fn worker_environment(&self) -> Vec<(String, String)> {
+        let mut variables = self.common_environment();
+        variables.extend([
+            pair("SQS_SALES_QUEUE", &self.queue_url),
+            pair("DYNAMO_SALES_IDEMPOTENCY_TABLE", &self.idempotency_table),
+            pair("S3_SALES_BUCKET", &self.bucket),
+        ]);
+        variables
+    }
+
+    fn common_environment(&self) -> Vec<(String, String)> {
+        vec![
+            pair("AWS_REGION", &self.name),
+            pair("SSM_PARAMETER_STORE_STATE", &self.state_parameter),
+            pair("DYNAMO_SALES_TABLE", &self.sales_table),
+            pair("AWS_ENDPOINT_URL", &self.endpoint),
+            // The emulator takes an access key of twelve digits for the account.
+            pair("AWS_ACCESS_KEY_ID", ACCOUNT),
+            pair("AWS_SECRET_ACCESS_KEY", "local"),
+            pair("AWS_EC2_METADATA_DISABLED", "true"),
+        ]
+    }
+}
+
+fn pair(name: &str, value: &str) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(environment: Vec<(String, String)>) -> Vec<String> {
+        environment.into_iter().map(|(name, _)| name).filter(|name| !name.starts_with("AWS_")).collect()
+    }
+
+    #[test]
+    fn each_service_gets_the_variables_of_the_guide() {
+        let place = Place { endpoint: "http://127.0.0.1:1".to_owned(), prefix: "test".to_owned() };
+        let region = &Deployment::open(&place).regions[0];
+        assert_eq!(
+            names(region.api_environment()),
+            ["SSM_PARAMETER_STORE_STATE", "DYNAMO_SALES_TABLE", "SNS_SALES_PROCESSING_TOPIC"]
+        );
+        assert_eq!(
+            names(region.worker_environment()),
+            [
+                "SSM_PARAMETER_STORE_STATE",
+                "DYNAMO_SALES_TABLE",
+                "SQS_SALES_QUEUE",
+                "DYNAMO_SALES_IDEMPOTENCY_TABLE",
+                "S3_SALES_BUCKET"
+            ]
+        );
+    }
+}

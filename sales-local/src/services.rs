@@ -1,0 +1,187 @@
+//! The services themselves, as cargo builds them.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    process::{Process, Program, last_line, log_file},
+    resources::Region,
+    workspace::{self, Build},
+};
+
+const API: &str = "sales-api";
+const WORKER: &str = "sales-worker";
+
+/// Longer than a service may take for what is in flight, shorter than what ECS allows.
+const GRACE: Duration = Duration::from_secs(25);
+const START_DEADLINE: Duration = Duration::from_secs(60);
+
+/// The binaries of both services.
+#[derive(Debug, Clone)]
+pub struct Services {
+    api: PathBuf,
+    worker: PathBuf,
+}
+
+impl Services {
+    /// Builds both services in the profile that the running program was built in; cargo's progress is shown.
+    pub async fn build() -> anyhow::Result<Self> {
+        let build = Build::current()?;
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut cargo = Program::new(cargo)
+            .arguments(["build", "--package", API, "--package", WORKER])
+            .arguments(["--profile", build.cargo_profile(), "--target-dir"])
+            .arguments([&build.target])
+            .directory(workspace::root())
+            .inherits_environment()
+            .start()?;
+        match cargo.wait().await {
+            0 => Self::built(&build),
+            127 => bail!("cargo, which builds the services, is not on the PATH"),
+            _ => bail!("the services could not be built: cargo said why above"),
+        }
+    }
+
+    /// The services that are already built.
+    pub fn built(build: &Build) -> anyhow::Result<Self> {
+        let find = |name: &str| {
+            let path = build.binary(name);
+            if !path.exists() {
+                bail!("{} is not built", path.display());
+            }
+            Ok(path)
+        };
+        Ok(Self { api: find(API)?, worker: find(WORKER)? })
+    }
+
+    /// Starts a region's API on `port`, with its log in the file `log`.
+    pub fn start_api(&self, region: &Region, port: u16, log: &Path) -> anyhow::Result<Service> {
+        Service::start(&self.api, format!("{API} of {}", region.name), region.api_environment(), port, log)
+    }
+
+    /// Starts a region's worker, its health and metrics on `port`, with its log in the file `log`.
+    pub fn start_worker(&self, region: &Region, port: u16, log: &Path) -> anyhow::Result<Service> {
+        Service::start(&self.worker, format!("{WORKER} of {}", region.name), region.worker_environment(), port, log)
+    }
+}
+
+/// A running service. Dropping it stops it and waits for its end.
+#[derive(Debug)]
+pub struct Service {
+    name: String,
+    endpoint: String,
+    process: Process,
+    log_path: PathBuf,
+    log: File,
+}
+
+impl Service {
+    fn start(
+        program: &Path,
+        name: String,
+        environment: Vec<(String, String)>,
+        port: u16,
+        log_path: &Path,
+    ) -> anyhow::Result<Self> {
+        let log = log_file(log_path)?;
+        let program = Program::new(program).environment(environment).environment([("PORT", port.to_string())]);
+        let process = program.grace(GRACE).log(log.try_clone()?).start()?;
+        Ok(Self { name, endpoint: format!("http://127.0.0.1:{port}"), process, log_path: log_path.to_owned(), log })
+    }
+
+    /// Where it answers.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Its process.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Waits until its health check succeeds.
+    pub async fn wait_until_serving(&mut self) -> anyhow::Result<()> {
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
+        let deadline = Instant::now() + START_DEADLINE;
+        while Instant::now() < deadline {
+            if let Some(code) = self.process.exit_code() {
+                let reason = last_line(&mut self.log);
+                bail!("{} ended with {code}: {reason} (its log: {})", self.name, self.log_path.display());
+            }
+            if is_healthy(&client, &self.endpoint).await {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        bail!(
+            "{} did not answer within {} s (its log: {})",
+            self.name,
+            START_DEADLINE.as_secs(),
+            self.log_path.display()
+        )
+    }
+}
+
+/// Whether the service at `endpoint` says that it is healthy.
+pub async fn is_healthy(client: &reqwest::Client, endpoint: &str) -> bool {
+    let answer = client.get(format!("{endpoint}/healthcheck")).send().await;
+    answer.is_ok_and(|answer| answer.status().is_success())
+}
+
+/// The value of a counter in OpenMetrics text, summed over its labels; none when it is not there.
+pub async fn counter(client: &reqwest::Client, endpoint: &str, name: &str) -> anyhow::Result<Option<u64>> {
+    let answer = client.get(format!("{endpoint}/metrics")).send().await?.error_for_status()?;
+    Ok(sum_samples(&answer.text().await.context("the metrics broke off")?, name))
+}
+
+fn sum_samples(metrics: &str, name: &str) -> Option<u64> {
+    let samples = metrics.lines().filter_map(|line| {
+        let rest = line.strip_prefix(name)?;
+        let rest = if rest.starts_with('{') { end_of_labels(rest)? } else { rest.strip_prefix(' ')? };
+        rest.split_whitespace().next()?.parse::<f64>().ok()
+    });
+    // Counts of sales are far below where floats lose integers.
+    samples.map(|value| value as u64).reduce(|one, other| one + other)
+}
+
+/// What follows the labels, whose quoted values may hold braces themselves.
+fn end_of_labels(labels: &str) -> Option<&str> {
+    let (mut quoted, mut escaped) = (false, false);
+    for (position, character) in labels.char_indices() {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => quoted = !quoted,
+            '}' if !quoted => return Some(&labels[position + 1..]),
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_is_summed_over_its_labels() {
+        let metrics = "# TYPE sales_accepted counter\n\
+                       sales_accepted_total{kind=\"new\"} 40\n\
+                       sales_accepted_total{kind=\"a } \\\" b\"} 2.0 1700000000 # {trace=\"1\"} 1\n\
+                       sales_accepted_total_of_others 7\n\
+                       # EOF\n";
+        assert_eq!(sum_samples(metrics, "sales_accepted_total"), Some(42));
+    }
+
+    #[test]
+    fn a_counter_without_labels_is_read_and_a_missing_one_is_told() {
+        assert_eq!(sum_samples("sales_accepted_total 3\n", "sales_accepted_total"), Some(3));
+        assert_eq!(sum_samples("# EOF\n", "sales_accepted_total"), None);
+    }
+}

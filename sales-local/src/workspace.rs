@@ -1,0 +1,81 @@
+//! Where the workspace, its target directory and the binaries built in it are.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+/// The directory that holds the workspace's `Cargo.toml`.
+pub fn root() -> &'static Path {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().unwrap_or(own)
+}
+
+/// The target directory and the profile that the running program was built in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Build {
+    /// Cargo's target directory.
+    pub target: PathBuf,
+    /// The name of the profile's directory, `debug` or `release`.
+    pub profile: String,
+}
+
+impl Build {
+    /// The build that the running program belongs to.
+    pub fn current() -> anyhow::Result<Self> {
+        let program = std::env::current_exe().context("this program cannot find itself")?;
+        Self::of(&program).with_context(|| {
+            format!("{} is in no target directory of cargo: start it with `cargo local`", program.display())
+        })
+    }
+
+    /// The build that `program` lies in. Cargo marks its target directory with a `CACHEDIR.TAG`.
+    fn of(program: &Path) -> Option<Self> {
+        let target = program.ancestors().find(|directory| directory.join("CACHEDIR.TAG").exists())?;
+        // target/release/x, target/debug/deps/x, and with --target also target/TRIPLE/release/x
+        let mut directories = program.parent()?.strip_prefix(target).ok()?.iter().rev();
+        let profile = directories.find(|name| *name != "deps" && *name != "examples")?;
+        Some(Self { target: target.to_owned(), profile: profile.to_str()?.to_owned() })
+    }
+
+    /// The directory for all that this crate keeps between runs.
+    pub fn local_directory(&self) -> PathBuf {
+        self.target.join("sales-local")
+    }
+
+    /// The name by which `cargo build --profile` knows the profile.
+    pub fn cargo_profile(&self) -> &str {
+        if self.profile == "debug" { "dev" } else { &self.profile }
+    }
+
+    /// Where cargo puts the binary `name`.
+    pub fn binary(&self, name: &str) -> PathBuf {
+        self.target.join(&self.profile).join(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_is_found_from_binaries_and_from_tests() {
+        let target = tempfile::tempdir().expect("a directory");
+        std::fs::write(target.path().join("CACHEDIR.TAG"), "").expect("a file");
+        for (program, profile) in [
+            ("release/sales-local", "release"),
+            ("debug/sales-local", "debug"),
+            ("debug/deps/resources-0123", "debug"),
+            ("x86_64-unknown-linux-gnu/release/sales-local", "release"),
+        ] {
+            let build = Build::of(&target.path().join(program)).expect("a build");
+            assert_eq!(build, Build { target: target.path().to_owned(), profile: profile.to_owned() });
+        }
+    }
+
+    #[test]
+    fn the_debug_directory_belongs_to_the_dev_profile() {
+        let build = |profile: &str| Build { target: "target".into(), profile: profile.to_owned() };
+        assert_eq!(build("debug").cargo_profile(), "dev");
+        assert_eq!(build("release").cargo_profile(), "release");
+    }
+}

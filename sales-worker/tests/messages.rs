@@ -1,0 +1,386 @@
+//! The worker from outside: the production binary as a process, fed through the queue, on the emulator.
+
+#![expect(clippy::disallowed_types, reason = "a test plays the API, and looks into the queues itself")]
+
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_sqs::types::{Message, MessageAttributeValue};
+use reqwest::StatusCode;
+use sales_local::resources::{Region, State};
+use sales_local::testing::{Fault, Running, Stage, client, eventually};
+use serde_json::{Value, json};
+
+/// A sale as the API would announce it, numbered so that it is a test's own.
+struct Announced {
+    id: String,
+    timestamp: u64,
+}
+
+impl Announced {
+    /// Accepted now.
+    fn new(number: u64) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "the worker under test has the machine's clock, too")]
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        Self { id: format!("0192f5c0-7c1d-7a3e-8f11-{number:012x}"), timestamp: now.as_secs() }
+    }
+
+    /// Accepted a moment before midnight of a day long past.
+    fn of_2025(number: u64) -> Self {
+        Self { timestamp: 1_764_547_199, ..Self::new(number) }
+    }
+
+    fn body(&self) -> String {
+        let Self { id, timestamp } = self;
+        format!(r#"{{"id":"{id}","product":"Livro","amount":14.5,"sale_processed":false,"timestamp":{timestamp}}}"#)
+    }
+}
+
+async fn worker(stage: &Stage, region: &Region, extra: &[(&str, &str)]) -> Running {
+    stage
+        .start(env!("CARGO_BIN_EXE_sales-worker"), region.worker_environment(), extra)
+        .await
+        .expect("the worker serves")
+}
+
+/// Puts the item as the API does.
+async fn insert(stage: &Stage, sale: &Announced) {
+    let shard = u64::from_str_radix(&sale.id[35..], 16).unwrap();
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let item = HashMap::from([
+        ("id".to_owned(), text(&sale.id)),
+        ("product".to_owned(), text("Livro")),
+        ("amount".to_owned(), AttributeValue::N("14.5".into())),
+        ("timestamp".to_owned(), AttributeValue::N(sale.timestamp.to_string())),
+        ("sale_processed".to_owned(), AttributeValue::Bool(false)),
+        ("region".to_owned(), text("sa-east-1")),
+        ("pending".to_owned(), text(&shard.to_string())),
+    ]);
+    let tables = aws_sdk_dynamodb::Client::new(&stage.sdk(stage.active()));
+    tables.put_item().table_name(&stage.active().sales_table).set_item(Some(item)).send().await.unwrap();
+}
+
+async fn item(stage: &Stage, id: &str) -> Option<HashMap<String, AttributeValue>> {
+    let tables = aws_sdk_dynamodb::Client::new(&stage.sdk(stage.active()));
+    let request = tables.get_item().table_name(&stage.active().sales_table).consistent_read(true);
+    request.key("id", AttributeValue::S(id.to_owned())).send().await.unwrap().item
+}
+
+async fn enqueue(stage: &Stage, region: &Region, body: &str, attributes: &[(&str, &str)]) {
+    let queues = aws_sdk_sqs::Client::new(&stage.sdk(region));
+    let message = queues.send_message().queue_url(&region.queue_url).message_body(body);
+    let message = attributes.iter().fold(message, |message, (name, value)| {
+        let value = MessageAttributeValue::builder().data_type("String").string_value(*value).build().unwrap();
+        message.message_attributes(*name, value)
+    });
+    message.send().await.unwrap();
+}
+
+async fn dead_letter(stage: &Stage, region: &Region) -> Message {
+    let queues = aws_sdk_sqs::Client::new(&stage.sdk(region));
+    eventually("a dead letter", async || {
+        let request = queues.receive_message().queue_url(&region.dead_letter_queue_url);
+        request.message_attribute_names("All").send().await.unwrap().messages.unwrap_or_default().pop()
+    })
+    .await
+}
+
+async fn lake_has(region: &Region, keys: usize) -> Vec<String> {
+    eventually("the objects are in the lake", async || {
+        let found = region.lake_keys().await.unwrap();
+        (found.len() >= keys).then_some(found)
+    })
+    .await
+}
+
+async fn queue_is_empty(region: &Region) {
+    eventually("the queue is empty", async || (region.queued_count().await.unwrap() == 0).then_some(())).await;
+}
+
+async fn counts(worker: &Running, metric: &str) -> bool {
+    let metrics = client().get(format!("{}/metrics", worker.url)).send().await.unwrap().text().await.unwrap();
+    metrics.lines().any(|line| line.starts_with(metric) && !line.ends_with(" 0"))
+}
+
+async fn counted(worker: &Running, metric: &str) {
+    eventually(metric, async || counts(worker, metric).await.then_some(())).await;
+}
+
+async fn readiness_with(worker: &Running, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    eventually(what, async || {
+        let url = format!("{}/readiness", worker.url);
+        let readiness: Value = client().get(url).send().await.ok()?.json().await.ok()?;
+        holds(&readiness).then_some(readiness)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_sale_ends_as_one_object_with_a_mark_and_nothing_pending() {
+    let stage = Stage::set("process").await.unwrap();
+    let region = stage.active();
+    let sale = Announced::of_2025(1);
+    insert(&stage, &sale).await;
+    let mut worker = worker(&stage, region, &[]).await;
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let traceparent = format!("00-{trace}-00f067aa0ba902b7-01");
+    let attributes = [("ce-type", "sale.registered"), ("home", "sa-east-1"), ("traceparent", traceparent.as_str())];
+    for _ in 0..4 {
+        enqueue(&stage, region, &sale.body(), &attributes).await;
+    }
+    let key = format!("sales/dt=2025-11-30/{}.json", sale.id);
+    assert_eq!(lake_has(region, 1).await, [key.clone()]);
+    queue_is_empty(region).await;
+    assert_eq!(region.lake_object(&key).await.unwrap(), sale.body().into_bytes());
+    assert_eq!(region.lake_versions().await.unwrap().len(), 1);
+    assert_eq!(region.pending_count().await.unwrap(), 0);
+    let item = item(&stage, &sale.id).await.unwrap();
+    assert_eq!(item["sale_processed"], AttributeValue::Bool(true));
+    assert!(item.contains_key("processed_at") && !item.contains_key("pending"));
+
+    let tables = aws_sdk_dynamodb::Client::new(&stage.sdk(stage.passive()));
+    let mark = tables.get_item().table_name(&region.idempotency_table).key("id", AttributeValue::S(sale.id.clone()));
+    let mark = mark.send().await.unwrap().item.expect("the mark has replicated");
+    let expires_at: u64 = mark["expires_at"].as_n().unwrap().parse().unwrap();
+    let month = 30 * 24 * 60 * 60;
+    assert!(expires_at.abs_diff(Announced::new(0).timestamp + month) < 600, "{expires_at}");
+    let log = worker.log();
+    let lines = log.lines().filter(|line| line.contains(&sale.id) && line.contains(trace));
+    assert_eq!(lines.count(), 1, "one line a sale: {log}");
+}
+
+#[tokio::test]
+async fn a_message_of_another_tool_is_a_sale_in_canonical_bytes_whose_item_is_filled_in() {
+    let stage = Stage::set("foreign").await.unwrap();
+    let region = stage.active();
+    let _worker = worker(&stage, region, &[]).await;
+    let sale = Announced::of_2025(2);
+    let foreign =
+        format!(r#"{{ "timestamp":{}, "amount": 14.50, "product":"Livro", "id":"{}" }}"#, sale.timestamp, sale.id);
+    enqueue(&stage, region, &foreign, &[]).await;
+    let keys = lake_has(region, 1).await;
+    assert_eq!(region.lake_object(&keys[0]).await.unwrap(), sale.body().into_bytes());
+    queue_is_empty(region).await;
+    let item = item(&stage, &sale.id).await.unwrap();
+    assert_eq!(
+        (&item["product"], &item["amount"]),
+        (&AttributeValue::S("Livro".into()), &AttributeValue::N("14.5".into()))
+    );
+}
+
+#[tokio::test]
+async fn a_cancellation_ends_as_an_object_of_its_own() {
+    let stage = Stage::set("cancel").await.unwrap();
+    let region = stage.active();
+    let _worker = worker(&stage, region, &[]).await;
+    let sale = Announced::of_2025(3);
+    let body = format!(r##"{{"id":"{0}#cancelled","sale_id":"{0}","timestamp":{1}}}"##, sale.id, sale.timestamp);
+    enqueue(&stage, region, &body, &[("ce-type", "sale.cancelled")]).await;
+    let key = format!("cancellations/dt=2025-11-30/{}#cancelled.json", sale.id);
+    assert_eq!(lake_has(region, 1).await, [key.clone()]);
+    assert_eq!(region.lake_object(&key).await.unwrap(), body.into_bytes());
+}
+
+#[tokio::test]
+async fn who_is_not_to_process_a_sale_leaves_no_object_and_keeps_what_its_table_does_not_hold() {
+    let stage = Stage::set("standby").await.unwrap();
+    let (active, passive) = (stage.active(), stage.passive());
+    let here = worker(&stage, active, &[]).await;
+    let there = worker(&stage, passive, &[]).await;
+    let (held, absent) = (Announced::new(4), Announced::new(5));
+    insert(&stage, &held).await;
+    // Neither is for the active region: its home is the other one. The passive one processes nothing at all.
+    for region in [active, passive] {
+        for sale in [&held, &absent] {
+            enqueue(&stage, region, &sale.body(), &[("home", "us-east-1")]).await;
+        }
+    }
+    for worker in [&here, &there] {
+        counted(worker, "sales_messages_total{outcome=\"stood-by\"}").await;
+        counted(worker, "sales_messages_total{outcome=\"not-replicated\"}").await;
+    }
+    for region in [active, passive] {
+        assert_eq!(region.lake_keys().await.unwrap(), [""; 0]);
+        eventually("only the absent one stays", async || (region.queued_count().await.unwrap() == 1).then_some(()))
+            .await;
+    }
+    assert_eq!(active.pending_count().await.unwrap(), 1);
+    // Once it has replicated, it is stood by for, too.
+    insert(&stage, &absent).await;
+    for region in [active, passive] {
+        queue_is_empty(region).await;
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_understood_is_a_dead_letter_at_once_and_holds_up_nobody() {
+    let stage = Stage::set("poison").await.unwrap();
+    for (region, reason, body, attributes) in [
+        (stage.active(), "malformed", "not json", vec![("kept", "as it was")]),
+        (stage.active(), "unknown-type", "{}", vec![("kept", "as it was"), ("ce-type", "sale.refunded")]),
+        (
+            stage.passive(),
+            "invalid-id",
+            r#"{"id":"42","product":"a","amount":1,"timestamp":1}"#,
+            vec![("kept", "as it was")],
+        ),
+    ] {
+        let worker = worker(&stage, region, &[]).await;
+        enqueue(&stage, region, body, &attributes).await;
+        let letter = dead_letter(&stage, region).await;
+        assert_eq!(letter.body.as_deref(), Some(body));
+        let attributes = letter.message_attributes.unwrap();
+        let text = |name: &str| attributes[name].string_value.as_deref();
+        assert_eq!((text("dead-letter-reason"), text("kept")), (Some(reason), Some("as it was")));
+        counted(&worker, &format!("sales_dead_letters_total{{reason=\"{reason}\"}}")).await;
+        queue_is_empty(region).await;
+    }
+    let region = stage.active();
+    let sale = Announced::new(6);
+    let _worker = worker(&stage, region, &[]).await;
+    enqueue(&stage, region, "poison", &[]).await;
+    enqueue(&stage, region, &sale.body(), &[]).await;
+    lake_has(region, 1).await;
+}
+
+#[tokio::test]
+async fn a_pending_sale_without_a_message_is_reconciled_after_its_grace() {
+    let stage = Stage::set("sweep").await.unwrap();
+    let region = stage.active();
+    let sale = Announced::of_2025(7);
+    insert(&stage, &sale).await;
+    let worker = worker(&stage, region, &[("SWEEP_INTERVAL_SECONDS", "1")]).await;
+    let keys = lake_has(region, 1).await;
+    assert_eq!(region.lake_object(&keys[0]).await.unwrap(), sale.body().into_bytes());
+    eventually("nothing is pending", async || (region.pending_count().await.unwrap() == 0).then_some(())).await;
+    assert!(counts(&worker, "sales_reconciled_total").await);
+}
+
+#[tokio::test]
+async fn a_region_that_becomes_active_sweeps_at_once_and_a_passive_one_never() {
+    let stage = Stage::set("switch").await.unwrap();
+    let region = stage.passive();
+    let worker = worker(&stage, region, &[("PENDING_GRACE_SECONDS", "3600"), ("SWEEP_INTERVAL_SECONDS", "1")]).await;
+    readiness_with(&worker, "the site is passive", |readiness| readiness["state"] == "PASSIVE").await;
+    let (old, young) =
+        (Announced::of_2025(8), Announced { timestamp: Announced::new(9).timestamp - 60, ..Announced::new(9) });
+    insert(&stage, &old).await;
+    insert(&stage, &young).await;
+    assert_eq!(region.lake_keys().await.unwrap(), [""; 0]);
+    region.set_state(State::Active).await.unwrap();
+    lake_has(region, 2).await;
+}
+
+#[tokio::test]
+async fn a_lake_that_refuses_delays_a_sale_and_is_said_once() {
+    let stage = Stage::set("refuse").await.unwrap();
+    let region = stage.active();
+    let mut worker = worker(&stage, region, &[]).await;
+    stage.proxy.fail("PutObject", Fault::Status(503));
+    let sales: Vec<Announced> = (10..20).map(Announced::new).collect();
+    for sale in &sales {
+        insert(&stage, sale).await;
+        enqueue(&stage, region, &sale.body(), &[("home", "sa-east-1")]).await;
+    }
+    counted(&worker, "sales_messages_total{outcome=\"failed\"}").await;
+    let readiness =
+        readiness_with(&worker, "the lake's failure is known", |readiness| readiness["status"] == 503).await;
+    assert_eq!(readiness["dependencies"]["lake"], "unavailable");
+    assert_eq!(item(&stage, &sales[0].id).await.unwrap()["sale_processed"], AttributeValue::Bool(false));
+    stage.proxy.heal();
+    let keys = lake_has(region, sales.len()).await;
+    assert_eq!(keys.len(), sales.len());
+    queue_is_empty(region).await;
+    assert_eq!(region.pending_count().await.unwrap(), 0);
+    let log = worker.log();
+    assert_eq!(log.lines().filter(|line| line.contains("\"lake\"") && line.contains("WARN")).count(), 1, "{log}");
+}
+
+#[tokio::test]
+async fn work_in_flight_is_finished_and_nothing_new_is_taken_after_the_signal() {
+    let stage = Stage::set("stop").await.unwrap();
+    let region = stage.active();
+    let mut worker = worker(&stage, region, &[]).await;
+    let (first, second) = (Announced::new(21), Announced::new(22));
+    for sale in [&first, &second] {
+        insert(&stage, sale).await;
+    }
+    stage.proxy.fail("PutObject", Fault::Delay(Duration::from_secs(3)));
+    enqueue(&stage, region, &first.body(), &[("home", "sa-east-1")]).await;
+    eventually("the object is on its way", async || (stage.proxy.calls("PutObject") > 0).then_some(())).await;
+    worker.process.terminate().unwrap();
+    eventually("the signal is noticed", async || worker.log().contains("SIGTERM").then_some(())).await;
+    enqueue(&stage, region, &second.body(), &[("home", "sa-east-1")]).await;
+    assert_eq!(worker.process.wait().await, 0);
+    let keys = region.lake_keys().await.unwrap();
+    assert!(keys.len() == 1 && keys[0].contains(&first.id), "{keys:?}");
+    assert_eq!(region.queued_count().await.unwrap(), 1);
+    assert_eq!(region.pending_count().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn messages_stay_hidden_for_as_long_as_their_work_takes() {
+    let stage = Stage::set("slow").await.unwrap();
+    let region = stage.active();
+    let worker = worker(&stage, region, &[]).await;
+    stage.proxy.fail("PutObject", Fault::Delay(Duration::from_secs(300)));
+    let sale = Announced::new(23);
+    insert(&stage, &sale).await;
+    enqueue(&stage, region, &sale.body(), &[("home", "sa-east-1")]).await;
+    let extended = async || (stage.proxy.calls("ChangeMessageVisibilityBatch") > 0).then_some(());
+    eventually("the message is hidden for longer while the lake hangs", extended).await;
+    assert!(!counts(&worker, "sales_messages_total").await, "its work is not over");
+    stage.proxy.heal();
+    lake_has(region, 1).await;
+}
+
+#[tokio::test]
+async fn missing_resources_show_in_readiness_and_are_said_once() {
+    let stage = Stage::set("missing").await.unwrap();
+    let mut environment = stage.active().worker_environment();
+    for (name, value) in &mut environment {
+        match name.as_str() {
+            "SQS_SALES_QUEUE" | "DYNAMO_SALES_TABLE" | "DYNAMO_SALES_IDEMPOTENCY_TABLE" => value.push_str("-nowhere"),
+            "S3_SALES_BUCKET" => *value = "bucket-nowhere".into(),
+            _ => {}
+        }
+    }
+    let mut worker = stage.start(env!("CARGO_BIN_EXE_sales-worker"), environment, &[]).await.unwrap();
+    let names = ["queue", "sales-table", "idempotency-table", "lake"];
+    let all = |readiness: &Value| names.iter().all(|name| readiness["dependencies"][name] == "missing");
+    let readiness = readiness_with(&worker, "all is missing", all).await;
+    assert_eq!(readiness["status"], 503);
+    assert_eq!(client().get(format!("{}/healthcheck", worker.url)).send().await.unwrap().status(), StatusCode::OK);
+    eventually("the queue is asked again", async || (stage.proxy.calls("ReceiveMessage") > 16).then_some(())).await;
+    let log = worker.log();
+    for name in names {
+        let said = log.lines().filter(|line| line.contains(&format!("\"{name}\"")) && line.contains("WARN"));
+        assert_eq!(said.count(), 1, "{name}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_variable_ends_the_process_with_one_line_that_names_it() {
+    let stage = Stage::set("variables").await.unwrap();
+    let program = env!("CARGO_BIN_EXE_sales-worker");
+    for (variable, value) in [
+        ("AWS_REGION", ""),
+        ("SQS_SALES_QUEUE", "sales"),
+        ("SSM_PARAMETER_STORE_STATE", ""),
+        ("DYNAMO_SALES_TABLE", ""),
+        ("DYNAMO_SALES_IDEMPOTENCY_TABLE", stage.active().sales_table.as_str()),
+        ("S3_SALES_BUCKET", "Not A Bucket"),
+        ("WORKER_CONCURRENCY", "0"),
+        ("PORT", "0"),
+    ] {
+        let mut command = std::process::Command::new(program);
+        let output = command.envs(stage.active().worker_environment()).env(variable, value).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), error.lines().count()), (Some(64), 1), "{variable}={value}: {error}");
+        assert!(error.starts_with(&format!("error: {variable} ")), "{error}");
+    }
+    let help = std::process::Command::new(program).arg("--help").output().unwrap();
+    assert!(help.status.success() && String::from_utf8(help.stdout).unwrap().contains("S3_SALES_BUCKET"));
+    assert_eq!(json!(std::process::Command::new(program).arg("--version").status().unwrap().code()), json!(0));
+}
