@@ -1,5 +1,6 @@
 //! The API from outside: the production binary as a process, over HTTP, on the emulator.
 
+#![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 #![expect(clippy::disallowed_types, reason = "a test looks into the queue itself")]
 
 use std::time::Duration;

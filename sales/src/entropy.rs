@@ -11,7 +11,9 @@ use crate::clock::Clock;
 
 /// A source of random bytes; handed to whoever needs it, so that a simulation can seed it.
 #[derive(Clone)]
-pub struct Entropy(Arc<dyn Fn(&mut [u8]) + Send + Sync>);
+pub struct Entropy(Arc<Fill>);
+
+type Fill = dyn Fn(&mut [u8]) + Send + Sync;
 
 impl Entropy {
     /// A generator fit for secrets, seeded by the operating system.

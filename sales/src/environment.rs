@@ -41,7 +41,7 @@ impl Environment {
     #[must_use]
     pub fn of_process() -> Self {
         #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
-        Self(Box::new(|name| std::env::var(name)))
+        Self(Box::new(std::env::var))
     }
 
     /// Those that `lookup` knows.

@@ -29,7 +29,6 @@ pub struct Logging {
 
 impl Logging {
     /// Logs from now on, to standard output. What waits to be written is written when the guard is dropped.
-    #[must_use]
     pub fn start(self) -> WorkerGuard {
         let terminal = std::io::stdout().is_terminal();
         let (writer, guard) =
