@@ -135,7 +135,7 @@ async fn a_sale_ends_as_one_object_with_a_mark_and_nothing_pending() {
         enqueue(&stage, region, &sale.body(), &attributes).await;
     }
     let key = format!("sales/dt=2025-11-30/{}.json", sale.id);
-    assert_eq!(lake_has(region, 1).await, [key.clone()]);
+    assert_eq!(lake_has(region, 1).await, [key.as_str()]);
     queue_is_empty(region).await;
     assert_eq!(region.lake_object(&key).await.unwrap(), sale.body().into_bytes());
     assert_eq!(region.lake_versions().await.unwrap().len(), 1);
@@ -183,7 +183,7 @@ async fn a_cancellation_ends_as_an_object_of_its_own() {
     let body = format!(r##"{{"id":"{0}#cancelled","sale_id":"{0}","timestamp":{1}}}"##, sale.id, sale.timestamp);
     enqueue(&stage, region, &body, &[("ce-type", "sale.cancelled")]).await;
     let key = format!("cancellations/dt=2025-11-30/{}#cancelled.json", sale.id);
-    assert_eq!(lake_has(region, 1).await, [key.clone()]);
+    assert_eq!(lake_has(region, 1).await, [key.as_str()]);
     assert_eq!(region.lake_object(&key).await.unwrap(), body.into_bytes());
 }
 
