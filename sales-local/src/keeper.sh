@@ -17,10 +17,10 @@ shift
 exec 3<&0
 "$@" </dev/null >&2 3<&- &
 program=$!
-echo "$program"
-
-# From here on SIGTERM is for the program alone, and a reader of standard output that has gone is no reason to end.
+# From here on SIGTERM is for the program alone, and that nobody reads standard output any more is no reason to end:
+# whoever started this may be dead by now.
 trap '' TERM PIPE
+echo "$program" 2>/dev/null
 
 (
     # `read` alone, since a program started here, like `cat`, would be one more process to clean up.

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{BufRead, BufReader, Read, Seek},
+    os::unix::process::CommandExt,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -147,4 +148,23 @@ fn a_parent_to_be_killed() {
     let process = Program::new("sleep").arguments(["1000"]).start().expect("it starts");
     println!("\nkept {}", process.id());
     std::thread::sleep(Duration::from_secs(1000));
+}
+
+/// The worst moment to die: between starting the keeper and reading what it says.
+#[test]
+fn a_keeper_whose_parent_is_gone_from_the_start_leaves_nothing() {
+    let pid_file = tempfile::NamedTempFile::new().expect("a file");
+    let script = format!("echo $$ >{}; exec sleep 1000", pid_file.path().display());
+    let mut keeper = Command::new("/bin/sh")
+        .args(["-c", include_str!("../src/keeper.sh"), "keeper", "1", "/bin/sh", "-c", &script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .expect("it starts");
+    drop((keeper.stdin.take(), keeper.stdout.take()));
+    keeper.wait().expect("it was started here");
+    // Without a number the program was stopped before it could write one.
+    let pid = std::fs::read_to_string(pid_file.path()).expect("a file").trim().parse();
+    assert!(!pid.is_ok_and(is_alive), "the program is still there");
 }

@@ -186,6 +186,7 @@ fn parse_cancellation(body: &str, region: Option<Region>) -> Result<Cancellation
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sale::LONGEST_PRODUCT;
 
     const ID: &str = "0192f5c0-7c1d-7a3e-8f11-0123456789ab";
 
@@ -237,6 +238,17 @@ mod tests {
         let trace = Some(TraceParent::new(&crate::entropy::Entropy::system()));
         let event = Event { fact: sale(), home: Some(Region::new("sa-east-1")), trace };
         assert_eq!(event.attributes().len(), 7);
+    }
+
+    #[test]
+    fn a_batch_of_the_largest_events_is_no_larger_than_a_topic_takes() {
+        let product = Product::new("\u{1}".repeat(LONGEST_PRODUCT)).unwrap();
+        let Fact::Sale(sale) = sale() else { unreachable!() };
+        let trace = Some(TraceParent::new(&crate::entropy::Entropy::system()));
+        let event = Event { fact: Fact::Sale(Sale { product, ..sale }), home: Some(Region::new("sa-east-1")), trace };
+        let attributes: usize =
+            event.attributes().iter().map(|(name, value)| name.len() + "String".len() + value.len()).sum();
+        assert!(10 * (body(&event.fact).len() + attributes) < 256 * 1024);
     }
 
     #[test]

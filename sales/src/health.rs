@@ -77,7 +77,11 @@ impl Health {
     /// Health whose calls are counted in `registry`.
     pub fn new(registry: &mut Registry) -> Self {
         let health = Self::default();
-        registry.register("dependency_calls", "Calls of dependencies by outcome", health.calls.clone());
+        registry.register(
+            "dependency_calls",
+            "Calls of dependencies, batches by entry, by outcome",
+            health.calls.clone(),
+        );
         health
     }
 

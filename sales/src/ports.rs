@@ -167,14 +167,12 @@ pub trait SaleTable: Clone + Send + Sync + 'static {
 
 /// Tells every region of a fact.
 pub trait SaleTopic: Clone + Send + Sync + 'static {
-    /// Publishes up to ten events of together at most [`SaleTopic::LARGEST_BATCH`] bytes; one result each, in order.
+    /// Publishes up to [`SaleTopic::BATCH`] events, which together are never larger than a topic takes (256 KiB); one
+    /// result each, in order.
     fn publish(&self, events: &[Event]) -> impl Future<Output = Vec<PortResult<()>>> + Send;
 
     /// The most events one call takes.
     const BATCH: usize = 10;
-
-    /// The most bytes one call takes, bodies and attributes together.
-    const LARGEST_BATCH: usize = 256 * 1024;
 }
 
 /// A message as a queue delivered it.

@@ -30,7 +30,9 @@ struct Api;
 
 static DESCRIPTION: LazyLock<String> = LazyLock::new(|| Api::openapi().to_json().unwrap_or_default());
 
-static PAGE: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| Arc::new(Config::new(["/openapi.json"])));
+/// Without the badge that would have a site elsewhere look at the description.
+static PAGE: LazyLock<Arc<Config<'static>>> =
+    LazyLock::new(|| Arc::new(Config::new(["/openapi.json"]).validator_url("none")));
 
 /// The description, OpenAPI 3.1.
 pub async fn openapi() -> HttpResponse {

@@ -13,6 +13,10 @@ use tokio::{process::Command, time::sleep};
 use crate::process::{Program, log_file};
 
 const REQUIREMENTS: &str = include_str!("../../emulator-requirements.txt");
+
+/// Counted up when environments are made in another way.
+const RECIPE: u32 = 1;
+
 const OLDEST_PYTHON: (u32, u32) = (3, 10);
 
 /// The names to look for, the usual one first: a machine whose `python3` is old often has a newer one beside it.
@@ -54,6 +58,11 @@ impl Environment {
         self.directory.join("bin/python")
     }
 
+    /// Where the emulator keeps its temporary files.
+    pub(super) fn temporary(&self) -> PathBuf {
+        self.directory.join("tmp")
+    }
+
     fn marker(&self) -> PathBuf {
         self.directory.join("complete")
     }
@@ -83,6 +92,7 @@ impl Environment {
         if let Err(output) = run(pip, &log).await? {
             return Err(anyhow!(pip_failure(&output, &log)));
         }
+        std::fs::create_dir_all(self.temporary())?;
         File::create(self.marker())?;
         Ok(())
     }
@@ -122,7 +132,7 @@ fn pip_failure(output: &str, log: &Path) -> String {
 /// Changes with every pinned file, with this crate's recipe, and with the Python that the environment refers to.
 fn fingerprint(python: &Python) -> String {
     let mut hasher = DefaultHasher::new();
-    (REQUIREMENTS, &python.executable, python.version).hash(&mut hasher);
+    (REQUIREMENTS, RECIPE, &python.executable, python.version).hash(&mut hasher);
     format!("{:016x}", hasher.finish())
 }
 

@@ -94,6 +94,7 @@ fn program(environment: &Environment, port: u16, identity: &Identity) -> Program
             ("LOG_LEVEL", "WARNING"),
             ("PYTHONUNBUFFERED", "1"),
         ])
+        .environment([("TMPDIR", environment.temporary())])
 }
 
 /// What the emulator repeats in its health answer, so that another one that took the port first is not taken for it.
