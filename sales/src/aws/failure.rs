@@ -1,6 +1,5 @@
 //! From the SDK's errors to the one question that callers ask: does it concern this call, or all of them?
 
-use aws_sdk_dynamodb::error::DisplayErrorContext;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 use crate::ports::{FailureKind, PortError};
@@ -18,7 +17,22 @@ where
         SdkError::ConstructionFailure(_) => FailureKind::Rejected,
         _ => FailureKind::Unavailable,
     };
-    PortError { operation, kind, detail: DisplayErrorContext(&error).to_string() }
+    let detail = match &error {
+        SdkError::ServiceError(answer) => {
+            let (code, message) = (answer.err().code(), answer.err().message());
+            let status = answer.raw().status().as_u16();
+            format!("{} (status {status}): {}", code.unwrap_or("no code"), message.unwrap_or("no message"))
+        }
+        _ => causes(&error),
+    };
+    PortError { operation, kind, detail }
+}
+
+/// An error and what caused it, outermost first.
+fn causes(error: &dyn std::error::Error) -> String {
+    let chain: Vec<String> =
+        std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect();
+    chain.join(": ")
 }
 
 /// The same for an operation that is called in one way only: when it is refused, then because of the resource.
