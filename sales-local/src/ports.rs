@@ -5,13 +5,18 @@ use std::{
     io::ErrorKind,
     net::{Ipv4Addr, TcpListener},
     ops::Range,
+    time::Duration,
 };
 
 use anyhow::{Context, bail};
+use tokio::time::{Instant, sleep};
 
 /// Below the range that operating systems take the ports of outgoing connections from: a port found free here is not
 /// lost to one of them before it is used.
 const CANDIDATES: Range<u16> = 20_000..32_000;
+
+/// How long what was started by a program that got killed may still be stopping, with its ports in use.
+const LAST_BREATH: Duration = Duration::from_secs(2);
 
 /// Different ports that nothing listens on.
 pub fn free<const COUNT: usize>() -> anyhow::Result<[u16; COUNT]> {
@@ -36,6 +41,17 @@ pub struct Role {
     pub purpose: String,
     /// The command line option that changes it.
     pub option: &'static str,
+}
+
+/// Waits until nothing listens on the ports any more; the error after some time is what [`check`] says.
+pub async fn wait_until_free(roles: &[Role]) -> anyhow::Result<()> {
+    let deadline = Instant::now() + LAST_BREATH;
+    loop {
+        match check(roles) {
+            Err(_) if Instant::now() < deadline => sleep(Duration::from_millis(50)).await,
+            result => return result,
+        }
+    }
 }
 
 /// Checks that all ports differ and that nothing listens on them yet.

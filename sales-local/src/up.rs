@@ -30,7 +30,7 @@ const HOW_LONG_ONE_MAY_TAKE: Duration = Duration::from_secs(5);
 
 /// Runs until it is dropped or fails; `serving` is set once everything serves.
 pub(crate) async fn up(options: UpOptions, serving: &AtomicBool) -> anyhow::Result<()> {
-    ports::check(&options.roles())?;
+    ports::wait_until_free(&options.roles()).await?;
     let logs = Build::current()?.local_directory().join("logs");
     let stack = Stack::start(options, &logs, &mut Steps::new(Stack::STEPS)).await?;
     let _announced =

@@ -12,18 +12,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[actix_web::main]
 async fn main() -> ExitCode {
-    let (logging, config) = match command_line::configured::<Arguments, _>(Config::read) {
-        Ok(configured) => configured,
-        Err(code) => return code,
-    };
-    let _written_at_the_end = logging.start();
-    match run(config).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(error.detail = format!("{error:#}"), "cannot work");
-            ExitCode::FAILURE
-        }
-    }
+    command_line::run::<Arguments, _, _>(Config::read, run).await
 }
 
 async fn run(config: Config) -> anyhow::Result<()> {

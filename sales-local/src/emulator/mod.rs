@@ -83,8 +83,8 @@ impl Emulator {
 fn program(environment: &Environment, port: u16, identity: &Identity) -> Program {
     Program::new(environment.python())
         .arguments(["-m", "ministack"])
-        // It keeps nothing, so there is nothing to wait for when it is stopped.
-        .grace(Duration::from_secs(2))
+        // It keeps nothing, and would wait for its clients to close their connections.
+        .grace(Duration::from_secs(1))
         .environment([
             ("GATEWAY_PORT", port.to_string().as_str()),
             ("BIND_HOST", "127.0.0.1"),
