@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     io::ErrorKind,
-    net::{Ipv4Addr, TcpListener},
+    net::{Ipv4Addr, Ipv6Addr, TcpListener},
     ops::Range,
     time::Duration,
 };
@@ -21,7 +21,7 @@ const LAST_BREATH: Duration = Duration::from_secs(2);
 /// Different ports that nothing listens on.
 pub fn free<const COUNT: usize>() -> anyhow::Result<[u16; COUNT]> {
     let mut found = BTreeSet::new();
-    let candidates = (0..1_000).map(|_| rand::random_range(CANDIDATES)).filter(|port| listen(*port).is_ok());
+    let candidates = (0..1_000).map(|_| rand::random_range(CANDIDATES)).filter(|port| try_to_listen(*port).is_ok());
     for port in candidates {
         if found.len() == COUNT {
             break;
@@ -67,8 +67,8 @@ pub fn check(roles: &[Role]) -> anyhow::Result<()> {
                 role.option
             );
         }
-        match listen(role.port) {
-            Ok(_) => {}
+        match try_to_listen(role.port) {
+            Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::AddrInUse => bail!(
                 "port {}, meant for the {}, is in use: choose another with {}",
                 role.port,
@@ -86,9 +86,15 @@ pub fn check(roles: &[Role]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// On every interface, as the services listen, which fails when any one of them is taken.
-fn listen(port: u16) -> std::io::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))
+/// Succeeds when `localhost:port` is nobody else's: on every interface, as the services listen, and by its other
+/// address, which clients try first where there is one.
+fn try_to_listen(port: u16) -> std::io::Result<()> {
+    drop(TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))?);
+    match TcpListener::bind((Ipv6Addr::LOCALHOST, port)) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse => Err(error),
+        // No other failure is one of the port: many machines have no such address.
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -108,6 +114,13 @@ mod tests {
             error.to_string(),
             format!("port {port}, meant for the edge, is in use: choose another with --port")
         );
+    }
+
+    #[test]
+    fn a_port_that_is_in_use_on_the_other_loopback_address_is_in_use() {
+        let Ok(taken) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) else { return };
+        let port = taken.local_addr().expect("bound").port();
+        assert!(check(&[role(port, "edge", "--port")]).is_err());
     }
 
     #[test]
