@@ -35,7 +35,8 @@ impl Services {
         let build = Build::current()?;
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut cargo = Program::new(cargo)
-            .arguments(["build", "--package", API, "--package", WORKER])
+            // As `cargo local` builds this program, so that what the three have in common is compiled once.
+            .arguments(["build", "--bin", API, "--bin", WORKER])
             .arguments(["--profile", build.cargo_profile(), "--target-dir"])
             .arguments([&build.target])
             .directory(workspace::root())
