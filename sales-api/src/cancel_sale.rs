@@ -1,7 +1,7 @@
 //! Cancelling a sale: a fact of its own beside the sale, which stays as it was.
 
 use sales::event::Event;
-use sales::ports::{InsertCancellation, PortError, SaleTable};
+use sales::ports::{Insert, PortError, SaleTable};
 use sales::sale::{Cancellation, Fact, SaleId};
 use sales::trace::TraceParent;
 
@@ -30,12 +30,11 @@ pub async fn cancel_sale<T: SaleTable>(
         Some(_) => {}
     }
     let region = Some(sales.site.region().clone());
-    let cancellation = Cancellation { sale: id, timestamp: sales.clock.now(), region };
-    if sales.table.insert_cancellation(&cancellation).await? == InsertCancellation::AlreadyExists {
+    let fact = Fact::Cancellation(Cancellation { sale: id, timestamp: sales.clock.now(), region });
+    if sales.table.insert(&fact).await? == Insert::AlreadyExists {
         return Ok(Cancelled::Before);
     }
     sales.metrics.cancelled.inc();
-    let event = Event { fact: Fact::Cancellation(cancellation), home: sales.site.home(), trace: Some(trace) };
-    sales.announcer.announce(event);
+    sales.announcer.announce(Event { fact, home: sales.site.home(), trace: Some(trace) });
     Ok(Cancelled::Now)
 }

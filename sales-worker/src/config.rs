@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use clap::Parser;
 use sales::environment::{Environment, Read, S3Addressing};
-use sales::sale::{Region, Shards};
+use sales::sale::Region;
 use sales::telemetry::Logging;
+
+use crate::work::Settings;
 
 /// Brings each accepted sale into the lake exactly once.
 #[derive(Parser)]
@@ -29,7 +31,8 @@ Optional:
   BIND_HOST                       IP address to listen on [default: 0.0.0.0]
   WORKER_CONCURRENCY              batches of up to ten messages in work at a time, 1 to 64 [default: 8]
   PENDING_SHARDS                  shards of the pending index, the same everywhere [default: 16]
-  PENDING_GRACE_SECONDS           age from which a pending sale is reconciled, 1 to 3600 [default: 30]
+  PENDING_GRACE_SECONDS           age from which a pending sale is reconciled, and time after which one that has not
+                                  replicated is adopted, 1 to 3600 [default: 30]
   SWEEP_INTERVAL_SECONDS          time between looks at the pending index, 1 to 3600 [default: 5]
   LOG_FORMAT                      json or text [default: text on a terminal, else json]
   RUST_LOG                        which events are logged [default: info]
@@ -55,16 +58,10 @@ pub struct Config {
     pub bucket: String,
     /// How the bucket is addressed, by `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_S3`
     pub s3_addressing: S3Addressing,
-    /// `PENDING_SHARDS`
-    pub shards: Shards,
     /// `PORT` and `BIND_HOST`
     pub listen: SocketAddr,
-    /// `WORKER_CONCURRENCY`
-    pub concurrency: usize,
-    /// `PENDING_GRACE_SECONDS`
-    pub grace: Duration,
-    /// `SWEEP_INTERVAL_SECONDS`
-    pub sweep_interval: Duration,
+    /// `WORKER_CONCURRENCY`, `PENDING_SHARDS`, `PENDING_GRACE_SECONDS` and `SWEEP_INTERVAL_SECONDS`
+    pub work: Settings,
 }
 
 impl Config {
@@ -82,11 +79,13 @@ impl Config {
             sales_table,
             bucket: environment.bucket("S3_SALES_BUCKET")?,
             s3_addressing: environment.aws_endpoints()?,
-            shards: environment.shards()?,
             listen: environment.listen_address()?,
-            concurrency: environment.number("WORKER_CONCURRENCY", 1, 8, 64)?,
-            grace: seconds("PENDING_GRACE_SECONDS", 30)?,
-            sweep_interval: seconds("SWEEP_INTERVAL_SECONDS", 5)?,
+            work: Settings {
+                concurrency: environment.number("WORKER_CONCURRENCY", 1, 8, 64)?,
+                shards: environment.shards()?,
+                grace: seconds("PENDING_GRACE_SECONDS", 30)?,
+                sweep_interval: seconds("SWEEP_INTERVAL_SECONDS", 5)?,
+            },
         };
         Ok((environment.logging()?, config))
     }

@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use sales::clock::Timestamp;
 use sales::entropy::Entropy;
 use sales::event::Event;
-use sales::ports::{DeadLetter, Delivery, Lake, LakePut, Marks, PortError, PortResult, SaleQueue, SaleTable};
+use sales::ports::{DeadLetter, Delivery, FailureKind, Lake, LakePut, Marks, PortError, SaleQueue, SaleTable};
 use sales::sale::{Fact, FactId};
 use sales::site::Site;
 use sales::trace::TraceParent;
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::backoff::Backoff;
 use crate::ownership::{Decision, decide};
 use crate::process::Processing;
+use crate::stand_by::{StandBy, stand_by};
 
 /// How long received messages are hidden from others.
 const HIDDEN_FOR: Duration = Duration::from_secs(30);
@@ -25,8 +27,11 @@ const EXTENSION_INTERVAL: Duration = Duration::from_secs(10);
 /// When a message that failed is looked at again, by how often it was received.
 const RETRY: Backoff = Backoff { first: Duration::from_secs(5), longest: Duration::from_secs(15 * 60) };
 
-/// When a message whose item has not replicated yet is looked at again.
+/// When a message whose item has not replicated yet is looked at again, until it is adopted.
 const REPLICATION_RETRY: Backoff = Backoff { first: Duration::from_secs(3), longest: Duration::from_secs(60) };
+
+/// No message is hidden for less than that: the queue counts in seconds.
+const SHORTEST_HIDING: Duration = Duration::from_secs(1);
 
 /// How long the intake rests while a dependency fails, so that failing costs neither calls nor deliveries.
 const REST: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(15) };
@@ -43,6 +48,8 @@ pub struct Consumer<Q, T, L, M> {
     pub processing: Processing<T, L, M>,
     /// This region.
     pub site: Site,
+    /// How long a fact that has not replicated is waited for before it is adopted.
+    pub grace: Duration,
     /// Jitter and spans.
     pub entropy: Entropy,
 }
@@ -55,7 +62,7 @@ enum Fate {
     /// A call failed: it stays, hidden for longer each time.
     Failed(PortError),
     /// This region's table does not hold its item yet: it stays, hidden for a few seconds.
-    NotReplicated,
+    NotReplicated { adopted_in: Duration },
     /// It is not understood, and the queue has no redrive policy: it stays.
     NoDeadLetterQueue,
 }
@@ -71,6 +78,8 @@ enum Done {
     Duplicate,
     /// The pending index covers it.
     StoodBy,
+    /// The same, by an item that was written from its event.
+    Adopted,
     /// It was not understood.
     DeadLetter,
 }
@@ -83,9 +92,10 @@ impl Fate {
             Self::Acknowledge(Done::AlreadyThere) => "already-there",
             Self::Acknowledge(Done::Duplicate) => "duplicate",
             Self::Acknowledge(Done::StoodBy) => "stood-by",
+            Self::Acknowledge(Done::Adopted) => "adopted",
             Self::Acknowledge(Done::DeadLetter) => "dead-letter",
             Self::Failed(_) => "failed",
-            Self::NotReplicated => "not-replicated",
+            Self::NotReplicated { .. } => "not-replicated",
             Self::NoDeadLetterQueue => "no-dead-letter-queue",
         }
     }
@@ -122,6 +132,7 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
             }
         };
         tokio::select! {
+            biased;
             worked = self.handle(deliveries) => worked,
             () = extending => true,
         }
@@ -139,9 +150,8 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
                 }
             }
         }
-        let events: Vec<&Event> = understood.iter().map(|(_, event)| event).collect();
-        let decided = self.decide_fates(&events).await;
-        for ((delivery, event), fate) in understood.iter().zip(decided) {
+        let fates_understood = self.decide_fates(&understood).await;
+        for ((delivery, event), fate) in understood.iter().zip(fates_understood) {
             self.log(event, &fate, started);
             fates.push((delivery, fate));
         }
@@ -149,33 +159,35 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
     }
 
     /// The fate of each event, in order, after its work is done.
-    async fn decide_fates(&self, events: &[&Event]) -> Vec<Fate> {
-        if events.is_empty() {
+    async fn decide_fates(&self, messages: &[(&Delivery, Event)]) -> Vec<Fate> {
+        if messages.is_empty() {
             return Vec::new();
         }
-        let ids: Vec<FactId> = events.iter().map(|event| event.fact.id()).collect();
+        let ids: Vec<FactId> = messages.iter().map(|(_, event)| event.fact.id()).collect();
         let marked = match self.processing.marks.present(&ids).await {
             Ok(marked) => marked,
-            Err(error) => return events.iter().map(|_| Fate::Failed(error.clone())).collect(),
+            Err(error) => return messages.iter().map(|_| Fate::Failed(error.clone())).collect(),
         };
-        let (state, own) = (self.site.state(), self.site.region());
-        let decisions: Vec<Decision> = events
-            .iter()
-            .map(|event| decide(state, own, event.home.as_ref(), marked.contains(&event.fact.id())))
-            .collect();
+        let (state, own, now) = (self.site.state(), self.site.region(), self.processing.clock.now());
+        let decide = |event: &Event| decide(state, own, event.home.as_ref(), marked.contains(&event.fact.id()));
+        let decisions: Vec<Decision> = messages.iter().map(|(_, event)| decide(event)).collect();
         let of = |wanted: Decision| {
-            events
+            messages
                 .iter()
                 .zip(&decisions)
                 .filter(move |(_, decision)| **decision == wanted)
-                .map(|(event, _)| &event.fact)
+                .map(|(message, _)| message)
         };
-        let (to_process, to_find): (Vec<&Fact>, Vec<FactId>) =
-            (of(Decision::Process).collect(), of(Decision::StandBy).map(Fact::id).collect());
-        let (processed, held) = tokio::join!(self.processing.bring_to_lake(&to_process), self.held(&to_find));
+        let to_process: Vec<&Fact> = of(Decision::Process).map(|(_, event)| &event.fact).collect();
+        let to_stand_by: Vec<(&Fact, Duration)> =
+            of(Decision::StandBy).map(|(delivery, event)| (&event.fact, waited(delivery, &event.fact, now))).collect();
+        let (processed, stood_by) = tokio::join!(
+            self.processing.bring_to_lake(&to_process),
+            stand_by(&self.processing.table, self.grace, &to_stand_by)
+        );
 
-        let mut first = HashSet::new();
-        let fates = events.iter().zip(&decisions).map(|(event, decision)| match decision {
+        let (mut first, mut stood_by) = (HashSet::new(), stood_by.into_iter());
+        let fates = messages.iter().zip(&decisions).map(|((_, event), decision)| match decision {
             Decision::Done => Fate::Acknowledge(Done::Duplicate),
             Decision::Process => match processed.get(&event.fact.id()) {
                 Some(Ok(_)) if !first.insert(event.fact.id()) => Fate::Acknowledge(Done::Duplicate),
@@ -183,19 +195,17 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
                 Some(Ok(LakePut::AlreadyThere)) => Fate::Acknowledge(Done::AlreadyThere),
                 Some(Err(error)) => Fate::Failed(error.clone()),
                 // Every fact has an outcome; one without would not be done.
-                None => Fate::NotReplicated,
+                None => Fate::Failed(undecided()),
             },
-            Decision::StandBy => match &held {
-                Ok(held) if held.contains(&event.fact.id()) => Fate::Acknowledge(Done::StoodBy),
-                Ok(_) => Fate::NotReplicated,
-                Err(error) => Fate::Failed(error.clone()),
+            Decision::StandBy => match stood_by.next() {
+                Some(Ok(StandBy::Held)) => Fate::Acknowledge(Done::StoodBy),
+                Some(Ok(StandBy::Adopted)) => Fate::Acknowledge(Done::Adopted),
+                Some(Ok(StandBy::NotReplicated { adopted_in })) => Fate::NotReplicated { adopted_in },
+                Some(Err(error)) => Fate::Failed(error),
+                None => Fate::Failed(undecided()),
             },
         });
         fates.collect()
-    }
-
-    async fn held(&self, ids: &[FactId]) -> PortResult<HashSet<FactId>> {
-        if ids.is_empty() { Ok(HashSet::new()) } else { self.processing.table.held(ids).await }
     }
 
     async fn dead_letter(&self, delivery: &Delivery, reason: &'static str, detail: &str) -> Fate {
@@ -221,20 +231,20 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
     async fn carry_out(&self, fates: &[(&Delivery, Fate)]) -> bool {
         let (mut acknowledged, mut hidden, mut worked) = (Vec::new(), Vec::new(), true);
         for (delivery, fate) in fates {
-            self.processing.metrics.count_message(fate.name());
-            let retry = match fate {
+            self.count(fate);
+            let (retry, longest) = match fate {
                 Fate::Acknowledge(_) => {
                     acknowledged.push(delivery.receipt.as_str());
                     continue;
                 }
-                Fate::NotReplicated => REPLICATION_RETRY,
-                Fate::NoDeadLetterQueue => RETRY,
+                Fate::NotReplicated { adopted_in } => (REPLICATION_RETRY, (*adopted_in).max(SHORTEST_HIDING)),
+                Fate::NoDeadLetterQueue => (RETRY, RETRY.longest),
                 Fate::Failed(error) => {
                     worked &= !error.kind.concerns_all_calls();
-                    RETRY
+                    (RETRY, RETRY.longest)
                 }
             };
-            let pause = self.entropy.jitter(retry.after(delivery.receive_count)).min(retry.longest);
+            let pause = self.entropy.jitter(retry.after(delivery.receive_count)).min(longest);
             hidden.push((delivery.receipt.as_str(), pause));
         }
         // What is not acknowledged or hidden comes back by itself, and is done again without effect.
@@ -245,6 +255,19 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
             worked &= self.queue.hide(&hidden).await.is_ok();
         }
         worked
+    }
+
+    fn count(&self, fate: &Fate) {
+        let metrics = &self.processing.metrics;
+        metrics.count_message(fate.name());
+        match fate {
+            Fate::Acknowledge(Done::Duplicate | Done::AlreadyThere) => _ = metrics.duplicates.inc(),
+            Fate::Acknowledge(Done::Adopted) => _ = metrics.adopted.inc(),
+            Fate::Acknowledge(Done::Processed | Done::StoodBy | Done::DeadLetter)
+            | Fate::Failed(_)
+            | Fate::NotReplicated { .. }
+            | Fate::NoDeadLetterQueue => {}
+        }
     }
 
     /// One line a sale at info: what was done for it here. Repetitions and failing dependencies are told elsewhere.
@@ -261,13 +284,34 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
             Fate::Acknowledge(Done::StoodBy) => {
                 tracing::info!(sale.id = %id, trace.id = trace_id, span.id = span_id, duration_ms, "sale stood by for");
             }
+            Fate::Acknowledge(Done::Adopted) => {
+                tracing::info!(
+                    sale.id = %id,
+                    trace.id = trace_id,
+                    span.id = span_id,
+                    duration_ms,
+                    "sale adopted, as it has not replicated to this region"
+                );
+            }
             Fate::Failed(error) if !error.kind.concerns_all_calls() => {
                 let (operation, detail) = (error.operation, error.detail.as_str());
                 tracing::warn!(sale.id = %id, trace.id = trace_id, span.id = span_id, operation, detail, "message kept");
             }
-            Fate::Acknowledge(_) | Fate::Failed(_) | Fate::NotReplicated | Fate::NoDeadLetterQueue => {
+            Fate::Acknowledge(_) | Fate::Failed(_) | Fate::NotReplicated { .. } | Fate::NoDeadLetterQueue => {
                 tracing::debug!(sale.id = %id, trace.id = trace_id, span.id = span_id, outcome, "message seen");
             }
         }
     }
+}
+
+/// For how long a message's fact has been looked for here. Queues that do not say so leave the time since it was
+/// accepted.
+fn waited(delivery: &Delivery, fact: &Fact, now: Timestamp) -> Duration {
+    let since = delivery.first_received.unwrap_or_else(|| fact.timestamp());
+    Duration::from_secs(u64::try_from(now.unix_seconds() - since.unix_seconds()).unwrap_or(0))
+}
+
+fn undecided() -> PortError {
+    let detail = "no outcome for this message".to_owned();
+    PortError { operation: "decide", kind: FailureKind::Rejected, detail }
 }

@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use sales::aws::{Connection, DynamoMarks, DynamoSaleTable, S3Lake, SqsSaleQueue, SsmSiteSwitch};
+use sales::aws::{Connection, DynamoLeases, DynamoMarks, DynamoSaleTable, S3Lake, SqsSaleQueue, SsmSiteSwitch};
 use sales::{command_line, shutdown};
 use sales_worker::config::{Arguments, Config};
-use sales_worker::server::{self, Dependencies, Outside};
+use sales_worker::server::{self, Dependencies};
+use sales_worker::work::Outside;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -18,12 +19,14 @@ async fn main() -> ExitCode {
 async fn run(config: Config) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signals()?;
     let connection = Connection::open(&config.region, "sales-worker").await;
-    let Config { state_parameter, queue_url, sales_table, idempotency_table, bucket, .. } = config.clone();
+    let Config { region, state_parameter, queue_url, sales_table, idempotency_table, bucket, .. } = config.clone();
+    let shards = config.work.shards;
     let outside = |dependencies: &Dependencies| Outside {
         switch: SsmSiteSwitch::new(&connection, state_parameter, dependencies.site_state.clone()),
         queue: SqsSaleQueue::new(&connection, queue_url, dependencies.queue.clone()),
-        table: DynamoSaleTable::new(&connection, sales_table, config.shards, dependencies.sales_table.clone()),
-        marks: DynamoMarks::new(&connection, idempotency_table, dependencies.marks.clone()),
+        table: DynamoSaleTable::new(&connection, sales_table, shards, dependencies.sales_table.clone()),
+        marks: DynamoMarks::new(&connection, idempotency_table.clone(), dependencies.marks.clone()),
+        leases: DynamoLeases::new(&connection, idempotency_table, region, dependencies.marks.clone()),
         lake: S3Lake::new(&connection, bucket, config.s3_addressing, dependencies.lake.clone()),
     };
     server::run(&config, outside, shutdown).await

@@ -15,6 +15,12 @@ pub struct Metrics {
     sweeps: Family<Outcome, Counter>,
     /// Facts brought to the lake by a sweep.
     pub reconciled: Counter,
+    /// Facts that a sweep found in the lake, where a crash had left them pending.
+    pub settled: Counter,
+    /// Facts that never replicated to this region, and were written from their event.
+    pub adopted: Counter,
+    /// Messages whose fact was in the lake already.
+    pub duplicates: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -36,12 +42,18 @@ impl Metrics {
             dead_letters: Family::default(),
             sweeps: Family::default(),
             reconciled: Counter::default(),
+            settled: Counter::default(),
+            adopted: Counter::default(),
+            duplicates: Counter::default(),
         };
         registry.register("sales_messages", "Messages by what became of them", metrics.messages.clone());
         registry.register("sales_lake_objects", "Objects put, or found in the lake", metrics.objects.clone());
         registry.register("sales_dead_letters", "Messages not understood, by reason", metrics.dead_letters.clone());
         registry.register("sales_sweeps", "Looks at the pending index by outcome", metrics.sweeps.clone());
         registry.register("sales_reconciled", "Facts brought to the lake by a sweep", metrics.reconciled.clone());
+        registry.register("sales_settled", "Facts in the lake that a sweep found pending", metrics.settled.clone());
+        registry.register("sales_adopted", "Facts that had not replicated, written here", metrics.adopted.clone());
+        registry.register("sales_duplicates", "Messages whose fact was in the lake", metrics.duplicates.clone());
         metrics
     }
 

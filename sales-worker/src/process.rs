@@ -1,7 +1,7 @@
 //! Bringing facts to the lake. Each step may be repeated; a crash between two steps leaves work that is repeated
 //! without effect.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -32,11 +32,12 @@ pub struct Processing<T, L, M> {
 impl<T: SaleTable, L: Lake, M: Marks> Processing<T, L, M> {
     /// Brings facts to the lake, marks them, and takes them out of the pending index, in this order; the result of
     /// each, by its id. A fact that fails on the way does not hold up the others.
-    pub async fn bring_to_lake(&self, facts: &[&Fact]) -> HashMap<FactId, PortResult<LakePut>> {
+    pub async fn bring_to_lake(&self, facts: &[&Fact]) -> BTreeMap<FactId, PortResult<LakePut>> {
         let mut seen = HashSet::new();
         let facts: Vec<&Fact> = facts.iter().copied().filter(|fact| seen.insert(fact.id())).collect();
         let puts = join_all(facts.iter().map(|fact| self.lake.put(fact))).await;
-        let mut outcomes: HashMap<FactId, PortResult<LakePut>> = facts.iter().map(|fact| fact.id()).zip(puts).collect();
+        let mut outcomes: BTreeMap<FactId, PortResult<LakePut>> =
+            facts.iter().map(|fact| fact.id()).zip(puts).collect();
 
         let stored = succeeded(&facts, &outcomes);
         let ids: Vec<FactId> = stored.iter().map(|fact| fact.id()).collect();
@@ -61,12 +62,12 @@ impl<T: SaleTable, L: Lake, M: Marks> Processing<T, L, M> {
     }
 }
 
-fn succeeded<'a>(facts: &[&'a Fact], outcomes: &HashMap<FactId, PortResult<LakePut>>) -> Vec<&'a Fact> {
+fn succeeded<'a>(facts: &[&'a Fact], outcomes: &BTreeMap<FactId, PortResult<LakePut>>) -> Vec<&'a Fact> {
     facts.iter().copied().filter(|fact| outcomes.get(&fact.id()).is_some_and(Result::is_ok)).collect()
 }
 
 fn note_failures(
-    outcomes: &mut HashMap<FactId, PortResult<LakePut>>,
+    outcomes: &mut BTreeMap<FactId, PortResult<LakePut>>,
     results: impl Iterator<Item = (FactId, Result<(), PortError>)>,
 ) {
     outcomes.extend(results.filter_map(|(id, result)| Some((id, Err(result.err()?)))));

@@ -1,18 +1,20 @@
 //! Reconciling: an active region brings to the lake whatever its pending index still holds after a while.
 //!
-//! This one mechanism covers a failed publish, a lost message, a dead home region and a switch.
+//! This one mechanism covers a failed publish, a lost message, a dead home region, a switch and a restored region.
+//! What it costs is bounded: a page of ids at a time, a few facts in work, and each shard by one task of the region.
 
 use std::time::Duration;
 
 use futures::StreamExt;
 use sales::clock::Timestamp;
 use sales::entropy::Entropy;
-use sales::ports::{Lake, Marks, PortResult, SaleTable};
+use sales::ports::{Lake, LakePut, Leases, Marks, PortResult, SaleTable};
 use sales::sale::{Fact, FactId, Shard, Shards};
 use sales::site::{Site, SiteState};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
+use crate::leases::SweepLeases;
 use crate::process::Processing;
 
 /// How many shards are swept side by side.
@@ -25,9 +27,11 @@ const IN_WORK: usize = 25;
 const REST: Backoff = Backoff { first: Duration::from_secs(5), longest: Duration::from_secs(60) };
 
 /// What is needed to sweep.
-pub struct Reconciler<T, L, M> {
+pub struct Reconciler<T, L, M, S> {
     /// How facts get to the lake.
     pub processing: Processing<T, L, M>,
+    /// Which shards are this task's to sweep.
+    pub leases: SweepLeases<S>,
     /// This region.
     pub site: Site,
     /// Jitter.
@@ -40,34 +44,38 @@ pub struct Reconciler<T, L, M> {
     pub interval: Duration,
 }
 
-impl<T: SaleTable, L: Lake, M: Marks> Reconciler<T, L, M> {
+impl<T: SaleTable, L: Lake, M: Marks, S: Leases> Reconciler<T, L, M, S> {
     /// Sweeps until `shutdown`; what is in work then is finished.
     pub async fn run(self, shutdown: CancellationToken) {
         let (mut activations, mut failures) = (self.site.activations(), 0);
         loop {
             let pause = self.entropy.jitter(self.interval.max(REST.after(failures)));
             tokio::select! {
-                () = shutdown.cancelled() => return,
+                biased;
+                () = shutdown.cancelled() => break,
                 () = self.site.activated_since(activations) => {}
                 () = tokio::time::sleep(pause) => {}
             }
-            let activated = self.site.activations() > activations;
             activations = self.site.activations();
             if self.site.state() != Some(SiteState::Active) {
                 continue;
             }
-            // Right after a switch there is nobody to leave it to.
-            let grace = if activated { Duration::ZERO } else { self.grace };
+            let grace = grace(self.grace, self.site.activated_for());
             let swept = self.sweep(self.processing.clock.now().minus(grace), &shutdown).await;
             self.processing.metrics.count_sweep(swept.is_ok());
             failures = if swept.is_ok() { 0 } else { failures + 1 };
         }
+        self.leases.release_all().await;
     }
 
-    /// Brings to the lake what was accepted before `before` and is still pending. The first failure of a shard ends
-    /// its sweep; the next sweep begins anew.
+    /// Brings to the lake what was accepted before `before` and is still pending. A shard's sweep ends where nothing
+    /// could be done; the next sweep begins anew.
     async fn sweep(&self, before: Timestamp, shutdown: &CancellationToken) -> PortResult<()> {
-        let shards = futures::stream::iter(self.shards.iter());
+        let mut shards: Vec<Shard> = self.shards.iter().collect();
+        // Tasks that begin at once must not ask for the same shards in the same order.
+        let first = usize::from(u16::from_le_bytes(self.entropy.bytes())) % shards.len();
+        shards.rotate_left(first);
+        let shards = futures::stream::iter(shards);
         let mut swept = shards.map(|shard| self.sweep_shard(shard, before, shutdown)).buffer_unordered(SIDE_BY_SIDE);
         let mut result = Ok(());
         while let Some(shard) = swept.next().await {
@@ -77,6 +85,9 @@ impl<T: SaleTable, L: Lake, M: Marks> Reconciler<T, L, M> {
     }
 
     async fn sweep_shard(&self, shard: Shard, before: Timestamp, shutdown: &CancellationToken) -> PortResult<()> {
+        if !self.leases.take(shard).await? {
+            return Ok(());
+        }
         let mut page = None;
         loop {
             if shutdown.is_cancelled() || self.site.state() != Some(SiteState::Active) {
@@ -87,12 +98,13 @@ impl<T: SaleTable, L: Lake, M: Marks> Reconciler<T, L, M> {
                 self.reconcile(ids).await?;
             }
             page = found.next;
-            if page.is_none() {
+            if page.is_none() || !self.leases.keep(shard).await? {
                 return Ok(());
             }
         }
     }
 
+    /// Fails when nothing could be done: then the next facts would not fare better.
     async fn reconcile(&self, ids: &[FactId]) -> PortResult<()> {
         // The index trails the table: what is settled already is left out here.
         let facts = self.processing.table.load_pending(ids).await?;
@@ -102,24 +114,53 @@ impl<T: SaleTable, L: Lake, M: Marks> Reconciler<T, L, M> {
         let ids: Vec<FactId> = facts.iter().map(Fact::id).collect();
         let marked = self.processing.marks.present(&ids).await?;
         let (in_lake, owed): (Vec<&Fact>, Vec<&Fact>) = facts.iter().partition(|fact| marked.contains(&fact.id()));
-        for settled in self.processing.settle(&in_lake).await {
-            settled?;
-        }
-        let mut result = Ok(());
-        for (id, outcome) in self.processing.bring_to_lake(&owed).await {
+        let (settled, brought) = tokio::join!(self.processing.settle(&in_lake), self.processing.bring_to_lake(&owed));
+        let settled = in_lake.iter().map(|fact| fact.id()).zip(settled).map(|(id, result)| (id, result.map(|()| None)));
+        let brought = brought.into_iter().map(|(id, result)| (id, result.map(Some)));
+        self.tell(settled.chain(brought))
+    }
+
+    fn tell(&self, outcomes: impl Iterator<Item = (FactId, PortResult<Option<LakePut>>)>) -> PortResult<()> {
+        let (mut worked, mut failure) = (false, Ok(()));
+        for (id, outcome) in outcomes {
             match outcome {
-                Ok(_) => {
-                    self.processing.metrics.reconciled.inc();
-                    tracing::info!(sale.id = %id, "sale reconciled");
+                Ok(brought) => {
+                    worked = true;
+                    if brought.is_some() {
+                        self.processing.metrics.reconciled.inc();
+                        tracing::info!(sale.id = %id, "sale reconciled");
+                    } else {
+                        self.processing.metrics.settled.inc();
+                    }
                 }
-                // One fact that is refused must not keep the others of its shard from the lake.
-                Err(error) if !error.kind.concerns_all_calls() => {
+                // Of a failing dependency its adapter tells.
+                Err(error) if error.kind.concerns_all_calls() => failure = Err(error),
+                Err(error) => {
+                    worked = true;
                     let (operation, detail) = (error.operation, error.detail.as_str());
                     tracing::warn!(sale.id = %id, operation, detail, "sale not reconciled");
                 }
-                Err(error) => result = Err(error),
             }
         }
-        result
+        if worked { Ok(()) } else { failure }
+    }
+}
+
+/// From which age on a pending fact is not left to its message. Nobody is left to process what was accepted before
+/// this region became active, so that none of it is waited for.
+fn grace(grace: Duration, activated_for: Option<Duration>) -> Duration {
+    activated_for.map_or(grace, |time| grace.min(time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_accepted_before_a_switch_has_no_grace() {
+        let seconds = Duration::from_secs;
+        for (activated_for, expected) in [(None, 30), (Some(0), 0), (Some(12), 12), (Some(30), 30), (Some(900), 30)] {
+            assert_eq!(grace(seconds(30), activated_for.map(seconds)), seconds(expected), "{activated_for:?}");
+        }
     }
 }

@@ -41,6 +41,8 @@ impl Gathering {
                 continue;
             }
             tokio::select! {
+                // In a fixed order, so that a simulation can be repeated; whichever comes first, the loop goes on.
+                biased;
                 item = arriving.recv(), if open && waiting.len() < self.batch => match item {
                     Some(item) => waiting.push(item),
                     None => open = false,

@@ -4,14 +4,16 @@
 //! nobody can tell whether it did. Every effect here may be repeated.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
 use thiserror::Error;
+use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::event::{Attributes, Event};
-use crate::sale::{Cancellation, Fact, FactId, Sale, SaleId, Shard};
+use crate::sale::{Fact, FactId, Sale, SaleId, Shard};
 use crate::site::SiteState;
 
 /// A call that failed.
@@ -76,12 +78,12 @@ pub enum InsertSale {
     AlreadyExists(StoredSale),
 }
 
-/// What became of a cancellation put under the condition that it is new.
+/// What became of a fact put under the condition that it is new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InsertCancellation {
-    /// It is in the table now.
+pub enum Insert {
+    /// It is in the table now, and pending.
     Inserted,
-    /// The sale was cancelled before.
+    /// It was there before, whatever became of it since.
     AlreadyExists,
 }
 
@@ -114,6 +116,15 @@ pub struct PendingPage {
     pub next: Option<PageToken>,
 }
 
+/// How much of a shard of the pending index is owed to the lake.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// How many facts.
+    pub facts: u64,
+    /// When the oldest was accepted.
+    pub oldest: Option<Timestamp>,
+}
+
 /// The place where a page of the pending index ended: the last item's key. Opaque outside the adapters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageToken {
@@ -131,11 +142,8 @@ pub trait SaleTable: Clone + Send + Sync + 'static {
     /// Puts up to [`SaleTable::GROUP`] sales whose ids nobody else can have; one result each, in order.
     fn insert_new_sales(&self, sales: &[Sale]) -> impl Future<Output = Vec<PortResult<()>>> + Send;
 
-    /// Puts one cancellation unless it is there.
-    fn insert_cancellation(
-        &self,
-        cancellation: &Cancellation,
-    ) -> impl Future<Output = PortResult<InsertCancellation>> + Send;
+    /// Puts a cancellation, or a fact that never replicated to this region, unless one with its id is there.
+    fn insert(&self, fact: &Fact) -> impl Future<Output = PortResult<Insert>> + Send;
 
     /// Finds a sale, as this region knows it now.
     fn find(&self, id: SaleId) -> impl Future<Output = PortResult<Option<FoundSale>>> + Send;
@@ -157,6 +165,9 @@ pub trait SaleTable: Clone + Send + Sync + 'static {
         before: Timestamp,
         page: Option<PageToken>,
     ) -> impl Future<Output = PortResult<PendingPage>> + Send;
+
+    /// How much of a shard is pending. The cost grows with the answer: some ten thousand facts a call.
+    fn backlog(&self, shard: Shard) -> impl Future<Output = PortResult<Backlog>> + Send;
 
     /// Asks for something that is not there, to learn whether the table answers.
     fn probe(&self) -> impl Future<Output = PortResult<()>> + Send;
@@ -186,6 +197,8 @@ pub struct Delivery {
     pub receipt: String,
     /// How often it has been delivered, this time included.
     pub receive_count: u32,
+    /// When it was delivered for the first time, by the queue's clock; unknown to queues that do not say.
+    pub first_received: Option<Timestamp>,
 }
 
 /// What became of a message that cannot be understood.
@@ -244,6 +257,48 @@ pub trait Marks: Clone + Send + Sync + 'static {
 
     /// Asks for something that is not there, to learn whether the marks answer.
     fn probe(&self) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// Names a task among those of its region, for as long as it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Holder(Uuid);
+
+impl Holder {
+    /// A task of this name, which no other has.
+    #[must_use]
+    pub fn new(name: Uuid) -> Self {
+        Self(name)
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// Who holds a shard, and until when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lease {
+    /// Whoever asked.
+    Own(Timestamp),
+    /// Another task.
+    Other(Timestamp),
+}
+
+/// Which task of this region sweeps which shard. A lease saves work; nothing goes wrong when two tasks hold the same.
+pub trait Leases: Clone + Send + Sync + 'static {
+    /// Takes a shard until `until`, or keeps it for longer, unless another task holds it at `now`.
+    fn acquire(
+        &self,
+        shard: Shard,
+        holder: Holder,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> impl Future<Output = PortResult<Lease>> + Send;
+
+    /// Lets a shard go, if `holder` holds it.
+    fn release(&self, shard: Shard, holder: Holder) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// Where an operator says whether this region works.

@@ -70,6 +70,7 @@ struct Knowledge {
     learnt_at: Option<Instant>,
     asked: bool,
     activations: u64,
+    activated_at: Option<Instant>,
 }
 
 /// The own region and what is known of its state. Cheap to clone.
@@ -130,6 +131,12 @@ impl Site {
         self.knowledge.borrow().activations
     }
 
+    /// Time since the last of them; `None` without any.
+    #[must_use]
+    pub fn activated_for(&self) -> Option<Duration> {
+        self.knowledge.borrow().activated_at.map(|moment| moment.elapsed())
+    }
+
     /// Waits until [`Site::activations`] is more than `seen`.
     pub async fn activated_since(&self, seen: u64) {
         if self.knowledge.clone().wait_for(|knowledge| knowledge.activations > seen).await.is_err() {
@@ -157,10 +164,13 @@ impl<S: SiteSwitch> SiteRefresh<S> {
         self.knowledge.send_modify(|knowledge| {
             knowledge.asked = true;
             if let Ok(state) = answer {
-                let activated = (before, state) == (Some(SiteState::Passive), SiteState::Active);
-                knowledge.activations += u64::from(activated);
+                let now = Instant::now();
+                if (before, state) == (Some(SiteState::Passive), SiteState::Active) {
+                    knowledge.activations += 1;
+                    knowledge.activated_at = Some(now);
+                }
                 knowledge.state = Some(state);
-                knowledge.learnt_at = Some(Instant::now());
+                knowledge.learnt_at = Some(now);
             }
         });
         let after = self.knowledge.borrow().state;
@@ -243,7 +253,9 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(6)).await;
         assert_eq!((site.state(), site.activations()), (Some(SiteState::Passive), 0));
         *switch.0.lock().unwrap() = Some(SiteState::Active);
+        assert_eq!(site.activated_for(), None);
         site.activated_since(0).await;
+        assert_eq!(site.activated_for(), Some(Duration::ZERO));
         assert_eq!(site.state(), Some(SiteState::Active));
         shutdown.cancel();
         running.await.unwrap();

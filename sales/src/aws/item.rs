@@ -51,10 +51,15 @@ pub(super) fn fact_id(item: &Item) -> Option<FactId> {
     item.get("id")?.as_s().ok()?.parse().ok()
 }
 
+/// When the item's fact was accepted.
+pub(super) fn timestamp(item: &Item) -> Option<Timestamp> {
+    Timestamp::from_unix_seconds(item.get("timestamp")?.as_n().ok()?.parse().ok()?)
+}
+
 /// The fact that an item holds; `None` when it is none.
 pub(super) fn fact(item: &Item) -> Option<Fact> {
     let text = |name: &str| item.get(name)?.as_s().ok();
-    let timestamp = Timestamp::from_unix_seconds(item.get("timestamp")?.as_n().ok()?.parse().ok()?)?;
+    let timestamp = timestamp(item)?;
     let region = text("region").map(Region::new);
     match fact_id(item)? {
         FactId::Sale(id) => {

@@ -1,18 +1,15 @@
 //! The marks, in a DynamoDB global table whose items expire.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 
-use super::{Connection, Deadline, dynamo, item};
+use super::{Connection, MARKS, dynamo, item};
 use crate::clock::Timestamp;
 use crate::health::Dependency;
 use crate::ports::{Marks, PortResult};
 use crate::sale::FactId;
-
-const DEADLINE: Deadline = Deadline { attempts: 3, attempt: Duration::from_secs(2), operation: Duration::from_secs(5) };
 
 /// [`Marks`] on DynamoDB.
 #[derive(Clone, Debug)]
@@ -27,8 +24,8 @@ impl DynamoMarks {
     #[must_use]
     pub fn new(connection: &Connection, table: String, dependency: Dependency) -> Self {
         let config = aws_sdk_dynamodb::config::Builder::from(&connection.0)
-            .retry_config(DEADLINE.retries())
-            .timeout_config(DEADLINE.timeouts());
+            .retry_config(MARKS.retries())
+            .timeout_config(MARKS.timeouts());
         Self { client: Client::from_conf(config.build()), table, dependency }
     }
 }

@@ -6,6 +6,7 @@ mod dynamo;
 mod failure;
 mod item;
 mod lake;
+mod leases;
 mod marks;
 mod sale_queue;
 mod sale_table;
@@ -21,6 +22,7 @@ use aws_sdk_dynamodb::config::SharedHttpClient;
 use aws_smithy_http_client::tls;
 
 pub use lake::S3Lake;
+pub use leases::DynamoLeases;
 pub use marks::DynamoMarks;
 pub use sale_queue::SqsSaleQueue;
 pub use sale_table::DynamoSaleTable;
@@ -84,3 +86,6 @@ impl Deadline {
 /// A client waits for an answer at most about 5 s: three tries fit.
 const TABLE: Deadline =
     Deadline { attempts: 3, attempt: Duration::from_millis(1_300), operation: Duration::from_millis(4_200) };
+
+/// The same for the table of marks and leases, where nobody waits.
+const MARKS: Deadline = Deadline { attempts: 3, attempt: Duration::from_secs(2), operation: Duration::from_secs(5) };

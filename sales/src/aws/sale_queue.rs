@@ -14,6 +14,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::{Connection, Deadline, failure};
+use crate::clock::Timestamp;
 use crate::event::Attributes;
 use crate::health::Dependency;
 use crate::ports::{DeadLetter, Delivery, FailureKind, PortError, PortResult, SaleQueue};
@@ -118,7 +119,9 @@ impl SaleQueue for SqsSaleQueue {
         let request =
             request.wait_time_seconds(seconds(wait.min(Self::LONGEST_WAIT))).visibility_timeout(seconds(hidden_for));
         let request = request.message_attribute_names("All");
-        let request = request.message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount);
+        let request = request
+            .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
+            .message_system_attribute_names(MessageSystemAttributeName::ApproximateFirstReceiveTimestamp);
         let answer = request.send().await.map_err(|error| failure::of_resource("ReceiveMessage", error));
         Ok(self.dependency.observe(answer)?.messages.unwrap_or_default().into_iter().filter_map(delivery).collect())
     }
@@ -162,12 +165,16 @@ fn seconds(duration: Duration) -> i32 {
 fn delivery(message: Message) -> Option<Delivery> {
     let system = message.attributes.unwrap_or_default();
     let receive_count = system.get(&MessageSystemAttributeName::ApproximateReceiveCount);
+    let first_received = system.get(&MessageSystemAttributeName::ApproximateFirstReceiveTimestamp);
     let attributes = message.message_attributes.unwrap_or_default();
     Some(Delivery {
         receipt: message.receipt_handle?,
         body: message.body.unwrap_or_default(),
         attributes: attributes.into_iter().filter_map(|(name, value)| Some((name, value.string_value?))).collect(),
         receive_count: receive_count.and_then(|count| count.parse().ok()).unwrap_or(1),
+        first_received: first_received
+            .and_then(|milliseconds| milliseconds.parse::<i64>().ok())
+            .and_then(|milliseconds| Timestamp::from_unix_seconds(milliseconds / 1000)),
     })
 }
 

@@ -5,15 +5,15 @@ use std::collections::{HashMap, HashSet};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure, Select};
 
 use super::{Connection, TABLE, dynamo, failure, item};
 use crate::clock::Timestamp;
 use crate::health::Dependency;
 use crate::ports::{
-    FailureKind, FoundSale, InsertCancellation, InsertSale, PageToken, PendingPage, PortError, PortResult, SaleTable,
+    Backlog, FailureKind, FoundSale, Insert, InsertSale, PageToken, PendingPage, PortError, PortResult, SaleTable,
 };
-use crate::sale::{Cancellation, Fact, FactId, Sale, SaleId, Shard, Shards};
+use crate::sale::{Fact, FactId, Sale, SaleId, Shard, Shards};
 
 const PENDING_INDEX: &str = "pending-index";
 
@@ -101,12 +101,11 @@ impl SaleTable for DynamoSaleTable {
         results.into_iter().map(|result| self.dependency.observe(result)).collect()
     }
 
-    async fn insert_cancellation(&self, cancellation: &Cancellation) -> PortResult<InsertCancellation> {
-        let fact = Fact::Cancellation(cancellation.clone());
-        let put = self.put_if_new(&fact, ReturnValuesOnConditionCheckFailure::None).await;
+    async fn insert(&self, fact: &Fact) -> PortResult<Insert> {
+        let put = self.put_if_new(fact, ReturnValuesOnConditionCheckFailure::None).await;
         self.dependency.observe(put).map(|put| match put {
-            Put::Done => InsertCancellation::Inserted,
-            Put::Taken(_) => InsertCancellation::AlreadyExists,
+            Put::Done => Insert::Inserted,
+            Put::Taken(_) => Insert::AlreadyExists,
         })
     }
 
@@ -172,6 +171,22 @@ impl SaleTable for DynamoSaleTable {
             Some(PageToken { id: id.clone(), timestamp: timestamp.clone() })
         });
         Ok(PendingPage { ids, unreadable, next })
+    }
+
+    async fn backlog(&self, shard: Shard) -> PortResult<Backlog> {
+        let shard = AttributeValue::S(shard.to_string());
+        let query = self.client.query().table_name(&self.table).index_name(PENDING_INDEX);
+        let query = query.key_condition_expression("pending = :shard").expression_attribute_values(":shard", shard);
+        let oldest = query.clone().limit(1).send().await.map_err(|error| failure::of_resource("Query", error));
+        let oldest = self.dependency.observe(oldest)?;
+        let Some(oldest) = oldest.items().first() else { return Ok(Backlog::default()) };
+        let mut backlog = Backlog { facts: 0, oldest: item::timestamp(oldest) };
+        let mut pages = query.select(Select::Count).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = self.dependency.observe(page.map_err(|error| failure::of_resource("Query", error)))?;
+            backlog.facts += u64::try_from(page.count).unwrap_or(0);
+        }
+        Ok(backlog)
     }
 
     async fn probe(&self) -> PortResult<()> {

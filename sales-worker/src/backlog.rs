@@ -1,0 +1,89 @@
+//! How much is owed to the lake, measured in every region whatever its state: one that stands by would have to do it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+use sales::clock::{Clock, Timestamp};
+use sales::entropy::Entropy;
+use sales::ports::{Backlog, PortResult, SaleTable};
+use sales::sale::{Region, Shards};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// The time between two measurements, and at least so many times as long as the last one took: counting a large
+/// backlog takes a call for each ten thousand facts, and must stay the smaller part of what is asked of the index.
+const INTERVAL: Duration = Duration::from_secs(30);
+const TIMES_ITS_DURATION: u32 = 10;
+
+/// Shows the last measurement as metrics. Cheap to clone; clones show the same.
+#[derive(Clone, Debug)]
+pub struct BacklogGauge {
+    region: Region,
+    clock: Clock,
+    last: Arc<Mutex<Option<Backlog>>>,
+}
+
+impl BacklogGauge {
+    /// Shows nothing before the first measurement.
+    pub fn new(registry: &mut Registry, region: Region, clock: Clock) -> Self {
+        let gauge = Self { region, clock, last: Arc::default() };
+        registry.register_collector(Box::new(gauge.clone()));
+        gauge
+    }
+
+    /// Measures again and again until `shutdown`. What fails shows the measurement before.
+    pub async fn run<T: SaleTable>(self, table: T, shards: Shards, entropy: Entropy, shutdown: CancellationToken) {
+        loop {
+            let started = Instant::now();
+            if let Ok(backlog) = measure(&table, shards).await {
+                *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(backlog);
+            }
+            let pause = entropy.jitter(INTERVAL.max(started.elapsed() * TIMES_ITS_DURATION));
+            if shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                return;
+            }
+        }
+    }
+}
+
+/// One shard after the other: nobody waits for it.
+async fn measure<T: SaleTable>(table: &T, shards: Shards) -> PortResult<Backlog> {
+    let mut all = Backlog::default();
+    for shard in shards.iter() {
+        let Backlog { facts, oldest } = table.backlog(shard).await?;
+        all.facts += facts;
+        all.oldest = [all.oldest, oldest].into_iter().flatten().min();
+    }
+    Ok(all)
+}
+
+fn seconds_since(moment: Timestamp, now: Timestamp) -> i64 {
+    (now.unix_seconds() - moment.unix_seconds()).max(0)
+}
+
+impl Collector for BacklogGauge {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let Some(Backlog { facts, oldest }) = *self.last.lock().unwrap_or_else(PoisonError::into_inner) else {
+            return Ok(());
+        };
+        let age = oldest.map_or(0, |oldest| seconds_since(oldest, self.clock.now()));
+        let region = [("region", self.region.as_str())];
+        for (name, help, value) in [
+            (
+                "sales_pending",
+                "Facts owed to the lake, as this region's index knows it",
+                i64::try_from(facts).unwrap_or(i64::MAX),
+            ),
+            ("sales_pending_oldest_age_seconds", "Time since the oldest of them was accepted; 0 without any", age),
+        ] {
+            let gauge = ConstGauge::new(value);
+            let mut metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
+            gauge.encode(metric.encode_family(&region)?)?;
+        }
+        Ok(())
+    }
+}
