@@ -7,12 +7,16 @@
 pub mod aws;
 pub mod clock;
 pub mod command_line;
+#[cfg(feature = "memory")]
+pub mod contract;
 pub mod entropy;
 pub mod environment;
 pub mod event;
 pub mod gathering;
 pub mod health;
 pub mod http;
+#[cfg(feature = "memory")]
+pub mod memory;
 pub mod ports;
 pub mod sale;
 pub mod shutdown;

@@ -1,0 +1,52 @@
+//! The marks.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::{Client, Service};
+use crate::clock::Timestamp;
+use crate::ports::{Marks, PortResult};
+use crate::sale::FactId;
+
+/// As the real ones give up.
+pub(super) const DEADLINE: Duration = Duration::from_secs(5);
+
+/// [`Marks`] in memory. They do not expire.
+#[derive(Clone)]
+pub struct MemoryMarks(Client);
+
+impl Client {
+    /// The marks.
+    #[must_use]
+    pub fn marks(&self) -> MemoryMarks {
+        MemoryMarks(self.clone())
+    }
+}
+
+impl Marks for MemoryMarks {
+    async fn present(&self, ids: &[FactId]) -> PortResult<HashSet<FactId>> {
+        let (region, ids) = (self.0.region, ids.to_vec());
+        let present = self.0.call(Service::Marks, "BatchGetItem", DEADLINE, move |state, _, _| {
+            ids.iter().copied().filter(|id| state.marks.get(region, id).is_some()).collect()
+        });
+        present.await
+    }
+
+    async fn record(&self, ids: &[FactId], expires_at: Timestamp) -> Vec<PortResult<()>> {
+        let operation = "BatchWriteItem";
+        let (region, recorded) = (self.0.region, ids.to_vec());
+        let record = self.0.call(Service::Marks, operation, DEADLINE, move |state, network, refused| {
+            let put = recorded.iter().enumerate().map(|(place, id)| {
+                refused.entry(place, operation)?;
+                state.marks.put(region, *id, expires_at, state.now, network);
+                Ok(())
+            });
+            put.collect::<Vec<_>>()
+        });
+        record.await.unwrap_or_else(|error| ids.iter().map(|_| Err(error.clone())).collect())
+    }
+
+    async fn probe(&self) -> PortResult<()> {
+        self.0.call(Service::Marks, "GetItem", DEADLINE, |_, _, _| ()).await
+    }
+}

@@ -1,0 +1,351 @@
+//! The ports in memory, for tests and the simulation, with what the real ones do to their callers.
+//!
+//! A [`Cloud`] holds several regions. Tables and lakes replicate between them after a while, the last writer wins per
+//! item, and a condition is decided where it is asked; an index trails its table; queues deliver at least once, in any
+//! order, hide what they have delivered and give up after some deliveries. A [`Network`] decides what each call meets:
+//! time, refusal, a lost answer, a retry below, silence. Time is tokio's, so that a paused clock makes it virtual.
+
+mod global_table;
+mod lake;
+mod leases;
+mod link;
+mod marks;
+mod network;
+mod sale_queue;
+mod sale_table;
+mod sale_topic;
+mod site_switch;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+pub use lake::{MemoryLake, StoredObject};
+pub use leases::MemoryLeases;
+pub use marks::MemoryMarks;
+pub use network::{Call, Flow, Network, Passage, Perfect, Service};
+pub use sale_queue::MemorySaleQueue;
+pub use sale_table::{ItemView, MemorySaleTable};
+pub use sale_topic::MemorySaleTopic;
+pub use site_switch::MemorySiteSwitch;
+
+use crate::clock::{Clock, Timestamp};
+use crate::event::{Attributes, Event};
+use crate::ports::{FailureKind, PortError, PortResult};
+use crate::sale::{FactId, Shards};
+use crate::site::SiteState;
+use global_table::GlobalTable;
+use link::Links;
+
+/// Milliseconds since the cloud began.
+type Moment = u64;
+
+/// How many deliveries a message gets before the queue gives it up, as the redrive policy says.
+pub const MOST_DELIVERIES: u32 = 10;
+
+/// Several regions. Cheap to clone; clones are the same cloud.
+#[derive(Clone)]
+pub struct Cloud {
+    state: Arc<Mutex<State>>,
+    network: Arc<dyn Network>,
+    clock: Clock,
+    began: Instant,
+}
+
+/// What a process in a region sees of the cloud, and how its calls are told from those of others. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    cloud: Cloud,
+    region: usize,
+    caller: u32,
+}
+
+/// Everything that is kept.
+struct State {
+    now: Moment,
+    sales: sale_table::Sales,
+    marks: GlobalTable<FactId, Timestamp>,
+    leases: Vec<leases::Kept>,
+    queues: Vec<sale_queue::Queue>,
+    announcements: Links<sale_queue::Sent>,
+    lakes: lake::Lakes,
+    switches: Vec<Option<SiteState>>,
+    late: BTreeMap<(Moment, u64), Effect>,
+    sequence: u64,
+    calls: u64,
+}
+
+type Effect = Box<dyn FnOnce(&mut State, &dyn Network) + Send>;
+
+impl Cloud {
+    /// A cloud of `count` regions, all of them PASSIVE. `clock` is its own.
+    pub fn new(count: usize, shards: Shards, clock: Clock, network: impl Network) -> Self {
+        let state = State {
+            now: 0,
+            sales: sale_table::Sales::new(count, shards),
+            marks: GlobalTable::new(count),
+            leases: vec![leases::Kept::default(); count],
+            queues: std::iter::repeat_with(sale_queue::Queue::default).take(count).collect(),
+            announcements: Links::new(count),
+            lakes: lake::Lakes::new(count),
+            switches: vec![Some(SiteState::Passive); count],
+            late: BTreeMap::new(),
+            sequence: 0,
+            calls: 0,
+        };
+        Self { state: Arc::new(Mutex::new(state)), network: Arc::new(network), clock, began: Instant::now() }
+    }
+
+    /// The cloud as the process `caller` sees it from the region of this number.
+    #[must_use]
+    pub fn client(&self, region: usize, caller: u32) -> Client {
+        Client { cloud: self.clone(), region, caller }
+    }
+
+    /// Sets a region's switch; `None` removes it.
+    pub fn set_state(&self, region: usize, state: Option<SiteState>) {
+        self.look(|cloud| cloud.switches[region] = state);
+    }
+
+    /// Cuts a flow between two regions, or mends it. What was on its way arrives once it is mended.
+    pub fn cut(&self, flow: Flow, from: usize, to: usize, cut: bool) {
+        self.look(|cloud| match flow {
+            Flow::Tables => {
+                cloud.sales.table.links.cut(from, to, cut);
+                cloud.marks.links.cut(from, to, cut);
+            }
+            Flow::Announcements => cloud.announcements.cut(from, to, cut),
+            Flow::Lakes => cloud.lakes.links.cut(from, to, cut),
+        });
+        self.wake_receivers();
+    }
+
+    /// Publishes an event as another tool does: without a call of ours, and without an item in the table.
+    pub fn publish_from_outside(&self, region: usize, event: &Event, attributes: Attributes) {
+        let network = Arc::clone(&self.network);
+        self.look(|cloud| cloud.announce(&*network, region, event, attributes));
+        self.wake_receivers();
+    }
+
+    /// Puts any text into a region's queue.
+    pub fn enqueue(&self, region: usize, body: String, attributes: Attributes) {
+        self.look(|cloud| {
+            let visible_at = cloud.now;
+            cloud.queues[region].put(body, attributes, visible_at);
+        });
+        self.wake_receivers();
+    }
+
+    /// What a region's sales table holds.
+    #[must_use]
+    pub fn items(&self, region: usize) -> BTreeMap<FactId, ItemView> {
+        self.look(|cloud| cloud.sales.view(region))
+    }
+
+    /// What is marked in a region.
+    #[must_use]
+    pub fn marked(&self, region: usize) -> Vec<FactId> {
+        self.look(|cloud| cloud.marks.items(region).map(|(id, _)| *id).collect())
+    }
+
+    /// A region's lake: its objects by key.
+    #[must_use]
+    pub fn objects(&self, region: usize) -> BTreeMap<String, StoredObject> {
+        self.look(|cloud| cloud.lakes.objects(region))
+    }
+
+    /// How often an object was put anew in any region, by key; a condition that kept it from happening does not count.
+    #[must_use]
+    pub fn puts(&self) -> BTreeMap<String, u32> {
+        self.look(|cloud| cloud.lakes.puts.clone())
+    }
+
+    /// How many messages a region's queue holds, hidden or not.
+    #[must_use]
+    pub fn queued(&self, region: usize) -> usize {
+        self.look(|cloud| cloud.queues[region].len())
+    }
+
+    /// The bodies of a region's dead letters with their attributes.
+    #[must_use]
+    pub fn dead_letters(&self, region: usize) -> Vec<(String, Attributes)> {
+        self.look(|cloud| cloud.queues[region].dead.clone())
+    }
+
+    /// Whether something is still on its way between regions, or into an index.
+    #[must_use]
+    pub fn is_settling(&self) -> bool {
+        self.look(|cloud| {
+            !cloud.late.is_empty()
+                || cloud.sales.is_settling()
+                || cloud.marks.links.are_busy()
+                || cloud.announcements.are_busy()
+                || cloud.lakes.links.are_busy()
+        })
+    }
+
+    /// How many calls have been made.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.lock().calls
+    }
+
+    /// Milliseconds since the cloud began.
+    fn now(&self) -> Moment {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at, or changes, everything as it is now.
+    fn look<R>(&self, look: impl FnOnce(&mut State) -> R) -> R {
+        let now = self.now();
+        let mut state = self.lock();
+        state.advance(now, &*self.network);
+        look(&mut state)
+    }
+
+    fn wake_receivers(&self) {
+        for queue in &self.lock().queues {
+            queue.changed.notify_waiters();
+        }
+    }
+}
+
+impl State {
+    /// Lets happen what was to happen until `now`.
+    fn advance(&mut self, now: Moment, network: &dyn Network) {
+        while let Some(entry) = self.late.first_entry().filter(|entry| entry.key().0 <= now) {
+            let ((due, _), effect) = entry.remove_entry();
+            self.now = due.max(self.now);
+            effect(self, network);
+        }
+        self.now = now;
+        self.sales.advance(now, network);
+        self.marks.advance(now);
+        self.lakes.advance(now);
+        for (_, to, sent) in self.announcements.arrived(now) {
+            let (visible_at, queue) = (now, &mut self.queues[to]);
+            queue.put(sent.body, sent.attributes, visible_at);
+            queue.changed.notify_waiters();
+        }
+    }
+
+    fn next_sequence(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    /// Sends an event to the queue of each region, as often and as late as the network says.
+    fn announce(&mut self, network: &dyn Network, from: usize, event: &Event, attributes: Attributes) {
+        let body = crate::event::body(&event.fact);
+        for to in 0..self.queues.len() {
+            for delay in network.deliveries(from, to, event) {
+                let sent = sale_queue::Sent { body: body.clone(), attributes: attributes.clone() };
+                self.announcements.send(from, to, self.now + milliseconds(delay), sent);
+            }
+        }
+    }
+}
+
+impl Client {
+    /// Makes a call whose effect may happen never, once or twice, early or late, as the network says.
+    async fn call<R: Send>(
+        &self,
+        service: Service,
+        operation: &'static str,
+        deadline: Duration,
+        effect: impl Fn(&mut State, &dyn Network, Refused) -> R + Send + Sync + 'static,
+    ) -> PortResult<R> {
+        self.call_when(service, operation, deadline, || std::future::ready(()), effect).await
+    }
+
+    /// The same for a call that the other side answers once it is `ready` to.
+    async fn call_when<R: Send, F: Future<Output = ()> + Send>(
+        &self,
+        service: Service,
+        operation: &'static str,
+        deadline: Duration,
+        ready: impl Fn() -> F + Send + Sync,
+        effect: impl Fn(&mut State, &dyn Network, Refused) -> R + Send + Sync + 'static,
+    ) -> PortResult<R> {
+        let call = Call { region: self.region, caller: self.caller, service, operation };
+        let network = &self.cloud.network;
+        self.cloud.lock().calls += 1;
+        let run = |refused: u32| self.cloud.look(|state| effect(state, &**network, Refused(refused)));
+        let failed = |kind: FailureKind| PortError { operation, kind, detail: "as the network would have it".into() };
+        match network.call(call) {
+            Passage::Through { there, back, refused } => {
+                pause(there).await;
+                ready().await;
+                let answer = run(refused);
+                pause(back).await;
+                Ok(answer)
+            }
+            Passage::Refused { after, kind } => {
+                pause(after.min(deadline)).await;
+                Err(failed(kind))
+            }
+            Passage::AnswerLost { there, back } => {
+                pause(there).await;
+                ready().await;
+                drop(run(0));
+                pause(back.min(deadline)).await;
+                Err(failed(FailureKind::Unavailable))
+            }
+            Passage::Repeated { there, between, back } => {
+                pause(there).await;
+                ready().await;
+                drop(run(0));
+                pause(between).await;
+                let answer = run(0);
+                pause(back).await;
+                Ok(answer)
+            }
+            Passage::Hanging { effect_after } => {
+                if let Some(late) = effect_after {
+                    self.cloud.look(|state| {
+                        let due = (state.now + milliseconds(late), state.next_sequence());
+                        let late: Effect = Box::new(move |state, network| drop(effect(state, network, Refused(0))));
+                        state.late.insert(due, late);
+                    });
+                }
+                pause(deadline).await;
+                Err(failed(FailureKind::Unavailable))
+            }
+            Passage::Never { takes_effect } => {
+                if takes_effect {
+                    ready().await;
+                    drop(run(0));
+                }
+                std::future::pending().await
+            }
+        }
+    }
+}
+
+/// Which entries of a batch are refused, one bit each.
+#[derive(Clone, Copy)]
+struct Refused(u32);
+
+impl Refused {
+    fn entry(self, place: usize, operation: &'static str) -> PortResult<()> {
+        let refused = u32::try_from(place).is_ok_and(|place| self.0.checked_shr(place).unwrap_or(0) & 1 == 1);
+        let detail = || "this entry was refused".to_owned();
+        if refused { Err(PortError { operation, kind: FailureKind::Unavailable, detail: detail() }) } else { Ok(()) }
+    }
+}
+
+async fn pause(time: Duration) {
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
+    }
+}
+
+fn milliseconds(time: Duration) -> Moment {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

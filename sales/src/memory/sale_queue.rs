@@ -1,0 +1,195 @@
+//! The queue of each region, and its dead letters.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::{Client, Cloud, MOST_DELIVERIES, Moment, Service, State, milliseconds};
+use crate::clock::Timestamp;
+use crate::event::Attributes;
+use crate::ports::{DeadLetter, Delivery, FailureKind, PortError, PortResult, SaleQueue};
+
+/// As the real one gives up.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// The attribute that says why a message is a dead letter.
+const REASON: &str = "dead-letter-reason";
+
+/// [`SaleQueue`] in memory.
+#[derive(Clone)]
+pub struct MemorySaleQueue(Client);
+
+/// A message on its way to a queue.
+pub(super) struct Sent {
+    pub(super) body: String,
+    pub(super) attributes: Attributes,
+}
+
+#[derive(Default)]
+pub(super) struct Queue {
+    messages: Vec<Message>,
+    pub(super) dead: Vec<(String, Attributes)>,
+    /// Told when a message may have become visible.
+    pub(super) changed: Arc<Notify>,
+    receipts: u64,
+}
+
+struct Message {
+    body: String,
+    attributes: Attributes,
+    visible_at: Moment,
+    receive_count: u32,
+    first_received: Option<Timestamp>,
+    receipt: u64,
+}
+
+impl Queue {
+    pub(super) fn put(&mut self, body: String, attributes: Attributes, visible_at: Moment) {
+        let message = Message { body, attributes, visible_at, receive_count: 0, first_received: None, receipt: 0 };
+        self.messages.push(message);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Up to ten visible messages, those that have been visible for longest first; what was delivered too often goes
+    /// to the dead letters instead.
+    fn take(&mut self, now: Moment, hidden_until: Moment, time: Timestamp) -> Vec<Delivery> {
+        let (given_up, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.messages)
+            .into_iter()
+            .partition(|message| message.visible_at <= now && message.receive_count >= MOST_DELIVERIES);
+        self.dead.extend(given_up.into_iter().map(|message| (message.body, message.attributes)));
+        self.messages = kept;
+        let mut visible: Vec<&mut Message> =
+            self.messages.iter_mut().filter(|message| message.visible_at <= now).collect();
+        visible.sort_by_key(|message| message.visible_at);
+        let mut deliveries = Vec::new();
+        for message in visible.into_iter().take(10) {
+            self.receipts += 1;
+            message.receipt = self.receipts;
+            message.receive_count += 1;
+            message.visible_at = hidden_until;
+            deliveries.push(Delivery {
+                body: message.body.clone(),
+                attributes: message.attributes.clone(),
+                receipt: message.receipt.to_string(),
+                receive_count: message.receive_count,
+                first_received: Some(*message.first_received.get_or_insert(time)),
+            });
+        }
+        deliveries
+    }
+
+    fn next_visible(&self) -> Option<Moment> {
+        self.messages.iter().map(|message| message.visible_at).min()
+    }
+
+    /// The message of the last delivery with this receipt.
+    fn delivered(&mut self, receipt: u64) -> Option<&mut Message> {
+        self.messages.iter_mut().find(|message| message.receipt == receipt)
+    }
+}
+
+impl Client {
+    /// The queue.
+    #[must_use]
+    pub fn sale_queue(&self) -> MemorySaleQueue {
+        MemorySaleQueue(self.clone())
+    }
+}
+
+impl MemorySaleQueue {
+    /// Waits until a message is visible, or until `end`.
+    async fn wait(&self, end: Instant) {
+        let cloud: &Cloud = &self.0.cloud;
+        loop {
+            let (now, changed, next) = cloud.look(|state| {
+                let queue = &state.queues[self.0.region];
+                let next = [queue.next_visible(), state.announcements.next_arrival(self.0.region)];
+                (state.now, Arc::clone(&queue.changed), next.into_iter().flatten().min())
+            });
+            if next.is_some_and(|next| next <= now) || Instant::now() >= end {
+                return;
+            }
+            let until = next.map_or(end, |moment| end.min(cloud.began + Duration::from_millis(moment)));
+            // Whatever it was that ended the wait, the next look tells.
+            let _ = tokio::time::timeout_at(until, changed.notified()).await;
+        }
+    }
+}
+
+impl SaleQueue for MemorySaleQueue {
+    async fn receive(&self, wait: Duration, hidden_for: Duration) -> PortResult<Vec<Delivery>> {
+        let wait = wait.min(Self::LONGEST_WAIT);
+        let (region, clock, end) = (self.0.region, self.0.cloud.clock.clone(), Instant::now() + wait);
+        let receive = self.0.call_when(
+            Service::Queue,
+            "ReceiveMessage",
+            wait + DEADLINE,
+            || self.wait(end),
+            move |state, _, _| {
+                let (now, until) = (state.now, state.now + milliseconds(hidden_for));
+                state.queues[region].take(now, until, clock.now())
+            },
+        );
+        receive.await
+    }
+
+    async fn acknowledge(&self, receipts: &[&str]) -> PortResult<()> {
+        let operation = "DeleteMessageBatch";
+        let (region, receipts) = (self.0.region, numbers(receipts.iter().copied()));
+        let acknowledge = self.0.call(Service::Queue, operation, DEADLINE, move |state: &mut State, _, refused| {
+            let mut result = Ok(());
+            for (place, receipt) in receipts.iter().enumerate() {
+                match refused.entry(place, operation) {
+                    // A receipt that is not the last delivery's is accepted, and changes nothing.
+                    Ok(()) => state.queues[region].messages.retain(|message| message.receipt != *receipt),
+                    Err(error) => result = Err(error),
+                }
+            }
+            result
+        });
+        acknowledge.await?
+    }
+
+    async fn hide(&self, receipts: &[(&str, Duration)]) -> PortResult<()> {
+        let operation = "ChangeMessageVisibilityBatch";
+        let times: Vec<Duration> = receipts.iter().map(|(_, time)| *time).collect();
+        let (region, receipts) = (self.0.region, numbers(receipts.iter().map(|(receipt, _)| *receipt)));
+        let hide = self.0.call(Service::Queue, operation, DEADLINE, move |state: &mut State, _, refused| {
+            let mut result = Ok(());
+            for (place, (receipt, time)) in receipts.iter().zip(&times).enumerate() {
+                // The queue counts in whole seconds.
+                let until = state.now + time.as_secs() * 1000;
+                match (refused.entry(place, operation), state.queues[region].delivered(*receipt)) {
+                    (Ok(()), Some(message)) => message.visible_at = until,
+                    (Ok(()), None) => {
+                        let detail = "the receipt is not that of the last delivery".to_owned();
+                        result = Err(PortError { operation, kind: FailureKind::Rejected, detail });
+                    }
+                    (Err(error), _) => result = Err(error),
+                }
+            }
+            state.queues[region].changed.notify_waiters();
+            result
+        });
+        hide.await?
+    }
+
+    async fn dead_letter(&self, delivery: &Delivery, reason: &str) -> PortResult<DeadLetter> {
+        let (region, body, mut attributes) = (self.0.region, delivery.body.clone(), delivery.attributes.clone());
+        attributes.insert(REASON.into(), reason.into());
+        let send = self.0.call(Service::Queue, "SendMessage", DEADLINE, move |state: &mut State, _, _| {
+            state.queues[region].dead.push((body.clone(), attributes.clone()));
+            DeadLetter::Sent
+        });
+        send.await
+    }
+}
+
+fn numbers<'a>(receipts: impl Iterator<Item = &'a str>) -> Vec<u64> {
+    receipts.map(|receipt| receipt.parse().unwrap_or(0)).collect()
+}

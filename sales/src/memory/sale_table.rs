@@ -1,0 +1,246 @@
+//! The sales table and its index of what is pending.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::time::Duration;
+
+use super::global_table::GlobalTable;
+use super::link::Links;
+use super::{Client, Moment, Network, Refused, Service, State, milliseconds};
+use crate::clock::Timestamp;
+use crate::ports::{Backlog, FoundSale, Insert, InsertSale, PageToken, PendingPage, PortResult, SaleTable, StoredSale};
+use crate::sale::{Fact, FactId, Sale, SaleId, Shard, Shards};
+
+/// As the real one gives up.
+const DEADLINE: Duration = Duration::from_millis(4_200);
+
+/// Small, so that a few pending facts already fill several pages.
+const PAGE: usize = 4;
+
+/// [`SaleTable`] in memory.
+#[derive(Clone)]
+pub struct MemorySaleTable(Client);
+
+/// An item, for a look from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ItemView {
+    /// What it says.
+    pub fact: Fact,
+    /// Whether it is known to be in the lake.
+    pub processed: bool,
+    /// Whether it is owed to the lake.
+    pub pending: bool,
+}
+
+/// An entry of the index, in its order.
+type Entry = (Shard, Timestamp, FactId);
+
+pub(super) struct Sales {
+    shards: Shards,
+    pub(super) table: GlobalTable<FactId, ItemView>,
+    indexes: Vec<BTreeSet<Entry>>,
+    /// Changes on their way from each replica to its index.
+    trailing: Links<(Entry, bool)>,
+}
+
+impl Sales {
+    pub(super) fn new(regions: usize, shards: Shards) -> Self {
+        Self {
+            shards,
+            table: GlobalTable::new(regions),
+            indexes: vec![BTreeSet::new(); regions],
+            trailing: Links::new(regions),
+        }
+    }
+
+    pub(super) fn advance(&mut self, now: Moment, network: &dyn Network) {
+        for (region, id) in self.table.advance(now) {
+            self.index(region, id, now, network);
+        }
+        for (_, region, (entry, present)) in self.trailing.arrived(now) {
+            if present {
+                self.indexes[region].insert(entry);
+            } else {
+                self.indexes[region].remove(&entry);
+            }
+        }
+    }
+
+    pub(super) fn is_settling(&self) -> bool {
+        self.table.links.are_busy() || self.trailing.are_busy()
+    }
+
+    pub(super) fn view(&self, region: usize) -> BTreeMap<FactId, ItemView> {
+        self.table.items(region).map(|(id, item)| (*id, item.clone())).collect()
+    }
+
+    fn put(&mut self, region: usize, item: ItemView, now: Moment, network: &dyn Network) {
+        let id = item.fact.id();
+        if let Some(before) = self.table.get(region, &id).filter(|before| before.fact != item.fact) {
+            let entry = self.entry(&before.fact.clone());
+            self.send(region, entry, false, now, network);
+        }
+        self.table.put(region, id, item, now, network);
+        self.index(region, id, now, network);
+    }
+
+    /// Sends an item's state to the index of its replica.
+    fn index(&mut self, region: usize, id: FactId, now: Moment, network: &dyn Network) {
+        let Some(item) = self.table.get(region, &id) else { return };
+        let (fact, pending) = (item.fact.clone(), item.pending);
+        let entry = self.entry(&fact);
+        // What another version of the item had left here goes.
+        let stale = self.indexes[region].iter().filter(|known| known.2 == id && **known != entry).copied();
+        for known in stale.collect::<Vec<_>>() {
+            self.send(region, known, false, now, network);
+        }
+        self.send(region, entry, pending, now, network);
+    }
+
+    fn send(&mut self, region: usize, entry: Entry, present: bool, now: Moment, network: &dyn Network) {
+        self.trailing.send(region, region, now + milliseconds(network.index_lag()), (entry, present));
+    }
+
+    fn entry(&self, fact: &Fact) -> Entry {
+        (fact.id().sale().shard(self.shards), fact.timestamp(), fact.id())
+    }
+
+    fn shard(&self, region: usize, shard: Shard) -> impl Iterator<Item = &Entry> {
+        self.indexes[region].iter().filter(move |entry| entry.0 == shard)
+    }
+}
+
+impl State {
+    fn insert(&mut self, region: usize, fact: &Fact, network: &dyn Network) -> Option<ItemView> {
+        let there = self.sales.table.get(region, &fact.id()).cloned();
+        if there.is_none() {
+            let item = ItemView { fact: fact.clone(), processed: false, pending: true };
+            self.sales.put(region, item, self.now, network);
+        }
+        there
+    }
+}
+
+impl Client {
+    /// The sales table.
+    #[must_use]
+    pub fn sale_table(&self) -> MemorySaleTable {
+        MemorySaleTable(self.clone())
+    }
+}
+
+impl MemorySaleTable {
+    async fn call<R: Send>(
+        &self,
+        operation: &'static str,
+        effect: impl Fn(&mut State, &dyn Network, Refused) -> R + Send + Sync + 'static,
+    ) -> PortResult<R> {
+        self.0.call(Service::SaleTable, operation, DEADLINE, effect).await
+    }
+}
+
+impl SaleTable for MemorySaleTable {
+    async fn insert_sale(&self, sale: &Sale) -> PortResult<InsertSale> {
+        let (region, fact) = (self.0.region, Fact::Sale(sale.clone()));
+        let there = self.call("PutItem", move |state, network, _| state.insert(region, &fact, network)).await?;
+        Ok(match there {
+            Some(ItemView { fact: Fact::Sale(sale), processed, .. }) => {
+                InsertSale::AlreadyExists(StoredSale { sale, processed })
+            }
+            Some(_) | None => InsertSale::Inserted,
+        })
+    }
+
+    async fn insert_new_sales(&self, sales: &[Sale]) -> Vec<PortResult<()>> {
+        let operation = if sales.len() == 1 { "PutItem" } else { "BatchWriteItem" };
+        let (region, facts) = (self.0.region, sales.iter().cloned().map(Fact::Sale).collect::<Vec<_>>());
+        let put = self.call(operation, move |state, network, refused| {
+            let put = facts.iter().enumerate().map(|(place, fact)| {
+                refused.entry(place, operation)?;
+                let item = ItemView { fact: fact.clone(), processed: false, pending: true };
+                state.sales.put(region, item, state.now, network);
+                Ok(())
+            });
+            put.collect::<Vec<_>>()
+        });
+        put.await.unwrap_or_else(|error| sales.iter().map(|_| Err(error.clone())).collect())
+    }
+
+    async fn insert(&self, fact: &Fact) -> PortResult<Insert> {
+        let (region, fact) = (self.0.region, fact.clone());
+        let there = self.call("PutItem", move |state, network, _| state.insert(region, &fact, network)).await?;
+        Ok(if there.is_some() { Insert::AlreadyExists } else { Insert::Inserted })
+    }
+
+    async fn find(&self, id: SaleId) -> PortResult<Option<FoundSale>> {
+        let region = self.0.region;
+        self.call("BatchGetItem", move |state, _, _| {
+            let cancelled = state.sales.table.get(region, &FactId::Cancellation(id)).is_some();
+            match state.sales.table.get(region, &FactId::Sale(id)) {
+                Some(ItemView { fact: Fact::Sale(sale), processed, .. }) => {
+                    Some(FoundSale { stored: StoredSale { sale: sale.clone(), processed: *processed }, cancelled })
+                }
+                Some(_) | None => None,
+            }
+        })
+        .await
+    }
+
+    async fn held(&self, ids: &[FactId]) -> PortResult<HashSet<FactId>> {
+        let (region, ids) = (self.0.region, ids.to_vec());
+        self.call("BatchGetItem", move |state, _, _| {
+            ids.iter().copied().filter(|id| state.sales.table.get(region, id).is_some()).collect()
+        })
+        .await
+    }
+
+    async fn load_pending(&self, ids: &[FactId]) -> PortResult<Vec<Fact>> {
+        let (region, ids) = (self.0.region, ids.to_vec());
+        self.call("BatchGetItem", move |state, _, _| {
+            let ids: BTreeSet<FactId> = ids.iter().copied().collect();
+            let items = ids.iter().filter_map(|id| state.sales.table.get(region, id));
+            items.filter(|item| item.pending).map(|item| item.fact.clone()).collect()
+        })
+        .await
+    }
+
+    async fn settle(&self, fact: &Fact, _processed_at: Timestamp) -> PortResult<()> {
+        let (region, fact) = (self.0.region, fact.clone());
+        self.call("UpdateItem", move |state, network, _| {
+            let there = state.sales.table.get(region, &fact.id());
+            let fact = there.map_or_else(|| fact.clone(), |item| item.fact.clone());
+            state.sales.put(region, ItemView { fact, processed: true, pending: false }, state.now, network);
+        })
+        .await
+    }
+
+    async fn pending(&self, shard: Shard, before: Timestamp, page: Option<PageToken>) -> PortResult<PendingPage> {
+        let region = self.0.region;
+        let after =
+            page.and_then(|token| Some((token.timestamp.parse::<i64>().ok()?, token.id.parse::<FactId>().ok()?)));
+        self.call("Query", move |state, _, _| {
+            let entries = state.sales.shard(region, shard).filter(|(_, timestamp, _)| *timestamp < before);
+            let mut entries = entries
+                .map(|(_, timestamp, id)| (timestamp.unix_seconds(), *id))
+                .skip_while(|entry| after.is_some_and(|after| *entry <= after));
+            let page: Vec<(i64, FactId)> = entries.by_ref().take(PAGE).collect();
+            let last = page.last().filter(|_| entries.next().is_some());
+            let next = last.map(|(timestamp, id)| PageToken { id: id.to_string(), timestamp: timestamp.to_string() });
+            PendingPage { ids: page.iter().map(|(_, id)| *id).collect(), unreadable: 0, next }
+        })
+        .await
+    }
+
+    async fn backlog(&self, shard: Shard) -> PortResult<Backlog> {
+        let region = self.0.region;
+        self.call("Query", move |state, _, _| {
+            let facts = state.sales.shard(region, shard).count();
+            let oldest = state.sales.shard(region, shard).map(|(_, timestamp, _)| *timestamp).min();
+            Backlog { facts: u64::try_from(facts).unwrap_or(u64::MAX), oldest }
+        })
+        .await
+    }
+
+    async fn probe(&self) -> PortResult<()> {
+        self.call("GetItem", |_, _, _| ()).await
+    }
+}
