@@ -16,7 +16,7 @@ mod sale_table;
 mod sale_topic;
 mod site_switch;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ pub use site_switch::MemorySiteSwitch;
 use crate::clock::{Clock, Timestamp};
 use crate::event::{Attributes, Event};
 use crate::ports::{FailureKind, PortError, PortResult};
-use crate::sale::{FactId, Shards};
+use crate::sale::{Fact, FactId, Shards};
 use crate::site::SiteState;
 use global_table::GlobalTable;
 use link::Links;
@@ -144,6 +144,43 @@ impl Cloud {
         self.look(|cloud| cloud.sales.view(region))
     }
 
+    /// Every fact that was ever written to a sales table, with each of its versions: more than one means that regions
+    /// accepted it without knowing of each other.
+    #[must_use]
+    pub fn registered(&self) -> BTreeMap<FactId, Vec<Fact>> {
+        self.look(|cloud| cloud.sales.registered.clone())
+    }
+
+    /// Whether a region's sales table holds a fact.
+    #[must_use]
+    pub fn holds(&self, region: usize, id: FactId) -> bool {
+        self.look(|cloud| cloud.sales.table.get(region, &id).is_some())
+    }
+
+    /// The facts of which a message has ever been in a region's queue.
+    #[must_use]
+    pub fn delivered(&self, region: usize) -> BTreeSet<FactId> {
+        self.look(|cloud| cloud.queues[region].delivered_facts.clone())
+    }
+
+    /// What a region's switch says.
+    #[must_use]
+    pub fn state(&self, region: usize) -> Option<SiteState> {
+        self.look(|cloud| cloud.switches[region])
+    }
+
+    /// Delivers everything that a region's queue hides once more, as a queue may at any time.
+    pub fn show_hidden(&self, region: usize) {
+        self.look(|cloud| cloud.queues[region].show_hidden());
+        self.wake_receivers();
+    }
+
+    /// Moves a region's dead letters back into its queue, except for those that a worker gave a reason.
+    pub fn redrive(&self, region: usize) {
+        self.look(|cloud| cloud.queues[region].redrive());
+        self.wake_receivers();
+    }
+
     /// What is marked in a region.
     #[must_use]
     pub fn marked(&self, region: usize) -> Vec<FactId> {
@@ -229,8 +266,9 @@ impl State {
         self.marks.advance(now);
         self.lakes.advance(now);
         for (_, to, sent) in self.announcements.arrived(now) {
-            let (visible_at, queue) = (now, &mut self.queues[to]);
-            queue.put(sent.body, sent.attributes, visible_at);
+            let queue = &mut self.queues[to];
+            queue.delivered_facts.extend(sent.fact);
+            queue.put(sent.body, sent.attributes, now);
             queue.changed.notify_waiters();
         }
     }
@@ -245,7 +283,8 @@ impl State {
         let body = crate::event::body(&event.fact);
         for to in 0..self.queues.len() {
             for delay in network.deliveries(from, to, event) {
-                let sent = sale_queue::Sent { body: body.clone(), attributes: attributes.clone() };
+                let fact = Some(event.fact.id());
+                let sent = sale_queue::Sent { fact, body: body.clone(), attributes: attributes.clone() };
                 self.announcements.send(from, to, self.now + milliseconds(delay), sent);
             }
         }
@@ -253,6 +292,12 @@ impl State {
 }
 
 impl Client {
+    /// What the switch of the client's region says, whatever the network does.
+    #[must_use]
+    pub fn own_state(&self) -> Option<SiteState> {
+        self.cloud.state(self.region)
+    }
+
     /// Makes a call whose effect may happen never, once or twice, early or late, as the network says.
     async fn call<R: Send>(
         &self,

@@ -1,5 +1,6 @@
 //! The queue of each region, and its dead letters.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use super::{Client, Cloud, MOST_DELIVERIES, Moment, Service, State, milliseconds
 use crate::clock::Timestamp;
 use crate::event::Attributes;
 use crate::ports::{DeadLetter, Delivery, FailureKind, PortError, PortResult, SaleQueue};
+use crate::sale::FactId;
 
 /// As the real one gives up.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -23,6 +25,7 @@ pub struct MemorySaleQueue(Client);
 
 /// A message on its way to a queue.
 pub(super) struct Sent {
+    pub(super) fact: Option<FactId>,
     pub(super) body: String,
     pub(super) attributes: Attributes,
 }
@@ -31,6 +34,7 @@ pub(super) struct Sent {
 pub(super) struct Queue {
     messages: Vec<Message>,
     pub(super) dead: Vec<(String, Attributes)>,
+    pub(super) delivered_facts: BTreeSet<FactId>,
     /// Told when a message may have become visible.
     pub(super) changed: Arc<Notify>,
     receipts: u64,
@@ -49,6 +53,21 @@ impl Queue {
     pub(super) fn put(&mut self, body: String, attributes: Attributes, visible_at: Moment) {
         let message = Message { body, attributes, visible_at, receive_count: 0, first_received: None, receipt: 0 };
         self.messages.push(message);
+    }
+
+    pub(super) fn show_hidden(&mut self) {
+        for message in &mut self.messages {
+            message.visible_at = 0;
+        }
+    }
+
+    pub(super) fn redrive(&mut self) {
+        let (kept, back): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.dead).into_iter().partition(|(_, attributes)| attributes.contains_key(REASON));
+        self.dead = kept;
+        for (body, attributes) in back {
+            self.put(body, attributes, 0);
+        }
     }
 
     pub(super) fn len(&self) -> usize {

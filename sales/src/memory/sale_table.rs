@@ -37,9 +37,11 @@ type Entry = (Shard, Timestamp, FactId);
 pub(super) struct Sales {
     shards: Shards,
     pub(super) table: GlobalTable<FactId, ItemView>,
+    pub(super) registered: BTreeMap<FactId, Vec<Fact>>,
     indexes: Vec<BTreeSet<Entry>>,
-    /// Changes on their way from each replica to its index.
+    /// Changes on their way from each replica to its index, where they arrive in the order in which they were made.
     trailing: Links<(Entry, bool)>,
+    last_due: Vec<Moment>,
 }
 
 impl Sales {
@@ -47,8 +49,10 @@ impl Sales {
         Self {
             shards,
             table: GlobalTable::new(regions),
+            registered: BTreeMap::new(),
             indexes: vec![BTreeSet::new(); regions],
             trailing: Links::new(regions),
+            last_due: vec![0; regions],
         }
     }
 
@@ -79,6 +83,10 @@ impl Sales {
             let entry = self.entry(&before.fact.clone());
             self.send(region, entry, false, now, network);
         }
+        let versions = self.registered.entry(id).or_default();
+        if !versions.contains(&item.fact) {
+            versions.push(item.fact.clone());
+        }
         self.table.put(region, id, item, now, network);
         self.index(region, id, now, network);
     }
@@ -97,7 +105,9 @@ impl Sales {
     }
 
     fn send(&mut self, region: usize, entry: Entry, present: bool, now: Moment, network: &dyn Network) {
-        self.trailing.send(region, region, now + milliseconds(network.index_lag()), (entry, present));
+        let due = (now + milliseconds(network.index_lag())).max(self.last_due[region]);
+        self.last_due[region] = due;
+        self.trailing.send(region, region, due, (entry, present));
     }
 
     fn entry(&self, fact: &Fact) -> Entry {

@@ -1,0 +1,93 @@
+//! Many seeds on all cores, with progress.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::mutation::Mutation;
+use crate::run::{Verdict, run};
+
+/// What came of many runs.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// How many runs there were.
+    pub runs: u64,
+    /// The verdicts of those that broke a promise, by seed.
+    pub broken: Vec<Verdict>,
+    /// Calls made in all of them.
+    pub calls: u64,
+    /// Virtual time of all of them.
+    pub time: Duration,
+    /// Facts in the lakes of all of them.
+    pub objects: u64,
+    /// The most calls that a process made in a second.
+    pub busiest: u32,
+}
+
+impl Summary {
+    fn add(&mut self, verdict: Verdict) {
+        self.runs += 1;
+        self.calls += verdict.calls;
+        self.time += verdict.time;
+        self.objects += verdict.objects as u64;
+        self.busiest = self.busiest.max(verdict.busiest);
+        if !verdict.violations.is_empty() {
+            self.broken.push(verdict);
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.runs += other.runs;
+        self.calls += other.calls;
+        self.time += other.time;
+        self.objects += other.objects;
+        self.busiest = self.busiest.max(other.busiest);
+        self.broken.extend(other.broken);
+    }
+}
+
+/// Runs `count` seeds from `first` on with `threads` threads; ends early once `enough` runs have broken a promise.
+/// `progress` is told every few seconds how many runs are over, how many of them broke one, and after how long.
+pub fn run_all(
+    first: u64,
+    count: u64,
+    threads: usize,
+    enough: u64,
+    mutation: Option<Mutation>,
+    progress: impl Fn(u64, u64, Duration) + Sync,
+) -> Summary {
+    let (next, over, broken, ended) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
+    let started = Instant::now();
+    let work = || {
+        let mut summary = Summary::default();
+        while broken.load(Ordering::Relaxed) < enough {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= count {
+                break;
+            }
+            let verdict = run(first + number, mutation, false);
+            broken.fetch_add(u64::from(!verdict.violations.is_empty()), Ordering::Relaxed);
+            over.fetch_add(1, Ordering::Relaxed);
+            summary.add(verdict);
+        }
+        summary
+    };
+    let mut summary = Summary::default();
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
+        let reporter = scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                std::thread::park_timeout(Duration::from_secs(5));
+                progress(over.load(Ordering::Relaxed), broken.load(Ordering::Relaxed), started.elapsed());
+            }
+        });
+        for worker in workers {
+            if let Ok(part) = worker.join() {
+                summary.merge(part);
+            }
+        }
+        ended.store(true, Ordering::Relaxed);
+        reporter.thread().unpark();
+    });
+    summary.broken.sort_by_key(|verdict| verdict.seed);
+    summary
+}

@@ -1,0 +1,179 @@
+//! The promises, held against what everything looks like at the end.
+//!
+//! What counts as owed: whatever a sales table ever took, and whatever other tools published. Each of these must be in
+//! the lake of every region: one object, under a key and with bytes that follow from the fact alone; marked; processed;
+//! not pending. And nothing else may be there.
+//!
+//! A region that is lost for good takes with it what nothing had carried out of it yet, neither replication nor a message;
+//! and the objects that it had put, as far as they had not replicated (decision 4 in `docs/decisions`).
+//!
+//! One fact may have two versions: an idempotency key, or a cancellation, that both regions accept before they know of
+//! each other. Decision 3 in `docs/decisions` says what holds then: one object for each day of acceptance at most, with
+//! the bytes of one of the versions, and the same in both regions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sales::event;
+use sales::memory::StoredObject;
+use sales::sale::{Fact, FactId};
+
+use crate::schedule::{Kind, REGIONS};
+use crate::world::{NAMES, World};
+
+/// The body of what is no message.
+pub const POISON: &str = "{\"poison\":";
+
+/// What is not as promised, in words; nothing if all is well.
+#[must_use]
+pub fn check(world: &World) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let live: Vec<usize> = (0..REGIONS).filter(|region| world.schedule.lost_for_good != Some(*region)).collect();
+    let known = known(world);
+    let in_tables = world.cloud.registered();
+    let owed = owed(world, &known, &live);
+    for region in &live {
+        let items = world.cloud.items(*region);
+        let marked: BTreeSet<FactId> = world.cloud.marked(*region).into_iter().collect();
+        for id in &owed {
+            match items.get(id) {
+                // What another tool published and was processed at once need not be.
+                None if in_tables.contains_key(id) => {
+                    wrong.push(format!("{id} is not in the table of {}", NAMES[*region]));
+                }
+                None => {}
+                Some(item) if item.pending => wrong.push(format!("{id} is pending in {}", NAMES[*region])),
+                Some(item) if !item.processed => wrong.push(format!("{id} is not processed in {}", NAMES[*region])),
+                Some(_) => {}
+            }
+            if !marked.contains(id) {
+                wrong.push(format!("{id} is not marked in {}", NAMES[*region]));
+            }
+        }
+        check_lake(*region, &world.cloud.objects(*region), &known, &owed, &mut wrong);
+    }
+    if let [one, other] = live[..]
+        && bytes(&world.cloud.objects(one)) != bytes(&world.cloud.objects(other))
+    {
+        wrong.push("the lakes of both regions differ".into());
+    }
+    wrong
+}
+
+/// What is left over, once everything else is as promised: messages, and dead letters that should not be.
+#[must_use]
+pub fn check_queues(world: &World) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let worked = |region: &usize| world.schedule.lost_for_good != Some(*region) && world.schedule.workers[*region] > 0;
+    for region in (0..REGIONS).filter(worked) {
+        let left = world.cloud.queued(region);
+        if left > 0 {
+            wrong.push(format!("{left} messages are left in the queue of {}", NAMES[region]));
+        }
+        let dead = world.cloud.dead_letters(region);
+        let poison = world.record.borrow().poison[region];
+        let explained =
+            dead.iter().filter(|(body, reason)| body == POISON && reason.contains_key("dead-letter-reason"));
+        let explained = explained.count();
+        if explained != dead.len() {
+            wrong.push(format!("{} dead letters of {} are none of ours", dead.len() - explained, NAMES[region]));
+        }
+        if explained < poison as usize {
+            wrong.push(format!("{explained} of {poison} broken messages are dead letters of {}", NAMES[region]));
+        }
+    }
+    wrong
+}
+
+/// What holds where nothing has failed: no work was done twice, and a passive region did none.
+#[must_use]
+pub fn check_economy(world: &World) -> Vec<String> {
+    if world.schedule.kind != Kind::Calm {
+        return Vec::new();
+    }
+    let mut wrong = Vec::new();
+    let (puts, objects) = (world.weather.puts(), world.cloud.puts().len());
+    if puts.iter().sum::<u32>() as usize != objects {
+        wrong.push(format!("{objects} objects took {puts:?} puts, though nothing failed"));
+    }
+    for region in 0..REGIONS {
+        if world.schedule.first[region] == sales::site::SiteState::Passive && puts[region] > 0 {
+            wrong.push(format!("{} is passive, and put {} objects", NAMES[region], puts[region]));
+        }
+    }
+    wrong
+}
+
+/// All that was ever accepted or published, with the versions that it has.
+fn known(world: &World) -> BTreeMap<FactId, Vec<Fact>> {
+    let mut known = world.cloud.registered();
+    for fact in &world.record.borrow().foreign {
+        let versions = known.entry(fact.id()).or_default();
+        if !versions.contains(fact) {
+            versions.push(fact.clone());
+        }
+    }
+    known
+}
+
+/// All of it that must be in the lake of the regions that are left.
+fn owed(world: &World, known: &BTreeMap<FactId, Vec<Fact>>, live: &[usize]) -> BTreeSet<FactId> {
+    let Some(lost) = world.schedule.lost_for_good else { return known.keys().copied().collect() };
+    let carried_out = live
+        .iter()
+        .flat_map(|region| world.cloud.items(*region).into_keys().chain(world.cloud.delivered(*region)))
+        .collect::<BTreeSet<FactId>>();
+    let put_there: BTreeSet<FactId> = world.cloud.objects(lost).keys().filter_map(|key| fact_of(key)).collect();
+    known.keys().copied().filter(|id| carried_out.contains(id) && !put_there.contains(id)).collect()
+}
+
+/// The fact whose object has this key.
+fn fact_of(key: &str) -> Option<FactId> {
+    key.rsplit('/').next()?.strip_suffix(".json")?.parse().ok()
+}
+
+/// Whether regions may have accepted a fact without knowing of each other.
+fn may_have_versions(id: FactId) -> bool {
+    match id {
+        FactId::Cancellation(_) => true,
+        // The ids that follow from keys are UUIDs of version 5.
+        FactId::Sale(id) => id.to_string().as_bytes().get(14) == Some(&b'5'),
+    }
+}
+
+fn check_lake(
+    region: usize,
+    objects: &BTreeMap<String, StoredObject>,
+    known: &BTreeMap<FactId, Vec<Fact>>,
+    owed: &BTreeSet<FactId>,
+    wrong: &mut Vec<String>,
+) {
+    let name = NAMES[region];
+    let mut found: BTreeMap<FactId, usize> = BTreeMap::new();
+    for (key, object) in objects {
+        let Some((id, versions)) = fact_of(key).and_then(|id| Some((id, known.get(&id)?))) else {
+            wrong.push(format!("{key} in {name} was never registered"));
+            continue;
+        };
+        *found.entry(id).or_default() += 1;
+        let right = |fact: &Fact| event::lake_key(fact) == *key && event::body(fact) == object.body;
+        if !versions.iter().any(right) {
+            wrong.push(format!("{key} in {name} is not what was registered: {}", object.body));
+        }
+    }
+    for (id, versions) in known {
+        let days: BTreeSet<String> = versions.iter().map(|fact| fact.timestamp().day()).collect();
+        let bodies: BTreeSet<String> = versions.iter().map(event::body).collect();
+        if bodies.len() > 1 && !may_have_versions(*id) {
+            wrong.push(format!("{id} was registered as {bodies:?}"));
+        }
+        match found.get(id).copied().unwrap_or(0) {
+            0 if owed.contains(id) => wrong.push(format!("{id} is not in the lake of {name}")),
+            count if count > days.len() => wrong.push(format!("{id} is in the lake of {name} {count} times")),
+            _ => {}
+        }
+    }
+}
+
+fn bytes(objects: &BTreeMap<String, StoredObject>) -> Vec<(&str, &str)> {
+    objects.iter().map(|(key, object)| (key.as_str(), object.body.as_str())).collect()
+}

@@ -1,0 +1,184 @@
+//! Clients that order, lose patience, try again and cancel, and hold the API to what it answers.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::test::TestRequest;
+use sales::memory::Cloud;
+use sales::sale::{FactId, SaleId};
+use sales::site::SiteState;
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use crate::process::{Answer, Incoming};
+use crate::schedule::{Order, REGIONS, Role, Target};
+use crate::world::{NAMES, World};
+
+/// No client is to wait for longer.
+const PATIENCE: Duration = Duration::from_millis(5_000);
+
+/// The time between two tries.
+const BETWEEN_TRIES: Duration = Duration::from_millis(700);
+
+/// One client's whole story.
+pub async fn order(world: Rc<World>, order: Order) {
+    world.until(order.at).await;
+    let hedge = async {
+        if let Some(after) = order.hedged_after {
+            tokio::time::sleep(Duration::from_millis(after)).await;
+            let region = choose(&world, order.target).map_or(0, |region| (region + 1) % REGIONS);
+            post(&world, region, &order).await;
+        }
+    };
+    let ordinary = async {
+        for attempt in 0..order.tries {
+            if attempt > 0 {
+                tokio::time::sleep(BETWEEN_TRIES).await;
+            }
+            let Some(region) = choose(&world, order.target) else { continue };
+            let Some(id) = post(&world, region, &order).await else { continue };
+            for (delay, target) in &order.cancelled {
+                tokio::time::sleep(Duration::from_millis(*delay)).await;
+                if let Some(region) = choose(&world, *target) {
+                    cancel(&world, region, id).await;
+                }
+            }
+            return;
+        }
+    };
+    tokio::join!(hedge, ordinary);
+}
+
+/// Where a request goes; `None` when nobody is there.
+fn choose(world: &World, target: Target) -> Option<usize> {
+    let answers = |region: usize| {
+        world.slots.iter().any(|slot| slot.role == Role::Api && slot.region == region && slot.intake().is_some())
+    };
+    match target {
+        Target::Region(region) => answers(region).then_some(region),
+        Target::Edge => {
+            let active =
+                (0..REGIONS).find(|region| world.cloud.state(*region) == Some(SiteState::Active) && answers(*region));
+            active.or_else(|| (0..REGIONS).find(|region| answers(*region)))
+        }
+    }
+}
+
+/// Sends a request; `None` when the connection breaks.
+async fn send(world: &World, region: usize, what: &str, request: TestRequest) -> Option<Answer> {
+    let slot = world
+        .slots
+        .iter()
+        .filter(|slot| slot.role == Role::Api && slot.region == region)
+        .find_map(|slot| slot.intake())?;
+    let started = world.now();
+    world.history.note(|| format!("{what} to {}", NAMES[region]));
+    let (reply, answer) = oneshot::channel();
+    slot.send(Incoming { request, reply }).await.ok()?;
+    let answer = answer.await.ok();
+    let waited = world.now() - started;
+    world.history.note(|| match &answer {
+        Some(answer) => format!("{what} is answered: {} {}", answer.status.as_u16(), answer.body),
+        None => format!("{what} is not answered: the connection breaks"),
+    });
+    if Duration::from_millis(waited) > PATIENCE {
+        world.violated(format!("{what} took {waited} ms"));
+    }
+    answer
+}
+
+/// Orders once. The sale's id when it was accepted.
+async fn post(world: &Rc<World>, region: usize, order: &Order) -> Option<SaleId> {
+    let request = TestRequest::post().uri("/sales").set_payload(order.body.clone());
+    let request = match &order.key {
+        Some(key) => request.insert_header(("Idempotency-Key", key.as_str())),
+        None => request,
+    };
+    let what = format!("POST {}{}", order.body, order.key.as_ref().map(|key| format!(" ({key})")).unwrap_or_default());
+    let answer = send(world, region, &what, request).await?;
+    match (answer.status, &order.key) {
+        (StatusCode::CREATED, _) | (StatusCode::OK, Some(_)) => {}
+        (StatusCode::SERVICE_UNAVAILABLE, _) => return None,
+        (status, _) => {
+            world.violated(format!("{what} was answered with {status}"));
+            return None;
+        }
+    }
+    let sale: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+    let Some(id) = sale["id"].as_str().and_then(|id| id.parse::<SaleId>().ok()) else {
+        world.violated(format!("{what} was answered without an id: {}", answer.body));
+        return None;
+    };
+    if !world.cloud.holds(region, FactId::Sale(id)) {
+        world.violated(format!("{what} was answered with {}, but the table does not hold {id}", answer.status));
+    }
+    let mut record = world.record.borrow_mut();
+    record.accepted.entry(id).or_default().regions[region] = true;
+    if let Some(key) = &order.key
+        && *record.keys.entry(key.clone()).or_insert(id) != id
+    {
+        drop(record);
+        world.violated(format!("{what} was answered with another sale than before"));
+        return Some(id);
+    }
+    drop(record);
+    if let Some(promptness) = world.schedule.promptness {
+        tokio::task::spawn_local(demand(Rc::clone(world), FactId::Sale(id), promptness));
+    }
+    Some(id)
+}
+
+async fn cancel(world: &Rc<World>, region: usize, id: SaleId) {
+    let known = world.cloud.holds(region, FactId::Sale(id));
+    let what = format!("DELETE {id}");
+    let Some(answer) = send(world, region, &what, TestRequest::delete().uri(&format!("/sales/{id}"))).await else {
+        return;
+    };
+    match answer.status {
+        StatusCode::NO_CONTENT => {
+            if !world.cloud.holds(region, FactId::Cancellation(id)) {
+                world.violated(format!("{what} was answered with 204, but the table does not hold the cancellation"));
+            }
+            world.record.borrow_mut().accepted.entry(id).or_default().cancelled[region] = true;
+            if let Some(promptness) = world.schedule.promptness {
+                tokio::task::spawn_local(demand(Rc::clone(world), FactId::Cancellation(id), promptness));
+            }
+        }
+        // It may not have replicated yet.
+        StatusCode::NOT_FOUND if !known => {}
+        StatusCode::SERVICE_UNAVAILABLE => {}
+        status => world.violated(format!("{what} was answered with {status}")),
+    }
+}
+
+/// Asks for a sale once all is well: it must be told as processed, or as gone if it was cancelled.
+pub async fn look(world: &Rc<World>, region: usize, id: SaleId) {
+    let cancelled = world.cloud.holds(region, FactId::Cancellation(id));
+    let what = format!("GET {id}");
+    let answer = send(world, region, &what, TestRequest::get().uri(&format!("/sales/{id}"))).await;
+    match answer {
+        Some(answer) if cancelled && answer.status == StatusCode::NOT_FOUND => {}
+        Some(answer) if !cancelled && answer.status == StatusCode::OK => {
+            let sale: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+            if sale["processed"] != true || sale["id"] != id.to_string() {
+                world.violated(format!("{what} in {} shows {}", NAMES[region], answer.body));
+            }
+        }
+        Some(answer) => world.violated(format!("{what} in {} was answered with {}", NAMES[region], answer.status)),
+        None => world.violated(format!("{what} in {} was not answered", NAMES[region])),
+    }
+}
+
+/// Demands that a fact is in the lake after so many milliseconds.
+async fn demand(world: Rc<World>, id: FactId, promptness: u64) {
+    tokio::time::sleep(Duration::from_millis(promptness)).await;
+    if !in_lake(&world.cloud, id) {
+        world.violated(format!("{id} is not in the lake {promptness} ms after it was accepted"));
+    }
+}
+
+fn in_lake(cloud: &Cloud, id: FactId) -> bool {
+    let name = format!("/{id}.json");
+    (0..REGIONS).any(|region| cloud.objects(region).keys().any(|key| key.ends_with(&name)))
+}

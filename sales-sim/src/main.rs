@@ -1,0 +1,110 @@
+//! Runs schedules of faults in virtual time, as many as you like.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use sales_sim::batch::run_all;
+use sales_sim::mutation::Mutation;
+use sales_sim::run::run;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Runs the services' own code in two regions in virtual time, under seeded schedules of faults, and checks that each
+/// accepted sale is in the lake exactly once.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Exit codes: 0 all promises held, 1 one was broken, 2 wrong argument\n\n\
+    Examples:\n  sales-sim --seeds 100000\n  sales-sim --seed 4711            the whole history of one\n  \
+    sales-sim --mutation never-sweeps  how soon a mistake is found"
+)]
+struct Arguments {
+    /// How many schedules to run
+    #[arg(long, default_value_t = 10_000)]
+    seeds: u64,
+    /// The first seed
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// Runs this seed alone, and prints what happens
+    #[arg(long, conflicts_with_all = ["seeds", "from", "threads"])]
+    seed: Option<u64>,
+    /// How many schedules run side by side [default: one for each core]
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Breaks a promise on purpose
+    #[arg(long)]
+    mutation: Option<Mutation>,
+    /// Ends after so many broken schedules
+    #[arg(long, default_value_t = 10)]
+    failures: u64,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // What cannot be printed is nobody's to read.
+    let broken = match arguments.seed {
+        Some(seed) => one(seed, arguments.mutation),
+        None => many(&arguments),
+    };
+    broken.map_or(ExitCode::FAILURE, |broken| if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn one(seed: u64, mutation: Option<Mutation>) -> std::io::Result<bool> {
+    let mut out = std::io::stdout().lock();
+    let verdict = run(seed, mutation, true);
+    for line in &verdict.history {
+        writeln!(out, "{line}")?;
+    }
+    writeln!(
+        out,
+        "seed {seed}: {} calls, {} s of virtual time, {} objects",
+        verdict.calls,
+        verdict.time.as_secs(),
+        verdict.objects
+    )?;
+    for violation in &verdict.violations {
+        writeln!(out, "broken: {violation}")?;
+    }
+    Ok(!verdict.violations.is_empty())
+}
+
+fn many(arguments: &Arguments) -> std::io::Result<bool> {
+    let threads = arguments.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let started = std::time::Instant::now();
+    let progress = |over: u64, broken: u64, elapsed: Duration| {
+        let rate = over as f64 / elapsed.as_secs_f64();
+        let left = (arguments.seeds.saturating_sub(over)) as f64 / rate.max(0.001);
+        let _ = writeln!(
+            std::io::stderr(),
+            "{over} of {} schedules, {broken} broken, {rate:.0} a second, {left:.0} s left",
+            arguments.seeds
+        );
+    };
+    let summary = run_all(arguments.from, arguments.seeds, threads, arguments.failures, arguments.mutation, progress);
+    let mut out = std::io::stdout().lock();
+    let elapsed = started.elapsed();
+    writeln!(
+        out,
+        "{} schedules from seed {} in {:.1} s ({:.0} a second): {} objects, {} calls, {} hours of virtual time, at most {} \
+         calls of a process in a second, {} broken",
+        summary.runs,
+        arguments.from,
+        elapsed.as_secs_f64(),
+        summary.runs as f64 / elapsed.as_secs_f64(),
+        summary.objects,
+        summary.calls,
+        summary.time.as_secs() / 3600,
+        summary.busiest,
+        summary.broken.len()
+    )?;
+    for verdict in &summary.broken {
+        writeln!(out, "seed {}: {}", verdict.seed, verdict.violations.join("; "))?;
+    }
+    if let Some(first) = summary.broken.first() {
+        writeln!(out, "the whole history of one: sales-sim --seed {}", first.seed)?;
+    }
+    Ok(!summary.broken.is_empty())
+}

@@ -1,0 +1,181 @@
+//! Broken promises, to show that the checker sees them: each changes what one of the worker's ports does, as a mistake in
+//! the worker would.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use sales::clock::{Clock, Timestamp};
+use sales::memory::{Client, MemoryLake, MemoryLeases, MemorySaleQueue, MemorySaleTable};
+use sales::ports::{
+    Backlog, DeadLetter, Delivery, FoundSale, Holder, Insert, InsertSale, Lake, LakePut, Lease, Leases, Marks,
+    PageToken, PendingPage, PortResult, SaleQueue, SaleTable,
+};
+use sales::sale::{Cancellation, Fact, FactId, Sale, SaleId, Shard};
+use sales::site::SiteState;
+
+/// A mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Mutation {
+    /// A message is acknowledged when it is received, before its object is put.
+    AcknowledgesFirst,
+    /// The object's key follows from the day on which it is put.
+    DatesByProcessing,
+    /// A worker that stands by does not look whether its table holds the item.
+    StandsByBlindly,
+    /// Nothing is swept.
+    NeverSweeps,
+    /// A fact is marked before its object is put.
+    MarksFirst,
+    /// A passive region deletes its copies.
+    PassiveDeletes,
+    /// An item that never replicates is never adopted.
+    NeverAdopts,
+    /// A put that failed counts as done.
+    TrustsFailedPuts,
+    /// A dead task's leases never lapse.
+    KeepsLeasesForever,
+    /// A sale is answered before it is stored.
+    AnswersFirst,
+}
+
+/// A port of a service, with or without a mistake.
+#[derive(Clone)]
+pub struct Mutated<P> {
+    port: P,
+    mutation: Option<Mutation>,
+    client: Client,
+    clock: Clock,
+}
+
+impl<P> Mutated<P> {
+    /// `port` with `mutation`.
+    pub fn new(port: P, mutation: Option<Mutation>, client: &Client, clock: &Clock) -> Self {
+        Self { port, mutation, client: client.clone(), clock: clock.clone() }
+    }
+
+    fn is(&self, mutation: Mutation) -> bool {
+        self.mutation == Some(mutation)
+    }
+}
+
+impl SaleQueue for Mutated<MemorySaleQueue> {
+    async fn receive(&self, wait: Duration, hidden_for: Duration) -> PortResult<Vec<Delivery>> {
+        let deliveries = self.port.receive(wait, hidden_for).await?;
+        let receipts: Vec<&str> = deliveries.iter().map(|delivery| delivery.receipt.as_str()).collect();
+        if !receipts.is_empty() && self.is(Mutation::AcknowledgesFirst) {
+            self.port.acknowledge(&receipts).await?;
+        }
+        if !receipts.is_empty()
+            && self.is(Mutation::PassiveDeletes)
+            && self.client.own_state() == Some(SiteState::Passive)
+        {
+            self.port.acknowledge(&receipts).await?;
+            return Ok(Vec::new());
+        }
+        Ok(deliveries)
+    }
+
+    async fn acknowledge(&self, receipts: &[&str]) -> PortResult<()> {
+        self.port.acknowledge(receipts).await
+    }
+
+    async fn hide(&self, receipts: &[(&str, Duration)]) -> PortResult<()> {
+        self.port.hide(receipts).await
+    }
+
+    async fn dead_letter(&self, delivery: &Delivery, reason: &str) -> PortResult<DeadLetter> {
+        self.port.dead_letter(delivery, reason).await
+    }
+}
+
+impl Lake for Mutated<MemoryLake> {
+    async fn put(&self, fact: &Fact) -> PortResult<LakePut> {
+        if self.is(Mutation::MarksFirst) {
+            let now = self.clock.now();
+            self.client.marks().record(&[fact.id()], now).await.into_iter().collect::<PortResult<Vec<()>>>()?;
+        }
+        if self.is(Mutation::DatesByProcessing) {
+            return self.port.put(&dated(fact, self.clock.now())).await;
+        }
+        match self.port.put(fact).await {
+            Err(_) if self.is(Mutation::TrustsFailedPuts) => Ok(LakePut::Stored),
+            outcome => outcome,
+        }
+    }
+
+    async fn probe(&self) -> PortResult<()> {
+        self.port.probe().await
+    }
+}
+
+fn dated(fact: &Fact, timestamp: Timestamp) -> Fact {
+    match fact.clone() {
+        Fact::Sale(sale) => Fact::Sale(Sale { timestamp, ..sale }),
+        Fact::Cancellation(cancellation) => Fact::Cancellation(Cancellation { timestamp, ..cancellation }),
+    }
+}
+
+impl Leases for Mutated<MemoryLeases> {
+    async fn acquire(&self, shard: Shard, holder: Holder, now: Timestamp, until: Timestamp) -> PortResult<Lease> {
+        let years = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+        let until = if self.is(Mutation::KeepsLeasesForever) { until.plus(years) } else { until };
+        self.port.acquire(shard, holder, now, until).await
+    }
+
+    async fn release(&self, shard: Shard, holder: Holder) -> PortResult<()> {
+        self.port.release(shard, holder).await
+    }
+}
+
+impl SaleTable for Mutated<MemorySaleTable> {
+    async fn insert_sale(&self, sale: &Sale) -> PortResult<InsertSale> {
+        self.port.insert_sale(sale).await
+    }
+
+    async fn insert_new_sales(&self, sales: &[Sale]) -> Vec<PortResult<()>> {
+        let results = self.port.insert_new_sales(sales).await;
+        if self.is(Mutation::AnswersFirst) { sales.iter().map(|_| Ok(())).collect() } else { results }
+    }
+
+    async fn insert(&self, fact: &Fact) -> PortResult<Insert> {
+        if self.is(Mutation::NeverAdopts) && matches!(fact, Fact::Sale(_)) {
+            return Ok(Insert::AlreadyExists);
+        }
+        self.port.insert(fact).await
+    }
+
+    async fn find(&self, id: SaleId) -> PortResult<Option<FoundSale>> {
+        self.port.find(id).await
+    }
+
+    async fn held(&self, ids: &[FactId]) -> PortResult<HashSet<FactId>> {
+        if self.is(Mutation::StandsByBlindly) {
+            return Ok(ids.iter().copied().collect());
+        }
+        self.port.held(ids).await
+    }
+
+    async fn load_pending(&self, ids: &[FactId]) -> PortResult<Vec<Fact>> {
+        self.port.load_pending(ids).await
+    }
+
+    async fn settle(&self, fact: &Fact, processed_at: Timestamp) -> PortResult<()> {
+        self.port.settle(fact, processed_at).await
+    }
+
+    async fn pending(&self, shard: Shard, before: Timestamp, page: Option<PageToken>) -> PortResult<PendingPage> {
+        if self.is(Mutation::NeverSweeps) {
+            return Ok(PendingPage::default());
+        }
+        self.port.pending(shard, before, page).await
+    }
+
+    async fn backlog(&self, shard: Shard) -> PortResult<Backlog> {
+        self.port.backlog(shard).await
+    }
+
+    async fn probe(&self) -> PortResult<()> {
+        self.port.probe().await
+    }
+}

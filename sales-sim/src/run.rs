@@ -1,0 +1,228 @@
+//! One run: a schedule happens, time passes, the promises are checked.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use sales::event::{Attributes, Event};
+use sales::memory::Flow;
+use sales::sale::{Amount, Fact, Product, Sale, SaleId};
+use tokio::task::LocalSet;
+
+use crate::checker;
+use crate::clients;
+use crate::dice::Dice;
+use crate::fleet::supervise;
+use crate::history::History;
+use crate::mutation::Mutation;
+use crate::schedule::{Action, REGIONS, Role, Schedule};
+use crate::world::{NAMES, World};
+
+/// How long it may take, once the faults are over, until all is as promised: a grace, a lease that a dead task left, a
+/// rest while calls failed, and some retries.
+const RECOVERY: Duration = Duration::from_secs(240);
+
+/// How long messages that come back may take until they are off the queue.
+const LEFTOVERS: Duration = Duration::from_secs(120);
+
+/// How long processes may take to end when they are asked to; ECS waits 30 s.
+const ENDING: Duration = Duration::from_secs(30);
+
+/// The most calls of a process in a second; far more than any of these schedules needs, far fewer than a loop
+/// without a pause would make.
+const HOT_LOOP: u32 = 250;
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// The seed.
+    pub seed: u64,
+    /// What is not as promised; nothing if all is well.
+    pub violations: Vec<String>,
+    /// What happened, if it was to be kept.
+    pub history: Vec<String>,
+    /// How many calls were made.
+    pub calls: u64,
+    /// How much virtual time passed.
+    pub time: Duration,
+    /// How many facts are in the lake.
+    pub objects: usize,
+    /// The most calls of a process in a second.
+    pub busiest: u32,
+}
+
+/// Runs the schedule of a seed.
+///
+/// # Panics
+/// When tokio's runtime cannot be built.
+#[must_use]
+pub fn run(seed: u64, mutation: Option<Mutation>, keep_history: bool) -> Verdict {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().start_paused(true).build().expect("a runtime without I/O needs nothing");
+    LocalSet::new().block_on(&runtime, happen(seed, mutation, keep_history))
+}
+
+async fn happen(seed: u64, mutation: Option<Mutation>, keep_history: bool) -> Verdict {
+    let schedule = Schedule::of(seed);
+    let history = History::new(keep_history);
+    history.note(|| format!("{schedule:#?}"));
+    let world = World::new(seed, schedule, mutation, history);
+    for number in 0..world.slots.len() {
+        tokio::task::spawn_local(supervise(Rc::clone(&world), number));
+    }
+    let mut orders = tokio::task::JoinSet::new();
+    for order in &world.schedule.orders {
+        orders.spawn_local(clients::order(Rc::clone(&world), order.clone()));
+    }
+    let mut dice = Dice::new(seed, 3);
+    for (at, action) in &world.schedule.actions {
+        world.until(*at).await;
+        act(&world, &mut dice, *action);
+    }
+    world.until(world.schedule.faults_end).await;
+    // A client that has begun may finish: what it gets answered counts.
+    while orders.join_next().await.is_some() {}
+    recover(&world);
+    settle(&world, &mut dice).await;
+    end(&world).await;
+
+    let busiest = world.weather.busiest_second();
+    if busiest > HOT_LOOP {
+        world.violated(format!("a process made {busiest} calls in a second"));
+    }
+    let objects = world.cloud.puts().len();
+    Verdict {
+        seed,
+        violations: world.record.borrow().violations.clone(),
+        history: world.history.lines(),
+        calls: world.cloud.calls(),
+        time: Duration::from_millis(world.now()),
+        objects,
+        busiest,
+    }
+}
+
+fn act(world: &World, dice: &mut Dice, action: Action) {
+    world.history.note(|| format!("{action:?}"));
+    let slot = |dice: &mut Dice, role: Role, region: usize| {
+        let slots: Vec<_> = world.slots.iter().filter(|slot| slot.role == role && slot.region == region).collect();
+        (!slots.is_empty()).then(|| slots[dice.below(slots.len())])
+    };
+    match action {
+        Action::Become(region, service, condition) => world.weather.become_(region, service, condition),
+        Action::Kill(role, region, restart) => slot(dice, role, region).into_iter().for_each(|slot| slot.kill(restart)),
+        Action::Stop(role, region, restart) => slot(dice, role, region).into_iter().for_each(|slot| slot.stop(restart)),
+        Action::Lose(region) => lose(world, region, true),
+        Action::Return(region) => {
+            if world.schedule.lost_for_good != Some(region) || *world.there[region].borrow() {
+                lose(world, region, false);
+            }
+        }
+        Action::Cut(flow, from, to, cut) => world.cloud.cut(flow, from, to, cut),
+        Action::Set(region, state) => world.cloud.set_state(region, state),
+        Action::ShowHidden(region) => world.cloud.show_hidden(region),
+        Action::PublishForeign(region) => publish_foreign(world, dice, region),
+        Action::Poison(region) => {
+            world.record.borrow_mut().poison[region] += 1;
+            world.cloud.enqueue(region, checker::POISON.to_owned(), Attributes::new());
+        }
+    }
+}
+
+fn lose(world: &World, region: usize, lost: bool) {
+    world.weather.lose(region, lost);
+    for flow in [Flow::Tables, Flow::Announcements, Flow::Lakes] {
+        for other in 0..REGIONS {
+            world.cloud.cut(flow, region, other, lost);
+            world.cloud.cut(flow, other, region, lost);
+        }
+    }
+    world.there[region].send_replace(!lost);
+}
+
+/// As a tool that knows nothing but the topic does it.
+fn publish_foreign(world: &World, dice: &mut Dice, region: usize) {
+    if !*world.there[region].borrow() {
+        return;
+    }
+    let mut id = [0; 16];
+    dice.fill(&mut id);
+    let who = world.identify(region);
+    let (Ok(product), Ok(amount)) = (Product::new("Revista".into()), Amount::from_json_number("7.5")) else { return };
+    let id = SaleId::new(uuid::Builder::from_random_bytes(id).into_uuid());
+    let fact = Fact::Sale(Sale { id, product, amount, timestamp: who.clock.now(), region: None });
+    let event = Event { fact: fact.clone(), home: None, trace: None };
+    world.cloud.publish_from_outside(region, &event, Attributes::new());
+    world.record.borrow_mut().foreign.push(fact);
+}
+
+/// The faults are over, and the operators have done their part.
+fn recover(world: &World) {
+    world.history.note(|| "the faults are over".into());
+    world.weather.clear();
+    for region in (0..REGIONS).filter(|region| world.schedule.lost_for_good != Some(*region)) {
+        lose(world, region, false);
+        world.cloud.redrive(region);
+    }
+    if let Some(region) = world.schedule.lost_for_good {
+        lose(world, region, true);
+    }
+    for (region, state) in world.schedule.last.into_iter().enumerate() {
+        world.cloud.set_state(region, Some(state));
+    }
+}
+
+/// Time passes until all is as promised; then everything comes once more, and nothing may change.
+async fn settle(world: &Rc<World>, dice: &mut Dice) {
+    let live = || (0..REGIONS).filter(|region| world.schedule.lost_for_good != Some(*region));
+    let done = || !world.cloud.is_settling() && checker::check(world).is_empty();
+    if !wait_until(RECOVERY, done).await {
+        checker::check(world).into_iter().for_each(|wrong| world.violated(wrong));
+        return;
+    }
+    for region in live() {
+        world.cloud.redrive(region);
+        world.cloud.show_hidden(region);
+    }
+    let ids: Vec<SaleId> = world.record.borrow().accepted.keys().copied().collect();
+    wait_until(ENDING, || {
+        live().all(|region| {
+            world.slots.iter().any(|slot| slot.role == Role::Api && slot.region == region && slot.is_running())
+        })
+    })
+    .await;
+    for region in live() {
+        // A sale that was lost with its region is nobody's to find.
+        let known: Vec<SaleId> =
+            ids.iter().copied().filter(|id| world.cloud.holds(region, sales::sale::FactId::Sale(*id))).collect();
+        if !known.is_empty() {
+            clients::look(world, region, known[dice.below(known.len())]).await;
+        }
+    }
+    let done = || checker::check_queues(world).is_empty() && !world.cloud.is_settling();
+    if !wait_until(LEFTOVERS, done).await {
+        checker::check_queues(world).into_iter().for_each(|wrong| world.violated(wrong));
+    }
+    checker::check(world).into_iter().for_each(|wrong| world.violated(wrong));
+    checker::check_economy(world).into_iter().for_each(|wrong| world.violated(wrong));
+}
+
+/// Whether something holds within a time.
+async fn wait_until(longest: Duration, holds: impl Fn() -> bool) -> bool {
+    let waiting = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    tokio::time::timeout(longest, waiting).await.is_ok()
+}
+
+/// Everybody is asked to end, and does.
+async fn end(world: &World) {
+    world.finishing.cancel();
+    world.slots.iter().for_each(|slot| slot.stop(Duration::ZERO));
+    if !wait_until(ENDING, || !world.slots.iter().any(|slot| slot.is_running())).await {
+        for slot in world.slots.iter().filter(|slot| slot.is_running()) {
+            world.violated(format!("{:?} of {} did not end when it was asked to", slot.role, NAMES[slot.region]));
+        }
+    }
+}

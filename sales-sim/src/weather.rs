@@ -1,0 +1,298 @@
+//! What every call goes through: the services' conditions, the odd failure, and the death of the caller.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sales::event::Event;
+use sales::memory::{Call, Flow, Network, Passage, Service};
+use sales::ports::FailureKind;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::dice::Dice;
+use crate::history::History;
+use crate::schedule::REGIONS;
+
+/// How a service of a region is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// As usual.
+    Working,
+    /// It refuses all calls.
+    Refusing(FailureKind),
+    /// It answers nobody.
+    Hanging,
+    /// It fails every other call, in one way or another.
+    Flaky,
+}
+
+/// How often, of a thousand times, something happens to a single call, and how long things take, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Rates {
+    refused: u32,
+    answer_lost: u32,
+    repeated: u32,
+    hanging: u32,
+    entries_refused: u32,
+    caller_dies: u32,
+    slow: u32,
+    message_lost: u32,
+    message_repeated: u32,
+    message_late: u32,
+    longest_call: u64,
+    longest_lag: u64,
+    longest_index_lag: u64,
+}
+
+impl Rates {
+    /// Nothing fails.
+    #[must_use]
+    pub fn calm() -> Self {
+        Self {
+            refused: 0,
+            answer_lost: 0,
+            repeated: 0,
+            hanging: 0,
+            entries_refused: 0,
+            caller_dies: 0,
+            slow: 0,
+            message_lost: 0,
+            message_repeated: 0,
+            message_late: 0,
+            longest_call: 10,
+            longest_lag: 900,
+            longest_index_lag: 20,
+        }
+    }
+
+    /// Anything fails, some things more often than others.
+    pub fn storm(dice: &mut Dice) -> Self {
+        let mut rate = |rates: &[u32]| dice.pick(rates);
+        Self {
+            refused: rate(&[0, 0, 10, 60]),
+            answer_lost: rate(&[0, 0, 10, 60]),
+            repeated: rate(&[0, 0, 20]),
+            hanging: rate(&[0, 0, 0, 5]),
+            entries_refused: rate(&[0, 0, 20]),
+            caller_dies: rate(&[0, 0, 2, 10]),
+            slow: rate(&[0, 0, 20]),
+            message_lost: rate(&[0, 0, 100, 500]),
+            message_repeated: rate(&[0, 100, 300]),
+            message_late: rate(&[0, 100]),
+            longest_call: rate(&[10, 30, 300]).into(),
+            longest_lag: rate(&[100, 900, 5_000, 20_000]).into(),
+            longest_index_lag: rate(&[10, 10, 1_000]).into(),
+        }
+    }
+}
+
+/// The network of one run. Cheap to clone; clones are the same.
+#[derive(Clone)]
+pub struct Weather(Arc<Mutex<Sky>>);
+
+struct Sky {
+    dice: Dice,
+    rates: Rates,
+    conditions: [[Condition; 6]; REGIONS],
+    lost: [bool; REGIONS],
+    storage_clocks: [Duration; REGIONS],
+    lives: BTreeMap<u32, Arc<Notify>>,
+    history: History,
+    began: Instant,
+    puts: [u32; REGIONS],
+    busiest: u32,
+    second: BTreeMap<u32, (u64, u32)>,
+}
+
+impl Weather {
+    /// The weather of a seed.
+    #[must_use]
+    pub fn new(dice: Dice, rates: Rates, storage_clocks: [Duration; REGIONS], history: History) -> Self {
+        Self(Arc::new(Mutex::new(Sky {
+            dice,
+            rates,
+            conditions: [[Condition::Working; 6]; REGIONS],
+            lost: [false; REGIONS],
+            storage_clocks,
+            lives: BTreeMap::new(),
+            history,
+            began: Instant::now(),
+            puts: [0; REGIONS],
+            busiest: 0,
+            second: BTreeMap::new(),
+        })))
+    }
+
+    /// A service changes.
+    pub fn become_(&self, region: usize, service: Service, condition: Condition) {
+        self.sky().conditions[region][service as usize] = condition;
+    }
+
+    /// A region is lost, or there again.
+    pub fn lose(&self, region: usize, lost: bool) {
+        self.sky().lost[region] = lost;
+    }
+
+    /// Everything works from now on.
+    pub fn clear(&self) {
+        let mut sky = self.sky();
+        sky.rates = Rates { longest_lag: sky.rates.longest_lag.min(900), ..Rates::calm() };
+        sky.conditions = [[Condition::Working; 6]; REGIONS];
+    }
+
+    /// A process begins; what is returned is told when it dies of a call.
+    pub fn begin_life(&self, caller: u32) -> Arc<Notify> {
+        let death = Arc::new(Notify::new());
+        self.sky().lives.insert(caller, Arc::clone(&death));
+        death
+    }
+
+    /// A process has ended.
+    pub fn end_life(&self, caller: u32) {
+        let mut sky = self.sky();
+        sky.lives.remove(&caller);
+        sky.second.remove(&caller);
+    }
+
+    /// How many objects were put, or tried to be put, in each region.
+    #[must_use]
+    pub fn puts(&self) -> [u32; REGIONS] {
+        self.sky().puts
+    }
+
+    /// The most calls that a process has made in a second.
+    #[must_use]
+    pub fn busiest_second(&self) -> u32 {
+        self.sky().busiest
+    }
+
+    fn sky(&self) -> MutexGuard<'_, Sky> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sky {
+    fn time(&mut self, longest: u64) -> Duration {
+        Duration::from_millis(self.dice.between(1, longest))
+    }
+
+    fn count(&mut self, call: Call) {
+        let second = self.began.elapsed().as_secs();
+        let entry = self.second.entry(call.caller).or_default();
+        *entry = if entry.0 == second { (second, entry.1 + 1) } else { (second, 1) };
+        self.busiest = self.busiest.max(entry.1);
+        if call.operation == "PutObject" {
+            self.puts[call.region] += 1;
+        }
+    }
+
+    fn passage(&mut self, call: Call) -> Passage {
+        let condition = self.conditions[call.region][call.service as usize];
+        let rates = self.rates;
+        let there = self.time(rates.longest_call);
+        let refused = |kind| Passage::Refused { after: there, kind };
+        if self.lost[call.region] {
+            return if self.dice.chance(500) {
+                refused(FailureKind::Unavailable)
+            } else {
+                Passage::Hanging { effect_after: None }
+            };
+        }
+        match condition {
+            Condition::Working => {}
+            Condition::Refusing(kind) => return refused(kind),
+            Condition::Hanging => return self.hanging(),
+            Condition::Flaky => {
+                if self.dice.chance(500) {
+                    return match self.dice.below(3) {
+                        0 => refused(FailureKind::Unavailable),
+                        1 => Passage::AnswerLost { there, back: there },
+                        _ => self.hanging(),
+                    };
+                }
+            }
+        }
+        if self.dice.chance(rates.caller_dies)
+            && let Some(death) = self.lives.get(&call.caller)
+        {
+            death.notify_one();
+            return Passage::Never { takes_effect: self.dice.chance(500) };
+        }
+        if self.dice.chance(rates.refused) {
+            refused(self.dice.pick(&[FailureKind::Unavailable, FailureKind::Unavailable, FailureKind::Rejected]))
+        } else if self.dice.chance(rates.answer_lost) {
+            Passage::AnswerLost { there, back: self.time(rates.longest_call) }
+        } else if self.dice.chance(rates.repeated) {
+            Passage::Repeated { there, between: self.time(2_000), back: Duration::ZERO }
+        } else if self.dice.chance(rates.hanging) {
+            self.hanging()
+        } else {
+            let entries =
+                if self.dice.chance(rates.entries_refused) { self.dice.between(1, 1 << 10) as u32 } else { 0 };
+            let slow = if self.dice.chance(rates.slow) { self.time(4_000) } else { Duration::ZERO };
+            let back = if self.dice.chance(300) { self.time(rates.longest_call) } else { Duration::ZERO };
+            Passage::Through { there: there + slow, back, refused: entries }
+        }
+    }
+
+    fn hanging(&mut self) -> Passage {
+        let effect_after = self.dice.chance(300).then(|| self.time(20_000));
+        Passage::Hanging { effect_after }
+    }
+}
+
+impl Network for Weather {
+    fn call(&self, call: Call) -> Passage {
+        let mut sky = self.sky();
+        sky.count(call);
+        let passage = sky.passage(call);
+        sky.history.note(|| {
+            format!("  #{} {} {:?} {}", call.caller, crate::world::NAMES[call.region], call.operation, tell(passage))
+        });
+        passage
+    }
+
+    fn replication_lag(&self, _: Flow) -> Duration {
+        let mut sky = self.sky();
+        let longest = sky.rates.longest_lag;
+        sky.time(longest)
+    }
+
+    fn index_lag(&self) -> Duration {
+        let mut sky = self.sky();
+        let longest = sky.rates.longest_index_lag;
+        sky.time(longest)
+    }
+
+    /// What another tool publishes is never lost: without an item, its message is all there is of it.
+    fn deliveries(&self, _: usize, _: usize, event: &Event) -> Vec<Duration> {
+        let mut sky = self.sky();
+        let rates = sky.rates;
+        let foreign = event.fact.region().is_none();
+        if !foreign && sky.dice.chance(rates.message_lost) {
+            return Vec::new();
+        }
+        let copies = if sky.dice.chance(rates.message_repeated) { sky.dice.between(2, 4) } else { 1 };
+        let longest = if sky.dice.chance(rates.message_late) { 30_000 } else { 50 };
+        (0..copies).map(|_| sky.time(longest)).collect()
+    }
+
+    fn storage_clock(&self, region: usize) -> Duration {
+        self.sky().storage_clocks[region]
+    }
+}
+
+fn tell(passage: Passage) -> String {
+    match passage {
+        Passage::Through { there, back, refused: 0 } => format!("takes effect in {there:?}, answered {back:?} later"),
+        Passage::Through { there, refused, .. } => format!("takes effect in {there:?}, entries {refused:b} refused"),
+        Passage::Refused { after, kind } => format!("is refused in {after:?} ({})", kind.name()),
+        Passage::AnswerLost { there, .. } => format!("takes effect in {there:?}, its answer is lost"),
+        Passage::Repeated { there, between, .. } => format!("takes effect in {there:?} and again {between:?} later"),
+        Passage::Hanging { effect_after: None } => "is never answered".into(),
+        Passage::Hanging { effect_after: Some(after) } => format!("is never answered, takes effect in {after:?}"),
+        Passage::Never { takes_effect: false } => "is not made: the caller dies".into(),
+        Passage::Never { takes_effect: true } => "takes effect, and the caller dies".into(),
+    }
+}
