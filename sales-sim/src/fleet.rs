@@ -80,9 +80,8 @@ impl Slot {
 /// Runs processes in a slot, one after the other, until the run is finishing.
 pub async fn supervise(world: Rc<World>, number: usize) {
     let slot = &world.slots[number];
-    let mut there = world.there[slot.region].subscribe();
     loop {
-        if world.finishing.run_until_cancelled(there.wait_for(|there| *there)).await.is_none() {
+        if world.finishing.run_until_cancelled(world.until_there(slot.region, true)).await.is_none() {
             return;
         }
         let who = world.identify(slot.region);
@@ -102,11 +101,10 @@ pub async fn supervise(world: Rc<World>, number: usize) {
                 Role::Worker => worker(&world, who, stop).await,
             }
         };
-        let mut here = world.there[slot.region].subscribe();
         let end = tokio::select! {
             biased;
             () = death.notified() => "dies",
-            _ = here.wait_for(|there| !*there) => "is lost with its region",
+            () = world.until_there(slot.region, false) => "is lost with its region",
             () = tasks.run_until(process) => "ends",
         };
         drop(tasks);

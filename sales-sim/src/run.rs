@@ -113,7 +113,7 @@ fn act(world: &World, dice: &mut Dice, action: Action) {
         Action::Stop(role, region, restart) => slot(dice, role, region).into_iter().for_each(|slot| slot.stop(restart)),
         Action::Lose(region) => lose(world, region, true),
         Action::Return(region) => {
-            if world.schedule.lost_for_good != Some(region) || *world.there[region].borrow() {
+            if world.schedule.lost_for_good != Some(region) || world.is_there(region) {
                 lose(world, region, false);
             }
         }
@@ -136,12 +136,12 @@ fn lose(world: &World, region: usize, lost: bool) {
             world.cloud.cut(flow, other, region, lost);
         }
     }
-    world.there[region].send_replace(!lost);
+    world.set_there(region, !lost);
 }
 
 /// As a tool that knows nothing but the topic does it.
 fn publish_foreign(world: &World, dice: &mut Dice, region: usize) {
-    if !*world.there[region].borrow() {
+    if !world.is_there(region) {
         return;
     }
     let mut id = [0; 16];

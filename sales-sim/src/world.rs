@@ -10,7 +10,7 @@ use sales::clock::Clock;
 use sales::entropy::Entropy;
 use sales::memory::{Client, Cloud};
 use sales::sale::{Fact, Region, SaleId};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -42,8 +42,9 @@ pub struct World {
     pub slots: Vec<Slot>,
     /// What clients and other tools were promised.
     pub record: RefCell<Record>,
-    /// Which regions are there.
-    pub there: [watch::Sender<bool>; REGIONS],
+    there: [Cell<bool>; REGIONS],
+    /// Not a watch channel, which wakes those who wait in a random order.
+    changed: Notify,
     /// No process starts again once it is cancelled.
     pub finishing: CancellationToken,
     began: Instant,
@@ -106,7 +107,8 @@ impl World {
             history,
             mutation,
             record: RefCell::default(),
-            there: [watch::channel(true).0, watch::channel(true).0],
+            there: [Cell::new(true), Cell::new(true)],
+            changed: Notify::new(),
             finishing: CancellationToken::new(),
             began,
             callers: Cell::new(0),
@@ -122,6 +124,25 @@ impl World {
     /// Waits until so many milliseconds have passed since the run began.
     pub async fn until(&self, moment: u64) {
         tokio::time::sleep_until(self.began + Duration::from_millis(moment)).await;
+    }
+
+    /// Whether a region is there.
+    #[must_use]
+    pub fn is_there(&self, region: usize) -> bool {
+        self.there[region].get()
+    }
+
+    /// A region is lost, or there again.
+    pub fn set_there(&self, region: usize, there: bool) {
+        self.there[region].set(there);
+        self.changed.notify_waiters();
+    }
+
+    /// Waits until a region is there, or is not.
+    pub async fn until_there(&self, region: usize, there: bool) {
+        while self.is_there(region) != there {
+            self.changed.notified().await;
+        }
     }
 
     /// Who a new process in a region is.
