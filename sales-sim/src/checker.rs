@@ -13,9 +13,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sales::event;
 use sales::memory::StoredObject;
-use sales::sale::{Fact, FactId};
+use sales::sale::{Cancellation, Fact, FactId, Sale};
+use time::{Date, OffsetDateTime};
 
 use crate::schedule::{Kind, REGIONS};
 use crate::world::{NAMES, World};
@@ -30,7 +30,7 @@ pub fn check(world: &World) -> Vec<String> {
     let live: Vec<usize> = (0..REGIONS).filter(|region| world.schedule.lost_for_good != Some(*region)).collect();
     let known = known(world);
     let in_tables = world.cloud.registered();
-    let owed = owed(world, &known, &live);
+    let owed = owed(world);
     for region in &live {
         let items = world.cloud.items(*region);
         let marked: BTreeSet<FactId> = world.cloud.marked(*region).into_iter().collect();
@@ -116,14 +116,15 @@ fn known(world: &World) -> BTreeMap<FactId, Vec<Fact>> {
 }
 
 /// All of it that must be in the lake of the regions that are left.
-fn owed(world: &World, known: &BTreeMap<FactId, Vec<Fact>>, live: &[usize]) -> BTreeSet<FactId> {
-    let Some(lost) = world.schedule.lost_for_good else { return known.keys().copied().collect() };
-    let carried_out = live
-        .iter()
-        .flat_map(|region| world.cloud.items(*region).into_keys().chain(world.cloud.delivered(*region)))
-        .collect::<BTreeSet<FactId>>();
+#[must_use]
+pub fn owed(world: &World) -> BTreeSet<FactId> {
+    let known = known(world);
+    let Some(lost) = world.schedule.lost_for_good else { return known.into_keys().collect() };
+    let live = (0..REGIONS).filter(|region| *region != lost);
+    let carried_out: BTreeSet<FactId> =
+        live.flat_map(|region| world.cloud.items(region).into_keys().chain(world.cloud.delivered(region))).collect();
     let put_there: BTreeSet<FactId> = world.cloud.objects(lost).keys().filter_map(|key| fact_of(key)).collect();
-    known.keys().copied().filter(|id| carried_out.contains(id) && !put_there.contains(id)).collect()
+    known.into_keys().filter(|id| carried_out.contains(id) && !put_there.contains(id)).collect()
 }
 
 /// The fact whose object has this key.
@@ -155,14 +156,14 @@ fn check_lake(
             continue;
         };
         *found.entry(id).or_default() += 1;
-        let right = |fact: &Fact| event::lake_key(fact) == *key && event::body(fact) == object.body;
+        let right = |fact: &Fact| lake_key(fact) == *key && body(fact) == object.body;
         if !versions.iter().any(right) {
             wrong.push(format!("{key} in {name} is not what was registered: {}", object.body));
         }
     }
     for (id, versions) in known {
-        let days: BTreeSet<String> = versions.iter().map(|fact| fact.timestamp().day()).collect();
-        let bodies: BTreeSet<String> = versions.iter().map(event::body).collect();
+        let days: BTreeSet<Date> = versions.iter().map(day).collect();
+        let bodies: BTreeSet<String> = versions.iter().map(body).collect();
         if bodies.len() > 1 && !may_have_versions(*id) {
             wrong.push(format!("{id} was registered as {bodies:?}"));
         }
@@ -170,6 +171,37 @@ fn check_lake(
             0 if owed.contains(id) => wrong.push(format!("{id} is not in the lake of {name}")),
             count if count > days.len() => wrong.push(format!("{id} is in the lake of {name} {count} times")),
             _ => {}
+        }
+    }
+}
+
+/// The UTC day of a fact's own time.
+fn day(fact: &Fact) -> Date {
+    OffsetDateTime::from_unix_timestamp(fact.timestamp().unix_seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH).date()
+}
+
+/// Where the lake is to keep a fact: worked out here once more, and not asked of the code that is checked.
+fn lake_key(fact: &Fact) -> String {
+    let (kind, name) = match fact {
+        Fact::Sale(sale) => ("sales", sale.id.to_string()),
+        Fact::Cancellation(cancellation) => ("cancellations", format!("{}#cancelled", cancellation.sale)),
+    };
+    let day = day(fact);
+    format!("{kind}/dt={:04}-{:02}-{:02}/{name}.json", day.year(), u8::from(day.month()), day.day())
+}
+
+/// The bytes that it is to keep, likewise.
+fn body(fact: &Fact) -> String {
+    let timestamp = fact.timestamp().unix_seconds();
+    match fact {
+        Fact::Sale(Sale { id, product, amount, .. }) => {
+            let product = serde_json::Value::from(product.as_str());
+            format!(
+                r#"{{"id":"{id}","product":{product},"amount":{amount},"sale_processed":false,"timestamp":{timestamp}}}"#
+            )
+        }
+        Fact::Cancellation(Cancellation { sale, .. }) => {
+            format!(r##"{{"id":"{sale}#cancelled","sale_id":"{sale}","timestamp":{timestamp}}}"##)
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sales::event::{Attributes, Event};
 use sales::memory::Flow;
-use sales::sale::{Amount, Fact, Product, Sale, SaleId};
+use sales::sale::{Amount, Fact, FactId, Product, Sale, SaleId};
 use tokio::task::LocalSet;
 
 use crate::checker;
@@ -111,10 +111,11 @@ fn act(world: &World, dice: &mut Dice, action: Action) {
         Action::Become(region, service, condition) => world.weather.become_(region, service, condition),
         Action::Kill(role, region, restart) => slot(dice, role, region).into_iter().for_each(|slot| slot.kill(restart)),
         Action::Stop(role, region, restart) => slot(dice, role, region).into_iter().for_each(|slot| slot.stop(restart)),
-        Action::Lose(region) => lose(world, region, true),
+        Action::Lose(region) => lose(world, region, true, None),
         Action::Return(region) => {
-            if world.schedule.lost_for_good != Some(region) || world.is_there(region) {
-                lose(world, region, false);
+            let lost = world.schedule.lost_for_good.filter(|lost| !world.is_there(*lost));
+            if lost != Some(region) {
+                lose(world, region, false, lost);
             }
         }
         Action::Cut(flow, from, to, cut) => world.cloud.cut(flow, from, to, cut),
@@ -128,10 +129,11 @@ fn act(world: &World, dice: &mut Dice, action: Action) {
     }
 }
 
-fn lose(world: &World, region: usize, lost: bool) {
+/// A region is lost, or there again; what flows to and from `cut_off` stays cut.
+fn lose(world: &World, region: usize, lost: bool, cut_off: Option<usize>) {
     world.weather.lose(region, lost);
     for flow in [Flow::Tables, Flow::Announcements, Flow::Lakes] {
-        for other in 0..REGIONS {
+        for other in (0..REGIONS).filter(|other| cut_off != Some(*other)) {
             world.cloud.cut(flow, region, other, lost);
             world.cloud.cut(flow, other, region, lost);
         }
@@ -159,12 +161,13 @@ fn publish_foreign(world: &World, dice: &mut Dice, region: usize) {
 fn recover(world: &World) {
     world.history.note(|| "the faults are over".into());
     world.weather.clear();
-    for region in (0..REGIONS).filter(|region| world.schedule.lost_for_good != Some(*region)) {
-        lose(world, region, false);
+    let lost = world.schedule.lost_for_good;
+    for region in (0..REGIONS).filter(|region| lost != Some(*region)) {
+        lose(world, region, false, lost);
         world.cloud.redrive(region);
     }
-    if let Some(region) = world.schedule.lost_for_good {
-        lose(world, region, true);
+    if let Some(region) = lost {
+        world.weather.lose(region, true);
     }
     for (region, state) in world.schedule.last.into_iter().enumerate() {
         world.cloud.set_state(region, Some(state));
@@ -183,6 +186,7 @@ async fn settle(world: &Rc<World>, dice: &mut Dice) {
         world.cloud.redrive(region);
         world.cloud.show_hidden(region);
     }
+    let owed = checker::owed(world);
     let ids: Vec<SaleId> = world.record.borrow().accepted.keys().copied().collect();
     wait_until(ENDING, || {
         live().all(|region| {
@@ -192,8 +196,7 @@ async fn settle(world: &Rc<World>, dice: &mut Dice) {
     .await;
     for region in live() {
         // A sale that was lost with its region is nobody's to find.
-        let known: Vec<SaleId> =
-            ids.iter().copied().filter(|id| world.cloud.holds(region, sales::sale::FactId::Sale(*id))).collect();
+        let known: Vec<SaleId> = ids.iter().copied().filter(|id| owed.contains(&FactId::Sale(*id))).collect();
         if !known.is_empty() {
             clients::look(world, region, known[dice.below(known.len())]).await;
         }
