@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::backoff::Backoff;
 use crate::ownership::{Decision, decide};
 use crate::process::Processing;
-use crate::stand_by::{StandBy, stand_by};
+use crate::stand_by::{Awaited, StandBy, stand_by};
 
 /// How long received messages are hidden from others.
 const HIDDEN_FOR: Duration = Duration::from_secs(30);
@@ -171,24 +171,26 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
         let (state, own, now) = (self.site.state(), self.site.region(), self.processing.clock.now());
         let decide = |event: &Event| decide(state, own, event.home.as_ref(), marked.contains(&event.fact.id()));
         let decisions: Vec<Decision> = messages.iter().map(|(_, event)| decide(event)).collect();
-        let of = |wanted: Decision| {
-            messages
-                .iter()
-                .zip(&decisions)
-                .filter(move |(_, decision)| **decision == wanted)
-                .map(|(message, _)| message)
-        };
-        let to_process: Vec<&Fact> = of(Decision::Process).map(|(_, event)| &event.fact).collect();
-        let to_stand_by: Vec<(&Fact, Duration)> =
-            of(Decision::StandBy).map(|(delivery, event)| (&event.fact, waited(delivery, &event.fact, now))).collect();
+        let decided = || messages.iter().zip(&decisions);
+        let to_process: Vec<&Fact> = decided()
+            .filter(|(_, decision)| **decision == Decision::Process)
+            .map(|((_, event), _)| &event.fact)
+            .collect();
+        let others = decided().filter(|(_, decision)| **decision != Decision::Process);
+        let awaited: Vec<Awaited<'_>> = others
+            .map(|((delivery, Event { fact, .. }), decision)| Awaited {
+                fact,
+                waited: waited(delivery, fact, now),
+                in_lake: *decision == Decision::Done,
+            })
+            .collect();
         let (processed, stood_by) = tokio::join!(
             self.processing.bring_to_lake(&to_process),
-            stand_by(&self.processing.table, self.grace, &to_stand_by)
+            stand_by(&self.processing.table, self.grace, now, &awaited)
         );
 
         let (mut first, mut stood_by) = (HashSet::new(), stood_by.into_iter());
-        let fates = messages.iter().zip(&decisions).map(|((_, event), decision)| match decision {
-            Decision::Done => Fate::Acknowledge(Done::Duplicate),
+        let fates = decided().map(|((_, event), decision)| match decision {
             Decision::Process => match processed.get(&event.fact.id()) {
                 Some(Ok(_)) if !first.insert(event.fact.id()) => Fate::Acknowledge(Done::Duplicate),
                 Some(Ok(LakePut::Stored)) => Fate::Acknowledge(Done::Processed),
@@ -197,8 +199,11 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
                 // Every fact has an outcome; one without would not be done.
                 None => Fate::Failed(undecided()),
             },
-            Decision::StandBy => match stood_by.next() {
-                Some(Ok(StandBy::Held)) => Fate::Acknowledge(Done::StoodBy),
+            Decision::Done | Decision::StandBy => match stood_by.next() {
+                Some(Ok(StandBy::Held | StandBy::Noted)) if *decision == Decision::Done => {
+                    Fate::Acknowledge(Done::Duplicate)
+                }
+                Some(Ok(StandBy::Held | StandBy::Noted)) => Fate::Acknowledge(Done::StoodBy),
                 Some(Ok(StandBy::Adopted)) => Fate::Acknowledge(Done::Adopted),
                 Some(Ok(StandBy::NotReplicated { adopted_in })) => Fate::NotReplicated { adopted_in },
                 Some(Err(error)) => Fate::Failed(error),

@@ -6,7 +6,7 @@ use sales::site::SiteState;
 /// What is to happen with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Its fact is in the lake: acknowledge.
+    /// Its fact is in the lake: nothing is left to do but to have this region's table hold it.
     Done,
     /// Bring its fact to the lake.
     Process,

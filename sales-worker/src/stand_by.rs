@@ -1,17 +1,32 @@
-//! Standing by: a message is given up only once this region's own table holds its fact, so that the pending index
-//! covers it from then on.
+//! Standing by: a message is given up only once this region's own table holds its fact, so that whoever asks here
+//! finds it, and the pending index covers it while it is owed.
 
 use std::time::Duration;
 
+use futures::future::join_all;
+use sales::clock::Timestamp;
 use sales::ports::{Insert, PortResult, SaleTable};
 use sales::sale::{Fact, FactId};
+
+/// A fact that this region is not to process.
+#[derive(Clone, Copy, Debug)]
+pub struct Awaited<'a> {
+    /// The fact.
+    pub fact: &'a Fact,
+    /// For how long its message has been looked at.
+    pub waited: Duration,
+    /// Whether it is in the lake.
+    pub in_lake: bool,
+}
 
 /// How this region's table came to cover a fact, if it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StandBy {
     /// It has replicated.
     Held,
-    /// It had not for a whole grace period, and is written from its event now.
+    /// It is in the lake, but was not in this table: it is noted here as processed.
+    Noted,
+    /// It had not replicated for a whole grace period, and is written from its event now.
     Adopted,
     /// It has not yet.
     NotReplicated {
@@ -20,32 +35,35 @@ pub enum StandBy {
     },
 }
 
-/// Sees to it that `table` covers facts; one result each, in order. Beside each fact stands for how long its message
-/// has been looked at; from `grace` on an absent fact is adopted.
+/// Sees to it that `table` covers facts; one result each, in order. From `grace` on an absent fact is adopted.
 pub async fn stand_by<T: SaleTable>(
     table: &T,
     grace: Duration,
-    facts: &[(&Fact, Duration)],
+    now: Timestamp,
+    facts: &[Awaited<'_>],
 ) -> Vec<PortResult<StandBy>> {
     if facts.is_empty() {
         return Vec::new();
     }
-    let ids: Vec<FactId> = facts.iter().map(|(fact, _)| fact.id()).collect();
+    let ids: Vec<FactId> = facts.iter().map(|awaited| awaited.fact.id()).collect();
     let held = match table.held(&ids).await {
         Ok(held) => held,
         Err(error) => return facts.iter().map(|_| Err(error.clone())).collect(),
     };
-    let standing_by = facts.iter().map(async |(fact, waited)| {
-        if held.contains(&fact.id()) {
+    let standing_by = facts.iter().map(async |awaited| {
+        if held.contains(&awaited.fact.id()) {
             return Ok(StandBy::Held);
         }
-        match grace.checked_sub(*waited).filter(|left| !left.is_zero()) {
+        if awaited.in_lake {
+            return table.settle(awaited.fact, now).await.map(|()| StandBy::Noted);
+        }
+        match grace.checked_sub(awaited.waited).filter(|left| !left.is_zero()) {
             Some(left) => Ok(StandBy::NotReplicated { adopted_in: left }),
-            None => table.insert(fact).await.map(|insert| match insert {
+            None => table.insert(awaited.fact).await.map(|insert| match insert {
                 Insert::Inserted => StandBy::Adopted,
                 Insert::AlreadyExists => StandBy::Held,
             }),
         }
     });
-    futures::future::join_all(standing_by).await
+    join_all(standing_by).await
 }
