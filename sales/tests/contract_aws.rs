@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_types, reason = "a test looks into the dead letters and takes the parameter away itself")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use sales::aws::{
     Connection, DynamoLeases, DynamoMarks, DynamoSaleTable, S3Lake, SnsSaleTopic, SqsSaleQueue, SsmSiteSwitch,
@@ -11,9 +12,9 @@ use sales::aws::{
 use sales::clock::Clock;
 use sales::contract::{Ports, Regions};
 use sales::environment::S3Addressing;
-use sales::event::Attributes;
+use sales::event::{Attributes, Event};
 use sales::health::{Dependency, Health};
-use sales::ports::{Lake, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
+use sales::ports::{FailureKind, Holder, Lake, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
 use sales::sale::{self, Shards};
 use sales::site::SiteState;
 use sales_local::resources::{Region, State};
@@ -108,6 +109,60 @@ async fn regions() -> (Stage, Regions<AwsRegion>) {
     let stage = Stage::set(&format!("contract-{number}")).await.unwrap();
     let (here, there) = (AwsRegion::new(&stage, stage.active()), AwsRegion::new(&stage, stage.passive()));
     (stage, Regions { here, there, shards: Shards::DEFAULT, clock: Clock::system() })
+}
+
+#[tokio::test]
+async fn a_resource_that_does_not_exist_is_missing() {
+    let (_stage, Regions { mut here, .. }) = regions().await;
+    let region = &mut here.region;
+    for name in [
+        &mut region.topic_arn,
+        &mut region.queue_url,
+        &mut region.sales_table,
+        &mut region.idempotency_table,
+        &mut region.bucket,
+        &mut region.state_parameter,
+    ] {
+        name.push_str("-nowhere");
+    }
+    let shard = Shards::DEFAULT.iter().next().unwrap();
+    let now = Clock::system().now();
+    let cancellation = sale::Cancellation { sale: sale::SaleId::new(Default::default()), timestamp: now, region: None };
+    let fact = sale::Fact::Cancellation(cancellation);
+    let event = Event { fact: fact.clone(), home: None, trace: None };
+    let holder = Holder::new(Default::default());
+    let (table, queue) = (here.sale_table(), here.sale_queue());
+    let failures = [
+        table.probe().await.err(),
+        table.insert(&fact).await.err(),
+        table.held(&[fact.id()]).await.err(),
+        table.settle(&fact, now).await.err(),
+        table.pending(shard, now, None).await.err(),
+        table.backlog(shard).await.err(),
+        here.marks().probe().await.err(),
+        here.marks().record(&[fact.id()], now).await.pop().unwrap().err(),
+        here.leases().acquire(shard, holder, now, now).await.err(),
+        here.leases().release(shard, holder).await.err(),
+        here.lake().probe().await.err(),
+        here.lake().put(&fact).await.err(),
+        here.sale_topic().publish(&[event]).await.pop().unwrap().err(),
+        queue.receive(Duration::ZERO, Duration::ZERO).await.err(),
+        queue.acknowledge(&["receipt"]).await.err(),
+        queue.hide(&[("receipt", Duration::ZERO)]).await.err(),
+        here.site_switch().read().await.err(),
+    ];
+    for (number, failure) in failures.into_iter().enumerate() {
+        let failure = failure.unwrap_or_else(|| panic!("call {number} succeeded"));
+        assert_eq!(failure.kind, FailureKind::Missing, "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_that_is_no_state_is_invalid() {
+    let (_stage, Regions { here, .. }) = regions().await;
+    let parameter = here.ssm.put_parameter().name(&here.region.state_parameter).overwrite(true);
+    parameter.value("active").send().await.unwrap();
+    assert_eq!(here.site_switch().read().await.unwrap_err().kind, FailureKind::Invalid);
 }
 
 /// Each check is a test of its own.
