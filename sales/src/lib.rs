@@ -3,6 +3,7 @@
 //! A sale's way through this crate: [`sale`] says what a sale is, [`event`] how it travels and lies in the
 //! lake, [`ports`] what the services need from the outside, [`aws`] how AWS provides it. [`site`] keeps the
 //! region's own state, [`health`] what is known of each dependency, [`http`] what both services answer alike.
+//! With the feature `memory` there are the ports in memory, and the checks that every implementation of them passes.
 
 pub mod aws;
 pub mod clock;

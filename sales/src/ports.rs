@@ -112,7 +112,7 @@ pub struct PendingPage {
     pub ids: Vec<FactId>,
     /// How many entries were left out.
     pub unreadable: usize,
-    /// Where the next page begins; `None` after the last.
+    /// Where the next page begins; `None` after the last, which may be empty.
     pub next: Option<PageToken>,
 }
 
@@ -139,7 +139,8 @@ pub trait SaleTable: Clone + Send + Sync + 'static {
     /// Puts one sale unless there is one with its id.
     fn insert_sale(&self, sale: &Sale) -> impl Future<Output = PortResult<InsertSale>> + Send;
 
-    /// Puts up to [`SaleTable::GROUP`] sales whose ids nobody else can have; one result each, in order.
+    /// Puts up to [`SaleTable::GROUP`] sales whose ids nobody else can have; one result each, in order. A lone sale
+    /// that is there already stays as it is.
     fn insert_new_sales(&self, sales: &[Sale]) -> impl Future<Output = Vec<PortResult<()>>> + Send;
 
     /// Puts a cancellation, or a fact that never replicated to this region, unless one with its id is there.
@@ -155,7 +156,7 @@ pub trait SaleTable: Clone + Send + Sync + 'static {
     fn load_pending(&self, ids: &[FactId]) -> impl Future<Output = PortResult<Vec<Fact>>> + Send;
 
     /// Notes that a fact is in the lake, and takes it out of the pending index. Creates the item where it has not
-    /// replicated yet.
+    /// replicated yet, and says what it does not say; what it says stays.
     fn settle(&self, fact: &Fact, processed_at: Timestamp) -> impl Future<Output = PortResult<()>> + Send;
 
     /// A page of a shard's facts that were accepted before `before`.
@@ -210,7 +211,7 @@ pub enum DeadLetter {
     NoQueue,
 }
 
-/// This region's copy of what was announced.
+/// This region's copy of what was announced. It counts in whole seconds.
 pub trait SaleQueue: Clone + Send + Sync + 'static {
     /// Waits for messages for up to `wait` (at most [`SaleQueue::LONGEST_WAIT`]); at most ten, hidden from others for
     /// `hidden_for`.
@@ -220,6 +221,7 @@ pub trait SaleQueue: Clone + Send + Sync + 'static {
     fn acknowledge(&self, receipts: &[&str]) -> impl Future<Output = PortResult<()>> + Send;
 
     /// Hides messages for a time counted from now: longer to go on working, shorter or longer to retry (at most ten).
+    /// Only those that their delivery still hides.
     fn hide(&self, receipts: &[(&str, Duration)]) -> impl Future<Output = PortResult<()>> + Send;
 
     /// Copies a message to the queue that the redrive policy names, with `reason` as an attribute.

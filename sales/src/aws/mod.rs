@@ -55,6 +55,13 @@ impl Connection {
     }
 }
 
+impl From<SdkConfig> for Connection {
+    /// What somebody has put together who does not use the usual sources.
+    fn from(config: SdkConfig) -> Self {
+        Self(config)
+    }
+}
+
 fn connections() -> SharedHttpClient {
     aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))

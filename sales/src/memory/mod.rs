@@ -126,7 +126,6 @@ impl Cloud {
     pub fn publish_from_outside(&self, region: usize, event: &Event, attributes: Attributes) {
         let network = Arc::clone(&self.network);
         self.look(|cloud| cloud.announce(&*network, region, event, attributes));
-        self.wake_receivers();
     }
 
     /// Puts any text into a region's queue.
@@ -254,13 +253,18 @@ impl Cloud {
 }
 
 impl State {
-    /// Lets happen what was to happen until `now`.
+    /// Lets happen what was to happen until `now`, in its order.
     fn advance(&mut self, now: Moment, network: &dyn Network) {
         while let Some(entry) = self.late.first_entry().filter(|entry| entry.key().0 <= now) {
             let ((due, _), effect) = entry.remove_entry();
-            self.now = due.max(self.now);
+            self.arrive(due.max(self.now), network);
             effect(self, network);
         }
+        self.arrive(now, network);
+    }
+
+    /// Lets everything arrive that was on its way until `now`.
+    fn arrive(&mut self, now: Moment, network: &dyn Network) {
         self.now = now;
         self.sales.advance(now, network);
         self.marks.advance(now);
@@ -271,6 +275,10 @@ impl State {
             queue.put(sent.body, sent.attributes, now);
             queue.changed.notify_waiters();
         }
+    }
+
+    fn next_late_effect(&self) -> Option<Moment> {
+        self.late.first_key_value().map(|((due, _), _)| *due)
     }
 
     fn next_sequence(&mut self) -> u64 {
@@ -287,6 +295,8 @@ impl State {
                 let sent = sale_queue::Sent { fact, body: body.clone(), attributes: attributes.clone() };
                 self.announcements.send(from, to, self.now + milliseconds(delay), sent);
             }
+            // Whoever waits learns when to look again, also when the caller does not live to see an answer.
+            self.queues[to].changed.notify_waiters();
         }
     }
 }

@@ -19,6 +19,9 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// The attribute that says why a message is a dead letter.
 const REASON: &str = "dead-letter-reason";
 
+/// The most attributes that a message carries.
+const MOST_ATTRIBUTES: usize = 10;
+
 /// [`SaleQueue`] in memory.
 #[derive(Clone)]
 pub struct MemorySaleQueue(Client);
@@ -46,12 +49,13 @@ struct Message {
     visible_at: Moment,
     receive_count: u32,
     first_received: Option<Timestamp>,
-    receipt: u64,
+    /// That of the last delivery.
+    receipt: Option<u64>,
 }
 
 impl Queue {
     pub(super) fn put(&mut self, body: String, attributes: Attributes, visible_at: Moment) {
-        let message = Message { body, attributes, visible_at, receive_count: 0, first_received: None, receipt: 0 };
+        let message = Message { body, attributes, visible_at, receive_count: 0, first_received: None, receipt: None };
         self.messages.push(message);
     }
 
@@ -88,13 +92,13 @@ impl Queue {
         let mut deliveries = Vec::new();
         for message in visible.into_iter().take(10) {
             self.receipts += 1;
-            message.receipt = self.receipts;
+            message.receipt = Some(self.receipts);
             message.receive_count += 1;
             message.visible_at = hidden_until;
             deliveries.push(Delivery {
                 body: message.body.clone(),
                 attributes: message.attributes.clone(),
-                receipt: message.receipt.to_string(),
+                receipt: self.receipts.to_string(),
                 receive_count: message.receive_count,
                 first_received: Some(*message.first_received.get_or_insert(time)),
             });
@@ -106,9 +110,9 @@ impl Queue {
         self.messages.iter().map(|message| message.visible_at).min()
     }
 
-    /// The message of the last delivery with this receipt.
-    fn delivered(&mut self, receipt: u64) -> Option<&mut Message> {
-        self.messages.iter_mut().find(|message| message.receipt == receipt)
+    /// The message whose last delivery has this receipt, while that delivery hides it.
+    fn in_flight(&mut self, receipt: u64, now: Moment) -> Option<&mut Message> {
+        self.messages.iter_mut().find(|message| message.receipt == Some(receipt) && message.visible_at > now)
     }
 }
 
@@ -124,25 +128,31 @@ impl MemorySaleQueue {
     /// Waits until a message is visible, or until `end`.
     async fn wait(&self, end: Instant) {
         let cloud: &Cloud = &self.0.cloud;
+        let changed = cloud.look(|state| Arc::clone(&state.queues[self.0.region].changed));
         loop {
-            let (now, changed, next) = cloud.look(|state| {
-                let queue = &state.queues[self.0.region];
-                let next = [queue.next_visible(), state.announcements.next_arrival(self.0.region)];
-                (state.now, Arc::clone(&queue.changed), next.into_iter().flatten().min())
+            // It hears what is told from here on, so that nothing is missed between the look and the wait.
+            let told = changed.notified();
+            let (now, next) = cloud.look(|state| {
+                let next = [
+                    state.queues[self.0.region].next_visible(),
+                    state.announcements.next_arrival(self.0.region),
+                    state.next_late_effect(),
+                ];
+                (state.now, next.into_iter().flatten().min())
             });
             if next.is_some_and(|next| next <= now) || Instant::now() >= end {
                 return;
             }
             let until = next.map_or(end, |moment| end.min(cloud.began + Duration::from_millis(moment)));
             // Whatever it was that ended the wait, the next look tells.
-            let _ = tokio::time::timeout_at(until, changed.notified()).await;
+            let _ = tokio::time::timeout_at(until, told).await;
         }
     }
 }
 
 impl SaleQueue for MemorySaleQueue {
     async fn receive(&self, wait: Duration, hidden_for: Duration) -> PortResult<Vec<Delivery>> {
-        let wait = wait.min(Self::LONGEST_WAIT);
+        let (wait, hidden_for) = (whole_seconds(wait.min(Self::LONGEST_WAIT)), whole_seconds(hidden_for));
         let (region, clock, end) = (self.0.region, self.0.cloud.clock.clone(), Instant::now() + wait);
         let receive = self.0.call_when(
             Service::Queue,
@@ -163,10 +173,11 @@ impl SaleQueue for MemorySaleQueue {
         let acknowledge = self.0.call(Service::Queue, operation, DEADLINE, move |state: &mut State, _, refused| {
             let mut result = Ok(());
             for (place, receipt) in receipts.iter().enumerate() {
-                match refused.entry(place, operation) {
+                match (refused.entry(place, operation), receipt) {
                     // A receipt that is not the last delivery's is accepted, and changes nothing.
-                    Ok(()) => state.queues[region].messages.retain(|message| message.receipt != *receipt),
-                    Err(error) => result = Err(error),
+                    (Ok(()), Some(_)) => state.queues[region].messages.retain(|message| message.receipt != *receipt),
+                    (Ok(()), None) => result = Err(rejected(operation, "this is no receipt")),
+                    (Err(error), _) => result = Err(error),
                 }
             }
             result
@@ -181,14 +192,11 @@ impl SaleQueue for MemorySaleQueue {
         let hide = self.0.call(Service::Queue, operation, DEADLINE, move |state: &mut State, _, refused| {
             let mut result = Ok(());
             for (place, (receipt, time)) in receipts.iter().zip(&times).enumerate() {
-                // The queue counts in whole seconds.
-                let until = state.now + time.as_secs() * 1000;
-                match (refused.entry(place, operation), state.queues[region].delivered(*receipt)) {
+                let (now, until) = (state.now, state.now + milliseconds(whole_seconds(*time)));
+                let hidden = receipt.and_then(|receipt| state.queues[region].in_flight(receipt, now));
+                match (refused.entry(place, operation), hidden) {
                     (Ok(()), Some(message)) => message.visible_at = until,
-                    (Ok(()), None) => {
-                        let detail = "the receipt is not that of the last delivery".to_owned();
-                        result = Err(PortError { operation, kind: FailureKind::Rejected, detail });
-                    }
+                    (Ok(()), None) => result = Err(rejected(operation, "no message is hidden by this delivery")),
                     (Err(error), _) => result = Err(error),
                 }
             }
@@ -199,7 +207,9 @@ impl SaleQueue for MemorySaleQueue {
     }
 
     async fn dead_letter(&self, delivery: &Delivery, reason: &str) -> PortResult<DeadLetter> {
-        let (region, body, mut attributes) = (self.0.region, delivery.body.clone(), delivery.attributes.clone());
+        let (region, body) = (self.0.region, delivery.body.clone());
+        let others = delivery.attributes.clone().into_iter().filter(|(name, _)| name != REASON);
+        let mut attributes: Attributes = others.take(MOST_ATTRIBUTES - 1).collect();
         attributes.insert(REASON.into(), reason.into());
         let send = self.0.call(Service::Queue, "SendMessage", DEADLINE, move |state: &mut State, _, _| {
             state.queues[region].dead.push((body.clone(), attributes.clone()));
@@ -209,6 +219,16 @@ impl SaleQueue for MemorySaleQueue {
     }
 }
 
-fn numbers<'a>(receipts: impl Iterator<Item = &'a str>) -> Vec<u64> {
-    receipts.map(|receipt| receipt.parse().unwrap_or(0)).collect()
+/// The numbers of receipts; `None` for what is none.
+fn numbers<'a>(receipts: impl Iterator<Item = &'a str>) -> Vec<Option<u64>> {
+    receipts.map(|receipt| receipt.parse().ok()).collect()
+}
+
+/// A queue counts in whole seconds.
+fn whole_seconds(time: Duration) -> Duration {
+    Duration::from_secs(time.as_secs())
+}
+
+fn rejected(operation: &'static str, detail: &str) -> PortError {
+    PortError { operation, kind: FailureKind::Rejected, detail: detail.to_owned() }
 }

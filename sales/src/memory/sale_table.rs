@@ -38,10 +38,37 @@ pub(super) struct Sales {
     shards: Shards,
     pub(super) table: GlobalTable<FactId, ItemView>,
     pub(super) registered: BTreeMap<FactId, Vec<Fact>>,
-    indexes: Vec<BTreeSet<Entry>>,
-    /// Changes on their way from each replica to its index, where they arrive in the order in which they were made.
-    trailing: Links<(Entry, bool)>,
-    last_due: Vec<Moment>,
+    indexes: Vec<Index>,
+    /// Versions of items on their way from each replica to its index.
+    trailing: Links<Version>,
+    versions: u64,
+}
+
+/// What an index is to say of an item; a higher number is a later version.
+struct Version {
+    number: u64,
+    id: FactId,
+    entry: Option<Entry>,
+}
+
+/// The index of one replica.
+#[derive(Clone, Default)]
+struct Index {
+    entries: BTreeSet<Entry>,
+    /// Which version of each item it shows.
+    shown: BTreeMap<FactId, (u64, Option<Entry>)>,
+}
+
+impl Index {
+    /// Shows a version of an item. One that was overtaken on its way is of no interest any more.
+    fn show(&mut self, Version { number, id, entry }: Version) {
+        let (shown, before) = self.shown.get(&id).copied().unwrap_or_default();
+        if shown < number {
+            before.map(|before| self.entries.remove(&before));
+            self.entries.extend(entry);
+            self.shown.insert(id, (number, entry));
+        }
+    }
 }
 
 impl Sales {
@@ -50,9 +77,9 @@ impl Sales {
             shards,
             table: GlobalTable::new(regions),
             registered: BTreeMap::new(),
-            indexes: vec![BTreeSet::new(); regions],
+            indexes: vec![Index::default(); regions],
             trailing: Links::new(regions),
-            last_due: vec![0; regions],
+            versions: 0,
         }
     }
 
@@ -60,12 +87,8 @@ impl Sales {
         for (region, id) in self.table.advance(now) {
             self.index(region, id, now, network);
         }
-        for (_, region, (entry, present)) in self.trailing.arrived(now) {
-            if present {
-                self.indexes[region].insert(entry);
-            } else {
-                self.indexes[region].remove(&entry);
-            }
+        for (_, region, version) in self.trailing.arrived(now) {
+            self.indexes[region].show(version);
         }
     }
 
@@ -79,10 +102,6 @@ impl Sales {
 
     fn put(&mut self, region: usize, item: ItemView, now: Moment, network: &dyn Network) {
         let id = item.fact.id();
-        if let Some(before) = self.table.get(region, &id).filter(|before| before.fact != item.fact) {
-            let entry = self.entry(&before.fact.clone());
-            self.send(region, entry, false, now, network);
-        }
         let versions = self.registered.entry(id).or_default();
         if !versions.contains(&item.fact) {
             versions.push(item.fact.clone());
@@ -93,29 +112,15 @@ impl Sales {
 
     /// Sends an item's state to the index of its replica.
     fn index(&mut self, region: usize, id: FactId, now: Moment, network: &dyn Network) {
-        let Some(item) = self.table.get(region, &id) else { return };
-        let (fact, pending) = (item.fact.clone(), item.pending);
-        let entry = self.entry(&fact);
-        // What another version of the item had left here goes.
-        let stale = self.indexes[region].iter().filter(|known| known.2 == id && **known != entry).copied();
-        for known in stale.collect::<Vec<_>>() {
-            self.send(region, known, false, now, network);
-        }
-        self.send(region, entry, pending, now, network);
-    }
-
-    fn send(&mut self, region: usize, entry: Entry, present: bool, now: Moment, network: &dyn Network) {
-        let due = (now + milliseconds(network.index_lag())).max(self.last_due[region]);
-        self.last_due[region] = due;
-        self.trailing.send(region, region, due, (entry, present));
-    }
-
-    fn entry(&self, fact: &Fact) -> Entry {
-        (fact.id().sale().shard(self.shards), fact.timestamp(), fact.id())
+        let pending = self.table.get(region, &id).filter(|item| item.pending);
+        let entry = pending.map(|item| (id.sale().shard(self.shards), item.fact.timestamp(), id));
+        self.versions += 1;
+        let version = Version { number: self.versions, id, entry };
+        self.trailing.send(region, region, now + milliseconds(network.index_lag()), version);
     }
 
     fn shard(&self, region: usize, shard: Shard) -> impl Iterator<Item = &Entry> {
-        self.indexes[region].iter().filter(move |entry| entry.0 == shard)
+        self.indexes[region].entries.iter().filter(move |entry| entry.0 == shard)
     }
 }
 
@@ -161,7 +166,11 @@ impl SaleTable for MemorySaleTable {
     }
 
     async fn insert_new_sales(&self, sales: &[Sale]) -> Vec<PortResult<()>> {
-        let operation = if sales.len() == 1 { "PutItem" } else { "BatchWriteItem" };
+        // A lone sale is put under a condition, as the real one does it.
+        if let [sale] = sales {
+            return vec![self.insert(&Fact::Sale(sale.clone())).await.map(drop)];
+        }
+        let operation = "BatchWriteItem";
         let (region, facts) = (self.0.region, sales.iter().cloned().map(Fact::Sale).collect::<Vec<_>>());
         let put = self.call(operation, move |state, network, refused| {
             let put = facts.iter().enumerate().map(|(place, fact)| {
@@ -217,7 +226,7 @@ impl SaleTable for MemorySaleTable {
         let (region, fact) = (self.0.region, fact.clone());
         self.call("UpdateItem", move |state, network, _| {
             let there = state.sales.table.get(region, &fact.id());
-            let fact = there.map_or_else(|| fact.clone(), |item| item.fact.clone());
+            let fact = there.map_or_else(|| fact.clone(), |item| filled_in(item.fact.clone(), &fact));
             state.sales.put(region, ItemView { fact, processed: true, pending: false }, state.now, network);
         })
         .await
@@ -229,11 +238,12 @@ impl SaleTable for MemorySaleTable {
             page.and_then(|token| Some((token.timestamp.parse::<i64>().ok()?, token.id.parse::<FactId>().ok()?)));
         self.call("Query", move |state, _, _| {
             let entries = state.sales.shard(region, shard).filter(|(_, timestamp, _)| *timestamp < before);
-            let mut entries = entries
+            let entries = entries
                 .map(|(_, timestamp, id)| (timestamp.unix_seconds(), *id))
                 .skip_while(|entry| after.is_some_and(|after| *entry <= after));
-            let page: Vec<(i64, FactId)> = entries.by_ref().take(PAGE).collect();
-            let last = page.last().filter(|_| entries.next().is_some());
+            let page: Vec<(i64, FactId)> = entries.take(PAGE).collect();
+            // A full page names a next one, which may turn out to be empty.
+            let last = page.last().filter(|_| page.len() == PAGE);
             let next = last.map(|(timestamp, id)| PageToken { id: id.to_string(), timestamp: timestamp.to_string() });
             PendingPage { ids: page.iter().map(|(_, id)| *id).collect(), unreadable: 0, next }
         })
@@ -253,4 +263,14 @@ impl SaleTable for MemorySaleTable {
     async fn probe(&self) -> PortResult<()> {
         self.call("GetItem", |_, _, _| ()).await
     }
+}
+
+/// What an item says, with what only `other` says. A region is all that an item may be silent about.
+fn filled_in(mut fact: Fact, other: &Fact) -> Fact {
+    let region = match &mut fact {
+        Fact::Sale(sale) => &mut sale.region,
+        Fact::Cancellation(cancellation) => &mut cancellation.region,
+    };
+    *region = region.take().or_else(|| other.region().cloned());
+    fact
 }

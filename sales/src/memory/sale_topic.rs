@@ -33,8 +33,6 @@ impl SaleTopic for MemorySaleTopic {
             });
             announced.collect::<Vec<_>>()
         });
-        let results = publish.await;
-        self.0.cloud.wake_receivers();
-        results.unwrap_or_else(|error| events.iter().map(|_| Err(error.clone())).collect())
+        publish.await.unwrap_or_else(|error| events.iter().map(|_| Err(error.clone())).collect())
     }
 }

@@ -1,0 +1,172 @@
+//! One suite for every implementation of the ports: what the services rely on, as checks whose names state facts.
+//!
+//! A check is given two [`Regions`] that nobody else uses, and panics where a port does not keep its promise. What may
+//! take its time (replication, an index, a queue) is asked for until it is so, or until it is too late.
+//! [`every_check`](crate::every_check) lists all checks, so that no implementation passes only some of them.
+
+pub mod lake;
+pub mod leases;
+pub mod marks;
+pub mod pending_index;
+pub mod queue;
+pub mod sale_table;
+mod samples;
+pub mod settling;
+pub mod site_switch;
+pub mod topic;
+
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::event::Attributes;
+use crate::ports::{Lake, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
+use crate::sale::Shards;
+use crate::site::SiteState;
+
+/// How long a check waits for what must happen.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// How much earlier than said something that is counted in seconds may happen.
+const TOLERANCE: Duration = Duration::from_secs(1);
+
+/// The ports of one region, and a look at what they only write.
+pub trait Ports {
+    /// The sales table.
+    fn sale_table(&self) -> impl SaleTable;
+
+    /// The topic, which the queues of both regions are subscribed to.
+    fn sale_topic(&self) -> impl SaleTopic;
+
+    /// The queue, whose redrive policy allows ten deliveries.
+    fn sale_queue(&self) -> impl SaleQueue;
+
+    /// The lake.
+    fn lake(&self) -> impl Lake;
+
+    /// The marks.
+    fn marks(&self) -> impl Marks;
+
+    /// The leases.
+    fn leases(&self) -> impl Leases;
+
+    /// The switch.
+    fn site_switch(&self) -> impl SiteSwitch;
+
+    /// Sets what the switch says; `None` takes it away.
+    fn set_state(&self, state: Option<SiteState>) -> impl Future<Output = ()>;
+
+    /// The text of the lake's object with this key.
+    fn object(&self, key: &str) -> impl Future<Output = Option<String>>;
+
+    /// The bodies and attributes of dead letters, those that no earlier call told of at least.
+    fn dead_letters(&self) -> impl Future<Output = Vec<(String, Attributes)>>;
+}
+
+/// Two regions that replicate to each other.
+#[derive(Clone, Debug)]
+pub struct Regions<P> {
+    /// One region.
+    pub here: P,
+    /// The other one.
+    pub there: P,
+    /// The shards that both sales tables are made for; more than one.
+    pub shards: Shards,
+    /// What the queues tell the time by, and roughly everybody else.
+    pub clock: Clock,
+}
+
+/// Calls the macro `$checks` with every check of the suite, by the module of [`contract`](crate::contract) it is in.
+#[macro_export]
+macro_rules! every_check {
+    ($checks:ident) => {
+        $checks! {
+            sale_table {
+                a_sale_is_found_in_its_region_at_once_and_in_the_other_one_after_a_while
+                an_unknown_sale_is_not_found
+                of_two_sales_with_one_id_the_first_stays
+                new_sales_are_inserted_alone_and_in_groups_with_a_result_each
+                a_lone_new_sale_that_is_put_again_changes_nothing
+                a_cancellation_is_inserted_once_and_found_with_its_sale
+                a_cancellation_without_its_sale_is_no_sale
+                a_fact_that_never_replicated_is_inserted_once
+                the_facts_held_are_exactly_those_that_are_there
+                a_pending_fact_is_loaded_as_it_was_inserted
+                the_table_can_be_asked_whether_it_answers
+            }
+            settling {
+                a_settled_fact_is_processed_and_no_longer_pending
+                settling_again_changes_nothing
+                settling_does_not_change_what_the_item_says
+                settling_says_what_the_item_did_not_say
+                settling_creates_the_item_where_there_is_none
+            }
+            pending_index {
+                pages_hold_each_older_fact_of_their_shard_once_and_the_oldest_first
+                a_page_begins_where_the_last_one_ended_although_its_facts_are_settled
+                a_shard_without_facts_has_one_empty_page
+                the_backlog_counts_its_shard_and_tells_the_oldest
+            }
+            marks {
+                nothing_is_marked_at_first
+                the_facts_present_are_exactly_those_that_were_recorded
+                a_mark_is_seen_in_the_other_region_after_a_while
+                recording_again_changes_nothing
+                a_lease_is_no_mark
+                the_marks_can_be_asked_whether_they_answer
+            }
+            leases {
+                a_free_shard_is_taken_and_another_task_is_told_until_when
+                its_holder_keeps_a_shard_for_longer
+                a_shard_is_free_again_once_its_time_is_over
+                its_holder_alone_lets_a_shard_go
+                shards_are_held_one_by_one
+                the_other_region_has_leases_of_its_own
+            }
+            lake {
+                a_fact_is_stored_once_in_its_canonical_bytes
+                a_cancellation_lies_beside_its_sale
+                an_object_is_in_the_other_region_after_a_while
+                the_lake_can_be_asked_whether_it_answers
+            }
+            topic {
+                an_event_arrives_in_both_regions_as_it_was_published
+                ten_of_the_largest_events_arrive_in_both_regions
+                each_region_publishes_to_both
+            }
+            queue {
+                an_empty_queue_answers_when_the_wait_is_over
+                a_message_that_comes_meanwhile_ends_the_wait
+                at_most_ten_messages_come_at_once
+                a_message_that_is_not_acknowledged_comes_back_after_its_hiding
+                hiding_for_longer_keeps_a_message_away
+                hiding_for_no_time_brings_a_message_back_at_once
+                an_acknowledged_message_does_not_come_back
+                acknowledging_again_or_too_late_concerns_no_other_call
+                a_receipt_that_is_none_takes_no_other_with_it
+                a_dead_letter_is_a_copy_with_its_reason
+                a_dead_letter_with_all_its_attributes_makes_room_for_the_reason
+                a_message_that_is_delivered_too_often_becomes_a_dead_letter_by_itself
+            }
+            site_switch {
+                the_switch_says_what_is_set
+                a_switch_that_is_not_there_is_missing
+            }
+        }
+    };
+}
+
+/// Asks until there is an answer.
+///
+/// # Panics
+/// When there is none in time: `what` did not happen.
+async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let asking = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, asking).await.unwrap_or_else(|_| panic!("{what}: it did not happen"))
+}

@@ -1,0 +1,254 @@
+//! The queue: what comes, what comes back, and what ends as a dead letter.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::samples::sale;
+use super::topic::{event, publish};
+use super::{Ports, Regions, TOLERANCE, eventually};
+use crate::event::{self, Attributes, Event};
+use crate::ports::{DeadLetter, Delivery, FailureKind, PortResult, SaleQueue};
+use crate::sale::{Fact, FactId};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// How long a message may take from one step to the next.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often the redrive policy lets a message be delivered.
+const DELIVERIES: u32 = 10;
+
+const REASON: &str = "dead-letter-reason";
+
+/// Not before, and not much later.
+pub async fn an_empty_queue_answers_when_the_wait_is_over(regions: &Regions<impl Ports>) {
+    let queue = regions.here.sale_queue();
+    for wait in [Duration::ZERO, 2 * SECOND] {
+        let began = Instant::now();
+        assert_eq!(queue.receive(wait, MINUTE).await.expect("received"), []);
+        let waited = began.elapsed();
+        assert!(waited + TOLERANCE / 10 >= wait && waited < wait + PATIENCE, "{waited:?} instead of {wait:?}");
+    }
+}
+
+/// Whoever waits is told at once.
+pub async fn a_message_that_comes_meanwhile_ends_the_wait(regions: &Regions<impl Ports>) {
+    let queue = regions.here.sale_queue();
+    let sent = event(Fact::Sale(sale()));
+    let began = Instant::now();
+    let (received, ()) = futures::join!(queue.receive(longest_wait(&queue), MINUTE), async {
+        tokio::time::sleep(SECOND).await;
+        publish(&regions.here.sale_topic(), std::slice::from_ref(&sent)).await;
+    });
+    let received = received.expect("received");
+    assert_eq!(received.len(), 1);
+    assert_eq!(parsed(&received[0]), sent);
+    assert!(began.elapsed() < SECOND + PATIENCE, "{:?}", began.elapsed());
+}
+
+/// However many there are.
+pub async fn at_most_ten_messages_come_at_once(regions: &Regions<impl Ports>) {
+    let queue = regions.here.sale_queue();
+    for _ in 0..3 {
+        let events: Vec<Event> = std::iter::repeat_with(|| event(Fact::Sale(sale()))).take(10).collect();
+        publish(&regions.here.sale_topic(), &events).await;
+    }
+    let all = receive_all(&queue, 30, MINUTE).await;
+    for ten in all.chunks(10) {
+        let shown: Vec<(&str, Duration)> =
+            ten.iter().map(|delivery| (delivery.receipt.as_str(), Duration::ZERO)).collect();
+        queue.hide(&shown).await.expect("shown");
+    }
+    // Now that all of them are there for certain.
+    receive_all(&queue, 30, MINUTE).await;
+}
+
+/// With its number counted up and the time of its first delivery kept.
+pub async fn a_message_that_is_not_acknowledged_comes_back_after_its_hiding(regions: &Regions<impl Ports>) {
+    let queue = regions.here.sale_queue();
+    publish_one(regions).await;
+    let began = Instant::now();
+    let first = receive_one(&queue, 3 * SECOND).await;
+    assert_eq!(first.receive_count, 1);
+    let told = first.first_received.expect("these queues say when");
+    let skew = told.unix_seconds().abs_diff(regions.clock.now().unix_seconds());
+    assert!(skew < PATIENCE.as_secs(), "{told:?} is {skew} s from now");
+
+    let second = receive_one(&queue, MINUTE).await;
+    assert!(began.elapsed() + TOLERANCE >= 3 * SECOND, "it came back after {:?}", began.elapsed());
+    assert_eq!((&second.body, &second.attributes), (&first.body, &first.attributes));
+    assert_eq!(second.receive_count, 2);
+    let told_again = second.first_received.expect("these queues say when");
+    assert!(told_again.unix_seconds().abs_diff(told.unix_seconds()) <= 1, "{told:?} became {told_again:?}");
+}
+
+/// Counted from then on.
+pub async fn hiding_for_longer_keeps_a_message_away(regions: &Regions<impl Ports>) {
+    let queue = regions.here.sale_queue();
+    publish_one(regions).await;
+    let delivery = receive_one(&queue, 5 * SECOND).await;
+    let hidden_at = Instant::now();
+    queue.hide(&[(&delivery.receipt, 9 * SECOND)]).await.expect("hidden");
+    assert_eq!(receive_one(&queue, MINUTE).await.receive_count, 2);
+    let hidden_for = hidden_at.elapsed();
+    assert!(hidden_for + TOLERANCE >= 9 * SECOND && hidden_for < 9 * SECOND + PATIENCE, "{hidden_for:?}");
+}
+
+/// To be tried again now.
+pub async fn hiding_for_no_time_brings_a_message_back_at_once(regions: &Regions<impl Ports>) {
+    let queue = regions.here.sale_queue();
+    publish_one(regions).await;
+    let delivery = receive_one(&queue, MINUTE).await;
+    let shown_at = Instant::now();
+    queue.hide(&[(&delivery.receipt, Duration::ZERO)]).await.expect("shown");
+    assert_eq!(receive_one(&queue, MINUTE).await.receive_count, 2);
+    assert!(shown_at.elapsed() < PATIENCE, "{:?}", shown_at.elapsed());
+}
+
+/// Alone or with others.
+pub async fn an_acknowledged_message_does_not_come_back(regions: &Regions<impl Ports>) {
+    let queue = regions.here.sale_queue();
+    let events: Vec<Event> = std::iter::repeat_with(|| event(Fact::Sale(sale()))).take(4).collect();
+    publish(&regions.here.sale_topic(), &events).await;
+    let all = receive_all(&queue, 4, 3 * SECOND).await;
+    let receipts: Vec<&str> = all.iter().map(|delivery| delivery.receipt.as_str()).collect();
+    queue.acknowledge(&receipts[..1]).await.expect("acknowledged");
+    queue.acknowledge(&receipts[1..]).await.expect("acknowledged");
+    assert_eq!(queue.receive(6 * SECOND, MINUTE).await.expect("received"), []);
+}
+
+/// With the receipt of an earlier delivery, or of one that is done with.
+pub async fn acknowledging_again_or_too_late_concerns_no_other_call(regions: &Regions<impl Ports>) {
+    let queue = regions.here.sale_queue();
+    publish_one(regions).await;
+    let first = receive_one(&queue, MINUTE).await;
+    queue.hide(&[(&first.receipt, Duration::ZERO)]).await.expect("shown");
+    let second = receive_one(&queue, MINUTE).await;
+    assert_ne!(first.receipt, second.receipt);
+    concerns_no_other_call(queue.acknowledge(&[&first.receipt]).await);
+    concerns_no_other_call(queue.acknowledge(&[&second.receipt]).await);
+    concerns_no_other_call(queue.acknowledge(&[&second.receipt]).await);
+    concerns_no_other_call(queue.hide(&[(&second.receipt, Duration::ZERO)]).await);
+    assert_eq!(queue.receive(2 * SECOND, MINUTE).await.expect("received"), []);
+}
+
+/// What is refused is said, and the others of the call are served.
+pub async fn a_receipt_that_is_none_takes_no_other_with_it(regions: &Regions<impl Ports>) {
+    let queue = regions.here.sale_queue();
+    publish_one(regions).await;
+    let delivery = receive_one(&queue, MINUTE).await;
+    let shown = [("none", Duration::ZERO), (delivery.receipt.as_str(), Duration::ZERO)];
+    is_rejected(queue.hide(&shown).await);
+    let delivery = receive_one(&queue, 2 * SECOND).await;
+    is_rejected(queue.acknowledge(&["none", &delivery.receipt]).await);
+    assert_eq!(queue.receive(4 * SECOND, MINUTE).await.expect("received"), []);
+}
+
+/// The message itself stays until it is acknowledged.
+pub async fn a_dead_letter_is_a_copy_with_its_reason(regions: &Regions<impl Ports>) {
+    let queue = regions.here.sale_queue();
+    let sent = publish_one(regions).await;
+    let delivery = receive_one(&queue, MINUTE).await;
+    assert_eq!(queue.dead_letter(&delivery, "malformed").await.expect("sent"), DeadLetter::Sent);
+    let (body, attributes) = dead_letter(regions).await;
+    assert_eq!(body, event::body(&sent.fact));
+    let mut expected = sent.attributes();
+    expected.insert(REASON.to_owned(), "malformed".to_owned());
+    assert_eq!(attributes, expected);
+    queue.hide(&[(&delivery.receipt, Duration::ZERO)]).await.expect("shown");
+    assert_eq!(receive_one(&queue, MINUTE).await.body, delivery.body);
+}
+
+/// A message carries ten; one that comes from the dead letters again has one reason.
+pub async fn a_dead_letter_with_all_its_attributes_makes_room_for_the_reason(regions: &Regions<impl Ports>) {
+    let queue = regions.here.sale_queue();
+    let full: Attributes = (0..10).map(|number| (format!("a{number}"), number.to_string())).collect();
+    let again: Attributes = [("kept", "as it was"), (REASON, "malformed")].map(|(a, b)| (a.into(), b.into())).into();
+    for (attributes, kept) in [(full, 9), (again, 1)] {
+        let body = "not an event".to_owned();
+        let delivery = Delivery { body, attributes, receipt: "none".into(), receive_count: 1, first_received: None };
+        queue.dead_letter(&delivery, "invalid-id").await.expect("sent");
+        let told = async || {
+            let letters = regions.here.dead_letters().await.into_iter();
+            letters.map(|(_, attributes)| attributes).find(|attributes| attributes.len() == kept + 1)
+        };
+        let mut told = eventually("the dead letter comes", told).await;
+        assert_eq!(told.remove(REASON).as_deref(), Some("invalid-id"));
+        assert!(told.iter().all(|(name, value)| delivery.attributes.get(name) == Some(value)), "{told:?}");
+    }
+}
+
+/// As the redrive policy says; so that nothing goes round for ever.
+pub async fn a_message_that_is_delivered_too_often_becomes_a_dead_letter_by_itself(regions: &Regions<impl Ports>) {
+    let queue = regions.here.sale_queue();
+    let sent = publish_one(regions).await;
+    for number in 1..=DELIVERIES {
+        let delivery = receive_one(&queue, MINUTE).await;
+        assert_eq!(delivery.receive_count, number);
+        queue.hide(&[(&delivery.receipt, Duration::ZERO)]).await.expect("shown");
+    }
+    assert_eq!(queue.receive(SECOND, MINUTE).await.expect("received"), []);
+    assert_eq!(dead_letter(regions).await, (event::body(&sent.fact), sent.attributes()));
+}
+
+/// Publishes an event of a new sale.
+async fn publish_one(regions: &Regions<impl Ports>) -> Event {
+    let event = event(Fact::Sale(sale()));
+    publish(&regions.here.sale_topic(), std::slice::from_ref(&event)).await;
+    event
+}
+
+/// Receives the one message that is there, or will be.
+async fn receive_one(queue: &impl SaleQueue, hidden_for: Duration) -> Delivery {
+    let mut received = receive_all(queue, 1, hidden_for).await;
+    received.pop().expect("one message")
+}
+
+/// Receives until so many different messages have come, never more than ten at once.
+async fn receive_all(queue: &impl SaleQueue, count: usize, hidden_for: Duration) -> Vec<Delivery> {
+    let mut deliveries: BTreeMap<FactId, Delivery> = BTreeMap::new();
+    eventually(&format!("{count} messages come"), async || {
+        let received = queue.receive(PATIENCE, hidden_for).await.expect("received");
+        assert!(received.len() <= 10, "{} messages at once", received.len());
+        deliveries.extend(received.into_iter().map(|delivery| (parsed(&delivery).fact.id(), delivery)));
+        (deliveries.len() >= count).then_some(())
+    })
+    .await;
+    assert_eq!(deliveries.len(), count);
+    deliveries.into_values().collect()
+}
+
+/// Takes so many messages off the queue, in the order of their facts' ids, and understands them.
+pub(super) async fn take(queue: &impl SaleQueue, count: usize) -> Vec<Event> {
+    let deliveries = receive_all(queue, count, MINUTE).await;
+    for ten in deliveries.chunks(10) {
+        let receipts: Vec<&str> = ten.iter().map(|delivery| delivery.receipt.as_str()).collect();
+        queue.acknowledge(&receipts).await.expect("acknowledged");
+    }
+    deliveries.iter().map(parsed).collect()
+}
+
+async fn dead_letter(regions: &Regions<impl Ports>) -> (String, Attributes) {
+    eventually("the dead letter comes", async || regions.here.dead_letters().await.pop()).await
+}
+
+fn parsed(delivery: &Delivery) -> Event {
+    Event::parse(&delivery.body, &delivery.attributes).expect("an event")
+}
+
+fn concerns_no_other_call(result: PortResult<()>) {
+    if let Err(error) = result {
+        assert_eq!(error.kind, FailureKind::Rejected, "{error}");
+    }
+}
+
+fn is_rejected(result: PortResult<()>) {
+    assert_eq!(result.expect_err("something was refused").kind, FailureKind::Rejected);
+}
+
+fn longest_wait<Q: SaleQueue>(_: &Q) -> Duration {
+    Q::LONGEST_WAIT
+}

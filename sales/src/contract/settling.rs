@@ -1,0 +1,110 @@
+//! The sales table: what is noted once a fact is in the lake.
+
+use super::samples::{self, cancellation, moment, sale};
+use super::{Ports, Regions, eventually};
+use crate::ports::{Insert, InsertSale, SaleTable, StoredSale};
+use crate::sale::{Cancellation, Fact, Region, Sale, SaleId};
+
+/// In its region at once, in the other one and in both indexes after a while.
+pub async fn a_settled_fact_is_processed_and_no_longer_pending(regions: &Regions<impl Ports>) {
+    let (here, there) = (regions.here.sale_table(), regions.there.sale_table());
+    let sale = sale();
+    for fact in [Fact::Sale(sale.clone()), cancellation(sale.id)] {
+        here.insert(&fact).await.expect("inserted");
+        eventually("it is in the index of the other region", async || {
+            (backlog(&there, &fact, regions).await == 1).then_some(())
+        })
+        .await;
+        here.settle(&fact, moment(5)).await.expect("settled");
+        assert_eq!(here.load_pending(&[fact.id()]).await.expect("loaded"), []);
+        eventually("it is out of both indexes", async || {
+            let left = backlog(&here, &fact, regions).await + backlog(&there, &fact, regions).await;
+            (left == 0).then_some(())
+        })
+        .await;
+    }
+    assert!(is_processed(&here, sale.id).await);
+    eventually("the other region knows", async || is_processed(&there, sale.id).await.then_some(())).await;
+}
+
+/// As a message that is delivered twice does it, in either region.
+pub async fn settling_again_changes_nothing(regions: &Regions<impl Ports>) {
+    let (here, there) = (regions.here.sale_table(), regions.there.sale_table());
+    let sale = sale();
+    let fact = Fact::Sale(sale.clone());
+    here.insert(&fact).await.expect("inserted");
+    for table in [&here, &here] {
+        table.settle(&fact, moment(5)).await.expect("settled");
+    }
+    there.settle(&fact, moment(6)).await.expect("settled");
+    for (stored, pending) in [
+        (here.find(sale.id).await, here.load_pending(&[fact.id()]).await),
+        (there.find(sale.id).await, there.load_pending(&[fact.id()]).await),
+    ] {
+        let stored = stored.expect("asked").expect("found").stored;
+        assert_eq!(stored, StoredSale { sale: sale.clone(), processed: true });
+        assert_eq!(pending.expect("loaded"), []);
+    }
+}
+
+/// What was accepted stays, whatever a message says.
+pub async fn settling_does_not_change_what_the_item_says(regions: &Regions<impl Ports>) {
+    let table = regions.here.sale_table();
+    let sale = sale();
+    table.insert_sale(&sale).await.expect("inserted");
+    let other = Sale {
+        product: samples::product("Caneta"),
+        amount: samples::amount("2"),
+        timestamp: moment(3_600),
+        region: Some(Region::new("us-east-1")),
+        ..sale.clone()
+    };
+    table.settle(&Fact::Sale(other), moment(5)).await.expect("settled");
+    let found = table.find(sale.id).await.expect("asked").expect("found");
+    assert_eq!(found.stored, StoredSale { sale, processed: true });
+}
+
+/// An event of another tool has no region; the item of such a sale is silent about it.
+pub async fn settling_says_what_the_item_did_not_say(regions: &Regions<impl Ports>) {
+    let table = regions.here.sale_table();
+    let sale = sale();
+    table.insert_sale(&Sale { region: None, ..sale.clone() }).await.expect("inserted");
+    table.settle(&Fact::Sale(sale.clone()), moment(5)).await.expect("settled");
+    let found = table.find(sale.id).await.expect("asked").expect("found");
+    assert_eq!(found.stored.sale, sale);
+}
+
+/// Where it has not replicated yet: the item is there from then on, and owed to nobody.
+pub async fn settling_creates_the_item_where_there_is_none(regions: &Regions<impl Ports>) {
+    let table = regions.here.sale_table();
+    let sale = sale();
+    let homeless = Sale { region: None, ..samples::sale() };
+    for sale in [&sale, &homeless] {
+        table.settle(&Fact::Sale(sale.clone()), moment(5)).await.expect("settled");
+        let stored = StoredSale { sale: sale.clone(), processed: true };
+        assert_eq!(table.find(sale.id).await.expect("asked").expect("found").stored, stored);
+        assert_eq!(table.insert_sale(sale).await.expect("answered"), InsertSale::AlreadyExists(stored));
+    }
+    let cancelled = cancellation(sale.id);
+    let silent = Fact::Cancellation(Cancellation { sale: homeless.id, timestamp: moment(1), region: None });
+    for fact in [&cancelled, &silent] {
+        table.settle(fact, moment(5)).await.expect("settled");
+        assert!(table.find(fact.id().sale()).await.expect("asked").expect("found").cancelled);
+        assert_eq!(table.insert(fact).await.expect("answered"), Insert::AlreadyExists);
+    }
+    for id in [sale.id, homeless.id] {
+        let ids = [Fact::Sale(samples::sale_of(id)).id(), cancellation(id).id()];
+        assert_eq!(table.held(&ids).await.expect("asked").len(), 2);
+        assert_eq!(table.load_pending(&ids).await.expect("loaded"), []);
+        assert_eq!(table.backlog(id.shard(regions.shards)).await.expect("asked").facts, 0);
+    }
+}
+
+async fn is_processed(table: &impl SaleTable, id: SaleId) -> bool {
+    table.find(id).await.expect("asked").is_some_and(|found| found.stored.processed)
+}
+
+/// How many facts are in the shard of this one, which nobody else uses.
+async fn backlog(table: &impl SaleTable, fact: &Fact, regions: &Regions<impl Ports>) -> u64 {
+    table.backlog(fact.id().sale().shard(regions.shards)).await.expect("asked").facts
+}

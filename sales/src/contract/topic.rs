@@ -1,0 +1,73 @@
+//! The topic, and what becomes of an event on its way to the queues.
+
+use super::queue::take;
+use super::samples::{self, cancellation, sale};
+use super::{Ports, Regions};
+use crate::entropy::Entropy;
+use crate::event::Event;
+use crate::ports::SaleTopic;
+use crate::sale::{Fact, LONGEST_PRODUCT, Region, Sale};
+use crate::trace::TraceParent;
+
+/// A sale alone, and facts of every kind together.
+pub async fn an_event_arrives_in_both_regions_as_it_was_published(regions: &Regions<impl Ports>) {
+    publish_and_take(regions, &[event(Fact::Sale(sale()))]).await;
+    let plain = |fact| Event { fact, home: None, trace: None };
+    let sales = samples::unusual_sales().into_iter().map(Fact::Sale);
+    let all: Vec<Event> = [event(cancellation(samples::id())), plain(cancellation(samples::id()))]
+        .into_iter()
+        .chain(sales.map(plain))
+        .collect();
+    for some in all.chunks(batch(&regions.here.sale_topic())) {
+        publish_and_take(regions, some).await;
+    }
+}
+
+/// As many as one call takes.
+pub async fn ten_of_the_largest_events_arrive_in_both_regions(regions: &Regions<impl Ports>) {
+    // The one is long once it is written as JSON, the other has the longest characters.
+    for character in ["\u{1}", "\u{10fffd}"] {
+        let product = samples::product(&character.repeat(LONGEST_PRODUCT));
+        let events = std::iter::repeat_with(|| event(Fact::Sale(Sale { product: product.clone(), ..sale() })));
+        let events: Vec<Event> = events.take(batch(&regions.here.sale_topic())).collect();
+        publish_and_take(regions, &events).await;
+    }
+}
+
+/// Whichever works.
+pub async fn each_region_publishes_to_both(regions: &Regions<impl Ports>) {
+    let [first, second] = [event(Fact::Sale(sale())), event(Fact::Sale(sale()))];
+    publish(&regions.here.sale_topic(), std::slice::from_ref(&first)).await;
+    publish(&regions.there.sale_topic(), std::slice::from_ref(&second)).await;
+    let mut both = [first, second];
+    both.sort_by_key(|event| event.fact.id());
+    assert_eq!(take(&regions.here.sale_queue(), 2).await, both);
+    assert_eq!(take(&regions.there.sale_queue(), 2).await, both);
+}
+
+/// Publishes events, and takes exactly them off both queues.
+async fn publish_and_take(regions: &Regions<impl Ports>, events: &[Event]) {
+    publish(&regions.here.sale_topic(), events).await;
+    let mut expected = events.to_vec();
+    expected.sort_by_key(|event| event.fact.id());
+    assert_eq!(take(&regions.here.sale_queue(), events.len()).await, expected);
+    assert_eq!(take(&regions.there.sale_queue(), events.len()).await, expected);
+}
+
+/// Publishes events, none of which fails.
+pub(super) async fn publish(topic: &impl SaleTopic, events: &[Event]) {
+    let results = topic.publish(events).await;
+    assert_eq!(results.len(), events.len(), "a result each");
+    for result in results {
+        result.expect("published");
+    }
+}
+
+/// An event with all that an event may have.
+pub(super) fn event(fact: Fact) -> Event {
+    Event { fact, home: Some(Region::new("sa-east-1")), trace: Some(TraceParent::new(&Entropy::system())) }
+}
+
+fn batch<T: SaleTopic>(_: &T) -> usize {
+    T::BATCH
+}

@@ -1,0 +1,181 @@
+//! The suite of the ports on their AWS adapters, against the emulator.
+
+#![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
+#![expect(clippy::disallowed_types, reason = "a test looks into the dead letters and takes the parameter away itself")]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use sales::aws::{
+    Connection, DynamoLeases, DynamoMarks, DynamoSaleTable, S3Lake, SnsSaleTopic, SqsSaleQueue, SsmSiteSwitch,
+};
+use sales::clock::Clock;
+use sales::contract::{Ports, Regions};
+use sales::environment::S3Addressing;
+use sales::event::{Attributes, Event};
+use sales::health::{Dependency, Health};
+use sales::ports::{FailureKind, Holder, Lake, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
+use sales::sale::{self, Shards};
+use sales::site::SiteState;
+use sales_local::resources::{Region, State};
+use sales_local::testing::Stage;
+
+/// A region of a stage.
+struct AwsRegion {
+    region: Region,
+    connection: Connection,
+    dependency: Dependency,
+    sqs: aws_sdk_sqs::Client,
+    ssm: aws_sdk_ssm::Client,
+}
+
+impl AwsRegion {
+    fn new(stage: &Stage, region: &Region) -> Self {
+        let config = stage.sdk(region);
+        Self {
+            region: region.clone(),
+            dependency: Health::default().needs("checked"),
+            sqs: aws_sdk_sqs::Client::new(&config),
+            ssm: aws_sdk_ssm::Client::new(&config),
+            connection: config.into(),
+        }
+    }
+}
+
+impl Ports for AwsRegion {
+    fn sale_table(&self) -> impl SaleTable {
+        let table = self.region.sales_table.clone();
+        DynamoSaleTable::new(&self.connection, table, Shards::DEFAULT, self.dependency.clone())
+    }
+
+    fn sale_topic(&self) -> impl SaleTopic {
+        SnsSaleTopic::new(&self.connection, self.region.topic_arn.clone(), self.dependency.clone())
+    }
+
+    fn sale_queue(&self) -> impl SaleQueue {
+        SqsSaleQueue::new(&self.connection, self.region.queue_url.clone(), self.dependency.clone())
+    }
+
+    fn lake(&self) -> impl Lake {
+        S3Lake::new(&self.connection, self.region.bucket.clone(), S3Addressing::Path, self.dependency.clone())
+    }
+
+    fn marks(&self) -> impl Marks {
+        DynamoMarks::new(&self.connection, self.region.idempotency_table.clone(), self.dependency.clone())
+    }
+
+    fn leases(&self) -> impl Leases {
+        let region = sale::Region::new(&self.region.name);
+        let table = self.region.idempotency_table.clone();
+        DynamoLeases::new(&self.connection, table, region, self.dependency.clone())
+    }
+
+    fn site_switch(&self) -> impl SiteSwitch {
+        SsmSiteSwitch::new(&self.connection, self.region.state_parameter.clone(), self.dependency.clone())
+    }
+
+    async fn set_state(&self, state: Option<SiteState>) {
+        match state {
+            Some(SiteState::Active) => self.region.set_state(State::Active).await.unwrap(),
+            Some(SiteState::Passive) => self.region.set_state(State::Passive).await.unwrap(),
+            None => _ = self.ssm.delete_parameter().name(&self.region.state_parameter).send().await.unwrap(),
+        }
+    }
+
+    async fn object(&self, key: &str) -> Option<String> {
+        let there = self.region.lake_keys().await.unwrap().iter().any(|known| known == key);
+        if !there {
+            return None;
+        }
+        Some(String::from_utf8(self.region.lake_object(key).await.unwrap()).unwrap())
+    }
+
+    async fn dead_letters(&self) -> Vec<(String, Attributes)> {
+        let request = self.sqs.receive_message().queue_url(&self.region.dead_letter_queue_url);
+        let answer = request.message_attribute_names("All").max_number_of_messages(10).send().await.unwrap();
+        let letters = answer.messages.unwrap_or_default().into_iter().map(|letter| {
+            let attributes = letter.message_attributes.unwrap_or_default().into_iter();
+            let attributes = attributes.map(|(name, value)| (name, value.string_value.unwrap())).collect();
+            (letter.body.unwrap(), attributes)
+        });
+        letters.collect()
+    }
+}
+
+/// Two regions of a stage of their own.
+async fn regions() -> (Stage, Regions<AwsRegion>) {
+    static STAGES: AtomicUsize = AtomicUsize::new(1);
+    let number = STAGES.fetch_add(1, Ordering::Relaxed);
+    let stage = Stage::set(&format!("contract-{number}")).await.unwrap();
+    let (here, there) = (AwsRegion::new(&stage, stage.active()), AwsRegion::new(&stage, stage.passive()));
+    (stage, Regions { here, there, shards: Shards::DEFAULT, clock: Clock::system() })
+}
+
+#[tokio::test]
+async fn a_resource_that_does_not_exist_is_missing() {
+    let (_stage, Regions { mut here, .. }) = regions().await;
+    let region = &mut here.region;
+    for name in [
+        &mut region.topic_arn,
+        &mut region.queue_url,
+        &mut region.sales_table,
+        &mut region.idempotency_table,
+        &mut region.bucket,
+        &mut region.state_parameter,
+    ] {
+        name.push_str("-nowhere");
+    }
+    let shard = Shards::DEFAULT.iter().next().unwrap();
+    let now = Clock::system().now();
+    let cancellation = sale::Cancellation { sale: sale::SaleId::new(Default::default()), timestamp: now, region: None };
+    let fact = sale::Fact::Cancellation(cancellation);
+    let event = Event { fact: fact.clone(), home: None, trace: None };
+    let holder = Holder::new(Default::default());
+    let (table, queue) = (here.sale_table(), here.sale_queue());
+    let failures = [
+        table.probe().await.err(),
+        table.insert(&fact).await.err(),
+        table.held(&[fact.id()]).await.err(),
+        table.settle(&fact, now).await.err(),
+        table.pending(shard, now, None).await.err(),
+        table.backlog(shard).await.err(),
+        here.marks().probe().await.err(),
+        here.marks().record(&[fact.id()], now).await.pop().unwrap().err(),
+        here.leases().acquire(shard, holder, now, now).await.err(),
+        here.leases().release(shard, holder).await.err(),
+        here.lake().probe().await.err(),
+        here.lake().put(&fact).await.err(),
+        here.sale_topic().publish(&[event]).await.pop().unwrap().err(),
+        queue.receive(Duration::ZERO, Duration::ZERO).await.err(),
+        queue.acknowledge(&["receipt"]).await.err(),
+        queue.hide(&[("receipt", Duration::ZERO)]).await.err(),
+        here.site_switch().read().await.err(),
+    ];
+    for (number, failure) in failures.into_iter().enumerate() {
+        let failure = failure.unwrap_or_else(|| panic!("call {number} succeeded"));
+        assert_eq!(failure.kind, FailureKind::Missing, "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_that_is_no_state_is_invalid() {
+    let (_stage, Regions { here, .. }) = regions().await;
+    let parameter = here.ssm.put_parameter().name(&here.region.state_parameter).overwrite(true);
+    parameter.value("active").send().await.unwrap();
+    assert_eq!(here.site_switch().read().await.unwrap_err().kind, FailureKind::Invalid);
+}
+
+/// Each check is a test of its own.
+macro_rules! on_aws {
+    ($($module:ident { $($check:ident)* })*) => {
+        $(mod $module {
+            $(#[tokio::test]
+            async fn $check() {
+                let (_stage, regions) = crate::regions().await;
+                sales::contract::$module::$check(&regions).await;
+            })*
+        })*
+    };
+}
+
+sales::every_check!(on_aws);

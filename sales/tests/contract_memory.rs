@@ -1,0 +1,133 @@
+//! The suite of the ports on those in memory, in virtual time: where all is perfect, and where everything trails.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use sales::clock::Clock;
+use sales::contract::{Ports, Regions};
+use sales::event::{Attributes, Event};
+use sales::memory::{Call, Client, Cloud, Flow, Network, Passage, Perfect};
+use sales::ports::{Lake, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
+use sales::sale::Shards;
+use sales::site::SiteState;
+use tokio::time::Instant;
+
+/// A region of a cloud in memory.
+struct MemoryRegion {
+    cloud: Cloud,
+    number: usize,
+    client: Client,
+}
+
+impl Ports for MemoryRegion {
+    fn sale_table(&self) -> impl SaleTable {
+        self.client.sale_table()
+    }
+
+    fn sale_topic(&self) -> impl SaleTopic {
+        self.client.sale_topic()
+    }
+
+    fn sale_queue(&self) -> impl SaleQueue {
+        self.client.sale_queue()
+    }
+
+    fn lake(&self) -> impl Lake {
+        self.client.lake()
+    }
+
+    fn marks(&self) -> impl Marks {
+        self.client.marks()
+    }
+
+    fn leases(&self) -> impl Leases {
+        self.client.leases()
+    }
+
+    fn site_switch(&self) -> impl SiteSwitch {
+        self.client.site_switch()
+    }
+
+    async fn set_state(&self, state: Option<SiteState>) {
+        self.cloud.set_state(self.number, state);
+    }
+
+    async fn object(&self, key: &str) -> Option<String> {
+        self.cloud.objects(self.number).remove(key).map(|object| object.body)
+    }
+
+    async fn dead_letters(&self) -> Vec<(String, Attributes)> {
+        self.cloud.dead_letters(self.number)
+    }
+}
+
+/// Two regions of a cloud of their own, in the year 2025 of virtual time.
+fn regions(network: impl Network) -> Regions<MemoryRegion> {
+    let began = Instant::now();
+    let clock = Clock::new(move || Duration::from_secs(1_764_547_199) + began.elapsed());
+    let cloud = Cloud::new(2, Shards::DEFAULT, clock.clone(), network);
+    let region = |number| MemoryRegion { cloud: cloud.clone(), number, client: cloud.client(number, 1) };
+    Regions { here: region(0), there: region(1), shards: Shards::DEFAULT, clock }
+}
+
+/// Everything works, but nothing at once, and what was sent later may arrive earlier.
+#[derive(Default)]
+struct Trailing(AtomicU64);
+
+impl Trailing {
+    /// Up to `longest`, each time another.
+    fn some_of(&self, longest: Duration) -> Duration {
+        let turn = u32::try_from(self.0.fetch_add(3, Ordering::Relaxed) % 8).unwrap_or_default();
+        longest * (8 - turn) / 8
+    }
+}
+
+impl Network for Trailing {
+    fn call(&self, _: Call) -> Passage {
+        Passage::Through { there: Duration::from_millis(7), back: Duration::from_millis(5), refused: 0 }
+    }
+
+    fn replication_lag(&self, flow: Flow) -> Duration {
+        self.some_of(match flow {
+            Flow::Tables | Flow::Announcements => Duration::from_millis(900),
+            Flow::Lakes => Duration::from_secs(15),
+        })
+    }
+
+    fn index_lag(&self) -> Duration {
+        self.some_of(Duration::from_millis(400))
+    }
+
+    fn deliveries(&self, _: usize, _: usize, _: &Event) -> Vec<Duration> {
+        vec![self.some_of(Duration::from_millis(300))]
+    }
+
+    fn storage_clock(&self, region: usize) -> Duration {
+        Duration::from_millis(if region == 0 { 0 } else { 40 })
+    }
+}
+
+/// Each check is a test of its own, with either network.
+macro_rules! on_memory {
+    ($($module:ident { $($check:ident)* })*) => {
+        mod perfect {
+            $(mod $module {
+                $(#[tokio::test(start_paused = true)]
+                async fn $check() {
+                    sales::contract::$module::$check(&crate::regions(crate::Perfect)).await;
+                })*
+            })*
+        }
+
+        mod trailing {
+            $(mod $module {
+                $(#[tokio::test(start_paused = true)]
+                async fn $check() {
+                    sales::contract::$module::$check(&crate::regions(crate::Trailing::default())).await;
+                })*
+            })*
+        }
+    };
+}
+
+sales::every_check!(on_memory);
