@@ -1,0 +1,90 @@
+//! The promises hold under a fixed number of schedules; and the checker sees it when one is broken.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use sales_sim::batch::{Summary, run_all};
+use sales_sim::mutation::Mutation;
+use sales_sim::run::run;
+use sales_sim::schedule::{Kind, Schedule};
+
+/// How many schedules a test run covers. `sales-sim --seeds N` covers as many as you like.
+const SCHEDULES: u64 = 10_000;
+
+fn seeds(count: u64, enough: u64, mutation: Option<Mutation>) -> Summary {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    run_all(0, count, threads, enough, mutation, |_, _, _| {})
+}
+
+#[test]
+fn all_promises_hold_under_every_schedule() {
+    let summary = seeds(SCHEDULES, 3, None);
+    let broken: Vec<String> =
+        summary.broken.iter().map(|verdict| format!("seed {}: {:#?}", verdict.seed, verdict.violations)).collect();
+    assert!(broken.is_empty(), "{}\nthe whole history: cargo run --bin sales-sim -- --seed N", broken.join("\n"));
+    assert_eq!(summary.runs, SCHEDULES);
+}
+
+/// Each mistake, and within how many schedules it must be seen.
+const MISTAKES: [(Mutation, u64); 10] = [
+    (Mutation::AcknowledgesFirst, 200),
+    (Mutation::DatesByProcessing, 50),
+    (Mutation::StandsByBlindly, 400),
+    (Mutation::NeverSweeps, 50),
+    (Mutation::MarksFirst, 100),
+    (Mutation::PassiveDeletes, 200),
+    (Mutation::NeverAdopts, 1_000),
+    (Mutation::TrustsFailedPuts, 600),
+    (Mutation::KeepsLeasesForever, 200),
+    (Mutation::AnswersFirst, 400),
+];
+
+#[test]
+fn every_mistake_is_seen_within_its_number_of_schedules() {
+    for (mutation, within) in MISTAKES {
+        let summary = seeds(within, 1, Some(mutation));
+        assert!(!summary.broken.is_empty(), "{mutation:?} was not seen in {within} schedules");
+    }
+}
+
+#[test]
+fn a_seed_repeats_its_history_exactly() {
+    for seed in 0..40 {
+        let (first, second) = (run(seed, None, true), run(seed, None, true));
+        assert_eq!(first.history, second.history, "seed {seed}");
+        assert!(first.history.iter().any(|line| line.contains("the faults are over")), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_broken_promise_is_told_with_the_history_that_led_to_it() {
+    let broken = (0..200).map(|seed| run(seed, Some(Mutation::NeverSweeps), true));
+    let verdict = broken.into_iter().find(|verdict| !verdict.violations.is_empty());
+    let verdict = verdict.expect("a schedule that needs the sweep");
+    let told = |violation: &String| verdict.history.iter().any(|line| line.ends_with(&format!("VIOLATION {violation}")));
+    assert!(verdict.violations.iter().all(told), "{:#?}", verdict.violations);
+    let again = run(verdict.seed, Some(Mutation::NeverSweeps), true);
+    assert_eq!((again.violations, again.history), (verdict.violations, verdict.history));
+}
+
+#[test]
+fn schedules_are_of_all_kinds() {
+    let mut kinds: BTreeMap<String, u32> = BTreeMap::new();
+    for seed in 0..1_000 {
+        *kinds.entry(format!("{:?}", Schedule::of(seed).kind)).or_default() += 1;
+    }
+    for kind in [Kind::Storm, Kind::Calm, Kind::SwitchesUnreachable, Kind::Failover, Kind::Takeover] {
+        assert!(kinds.get(&format!("{kind:?}")).is_some_and(|count| *count > 20), "{kinds:?}");
+    }
+}
+
+#[test]
+fn progress_is_told_while_schedules_run() {
+    let told = AtomicU64::new(0);
+    let summary = run_all(7, 3, 2, 1, None, |over, broken, elapsed| {
+        assert!(over <= 3 && broken == 0 && elapsed > Duration::ZERO);
+        told.fetch_add(1, Ordering::Relaxed);
+    });
+    assert!(summary.runs == 3 && told.into_inner() > 0);
+}
