@@ -62,7 +62,8 @@ fn a_broken_promise_is_told_with_the_history_that_led_to_it() {
     let broken = (0..200).map(|seed| run(seed, Some(Mutation::NeverSweeps), true));
     let verdict = broken.into_iter().find(|verdict| !verdict.violations.is_empty());
     let verdict = verdict.expect("a schedule that needs the sweep");
-    let told = |violation: &String| verdict.history.iter().any(|line| line.ends_with(&format!("VIOLATION {violation}")));
+    let told =
+        |violation: &String| verdict.history.iter().any(|line| line.ends_with(&format!("VIOLATION {violation}")));
     assert!(verdict.violations.iter().all(told), "{:#?}", verdict.violations);
     let again = run(verdict.seed, Some(Mutation::NeverSweeps), true);
     assert_eq!((again.violations, again.history), (verdict.violations, verdict.history));

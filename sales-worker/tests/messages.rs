@@ -272,6 +272,80 @@ async fn a_region_that_becomes_active_sweeps_at_once_and_a_passive_one_never() {
 }
 
 #[tokio::test]
+async fn a_sale_that_never_replicates_is_adopted_after_its_grace_and_swept_after_a_switch() {
+    let stage = Stage::set("adopt").await.unwrap();
+    let region = stage.passive();
+    let worker = worker(&stage, region, &[("PENDING_GRACE_SECONDS", "4")]).await;
+    let (sale, cancelled) = (Announced::of_2025(30), Announced::of_2025(31));
+    let cancellation =
+        format!(r##"{{"id":"{0}#cancelled","sale_id":"{0}","timestamp":{1}}}"##, cancelled.id, cancelled.timestamp);
+    enqueue(&stage, region, &sale.body(), &[("home", "sa-east-1"), ("ce-source", "sa-east-1")]).await;
+    enqueue(&stage, region, &cancellation, &[("ce-type", "sale.cancelled"), ("home", "sa-east-1")]).await;
+    counted(&worker, "sales_messages_total{outcome=\"not-replicated\"}").await;
+    counted(&worker, "sales_adopted_total").await;
+    queue_is_empty(region).await;
+    assert_eq!((region.pending_count().await.unwrap(), region.lake_keys().await.unwrap().len()), (2, 0));
+    let adopted = item(&stage, &sale.id).await.unwrap();
+    assert_eq!(adopted["sale_processed"], AttributeValue::Bool(false));
+    assert_eq!(adopted["region"], AttributeValue::S("sa-east-1".into()));
+    region.set_state(State::Active).await.unwrap();
+    let keys = lake_has(region, 2).await;
+    assert_eq!(region.lake_object(&keys[1]).await.unwrap(), sale.body().into_bytes());
+    assert_eq!(region.lake_object(&keys[0]).await.unwrap(), cancellation.into_bytes());
+}
+
+#[tokio::test]
+async fn the_backlog_is_shown_in_a_region_that_stands_by() {
+    let stage = Stage::set("backlog").await.unwrap();
+    let region = stage.passive();
+    for number in 40..43 {
+        insert(&stage, &Announced::of_2025(number)).await;
+    }
+    let worker = worker(&stage, region, &[]).await;
+    counted(&worker, "sales_pending{region=\"us-east-1\"} 3").await;
+    let age = "sales_pending_oldest_age_seconds{region=\"us-east-1\"}";
+    counted(&worker, age).await;
+    assert!(!counts(&worker, "sales_sweeps_total").await, "a passive region sweeps nothing");
+}
+
+/// The tasks that hold shards of a region now.
+async fn holders(stage: &Stage, region: &Region) -> HashMap<String, usize> {
+    let tables = aws_sdk_dynamodb::Client::new(&stage.sdk(region));
+    let items = tables.scan().table_name(&region.idempotency_table).send().await.unwrap().items.unwrap_or_default();
+    let mut holders = HashMap::new();
+    for item in items {
+        if item["id"].as_s().unwrap().starts_with(&format!("lease#{}#", region.name)) {
+            *holders.entry(item["holder"].as_s().unwrap().clone()).or_default() += 1;
+        }
+    }
+    holders
+}
+
+#[tokio::test]
+async fn two_tasks_share_the_sweep_and_one_takes_over_what_a_killed_one_held() {
+    let stage = Stage::set("lease").await.unwrap();
+    let region = stage.active();
+    let quick = [("PENDING_GRACE_SECONDS", "1"), ("SWEEP_INTERVAL_SECONDS", "1")];
+    let mut first = worker(&stage, region, &quick).await;
+    eventually("the first task holds all shards", async || {
+        (holders(&stage, region).await.values().sum::<usize>() == 16).then_some(())
+    })
+    .await;
+    let mut second = worker(&stage, region, &quick).await;
+    eventually("both hold some", async || (holders(&stage, region).await.len() == 2).then_some(())).await;
+    first.process.kill().await.unwrap();
+    for number in 50..66 {
+        insert(&stage, &Announced::of_2025(number)).await;
+    }
+    assert_eq!(lake_has(region, 16).await.len(), 16);
+    eventually("nothing is pending", async || (region.pending_count().await.unwrap() == 0).then_some(())).await;
+    second.process.terminate().unwrap();
+    assert_eq!(second.process.wait().await, 0);
+    let left: usize = holders(&stage, region).await.into_values().sum();
+    assert!(left < 16, "a task that stops gives back what it holds");
+}
+
+#[tokio::test]
 async fn a_lake_that_refuses_delays_a_sale_and_is_said_once() {
     let stage = Stage::set("refuse").await.unwrap();
     let region = stage.active();
