@@ -85,15 +85,22 @@ pub(crate) async fn an_api_that_is_stopped_answers_all_that_it_has_begun() {
         site.api.proxy.heal();
         site.api.start().await;
     }
-    // Whoever comes while it is away is refused a connection, and is promised nothing.
+    pipeline.audit().await;
+}
+
+pub(crate) async fn services_that_are_stopped_and_started_under_load_lose_nothing() {
+    let pipeline = Pipeline::running(&[]).await;
+    let site = pipeline.first();
+    // Whoever comes while the API is away is refused a connection, and is promised nothing.
     pipeline
         .under_load(&[site], async {
-            for _ in 0..2 {
-                pipeline.more_accepted(10).await;
-                assert_eq!(site.api.stop().await, 0);
-                site.api.start().await;
+            for _ in 0..3 {
+                pipeline.more_accepted(12).await;
+                let codes = tokio::join!(site.api.stop(), site.worker.stop());
+                assert_eq!(codes, (0, 0));
+                site.start().await;
             }
-            pipeline.more_accepted(10).await;
+            pipeline.more_accepted(12).await;
         })
         .await;
     pipeline.audit().await;
