@@ -82,9 +82,10 @@ impl Pipeline {
         self.items(&self.first().region).await.len()
     }
 
-    /// How many are marked as being in the lake.
+    /// How many of them are marked as being in the lake.
     pub(crate) async fn marked(&self) -> usize {
-        self.marks().await.len()
+        let marks = self.marks().await;
+        self.items(&self.first().region).await.keys().filter(|id| marks.contains(*id)).count()
     }
 
     /// What has to be in the lake for a registered sale.

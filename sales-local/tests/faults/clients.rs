@@ -26,6 +26,9 @@ const CLIENTS: usize = 8;
 /// How long a client under load takes between two sales: about eight sales a second for all of them.
 const PACE: Duration = Duration::from_millis(800);
 
+/// What a 503 asks for.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
 /// What was answered with 201 and 204.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Promised {
@@ -82,13 +85,21 @@ impl Pipeline {
         Answer::Accepted(id)
     }
 
-    /// Posts this many sales, some at a time, all of which must be accepted; their ids.
+    /// Posts until this many sales are accepted, some at a time; their ids.
     pub(crate) async fn accept(&self, site: &Site, sales: usize) -> Vec<String> {
-        let accept = async |_| match self.post(site).await {
-            Answer::Accepted(id) => id,
-            other => panic!("{other:?} instead of a sale accepted in {}", site.region.name),
-        };
-        stream::iter(0..sales).map(accept).buffer_unordered(CLIENTS).collect().await
+        stream::iter(0..sales).map(|_| self.accept_one(site)).buffer_unordered(CLIENTS).collect().await
+    }
+
+    /// The emulator is slow while scenarios begin: whoever is asked to try again does, a few times.
+    async fn accept_one(&self, site: &Site) -> String {
+        for _ in 0..4 {
+            match self.post(site).await {
+                Answer::Accepted(id) => return id,
+                Answer::Unavailable => tokio::time::sleep(RETRY_AFTER).await,
+                other => panic!("{other:?} instead of a sale accepted in {}", site.region.name),
+            }
+        }
+        panic!("no sale is accepted in {}", site.region.name);
     }
 
     /// Cancels a sale, which must be possible.

@@ -52,19 +52,20 @@ fn main() -> ExitCode {
             a_worker_killed_before_and_after_each_step_leaves_work_that_its_messages_repeat,
             a_worker_killed_before_and_after_each_step_leaves_work_that_the_sweep_repeats,
             an_api_killed_under_load_keeps_what_it_answered,
-            an_api_that_is_stopped_answers_all_that_it_has_begun,
+            an_api_that_is_stopped_answers_all_that_it_has_begun_whether_it_can_be_announced_or_not,
             services_that_are_stopped_and_started_under_load_lose_nothing;
         regions:
             what_a_lost_region_accepted_ends_in_the_lake_of_the_other_and_it_may_return_passive,
             what_a_lost_region_accepted_ends_in_the_lake_of_the_other_and_it_may_return_active,
             while_both_regions_are_passive_sales_wait_and_the_lake_stays_empty,
             both_regions_may_be_active_and_no_sale_is_done_by_both,
+            an_active_region_without_a_worker_is_covered_by_the_other,
             regions_are_switched_back_and_forth_under_load;
         dependencies:
             a_topic_that_fails_hangs_or_loses_answers_stops_no_client,
             a_table_that_fails_throttles_or_hangs_is_503_within_seconds_and_recovers_by_itself,
             tables_that_fail_for_the_worker_alone_make_sales_wait,
-            a_worker_that_reaches_nothing_goes_on_where_it_was,
+            a_worker_that_reaches_nothing_stops_in_time_and_leaves_its_work_to_the_next,
             without_a_switch_from_the_start_sales_are_accepted_and_wait,
             a_switch_that_is_lost_later_leaves_the_last_known_state;
         messages:

@@ -68,7 +68,8 @@ pub(crate) async fn a_sale_cancelled_while_the_worker_works_stays_cancelled() {
         here.worker.proxy.heal();
         cancelled.extend(ids);
     }
-    let processed = async || (here.region.lake_keys().await.unwrap().len() == 2 * cancelled.len()).then_some(());
+    let registered = pipeline.registered().await;
+    let processed = async || (here.region.lake_keys().await.unwrap().len() == registered).then_some(());
     eventually("sales and cancellations are in the lake", processed).await;
     for id in &cancelled {
         for site in [here, there] {

@@ -90,6 +90,17 @@ pub(crate) async fn both_regions_may_be_active_and_no_sale_is_done_by_both() {
     pipeline.audit().await;
 }
 
+pub(crate) async fn an_active_region_without_a_worker_is_covered_by_the_other() {
+    let pipeline = Pipeline::running(&[]).await;
+    let (first, second) = (pipeline.first(), pipeline.second());
+    second.switch(State::Active).await;
+    first.worker.kill().await;
+    pipeline.accept(first, 40).await;
+    all_is_in_the_lake_of(&pipeline, second).await;
+    first.worker.start().await;
+    pipeline.audit().await;
+}
+
 pub(crate) async fn regions_are_switched_back_and_forth_under_load() {
     let pipeline = Pipeline::running(&[]).await;
     let (first, second) = (pipeline.first(), pipeline.second());
