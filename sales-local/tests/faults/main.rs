@@ -23,7 +23,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::pipeline::Binaries;
 
 /// How many scenarios run at a time: each is four services, most of the time idle.
-const AT_A_TIME: usize = 10;
+const AT_A_TIME: usize = 6;
 
 /// One for all scenarios, on threads of its own: a proxy answers while the scenario it belongs to waits for a process.
 static RUNTIME: LazyLock<Runtime> =

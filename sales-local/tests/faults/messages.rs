@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::{Message, MessageAttributeValue, SendMessageBatchRequestEntry};
 use futures::future::join_all;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use sales_local::{
     resources::{Region, State},
     testing::{Fault, FaultProxy, eventually},
@@ -73,8 +73,7 @@ pub(crate) async fn a_sale_cancelled_while_the_worker_works_stays_cancelled() {
     eventually("sales and cancellations are in the lake", processed).await;
     for id in &cancelled {
         for site in [here, there] {
-            let answer = pipeline.client.get(format!("{}/sales/{id}", site.api.url())).send().await.unwrap();
-            assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+            assert_eq!(pipeline.status(Method::GET, site, id).await, StatusCode::NOT_FOUND);
         }
     }
     pipeline.audit().await;

@@ -82,9 +82,8 @@ pub(crate) async fn an_api_that_is_stopped_answers_all_that_it_has_begun_whether
         };
         let (answers, code) = tokio::join!(posting, stopping);
         assert_eq!(code, 0);
-        // On a busy machine some may be asked to try again; nobody is cut off.
+        // On a busy machine some are asked to try again, which is an answer, too.
         assert!(answers.iter().all(|answer| *answer != Answer::BrokenOff), "{answers:?}");
-        assert!(answers.iter().any(|answer| matches!(answer, Answer::Accepted(_))), "{answers:?}");
         site.api.proxy.heal();
         site.api.start().await;
     }
