@@ -186,7 +186,7 @@ async fn compare_with_lake(findings: &mut Findings, region: &Region, items: &BTr
         let bodies =
             stream::iter(items).map(async |(id, item)| (id, item, region.lake_object(&item.key).await.unwrap()));
         for (id, item, body) in bodies.buffer_unordered(8).collect::<Vec<_>>().await {
-            // Compared with the table and not with each other, so that both lakes have the same bytes, and the right ones.
+            // With the table and not with the other lake: the bytes are the same then, and the right ones.
             findings.check(body == item.body.as_bytes(), &format!("differs in {name}"), id);
         }
     }

@@ -1,9 +1,9 @@
 //! What fails in production, done to the production binaries: whatever it is, a sale answered with 201 reaches the lake
 //! exactly once.
 //!
-//! Each scenario has two regions of its own and ends in the same [audit](audit). Scenarios mostly wait, for messages that
-//! come back and states that get known, so more of them run at a time than this machine has processors. The usual harness
-//! takes that number from outside only, hence another with the same options.
+//! Each scenario has two regions of its own and ends in the same [audit](audit). Scenarios mostly wait, for messages
+//! that come back and states that get known, so more of them run at a time than a small machine has processors. The
+//! usual harness takes that number from outside only, hence another that is used alike.
 
 #![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 
