@@ -1,0 +1,35 @@
+//! What the black-box tests of the services share: a stage of two regions, and a proxy that makes AWS fail.
+
+mod fault_proxy;
+mod stage;
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+pub use fault_proxy::{Fault, FaultProxy};
+pub use stage::{Launch, Running, Stage};
+
+/// How long a test waits for what must happen, on a machine that may have much else to do.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// A client without proxies, whose patience is a test's.
+pub fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().timeout(DEADLINE).build().unwrap_or_default()
+}
+
+/// Asks until there is an answer, for as long as a test waits.
+///
+/// # Panics
+/// When there is none in time: `what` did not happen.
+pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let asking = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, asking).await.unwrap_or_else(|_| panic!("{what}: it did not happen"))
+}

@@ -1,0 +1,162 @@
+//! Two regions of a test's own, and the services started on them.
+
+use std::{
+    collections::BTreeSet,
+    io::{Read, Seek},
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use tokio::{sync::OnceCell, time::sleep};
+
+use super::{DEADLINE, FaultProxy, client};
+use crate::{
+    emulator::Emulator,
+    ports,
+    process::{Process, Program},
+    resources::{ACCOUNT, Deployment, Region},
+};
+
+/// One for all tests of a process; its keeper stops it when the process ends.
+static EMULATOR: OnceCell<Emulator> = OnceCell::const_new();
+
+/// Two regions of a test's own, behind a proxy of its own.
+#[derive(Debug)]
+pub struct Stage {
+    /// The resources; what they look at goes past the proxy.
+    pub deployment: Deployment,
+    /// What the services' calls go through.
+    pub proxy: FaultProxy,
+    endpoint: String,
+}
+
+impl Stage {
+    /// A stage whose resources begin with `prefix`, which no other test of the process may use.
+    pub async fn set(prefix: &str) -> anyhow::Result<Self> {
+        let emulator = EMULATOR.get_or_try_init(async || Emulator::start(None).await).await?;
+        let deployment = Deployment::create(emulator.endpoint(), prefix).await?;
+        let proxy = FaultProxy::start(emulator.endpoint()).await?;
+        Ok(Self { deployment, proxy, endpoint: emulator.endpoint().to_owned() })
+    }
+
+    /// The region that is ACTIVE at first.
+    pub fn active(&self) -> &Region {
+        &self.deployment.regions[0]
+    }
+
+    /// The region that is PASSIVE at first.
+    pub fn passive(&self) -> &Region {
+        &self.deployment.regions[1]
+    }
+
+    /// For clients of the test's own, past the proxy.
+    pub fn sdk(&self, region: &Region) -> SdkConfig {
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(ACCOUNT, "test", None, None, "test")))
+            .region(aws_config::Region::new(region.name.clone()))
+            .endpoint_url(&self.endpoint)
+            .build()
+    }
+
+    /// One more proxy, for a service whose calls shall fail alone.
+    pub async fn own_proxy(&self) -> anyhow::Result<FaultProxy> {
+        FaultProxy::start(&self.endpoint).await
+    }
+
+    /// Starts a service on a free port and waits until it serves. `extra` comes after, and instead of, `environment`.
+    pub async fn start(
+        &self,
+        program: &str,
+        environment: Vec<(String, String)>,
+        extra: &[(&str, &str)],
+    ) -> anyhow::Result<Running> {
+        Launch::new(Path::new(program), &self.proxy, environment, extra)?.start().await
+    }
+}
+
+/// How a service is started: again and again, at the same address.
+#[derive(Debug)]
+pub struct Launch {
+    program: PathBuf,
+    environment: Vec<(String, String)>,
+    port: u16,
+}
+
+impl Launch {
+    /// On a free port, behind `proxy`. `extra` comes after, and instead of, `environment`.
+    pub fn new(
+        program: &Path,
+        proxy: &FaultProxy,
+        mut environment: Vec<(String, String)>,
+        extra: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
+        let port = own_port()?;
+        let place = [("AWS_ENDPOINT_URL", proxy.endpoint()), ("BIND_HOST", "127.0.0.1"), ("PORT", &port.to_string())];
+        environment.extend(place.iter().chain(extra).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        Ok(Self { program: program.to_owned(), environment, port })
+    }
+
+    /// Where it serves while it runs.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Starts the service and waits until it serves.
+    pub async fn start(&self) -> anyhow::Result<Running> {
+        let log = tempfile::tempfile()?;
+        let process = Program::new(&self.program)
+            .environment(self.environment.iter().map(|(name, value)| (name, value)))
+            .grace(Duration::from_secs(25))
+            .log(log.try_clone()?)
+            .start()?;
+        let mut running = Running { url: self.url(), process, log };
+        let client = client();
+        let healthcheck = format!("{}/healthcheck", running.url);
+        let serving = async {
+            while client.get(&healthcheck).send().await.is_err() {
+                anyhow::ensure!(!running.process.has_ended(), "it ended");
+                sleep(Duration::from_millis(20)).await;
+            }
+            Ok(())
+        };
+        let served = tokio::time::timeout(DEADLINE, serving).await.map_err(anyhow::Error::from).flatten();
+        served.map_err(|error| error.context(running.log()))?;
+        Ok(running)
+    }
+}
+
+/// A free port that no other service of this process has got: one that is killed leaves its own free for a while.
+fn own_port() -> anyhow::Result<u16> {
+    static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let [port] = ports::free()?;
+        if TAKEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port) {
+            return Ok(port);
+        }
+    }
+}
+
+/// A service under test; it stops when dropped.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it serves.
+    pub url: String,
+    /// Its process.
+    pub process: Process,
+    log: std::fs::File,
+}
+
+impl Running {
+    /// What it has logged so far.
+    pub fn log(&mut self) -> String {
+        let mut text = String::new();
+        // Reading leaves the shared position at the end, which is where the service writes.
+        let read = self.log.rewind().and_then(|()| self.log.read_to_string(&mut text));
+        read.map_or_else(|error| error.to_string(), |_| text)
+    }
+}
