@@ -98,6 +98,16 @@ pub fn check_economy(world: &World) -> Vec<String> {
     wrong
 }
 
+/// What holds before the faults end where a region's state was never known: it stood by.
+#[must_use]
+pub fn check_stand_by(world: &World) -> Vec<String> {
+    let put = world.weather.puts()[1];
+    if world.schedule.kind != Kind::SwitchUnknown || put == 0 {
+        return Vec::new();
+    }
+    vec![format!("{} does not know its state, and put {put} objects", NAMES[1])]
+}
+
 /// All that was ever accepted or published, with the versions that it has.
 fn known(world: &World) -> BTreeMap<FactId, Vec<Fact>> {
     let mut known = world.cloud.registered();

@@ -81,7 +81,10 @@ async fn happen(seed: u64, mutation: Option<Mutation>, keep_history: bool) -> Ve
     world.until(world.schedule.faults_end).await;
     // A client that has begun may finish: what it gets answered counts.
     while orders.join_next().await.is_some() {}
+    checker::check_stand_by(&world).into_iter().for_each(|wrong| world.violated(wrong));
     recover(&world);
+    // What was about to die dies first.
+    tokio::time::sleep(Duration::from_millis(1)).await;
     settle(&world, &mut dice).await;
     end(&world).await;
 

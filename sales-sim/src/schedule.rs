@@ -37,6 +37,8 @@ pub enum Kind {
     Calm,
     /// The switches do not answer: the last known state stays.
     SwitchesUnreachable,
+    /// One region's switch has never answered: it stands by, and the other works.
+    SwitchUnknown,
     /// The active region has no worker; another becomes active and takes over at once.
     Failover,
     /// Nothing is announced, and a task that holds leases dies: another takes its shards over.
@@ -136,11 +138,12 @@ impl Schedule {
     #[must_use]
     pub fn of(seed: u64) -> Self {
         let dice = &mut Dice::new(seed, 1);
-        match dice.below(20) {
-            0 | 1 => calm(dice),
-            2 => switches_unreachable(dice),
-            3 => failover(dice),
-            4 => takeover(dice),
+        match dice.below(40) {
+            0..=3 => calm(dice),
+            4 | 5 => switches_unreachable(dice),
+            6 => switch_unknown(dice),
+            7 | 8 => failover(dice),
+            9 | 10 => takeover(dice),
             _ => storm(dice),
         }
     }
@@ -207,6 +210,21 @@ fn switches_unreachable(dice: &mut Dice) -> Schedule {
         faults_end: 21_000,
         promptness: Some(8_000),
         ..base(dice, Kind::SwitchesUnreachable)
+    }
+}
+
+fn switch_unknown(dice: &mut Dice) -> Schedule {
+    let condition = if dice.chance(500) { Condition::Hanging } else { Condition::Refusing(FailureKind::Denied) };
+    // The first answer takes up to 3 s to fail.
+    let orders = simple_orders(dice, 5_000, 20_000, true);
+    Schedule {
+        first: [SiteState::Active; REGIONS],
+        last: [SiteState::Active; REGIONS],
+        orders,
+        actions: vec![(0, Action::Become(1, Service::Switch, condition))],
+        faults_end: 29_000,
+        promptness: Some(8_000),
+        ..base(dice, Kind::SwitchUnknown)
     }
 }
 
@@ -293,6 +311,10 @@ fn storm(dice: &mut Dice) -> Schedule {
         let region = dice.below(REGIONS);
         trouble(dice, region, from, to, &mut schedule.actions);
     }
+    for _ in 0..dice.between(0, 3) {
+        let (at, region) = (dice.between(0, end), dice.below(REGIONS));
+        schedule.actions.push((at, Action::PublishForeign(region)));
+    }
     if dice.chance(80) {
         let region = dice.below(REGIONS);
         let at = dice.between(end / 3, end);
@@ -376,7 +398,7 @@ fn trouble(dice: &mut Dice, region: usize, from: u64, to: u64, actions: &mut Vec
             actions.push((from, Action::Set(region, None)));
             actions.push((to, Action::Set(region, Some(states[region]))));
         }
-        14 => actions.extend([(from, Action::PublishForeign(region)), (to, Action::ShowHidden(region))]),
-        _ => actions.extend([(from, Action::Poison(region)), (to, Action::PublishForeign(region))]),
+        14 => actions.push((to, Action::ShowHidden(region))),
+        _ => actions.push((from, Action::Poison(region))),
     }
 }
