@@ -18,8 +18,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[command(
     version,
     after_help = "Exit codes: 0 all promises held, 1 one was broken, 2 wrong argument\n\n\
-    Examples:\n  sales-sim --seeds 100000\n  sales-sim --seed 4711            the whole history of one\n  \
-    sales-sim --mutation never-sweeps  how soon a mistake is found"
+    Examples:\n  cargo sim --seeds 100000\n  cargo sim --seed 4711              the whole history of one\n  \
+    cargo sim --mutation never-sweeps  how soon a mistake is found"
 )]
 struct Arguments {
     /// How many schedules to run
@@ -53,18 +53,17 @@ fn main() -> ExitCode {
 }
 
 fn one(seed: u64, mutation: Option<Mutation>) -> std::io::Result<bool> {
-    let mut out = std::io::stdout().lock();
+    tell(&mut std::io::stdout().lock(), seed, mutation)
+}
+
+/// Runs a seed and writes what happens. Tells whether a promise was broken.
+fn tell(out: &mut impl Write, seed: u64, mutation: Option<Mutation>) -> std::io::Result<bool> {
     let verdict = run(seed, mutation, true);
     for line in &verdict.history {
         writeln!(out, "{line}")?;
     }
-    writeln!(
-        out,
-        "seed {seed}: {} calls, {} s of virtual time, {} objects",
-        verdict.calls,
-        verdict.time.as_secs(),
-        verdict.objects
-    )?;
+    let (calls, time, objects) = (verdict.calls, verdict.time.as_secs(), verdict.objects);
+    writeln!(out, "seed {seed}: {calls} calls, {time} s of virtual time, {objects} objects")?;
     for violation in &verdict.violations {
         writeln!(out, "broken: {violation}")?;
     }
@@ -104,7 +103,8 @@ fn many(arguments: &Arguments) -> std::io::Result<bool> {
         writeln!(out, "seed {}: {}", verdict.seed, verdict.violations.join("; "))?;
     }
     if let Some(first) = summary.broken.first() {
-        writeln!(out, "the whole history of one: sales-sim --seed {}", first.seed)?;
+        writeln!(out, "\nthe history of the first (again: cargo sim --seed {}):", first.seed)?;
+        tell(&mut out, first.seed, arguments.mutation)?;
     }
     Ok(!summary.broken.is_empty())
 }

@@ -64,7 +64,7 @@ pub fn run(seed: u64, mutation: Option<Mutation>, keep_history: bool) -> Verdict
 async fn happen(seed: u64, mutation: Option<Mutation>, keep_history: bool) -> Verdict {
     let schedule = Schedule::of(seed);
     let history = History::new(keep_history);
-    history.note(|| format!("{schedule:#?}"));
+    schedule.tell(&history);
     let world = World::new(seed, schedule, mutation, history);
     for number in 0..world.slots.len() {
         tokio::task::spawn_local(supervise(Rc::clone(&world), number));

@@ -9,6 +9,7 @@ use sales::site::SiteState;
 use sales_worker::work::Settings;
 
 use crate::dice::Dice;
+use crate::history::History;
 use crate::weather::{Condition, Rates};
 
 /// How many regions there are.
@@ -146,6 +147,24 @@ impl Schedule {
             9 | 10 => takeover(dice),
             _ => storm(dice),
         }
+    }
+}
+
+impl Schedule {
+    /// Notes what is going to happen, line by line.
+    pub fn tell(&self, history: &History) {
+        let Self { kind, rates, settings, apis, workers, first, last, clock_skew, storage_clocks, .. } = self;
+        history.note(|| format!("a {kind:?} schedule at {} s since 1970, {settings:?}", self.epoch.as_secs()));
+        history.note(|| format!("{rates:?}, clocks up to {clock_skew} ms ahead, storage by {storage_clocks:?}"));
+        history.note(|| format!("{apis:?} APIs and {workers:?} workers; states {first:?} at first, {last:?} at last"));
+        for order in &self.orders {
+            history.note(|| format!("to come: {order:?}"));
+        }
+        for (at, action) in &self.actions {
+            history.note(|| format!("to come at {at} ms: {action:?}"));
+        }
+        let for_good = self.lost_for_good.map(|region| format!("; region {region} is lost for good"));
+        history.note(|| format!("to come at {} ms: the faults end{}", self.faults_end, for_good.unwrap_or_default()));
     }
 }
 
