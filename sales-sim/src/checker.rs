@@ -98,14 +98,17 @@ pub fn check_economy(world: &World) -> Vec<String> {
     wrong
 }
 
-/// What holds before the faults end where a region's state was never known: it stood by.
+/// What holds until the faults end: a region that is not active, or does not know whether it is, stands by.
 #[must_use]
 pub fn check_stand_by(world: &World) -> Vec<String> {
-    let put = world.weather.puts()[1];
-    if world.schedule.kind != Kind::SwitchUnknown || put == 0 {
-        return Vec::new();
-    }
-    vec![format!("{} does not know its state, and put {put} objects", NAMES[1])]
+    let standing_by: &[usize] = match world.schedule.kind {
+        Kind::SwitchUnknown => &[1],
+        Kind::BothPassive => &[0, 1],
+        Kind::Storm | Kind::Calm | Kind::SwitchesUnreachable | Kind::Failover | Kind::Takeover => &[],
+    };
+    let put = world.weather.puts();
+    let wrong = standing_by.iter().filter(|region| put[**region] > 0);
+    wrong.map(|region| format!("{} was to stand by, and put {} objects", NAMES[*region], put[*region])).collect()
 }
 
 /// All that was ever accepted or published, with the versions that it has.

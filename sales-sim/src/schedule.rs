@@ -40,6 +40,8 @@ pub enum Kind {
     SwitchesUnreachable,
     /// One region's switch has never answered: it stands by, and the other works.
     SwitchUnknown,
+    /// No region is active for longer than the grace: sales wait.
+    BothPassive,
     /// The active region has no worker; another becomes active and takes over at once.
     Failover,
     /// Nothing is announced, and a task that holds leases dies: another takes its shards over.
@@ -143,7 +145,8 @@ impl Schedule {
             0..=3 => calm(dice),
             4 | 5 => switches_unreachable(dice),
             6 => switch_unknown(dice),
-            7 | 8 => failover(dice),
+            7 => both_passive(dice),
+            8 => failover(dice),
             9 | 10 => takeover(dice),
             _ => storm(dice),
         }
@@ -247,8 +250,21 @@ fn switch_unknown(dice: &mut Dice) -> Schedule {
     }
 }
 
+fn both_passive(dice: &mut Dice) -> Schedule {
+    let orders = simple_orders(dice, 1_000, 5_000, true);
+    Schedule {
+        settings: settings(3, 2),
+        first: [SiteState::Passive; REGIONS],
+        last: dice.pick(&STATES[..3]),
+        orders,
+        faults_end: 20_000,
+        ..base(dice, Kind::BothPassive)
+    }
+}
+
+/// Enough sales for several pages of the pending index.
 fn failover(dice: &mut Dice) -> Schedule {
-    let orders = simple_orders(dice, 2_000, 10_000, false);
+    let orders = orders(dice, 32, 2_000, 10_000, false);
     let at = dice.between(11_000, 20_000);
     Schedule {
         settings: settings(60, 5),
@@ -284,9 +300,13 @@ fn takeover(dice: &mut Dice) -> Schedule {
     }
 }
 
-/// Orders without retries; `anywhere` sends some past the edge.
+/// A few orders without retries; `anywhere` sends some past the edge.
 fn simple_orders(dice: &mut Dice, from: u64, to: u64, anywhere: bool) -> Vec<Order> {
     let count = dice.between(4, 12);
+    orders(dice, count, from, to, anywhere)
+}
+
+fn orders(dice: &mut Dice, count: u64, from: u64, to: u64, anywhere: bool) -> Vec<Order> {
     let order = |number: u64| {
         let target = if anywhere && dice.chance(300) { Target::Region(dice.below(REGIONS)) } else { Target::Edge };
         let cancelled = if dice.chance(200) { vec![(dice.between(0, 3_000), Target::Edge)] } else { Vec::new() };
