@@ -190,6 +190,12 @@ async fn settle(world: &Rc<World>, dice: &mut Dice) {
         world.cloud.show_hidden(region);
     }
     let owed = checker::owed(world);
+    let known = world.cloud.registered().into_values().flatten();
+    for fact in known.filter(|fact| owed.contains(&fact.id()) && fact.region().is_some()) {
+        let event = Event { home: fact.region().cloned(), fact, trace: None };
+        let from = live().next().unwrap_or(0);
+        world.cloud.publish_from_outside(from, &event, event.attributes());
+    }
     let ids: Vec<SaleId> = world.record.borrow().accepted.keys().copied().collect();
     wait_until(ENDING, || {
         live().all(|region| {

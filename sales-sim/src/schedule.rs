@@ -265,9 +265,10 @@ fn both_passive(dice: &mut Dice) -> Schedule {
 /// Enough sales for several pages of the pending index.
 fn failover(dice: &mut Dice) -> Schedule {
     let orders = orders(dice, 32, 2_000, 10_000, false);
-    let at = dice.between(11_000, 20_000);
+    let at = dice.between(14_000, 20_000);
     Schedule {
-        settings: settings(60, 5),
+        // Neither the grace nor the next sweep is to be waited for.
+        settings: settings(60, 40),
         workers: [0, 1],
         last: [SiteState::Passive, SiteState::Active],
         orders,
@@ -276,7 +277,7 @@ fn failover(dice: &mut Dice) -> Schedule {
             (at + 1_000, Action::Set(0, Some(SiteState::Passive))),
         ],
         faults_end: at + 2_000,
-        // The state is up to 6 s old, and the sweep takes a moment; the grace would be a minute.
+        // The state is up to 6 s old, and the sweep takes a moment.
         promptness: Some(at + 12_000),
         ..base(dice, Kind::Failover)
     }
@@ -286,16 +287,22 @@ fn takeover(dice: &mut Dice) -> Schedule {
     let orders = simple_orders(dice, 2_000, 30_000, false);
     let (grace, interval) = (5, 2);
     let refusing = Condition::Refusing(FailureKind::Unavailable);
-    let killed = dice.between(8_000, 25_000);
-    let never = Duration::from_secs(3_600);
+    let (at, never) = (dice.between(8_000, 25_000), Duration::from_secs(3_600));
+    // One that is killed leaves its leases to lapse, after 36 s at most; one that is stopped gives them back to the next.
+    let killed = dice.chance(500);
+    let (workers, end, lapse) = if killed {
+        (2, Action::Kill(Role::Worker, 0, never), 36)
+    } else {
+        (1, Action::Stop(Role::Worker, 0, Duration::from_secs(1)), 0)
+    };
     Schedule {
         settings: settings(grace, interval),
-        workers: [2, 1],
+        workers: [workers, 1],
         orders,
-        actions: vec![(0, Action::Become(0, Service::Topic, refusing)), (killed, Action::Kill(Role::Worker, 0, never))],
+        actions: vec![(0, Action::Become(0, Service::Topic, refusing)), (at, end)],
         faults_end: 31_000,
-        // Grace, the rest of a lease (36 s at most), an interval, and a moment.
-        promptness: Some((grace + 36 + 2 * interval + 5) * 1_000),
+        // Grace, the rest of a lease, two intervals, and a moment.
+        promptness: Some((grace + lapse + 3 * interval + 5) * 1_000),
         ..base(dice, Kind::Takeover)
     }
 }
