@@ -39,7 +39,8 @@ impl BacklogGauge {
     pub async fn run<T: SaleTable>(self, table: T, shards: Shards, entropy: Entropy, shutdown: CancellationToken) {
         loop {
             let started = Instant::now();
-            if let Ok(backlog) = measure(&table, shards).await {
+            let Some(measured) = shutdown.run_until_cancelled(measure(&table, shards)).await else { return };
+            if let Ok(backlog) = measured {
                 *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(backlog);
             }
             let pause = entropy.jitter(INTERVAL.max(started.elapsed() * TIMES_ITS_DURATION));

@@ -9,6 +9,7 @@ pub mod backlog;
 pub mod backoff;
 pub mod config;
 pub mod consume;
+pub mod fate;
 pub mod leases;
 pub mod metrics;
 pub mod ownership;

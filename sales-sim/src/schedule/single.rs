@@ -1,0 +1,135 @@
+//! Schedules in which one thing happens, and sales are to reach the lake soon all the same.
+
+use std::time::Duration;
+
+use sales::memory::Service;
+use sales::ports::FailureKind;
+use sales::site::SiteState;
+
+use super::{Action, Kind, Order, REGIONS, Role, STATES, Schedule, Target, base, body, settings};
+use crate::dice::Dice;
+use crate::weather::Condition;
+
+pub(super) fn calm(dice: &mut Dice) -> Schedule {
+    let both = dice.chance(300);
+    let second = if both { SiteState::Active } else { SiteState::Passive };
+    let states = [SiteState::Active, second];
+    let orders = simple_orders(dice, 2_000, 15_000, true);
+    Schedule {
+        workers: [dice.between(1, 2) as usize, 1],
+        first: states,
+        last: states,
+        orders,
+        faults_end: 16_000,
+        promptness: Some(8_000),
+        ..base(dice, Kind::Calm)
+    }
+}
+
+pub(super) fn switches_unreachable(dice: &mut Dice) -> Schedule {
+    let condition = if dice.chance(500) { Condition::Hanging } else { Condition::Refusing(FailureKind::Unavailable) };
+    let orders = simple_orders(dice, 2_000, 20_000, false);
+    let actions = (0..REGIONS).map(|region| (5_000, Action::Become(region, Service::Switch, condition)));
+    Schedule {
+        orders,
+        actions: actions.collect(),
+        faults_end: 21_000,
+        promptness: Some(8_000),
+        ..base(dice, Kind::SwitchesUnreachable)
+    }
+}
+
+pub(super) fn switch_unknown(dice: &mut Dice) -> Schedule {
+    let condition = if dice.chance(500) { Condition::Hanging } else { Condition::Refusing(FailureKind::Denied) };
+    // The first answer takes up to 3 s to fail.
+    let orders = simple_orders(dice, 5_000, 20_000, true);
+    Schedule {
+        first: [SiteState::Active; REGIONS],
+        last: [SiteState::Active; REGIONS],
+        orders,
+        actions: vec![(0, Action::Become(1, Service::Switch, condition))],
+        faults_end: 29_000,
+        promptness: Some(8_000),
+        ..base(dice, Kind::SwitchUnknown)
+    }
+}
+
+pub(super) fn both_passive(dice: &mut Dice) -> Schedule {
+    let orders = simple_orders(dice, 1_000, 5_000, true);
+    Schedule {
+        settings: settings(3, 2),
+        first: [SiteState::Passive; REGIONS],
+        last: dice.pick(&STATES[..3]),
+        orders,
+        faults_end: 20_000,
+        ..base(dice, Kind::BothPassive)
+    }
+}
+
+/// Enough sales for several pages of the pending index.
+pub(super) fn failover(dice: &mut Dice) -> Schedule {
+    let orders = orders(dice, 32, 2_000, 10_000, false);
+    let at = dice.between(14_000, 20_000);
+    Schedule {
+        // Neither the grace nor the next sweep is to be waited for.
+        settings: settings(60, 40),
+        workers: [0, 1],
+        last: [SiteState::Passive, SiteState::Active],
+        orders,
+        actions: vec![
+            (at, Action::Set(1, Some(SiteState::Active))),
+            (at + 1_000, Action::Set(0, Some(SiteState::Passive))),
+        ],
+        faults_end: at + 2_000,
+        // The state is up to 6 s old, and the sweep takes a moment.
+        promptness: Some(at + 12_000),
+        ..base(dice, Kind::Failover)
+    }
+}
+
+pub(super) fn takeover(dice: &mut Dice) -> Schedule {
+    let orders = simple_orders(dice, 2_000, 30_000, false);
+    let (grace, interval) = (5, 2);
+    let refusing = Condition::Refusing(FailureKind::Unavailable);
+    let (at, never) = (dice.between(8_000, 25_000), Duration::from_secs(3_600));
+    // One that is killed leaves its leases to lapse, after 36 s at most; one that is stopped gives them back to the next.
+    let killed = dice.chance(500);
+    let (workers, end, lapse) = if killed {
+        (2, Action::Kill(Role::Worker, 0, never), 36)
+    } else {
+        (1, Action::Stop(Role::Worker, 0, Duration::from_secs(1)), 0)
+    };
+    Schedule {
+        settings: settings(grace, interval),
+        workers: [workers, 1],
+        orders,
+        actions: vec![(0, Action::Become(0, Service::Topic, refusing)), (at, end)],
+        faults_end: 31_000,
+        // Grace, the rest of a lease, two intervals, and a moment.
+        promptness: Some((grace + lapse + 3 * interval + 5) * 1_000),
+        ..base(dice, Kind::Takeover)
+    }
+}
+
+/// A few orders without retries; `anywhere` sends some past the edge.
+fn simple_orders(dice: &mut Dice, from: u64, to: u64, anywhere: bool) -> Vec<Order> {
+    let count = dice.between(4, 12);
+    orders(dice, count, from, to, anywhere)
+}
+
+fn orders(dice: &mut Dice, count: u64, from: u64, to: u64, anywhere: bool) -> Vec<Order> {
+    let order = |number: u64| {
+        let target = if anywhere && dice.chance(300) { Target::Region(dice.below(REGIONS)) } else { Target::Edge };
+        let cancelled = if dice.chance(200) { vec![(dice.between(0, 3_000), Target::Edge)] } else { Vec::new() };
+        Order {
+            at: dice.between(from, to),
+            target,
+            key: dice.chance(300).then(|| format!("order-{number}")),
+            body: body(dice, number),
+            tries: 1,
+            hedged_after: None,
+            cancelled,
+        }
+    };
+    (0..count).map(order).collect()
+}

@@ -1,0 +1,116 @@
+//! Schedules in which anything may happen.
+
+use std::time::Duration;
+
+use sales::memory::Flow;
+use sales::ports::FailureKind;
+use sales::site::SiteState;
+
+use super::{Action, Kind, Order, REGIONS, Role, SERVICES, STATES, Schedule, Target, base, body, settings};
+use crate::dice::Dice;
+use crate::weather::{Condition, Rates};
+
+pub(super) fn storm(dice: &mut Dice) -> Schedule {
+    let end = dice.between(20_000, 60_000);
+    let mut schedule = Schedule {
+        rates: Rates::storm(dice),
+        settings: settings(dice.pick(&[3, 10, 30]), dice.pick(&[2, 5])),
+        apis: [1, 1].map(|one| one + usize::from(dice.chance(200))),
+        workers: [1, 1].map(|one| one + usize::from(dice.chance(300))),
+        first: dice.pick(&STATES),
+        last: dice.pick(&STATES[..3]),
+        clock_skew: dice.pick(&[0, 0, 1_000, 5_000]),
+        storage_clocks: [Duration::from_millis(dice.pick(&[0, 0, 5, 700])), Duration::ZERO],
+        orders: storm_orders(dice, end),
+        faults_end: end,
+        ..base(dice, Kind::Storm)
+    };
+    for _ in 0..dice.between(0, 8) {
+        let from = dice.between(0, end);
+        let to = (from + dice.pick(&[500, 3_000, 10_000, 30_000])).min(end);
+        let region = dice.below(REGIONS);
+        trouble(dice, region, from, to, &mut schedule.actions);
+    }
+    for _ in 0..dice.between(0, 3) {
+        let (at, region) = (dice.between(0, end), dice.below(REGIONS));
+        schedule.actions.push((at, Action::PublishForeign(region)));
+    }
+    if dice.chance(80) {
+        let region = dice.below(REGIONS);
+        let at = dice.between(end / 3, end);
+        schedule.lost_for_good = Some(region);
+        schedule.actions.push((at, Action::Lose(region)));
+        schedule.last = [SiteState::Active; REGIONS];
+    }
+    schedule.actions.sort_by_key(|(at, _)| *at);
+    schedule
+}
+
+fn storm_orders(dice: &mut Dice, end: u64) -> Vec<Order> {
+    let count = dice.between(3, 14);
+    let target = |dice: &mut Dice| {
+        if dice.chance(600) { Target::Edge } else { Target::Region(dice.below(REGIONS)) }
+    };
+    let order = |number: u64| {
+        let keyed = dice.chance(400);
+        let cancellations = if dice.chance(250) { dice.between(1, 2) } else { 0 };
+        Order {
+            at: dice.between(0, end),
+            target: target(dice),
+            key: keyed.then(|| format!("order-{number}")),
+            body: body(dice, number),
+            tries: if keyed { dice.pick(&[1, 2, 5]) } else { 1 },
+            hedged_after: (keyed && dice.chance(200)).then(|| dice.between(0, 2_000)),
+            cancelled: (0..cancellations).map(|_| (dice.between(0, 8_000), target(dice))).collect(),
+        }
+    };
+    (0..count).map(order).collect()
+}
+
+/// Something that begins at `from` and is over at `to`.
+fn trouble(dice: &mut Dice, region: usize, from: u64, to: u64, actions: &mut Vec<(u64, Action)>) {
+    let restart = Duration::from_millis(dice.between(100, 10_000));
+    let role = dice.pick(&[Role::Api, Role::Worker, Role::Worker]);
+    match dice.below(16) {
+        0..=4 => {
+            let service = dice.pick(&SERVICES);
+            let condition = dice.pick(&[
+                Condition::Refusing(FailureKind::Unavailable),
+                Condition::Refusing(FailureKind::Denied),
+                Condition::Hanging,
+                Condition::Flaky,
+            ]);
+            actions.push((from, Action::Become(region, service, condition)));
+            actions.push((to, Action::Become(region, service, Condition::Working)));
+        }
+        5 => actions.extend([(from, Action::Lose(region)), (to, Action::Return(region))]),
+        6 | 7 => {
+            let flow = dice.pick(&[Flow::Tables, Flow::Announcements, Flow::Lakes]);
+            let into = if flow == Flow::Announcements { dice.below(REGIONS) } else { 1 - region };
+            actions
+                .extend([(from, Action::Cut(flow, region, into, true)), (to, Action::Cut(flow, region, into, false))]);
+        }
+        8 => {
+            // A crash again and again, often in the middle of something.
+            let times = dice.between(1, 5);
+            let quick = Duration::from_millis(dice.between(10, 300));
+            actions.extend(
+                (0..times).map(|turn| (from + turn * dice.between(50, 700), Action::Kill(role, region, quick))),
+            );
+        }
+        9 => actions.push((from, Action::Kill(role, region, restart))),
+        10 => actions.push((from, Action::Stop(role, region, restart))),
+        11 | 12 => {
+            let states = dice.pick(&STATES);
+            let apart = dice.between(0, 3_000);
+            actions.extend([(from, Action::Set(0, Some(states[0]))), (from + apart, Action::Set(1, Some(states[1])))]);
+        }
+        13 => {
+            let states = dice.pick(&STATES[..3]);
+            actions.push((from, Action::Set(region, None)));
+            actions.push((to, Action::Set(region, Some(states[region]))));
+        }
+        14 => actions.push((to, Action::ShowHidden(region))),
+        _ => actions.push((from, Action::Poison(region))),
+    }
+}

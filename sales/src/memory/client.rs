@@ -1,0 +1,115 @@
+//! How a call meets the network.
+
+use std::time::Duration;
+
+use super::{Call, Cloud, Effect, Network, Passage, Service, State, milliseconds};
+use crate::ports::{FailureKind, PortError, PortResult};
+use crate::site::SiteState;
+
+/// What a process in a region sees of the cloud, and how its calls are told from those of others. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    pub(super) cloud: Cloud,
+    pub(super) region: usize,
+    pub(super) caller: u32,
+}
+
+impl Client {
+    /// What the switch of the client's region says, whatever the network does.
+    #[must_use]
+    pub fn own_state(&self) -> Option<SiteState> {
+        self.cloud.state(self.region)
+    }
+
+    /// Makes a call whose effect may happen never, once or twice, early or late, as the network says.
+    pub(super) async fn call<R: Send>(
+        &self,
+        service: Service,
+        operation: &'static str,
+        deadline: Duration,
+        effect: impl Fn(&mut State, &dyn Network, Refused) -> R + Send + Sync + 'static,
+    ) -> PortResult<R> {
+        self.call_when(service, operation, deadline, || std::future::ready(()), effect).await
+    }
+
+    /// The same for a call that the other side answers once it is `ready` to.
+    pub(super) async fn call_when<R: Send, F: Future<Output = ()> + Send>(
+        &self,
+        service: Service,
+        operation: &'static str,
+        deadline: Duration,
+        ready: impl Fn() -> F + Send + Sync,
+        effect: impl Fn(&mut State, &dyn Network, Refused) -> R + Send + Sync + 'static,
+    ) -> PortResult<R> {
+        let call = Call { region: self.region, caller: self.caller, service, operation };
+        let network = &self.cloud.network;
+        self.cloud.lock().calls += 1;
+        let run = |refused: u32| self.cloud.look(|state| effect(state, &**network, Refused(refused)));
+        let failed = |kind: FailureKind| PortError { operation, kind, detail: "as the network would have it".into() };
+        match network.call(call) {
+            Passage::Through { there, back, refused } => {
+                pause(there).await;
+                ready().await;
+                let answer = run(refused);
+                pause(back).await;
+                Ok(answer)
+            }
+            Passage::Refused { after, kind } => {
+                pause(after.min(deadline)).await;
+                Err(failed(kind))
+            }
+            Passage::AnswerLost { there, back } => {
+                pause(there).await;
+                ready().await;
+                drop(run(0));
+                pause(back.min(deadline)).await;
+                Err(failed(FailureKind::Unavailable))
+            }
+            Passage::Repeated { there, between, back } => {
+                pause(there).await;
+                ready().await;
+                drop(run(0));
+                pause(between).await;
+                let answer = run(0);
+                pause(back).await;
+                Ok(answer)
+            }
+            Passage::Hanging { effect_after } => {
+                if let Some(late) = effect_after {
+                    self.cloud.look(|state| {
+                        let due = (state.now + milliseconds(late), state.next_sequence());
+                        let late: Effect = Box::new(move |state, network| drop(effect(state, network, Refused(0))));
+                        state.late.insert(due, late);
+                    });
+                }
+                pause(deadline).await;
+                Err(failed(FailureKind::Unavailable))
+            }
+            Passage::Never { takes_effect } => {
+                if takes_effect {
+                    ready().await;
+                    drop(run(0));
+                }
+                std::future::pending().await
+            }
+        }
+    }
+}
+
+/// Which entries of a batch are refused, one bit each.
+#[derive(Clone, Copy)]
+pub(super) struct Refused(u32);
+
+impl Refused {
+    pub(super) fn entry(self, place: usize, operation: &'static str) -> PortResult<()> {
+        let refused = u32::try_from(place).is_ok_and(|place| self.0.checked_shr(place).unwrap_or(0) & 1 == 1);
+        let detail = || "this entry was refused".to_owned();
+        if refused { Err(PortError { operation, kind: FailureKind::Unavailable, detail: detail() }) } else { Ok(()) }
+    }
+}
+
+async fn pause(time: Duration) {
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
+    }
+}
