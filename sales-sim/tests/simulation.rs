@@ -29,16 +29,16 @@ fn all_promises_hold_under_every_schedule() {
 
 /// Each mistake, and within how many schedules it must be seen.
 const MISTAKES: [(Mutation, u64); 10] = [
-    (Mutation::AcknowledgesFirst, 200),
-    (Mutation::DatesByProcessing, 50),
-    (Mutation::StandsByBlindly, 400),
-    (Mutation::NeverSweeps, 50),
-    (Mutation::MarksFirst, 100),
-    (Mutation::PassiveDeletes, 200),
-    (Mutation::NeverAdopts, 1_000),
-    (Mutation::TrustsFailedPuts, 600),
-    (Mutation::KeepsLeasesForever, 200),
-    (Mutation::AnswersFirst, 400),
+    (Mutation::AcknowledgesFirst, 100),
+    (Mutation::DatesByProcessing, 20),
+    (Mutation::StandsByBlindly, 100),
+    (Mutation::NeverSweeps, 20),
+    (Mutation::MarksFirst, 20),
+    (Mutation::PassiveDeletes, 100),
+    (Mutation::NeverAdopts, 100),
+    (Mutation::TrustsFailedPuts, 300),
+    (Mutation::KeepsLeasesForever, 50),
+    (Mutation::AnswersFirst, 300),
 ];
 
 #[test]

@@ -24,7 +24,7 @@ const SIDE_BY_SIDE: usize = 4;
 const IN_WORK: usize = 25;
 
 /// Between sweeps while they fail.
-const REST: Backoff = Backoff { first: Duration::from_secs(5), longest: Duration::from_secs(60) };
+const REST: Backoff = Backoff { first: Duration::from_secs(5), longest: Duration::from_secs(20) };
 
 /// What is needed to sweep.
 pub struct Reconciler<T, L, M, S> {

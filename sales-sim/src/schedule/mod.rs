@@ -46,7 +46,7 @@ pub enum Kind {
     SwitchUnknown,
     /// No region is active for longer than the grace: sales wait.
     BothPassive,
-    /// The active region has no worker; another becomes active and takes over at once.
+    /// The active region has no worker, or is lost; another becomes active and takes over at once.
     Failover,
     /// Nothing is announced, and a task that holds leases dies: another takes its shards over.
     Takeover,

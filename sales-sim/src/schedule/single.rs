@@ -69,18 +69,21 @@ pub(super) fn both_passive(dice: &mut Dice) -> Schedule {
 /// Enough sales for several pages of the pending index.
 pub(super) fn failover(dice: &mut Dice) -> Schedule {
     let orders = orders(dice, 32, 2_000, 10_000, false);
-    let at = dice.between(14_000, 20_000);
+    // Everything that was accepted has replicated by then.
+    let at = dice.between(14_500, 20_000);
+    let mut actions =
+        vec![(at, Action::Set(1, Some(SiteState::Active))), (at + 1_000, Action::Set(0, Some(SiteState::Passive)))];
+    if dice.chance(500) {
+        actions.insert(0, (at - 100, Action::Lose(0)));
+    }
     Schedule {
         // Neither the grace nor the next sweep is to be waited for.
         settings: settings(60, 40),
         workers: [0, 1],
         last: [SiteState::Passive, SiteState::Active],
         orders,
-        actions: vec![
-            (at, Action::Set(1, Some(SiteState::Active))),
-            (at + 1_000, Action::Set(0, Some(SiteState::Passive))),
-        ],
-        faults_end: at + 2_000,
+        actions,
+        faults_end: at + 13_000,
         // The state is up to 6 s old, and the sweep takes a moment.
         promptness: Some(at + 12_000),
         ..base(dice, Kind::Failover)
