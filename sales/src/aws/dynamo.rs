@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::builders::KeysAndAttributesBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 
-use super::{failure, item};
+use super::{Connection, Deadline, failure, item};
 use crate::ports::{FailureKind, PortError, PortResult};
 use crate::sale::FactId;
 
@@ -20,6 +20,12 @@ const PUT: usize = 25;
 /// The pauses before unprocessed items are sent again; after the last they count as throttled.
 const PAUSES: [Duration; 4] =
     [Duration::from_millis(50), Duration::from_millis(100), Duration::from_millis(200), Duration::from_millis(400)];
+
+/// A client whose calls end within a deadline.
+pub(super) fn client(connection: &Connection, deadline: &Deadline) -> Client {
+    let config = aws_sdk_dynamodb::config::Builder::from(&connection.0);
+    Client::from_conf(config.retry_config(deadline.retries()).timeout_config(deadline.timeouts()).build())
+}
 
 /// The items of a table that have these ids; those that are not there are left out.
 pub(super) async fn get(

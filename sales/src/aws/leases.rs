@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 
-use super::{Connection, MARKS, failure};
+use super::{Connection, MARKS, dynamo, failure};
 use crate::clock::Timestamp;
 use crate::health::Dependency;
 use crate::ports::{Holder, Lease, Leases, PortResult};
@@ -28,10 +28,7 @@ impl DynamoLeases {
     /// The leases of `region` in the table of this name.
     #[must_use]
     pub fn new(connection: &Connection, table: String, region: Region, dependency: Dependency) -> Self {
-        let config = aws_sdk_dynamodb::config::Builder::from(&connection.0)
-            .retry_config(MARKS.retries())
-            .timeout_config(MARKS.timeouts());
-        Self { client: Client::from_conf(config.build()), table, region, dependency }
+        Self { client: dynamo::client(connection, &MARKS), table, region, dependency }
     }
 
     fn id(&self, shard: Shard) -> AttributeValue {

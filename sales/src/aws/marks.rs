@@ -23,10 +23,7 @@ impl DynamoMarks {
     /// The marks in the table of this name.
     #[must_use]
     pub fn new(connection: &Connection, table: String, dependency: Dependency) -> Self {
-        let config = aws_sdk_dynamodb::config::Builder::from(&connection.0)
-            .retry_config(MARKS.retries())
-            .timeout_config(MARKS.timeouts());
-        Self { client: Client::from_conf(config.build()), table, dependency }
+        Self { client: dynamo::client(connection, &MARKS), table, dependency }
     }
 }
 

@@ -40,10 +40,7 @@ impl DynamoSaleTable {
     /// The table of this name.
     #[must_use]
     pub fn new(connection: &Connection, table: String, shards: Shards, dependency: Dependency) -> Self {
-        let config = aws_sdk_dynamodb::config::Builder::from(&connection.0)
-            .retry_config(TABLE.retries())
-            .timeout_config(TABLE.timeouts());
-        Self { client: Client::from_conf(config.build()), table, shards, dependency }
+        Self { client: dynamo::client(connection, &TABLE), table, shards, dependency }
     }
 
     async fn put_if_new(&self, fact: &Fact, told: ReturnValuesOnConditionCheckFailure) -> PortResult<Put> {
