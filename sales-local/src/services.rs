@@ -61,6 +61,16 @@ impl Services {
         Ok(Self { api: find(API)?, worker: find(WORKER)? })
     }
 
+    /// Where the API's binary is.
+    pub fn api(&self) -> &Path {
+        &self.api
+    }
+
+    /// Where the worker's binary is.
+    pub fn worker(&self) -> &Path {
+        &self.worker
+    }
+
     /// Starts a region's API on `port`, with its log in the file `log`.
     pub fn start_api(&self, region: &Region, port: u16, log: &Path) -> anyhow::Result<Service> {
         Service::start(&self.api, format!("{API} of {}", region.name), region.api_environment(), port, log)

@@ -29,7 +29,7 @@ pub fn check(world: &World) -> Vec<String> {
     let mut wrong = Vec::new();
     let live: Vec<usize> = (0..REGIONS).filter(|region| world.schedule.lost_for_good != Some(*region)).collect();
     let known = known(world);
-    let owed = owed(world);
+    let owed = owed_of(world, &known);
     for region in &live {
         let items = world.cloud.items(*region);
         let marked: BTreeSet<FactId> = world.cloud.marked(*region).into_iter().collect();
@@ -126,13 +126,16 @@ fn known(world: &World) -> BTreeMap<FactId, Vec<Fact>> {
 /// All of it that must be in the lake of the regions that are left.
 #[must_use]
 pub fn owed(world: &World) -> BTreeSet<FactId> {
-    let known = known(world);
-    let Some(lost) = world.schedule.lost_for_good else { return known.into_keys().collect() };
+    owed_of(world, &known(world))
+}
+
+fn owed_of(world: &World, known: &BTreeMap<FactId, Vec<Fact>>) -> BTreeSet<FactId> {
+    let Some(lost) = world.schedule.lost_for_good else { return known.keys().copied().collect() };
     let live = (0..REGIONS).filter(|region| *region != lost);
     let carried_out: BTreeSet<FactId> =
         live.flat_map(|region| world.cloud.items(region).into_keys().chain(world.cloud.delivered(region))).collect();
     let put_there: BTreeSet<FactId> = world.cloud.objects(lost).keys().filter_map(|key| fact_of(key)).collect();
-    known.into_keys().filter(|id| carried_out.contains(id) && !put_there.contains(id)).collect()
+    known.keys().copied().filter(|id| carried_out.contains(id) && !put_there.contains(id)).collect()
 }
 
 /// The fact whose object has this key.

@@ -114,7 +114,7 @@ async fn post(world: &Rc<World>, region: usize, order: &Order) -> Option<SaleId>
         world.violated(format!("{what} was answered with {}, but the table does not hold {id}", answer.status));
     }
     let mut record = world.record.borrow_mut();
-    record.accepted.entry(id).or_default().regions[region] = true;
+    record.accepted.insert(id);
     if let Some(key) = &order.key
         && *record.keys.entry(key.clone()).or_insert(id) != id
     {
@@ -140,7 +140,6 @@ async fn cancel(world: &Rc<World>, region: usize, id: SaleId) {
             if !world.cloud.holds(region, FactId::Cancellation(id)) {
                 world.violated(format!("{what} was answered with 204, but the table does not hold the cancellation"));
             }
-            world.record.borrow_mut().accepted.entry(id).or_default().cancelled[region] = true;
             if let Some(promptness) = world.schedule.promptness {
                 tokio::task::spawn_local(demand(Rc::clone(world), FactId::Cancellation(id), promptness));
             }

@@ -30,7 +30,6 @@ pub struct Slot {
 
 /// The process in a slot.
 struct Running {
-    caller: u32,
     stop: CancellationToken,
     death: std::sync::Arc<tokio::sync::Notify>,
     intake: Option<mpsc::Sender<Incoming>>,
@@ -91,7 +90,7 @@ pub async fn supervise(world: Rc<World>, number: usize) {
         let (sender, intake) = mpsc::channel(WAITING);
         let sender = (slot.role == Role::Api).then_some(sender);
         *slot.running.borrow_mut() =
-            Some(Running { caller, stop: stop.clone(), death: std::sync::Arc::clone(&death), intake: sender });
+            Some(Running { stop: stop.clone(), death: std::sync::Arc::clone(&death), intake: sender });
         world.history.note(|| format!("#{caller} {:?} of {name} starts", slot.role));
         // All tasks of a process are in its own set, so that they die with it.
         let tasks = LocalSet::new();
@@ -108,7 +107,6 @@ pub async fn supervise(world: Rc<World>, number: usize) {
             () = tasks.run_until(process) => "ends",
         };
         drop(tasks);
-        debug_assert_eq!(slot.running.borrow().as_ref().map(|running| running.caller), Some(caller));
         *slot.running.borrow_mut() = None;
         world.weather.end_life(caller);
         world.history.note(|| format!("#{caller} {:?} of {name} {end}", slot.role));

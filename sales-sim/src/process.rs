@@ -96,7 +96,6 @@ pub async fn worker(world: &World, who: Identity, stop: CancellationToken) {
     let (site, refresh) = Site::new(region(who.region), client.site_switch(), who.entropy.clone());
     let mutation = world.mutation;
     let outside = Outside {
-        switch: client.site_switch(),
         queue: Mutated::new(client.sale_queue(), mutation, &client, &who.clock),
         table: Mutated::new(client.sale_table(), mutation, &client, &who.clock),
         marks: client.marks(),

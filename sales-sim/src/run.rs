@@ -196,7 +196,7 @@ async fn settle(world: &Rc<World>, dice: &mut Dice) {
         let from = live().next().unwrap_or(0);
         world.cloud.publish_from_outside(from, &event, event.attributes());
     }
-    let ids: Vec<SaleId> = world.record.borrow().accepted.keys().copied().collect();
+    let ids: Vec<SaleId> = world.record.borrow().accepted.iter().copied().collect();
     wait_until(ENDING, || {
         live().all(|region| {
             world.slots.iter().any(|slot| slot.role == Role::Api && slot.region == region && slot.is_running())

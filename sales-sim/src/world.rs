@@ -1,7 +1,7 @@
 //! Everything that one run has: the cloud, the weather, who runs, and what has been learnt.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -55,7 +55,7 @@ pub struct World {
 #[derive(Default)]
 pub struct Record {
     /// Sales that were answered with 201 or 200.
-    pub accepted: BTreeMap<SaleId, Accepted>,
+    pub accepted: BTreeSet<SaleId>,
     /// The sale that each key stands for.
     pub keys: BTreeMap<String, SaleId>,
     /// What other tools published.
@@ -64,15 +64,6 @@ pub struct Record {
     pub poison: [u32; REGIONS],
     /// Promises that were broken before the end.
     pub violations: Vec<String>,
-}
-
-/// An accepted sale.
-#[derive(Clone, Debug, Default)]
-pub struct Accepted {
-    /// The regions that said so.
-    pub regions: [bool; REGIONS],
-    /// The regions that said that it is cancelled.
-    pub cancelled: [bool; REGIONS],
 }
 
 /// What a process is given.

@@ -7,7 +7,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
-use sales::clock::{Clock, Timestamp};
+use sales::clock::Clock;
 use sales::entropy::Entropy;
 use sales::ports::{Backlog, PortResult, SaleTable};
 use sales::sale::{Region, Shards};
@@ -62,23 +62,15 @@ async fn measure<T: SaleTable>(table: &T, shards: Shards) -> PortResult<Backlog>
     Ok(all)
 }
 
-fn seconds_since(moment: Timestamp, now: Timestamp) -> i64 {
-    (now.unix_seconds() - moment.unix_seconds()).max(0)
-}
-
 impl Collector for BacklogGauge {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let Some(Backlog { facts, oldest }) = *self.last.lock().unwrap_or_else(PoisonError::into_inner) else {
             return Ok(());
         };
-        let age = oldest.map_or(0, |oldest| seconds_since(oldest, self.clock.now()));
+        let age = oldest.map_or(0, |oldest| self.clock.now().since(oldest).as_secs());
         let region = [("region", self.region.as_str())];
         for (name, help, value) in [
-            (
-                "sales_pending",
-                "Facts owed to the lake, as this region's index knows it",
-                i64::try_from(facts).unwrap_or(i64::MAX),
-            ),
+            ("sales_pending", "Facts owed to the lake, as this region's index knows it", facts),
             ("sales_pending_oldest_age_seconds", "Time since the oldest of them was accepted; 0 without any", age),
         ] {
             let gauge = ConstGauge::new(value);

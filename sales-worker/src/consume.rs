@@ -266,8 +266,7 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
 /// For how long a message's fact has been looked for here. Queues that do not say so leave the time since it was
 /// accepted.
 fn waited(delivery: &Delivery, fact: &Fact, now: Timestamp) -> Duration {
-    let since = delivery.first_received.unwrap_or_else(|| fact.timestamp());
-    Duration::from_secs(u64::try_from(now.unix_seconds() - since.unix_seconds()).unwrap_or(0))
+    now.since(delivery.first_received.unwrap_or_else(|| fact.timestamp()))
 }
 
 fn undecided() -> PortError {

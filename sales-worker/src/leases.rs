@@ -4,7 +4,7 @@
 //! started gets its share soon, and asking costs each task two writes a shard and minute.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -56,14 +56,18 @@ impl<S: Leases> SweepLeases<S> {
     /// Lets go of everything, so that nobody has to wait for it to lapse. What fails lapses.
     pub async fn release_all(&self) {
         let now = self.clock.now();
-        let known = std::mem::take(&mut *self.known.lock().unwrap_or_else(PoisonError::into_inner));
+        let known = std::mem::take(&mut *self.known());
         let own = known.into_iter().filter(|(_, lease)| matches!(lease, Lease::Own(until) if *until > now));
         join_all(own.map(|(shard, _)| self.leases.release(shard, self.holder))).await;
     }
 
+    fn known(&self) -> MutexGuard<'_, BTreeMap<Shard, Lease>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn hold(&self, shard: Shard, left: Duration) -> PortResult<bool> {
         let now = self.clock.now();
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&shard).copied();
+        let known = self.known().get(&shard).copied();
         match next(known, now, left) {
             Next::Sweep => Ok(true),
             Next::Leave => Ok(false),
@@ -71,7 +75,7 @@ impl<S: Leases> SweepLeases<S> {
                 // Not all at once: leases that lapse one by one are shared, those that lapse together all go to one.
                 let until = now.plus(self.entropy.jitter(LEASE));
                 let lease = self.leases.acquire(shard, self.holder, now, until).await?;
-                self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(shard, lease);
+                self.known().insert(shard, lease);
                 Ok(matches!(lease, Lease::Own(_)))
             }
         }

@@ -21,13 +21,16 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let connection = Connection::open(&config.region, "sales-worker").await;
     let Config { region, state_parameter, queue_url, sales_table, idempotency_table, bucket, .. } = config.clone();
     let shards = config.work.shards;
-    let outside = |dependencies: &Dependencies| Outside {
-        switch: SsmSiteSwitch::new(&connection, state_parameter, dependencies.site_state.clone()),
-        queue: SqsSaleQueue::new(&connection, queue_url, dependencies.queue.clone()),
-        table: DynamoSaleTable::new(&connection, sales_table, shards, dependencies.sales_table.clone()),
-        marks: DynamoMarks::new(&connection, idempotency_table.clone(), dependencies.marks.clone()),
-        leases: DynamoLeases::new(&connection, idempotency_table, region, dependencies.marks.clone()),
-        lake: S3Lake::new(&connection, bucket, config.s3_addressing, dependencies.lake.clone()),
+    let outside = |dependencies: &Dependencies| {
+        let switch = SsmSiteSwitch::new(&connection, state_parameter, dependencies.site_state.clone());
+        let outside = Outside {
+            queue: SqsSaleQueue::new(&connection, queue_url, dependencies.queue.clone()),
+            table: DynamoSaleTable::new(&connection, sales_table, shards, dependencies.sales_table.clone()),
+            marks: DynamoMarks::new(&connection, idempotency_table.clone(), dependencies.marks.clone()),
+            leases: DynamoLeases::new(&connection, idempotency_table, region, dependencies.marks.clone()),
+            lake: S3Lake::new(&connection, bucket, config.s3_addressing, dependencies.lake.clone()),
+        };
+        (switch, outside)
     };
     server::run(&config, outside, shutdown).await
 }

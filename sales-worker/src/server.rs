@@ -38,7 +38,7 @@ pub struct Dependencies {
 /// Works until `shutdown`, then finishes what is in flight.
 pub async fn run<W, Q, T, M, S, L>(
     config: &Config,
-    outside: impl FnOnce(&Dependencies) -> Outside<W, Q, T, M, S, L>,
+    outside: impl FnOnce(&Dependencies) -> (W, Outside<Q, T, M, S, L>),
     shutdown: CancellationToken,
 ) -> anyhow::Result<()>
 where
@@ -61,8 +61,8 @@ where
         lake: health.needs("lake"),
         site_state: health.uses("site-state"),
     };
-    let outside = outside(&dependencies);
-    let (site, refresh) = Site::new(config.region.clone(), outside.switch.clone(), entropy.clone());
+    let (switch, outside) = outside(&dependencies);
+    let (site, refresh) = Site::new(config.region.clone(), switch, entropy.clone());
     operations::register_site(&mut registry, &site);
     let metrics = Metrics::new(&mut registry);
     let backlog = BacklogGauge::new(&mut registry, config.region.clone(), clock.clone());
@@ -92,8 +92,8 @@ where
 }
 
 /// Keeps readiness true while there is no work.
-fn watch_dependencies<W, Q, T: SaleTable, M: Marks, S, L: Lake>(
-    outside: &Outside<W, Q, T, M, S, L>,
+fn watch_dependencies<Q, T: SaleTable, M: Marks, S, L: Lake>(
+    outside: &Outside<Q, T, M, S, L>,
     dependencies: Dependencies,
     entropy: &Entropy,
     shutdown: &CancellationToken,

@@ -33,10 +33,8 @@ pub struct Settings {
     pub sweep_interval: Duration,
 }
 
-/// What lies outside of the worker.
-pub struct Outside<W, Q, T, M, S, L> {
-    /// Says whether this region is active.
-    pub switch: W,
+/// What lies outside of the work.
+pub struct Outside<Q, T, M, S, L> {
     /// Brings the messages.
     pub queue: Q,
     /// Keeps the sales.
@@ -68,7 +66,7 @@ pub struct Inside<W> {
 /// Works until `shutdown`, then finishes what is in flight.
 pub async fn work<W, Q, T, M, S, L>(
     settings: Settings,
-    outside: Outside<W, Q, T, M, S, L>,
+    outside: Outside<Q, T, M, S, L>,
     inside: Inside<W>,
     shutdown: CancellationToken,
 ) where
@@ -80,7 +78,7 @@ pub async fn work<W, Q, T, M, S, L>(
     L: Lake,
 {
     let Settings { concurrency, shards, grace, sweep_interval: interval } = settings;
-    let Outside { queue, table, marks, leases, lake, .. } = outside;
+    let Outside { queue, table, marks, leases, lake } = outside;
     let Inside { site, refresh, clock, entropy, metrics, backlog } = inside;
     let tasks = TaskTracker::new();
     tasks.spawn_local(refresh.run(shutdown.clone()));
@@ -89,12 +87,12 @@ pub async fn work<W, Q, T, M, S, L>(
     if shutdown.run_until_cancelled(site.asked_once()).await.is_some() {
         let leases = SweepLeases::new(leases, clock.clone(), entropy.clone());
         let processing = Processing { table, lake, marks, clock, metrics };
-        let (site, jitter) = (site.clone(), entropy.clone());
-        let consumer = Consumer { queue, processing: processing.clone(), site: site.clone(), grace, entropy };
+        let (work, here, jitter) = (processing.clone(), site.clone(), entropy.clone());
+        let consumer = Consumer { queue, processing: work, site: here, grace, entropy: jitter };
         for _ in 0..concurrency {
             tasks.spawn_local(consumer.clone().run(shutdown.clone()));
         }
-        let reconciler = Reconciler { processing, leases, site, entropy: jitter, shards, grace, interval };
+        let reconciler = Reconciler { processing, leases, site, entropy, shards, grace, interval };
         tasks.spawn_local(reconciler.run(shutdown.clone()));
     }
     tasks.close();

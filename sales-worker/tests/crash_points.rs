@@ -122,7 +122,6 @@ impl Scene {
         let name = Region::new(NAMES[region]);
         let (site, refresh) = Site::new(name.clone(), client.site_switch(), entropy.clone());
         let outside = Outside {
-            switch: client.site_switch(),
             queue: client.sale_queue(),
             table: client.sale_table(),
             marks: client.marks(),

@@ -40,6 +40,12 @@ impl Timestamp {
         self.0.format(&Rfc3339).unwrap_or_default()
     }
 
+    /// Time since `earlier`, in whole seconds; none when that is later.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_secs(u64::try_from(self.unix_seconds() - earlier.unix_seconds()).unwrap_or(0))
+    }
+
     /// This moment moved back by `by`, not before the epoch.
     #[must_use]
     pub fn minus(self, by: Duration) -> Self {
@@ -116,6 +122,8 @@ mod tests {
     fn a_moment_moves_no_further_back_than_the_epoch() {
         let moment = Timestamp::from_unix_seconds(10).unwrap();
         assert_eq!(moment.minus(Duration::from_secs(30)).unix_seconds(), 0);
-        assert_eq!(moment.plus(Duration::from_secs(30)).unix_seconds(), 40);
+        let later = moment.plus(Duration::from_secs(30));
+        assert_eq!(later.unix_seconds(), 40);
+        assert_eq!((later.since(moment), moment.since(later)), (Duration::from_secs(30), Duration::ZERO));
     }
 }

@@ -20,7 +20,7 @@ use std::{process::ExitCode, sync::LazyLock};
 use libtest_mimic::{Arguments, Trial};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::pipeline::Binaries;
+use crate::pipeline::services_built;
 
 /// How many scenarios run at a time: each is four services, most of the time idle.
 const AT_A_TIME: usize = 6;
@@ -38,10 +38,10 @@ macro_rules! scenarios {
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_A_TIME);
-    if let Err(missing) = Binaries::find()
+    if let Err(missing) = services_built()
         && !arguments.list
     {
-        eprintln!("error: {missing}");
+        eprintln!("error: {missing:#}");
         return ExitCode::FAILURE;
     }
     // The longest first, so that nothing is left waiting for it.

@@ -1,7 +1,6 @@
 //! Two regions as they run in production, each process behind a proxy of its own.
 
 use std::{
-    path::PathBuf,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -9,10 +8,11 @@ use std::{
     time::Duration,
 };
 
+use anyhow::Context;
 use futures::future::join_all;
 use sales_local::{
     resources::{Region, State},
-    services,
+    services::{self, Services},
     testing::{FaultProxy, Launch, Running, Stage, client, eventually},
     workspace::Build,
 };
@@ -31,23 +31,10 @@ const SETTINGS: [(&str, &str); 4] = [
     ("WORKER_CONCURRENCY", "4"),
 ];
 
-/// The services, as cargo built them beside this program.
-pub(crate) struct Binaries {
-    api: PathBuf,
-    worker: PathBuf,
-}
-
-impl Binaries {
-    /// An error tells how to get them.
-    pub(crate) fn find() -> anyhow::Result<Self> {
-        let build = Build::current()?;
-        let [api, worker] = ["sales-api", "sales-worker"].map(|name| build.binary(name));
-        for path in [&api, &worker] {
-            let missing = "is not built: run `cargo test --workspace`, which builds the services";
-            anyhow::ensure!(path.exists(), "{} {missing}", path.display());
-        }
-        Ok(Self { api, worker })
-    }
+/// The services, as cargo built them beside this program. An error tells how to get them.
+pub(crate) fn services_built() -> anyhow::Result<Services> {
+    let built = Services::built(&Build::current()?);
+    built.context("the services are missing: run `cargo test --workspace`, which builds them")
 }
 
 /// A service that can be killed and started again at the same address.
@@ -91,7 +78,7 @@ impl Pipeline {
         static SET: AtomicUsize = AtomicUsize::new(0);
         let stage = Stage::set(&format!("faults-{}", SET.fetch_add(1, Ordering::Relaxed))).await.unwrap();
         let [first, second] = &stage.deployment.regions;
-        let binaries = Binaries::find().unwrap();
+        let binaries = services_built().unwrap();
         let settings = [&SETTINGS, settings].concat();
         let sites = [
             Site::new(&stage, first, &binaries, &settings).await,
@@ -126,11 +113,11 @@ impl Pipeline {
 }
 
 impl Site {
-    async fn new(stage: &Stage, region: &Region, binaries: &Binaries, settings: &[(&str, &str)]) -> Self {
+    async fn new(stage: &Stage, region: &Region, binaries: &Services, settings: &[(&str, &str)]) -> Self {
         let (api, worker) = (stage.own_proxy().await.unwrap(), stage.own_proxy().await.unwrap());
-        let launch = Launch::new(&binaries.api, &api, region.api_environment(), settings).unwrap();
+        let launch = Launch::new(binaries.api(), &api, region.api_environment(), settings).unwrap();
         let api = Service { proxy: api, launch, running: tokio::sync::Mutex::default() };
-        let launch = Launch::new(&binaries.worker, &worker, region.worker_environment(), settings).unwrap();
+        let launch = Launch::new(binaries.worker(), &worker, region.worker_environment(), settings).unwrap();
         let worker = Service { proxy: worker, launch, running: tokio::sync::Mutex::default() };
         Self { region: region.clone(), api, worker }
     }

@@ -155,9 +155,7 @@ impl Schedule {
             _ => storm(dice),
         }
     }
-}
 
-impl Schedule {
     /// Notes what is going to happen, line by line.
     pub fn tell(&self, history: &History) {
         let Self { kind, rates, settings, apis, workers, first, last, clock_skew, storage_clocks, .. } = self;

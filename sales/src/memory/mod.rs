@@ -118,8 +118,7 @@ impl Cloud {
 
     /// Publishes an event as another tool does: without a call of ours, and without an item in the table.
     pub fn publish_from_outside(&self, region: usize, event: &Event, attributes: Attributes) {
-        let network = Arc::clone(&self.network);
-        self.look(|cloud| cloud.announce(&*network, region, event, attributes));
+        self.look(|cloud| cloud.announce(&*self.network, region, event, attributes));
     }
 
     /// Puts any text into a region's queue.
