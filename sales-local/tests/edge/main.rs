@@ -1,4 +1,4 @@
-//! The edge in front of two fake APIs: what goes where, and its control API through the AWS SDK.
+//! The edge in front of two fake APIs: what goes where, its control API through the AWS SDK, and Terraform.
 
 mod accelerators;
 mod endpoint_groups;
@@ -6,3 +6,4 @@ mod fake;
 mod in_flight;
 mod listeners;
 mod routing;
+mod terraform;
