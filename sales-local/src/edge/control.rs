@@ -1,6 +1,6 @@
-//! Global Accelerator's API over HTTP: the AWS JSON 1.1 protocol around [`Accelerator`].
+//! Global Accelerator's API over HTTP: the AWS JSON 1.1 protocol around [`api`].
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
@@ -12,9 +12,9 @@ use hyper::{
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, task::JoinSet, time::sleep};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::sleep};
 
-use super::accelerator::{Accelerator, Fault};
+use super::{api, fault::Fault, state::State};
 
 /// What the header `X-Amz-Target` says before the name of the operation.
 const SERVICE: &str = "GlobalAccelerator_V20180706.";
@@ -23,15 +23,14 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves for ever; requests in flight end with it.
-pub(super) async fn serve(listener: TcpListener, accelerator: Accelerator) {
-    let accelerator = Arc::new(accelerator);
+pub(super) async fn serve(listener: TcpListener, state: watch::Sender<State>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((connection, _)) => {
-                    let accelerator = Arc::clone(&accelerator);
-                    let service = service_fn(move |request| answer(Arc::clone(&accelerator), request));
+                    let state = state.clone();
+                    let service = service_fn(move |request| answer(state.clone(), request));
                     let mut server = http1::Builder::new();
                     server.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
                     // A connection that breaks off is the client's own affair.
@@ -45,11 +44,8 @@ pub(super) async fn serve(listener: TcpListener, accelerator: Accelerator) {
     }
 }
 
-async fn answer(
-    accelerator: Arc<Accelerator>,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
-    let (status, body, fault) = match call(&accelerator, request).await {
+async fn answer(state: watch::Sender<State>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (status, body, fault) = match call(&state, request).await {
         Ok(body) => (StatusCode::OK, body, None),
         Err(fault) => {
             let body = json!({ "__type": fault.name, "Message": fault.message });
@@ -66,11 +62,13 @@ async fn answer(
     Ok(response)
 }
 
-async fn call(accelerator: &Accelerator, request: Request<Incoming>) -> Result<Value, Fault> {
+async fn call(state: &watch::Sender<State>, request: Request<Incoming>) -> Result<Value, Fault> {
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.strip_prefix(SERVICE).ok_or_else(|| Fault::unknown_operation(target))?.to_owned();
     let unreadable = || Fault::new("SerializationException", "the body is not a JSON object that can be read");
     let body = Limited::new(request.into_body(), LARGEST_BODY).collect().await.map_err(|_| unreadable())?.to_bytes();
     let input = serde_json::from_slice(&body).map_err(|_| unreadable())?;
-    accelerator.call(&operation, input)
+    let mut answer = Err(Fault::new("InternalServiceErrorException", "the operation has not run"));
+    state.send_modify(|state| answer = api::call(state, &operation, input));
+    answer
 }

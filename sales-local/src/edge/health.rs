@@ -2,26 +2,85 @@
 
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
 
-use super::traffic::Traffic;
+use super::state::State;
 
 pub(super) const PATH: &str = "/healthcheck";
-pub(super) const INTERVAL: Duration = Duration::from_secs(1);
+/// How many checks in a row must fail until a region counts as unhealthy.
+pub(super) const FAILURES_UNTIL_UNHEALTHY: u32 = 2;
+const INTERVAL: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Checks one endpoint for ever.
-pub(super) fn watch(traffic: Traffic, position: usize) -> anyhow::Result<impl Future<Output = ()> + use<>> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Health {
+    /// Never checked yet.
+    Initial,
+    /// The last check succeeded, or fewer than it takes have failed since.
+    Healthy {
+        failures: u32,
+    },
+    Unhealthy,
+}
+
+impl Health {
+    pub(super) fn is_healthy(self) -> bool {
+        matches!(self, Self::Healthy { .. })
+    }
+
+    /// In the words of Global Accelerator.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Initial => "INITIAL",
+            Self::Healthy { .. } => "HEALTHY",
+            Self::Unhealthy => "UNHEALTHY",
+        }
+    }
+
+    fn after(self, succeeded: bool) -> Self {
+        match (self, succeeded) {
+            (_, true) => Self::Healthy { failures: 0 },
+            (Self::Healthy { failures }, false) if failures + 1 < FAILURES_UNTIL_UNHEALTHY => {
+                Self::Healthy { failures: failures + 1 }
+            }
+            (_, false) => Self::Unhealthy,
+        }
+    }
+}
+
+/// Checks the API at `position` for ever.
+pub(super) fn watch(state: watch::Sender<State>, position: usize) -> anyhow::Result<impl Future<Output = ()>> {
     // A new connection each time: one that is open says nothing about whether others still get in.
     let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).pool_max_idle_per_host(0).build()?;
-    let url = format!("http://{}{PATH}", traffic.endpoints()[position].address);
+    let url = format!("http://{}{PATH}", state.borrow().apis[position].address);
     Ok(async move {
         let mut ticks = interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
             let succeeded = client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success());
-            traffic.record_check(position, succeeded);
+            state.send_modify(|state| {
+                let health = &mut state.apis[position].health;
+                *health = health.after(succeeded);
+            });
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_failed_check_is_forgiven_and_one_success_suffices() {
+        let failed_once = Health::Initial.after(true).after(false);
+        assert_eq!(failed_once, Health::Healthy { failures: 1 });
+        assert_eq!(failed_once.after(true), Health::Healthy { failures: 0 });
+        assert_eq!(failed_once.after(false), Health::Unhealthy);
+        assert_eq!(Health::Unhealthy.after(true), Health::Healthy { failures: 0 });
+        assert_eq!(Health::Initial.after(false), Health::Unhealthy);
+    }
 }

@@ -2,25 +2,44 @@
 //!
 //! One address in front of the APIs of all regions. Like Global Accelerator it passes TCP connections on without
 //! looking into them, chooses a region for each new connection by the regions' traffic dials, leaves connections that
-//! are open where they are, takes a region out while its health check fails, and ignores the dials when no region that
-//! they favour is healthy. It is driven through Global Accelerator's own API, so that what switches regions in AWS
-//! switches them here.
+//! are open where they are, takes a region out while its health check fails, ignores the dials when no region that
+//! they favour is healthy, and tries any region when none is. It is driven through Global Accelerator's own API, so
+//! that what switches regions in AWS, be it Terraform or an operator's command line, switches them here.
 //!
-//! Not as in AWS: all clients are equally near to all regions, so a dial is a region's share and not the share of its
-//! own surroundings; and a region that refuses a connection is passed over at once, before its health check fails.
+//! It starts with an accelerator that has one listener and an endpoint group for each region ([`Edge::start`]), or with
+//! nothing, for accelerators to be created through the API ([`Edge::start_empty`]).
+//!
+//! It is a stand-in, and not as AWS in this:
+//!
+//! - There is one address. It serves the endpoint groups of the oldest TCP listener of an accelerator that is enabled,
+//!   whatever ports that listener has; without one, connections are reset.
+//! - The endpoints of a group, whatever their ids say, are its region's API. Their weights matter only in being above
+//!   zero or not, as no one can see which of them gets a connection. There are no regions but those that it is started
+//!   with.
+//! - All clients are equally near to all regions, so a dial is a region's share and not the share of its own
+//!   surroundings.
+//! - Health is asked every second at the API's health check. A region that refuses a connection is passed over at once,
+//!   before its health check fails.
+//! - Kept and told back without any effect: client affinity, health check settings, port overrides, client IP
+//!   preservation, addresses that are asked for, dual-stack addresses, flow logs.
+//! - Changes are deployed at once; nobody's identity or permission is looked at.
 
-mod accelerator;
+mod api;
 mod control;
+mod fault;
 mod health;
 mod proxy;
+mod resources;
+mod state;
 mod traffic;
 
 use std::net::SocketAddr;
 
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
-use traffic::Traffic;
-pub use traffic::{Dial, Endpoint};
+pub use state::Endpoint;
+use state::State;
+pub use traffic::Dial;
 
 /// A region's API as the edge sees it.
 #[derive(Debug, Clone)]
@@ -38,23 +57,47 @@ pub struct Backend {
 pub struct Edge {
     address: SocketAddr,
     control_endpoint: String,
-    traffic: Traffic,
+    accelerator_arn: Option<String>,
+    state: watch::Sender<State>,
     _tasks: JoinSet<()>,
 }
 
 impl Edge {
     /// Starts to pass connections of `listener` on, and to serve Global Accelerator's API on `control`.
     pub fn start(listener: TcpListener, control: TcpListener, backends: Vec<Backend>) -> anyhow::Result<Self> {
-        let address = listener.local_addr()?;
+        let regions = backends.iter().map(|backend| (backend.region.clone(), backend.address));
+        let mut state = State::new(listener.local_addr()?, regions);
+        let accelerator_arn = api::create_sales_accelerator(&mut state, &backends)?;
+        Self::serve(listener, control, state, Some(accelerator_arn))
+    }
+
+    /// Starts without any accelerator, with the regions that endpoint groups can be created in and their APIs.
+    pub fn start_empty(
+        listener: TcpListener,
+        control: TcpListener,
+        regions: impl IntoIterator<Item = (String, SocketAddr)>,
+    ) -> anyhow::Result<Self> {
+        let state = State::new(listener.local_addr()?, regions);
+        Self::serve(listener, control, state, None)
+    }
+
+    fn serve(
+        listener: TcpListener,
+        control: TcpListener,
+        state: State,
+        accelerator_arn: Option<String>,
+    ) -> anyhow::Result<Self> {
+        let address = state.address;
         let control_endpoint = format!("http://{}", control.local_addr()?);
-        let traffic = Traffic::new(backends);
+        let apis = state.apis.len();
+        let state = watch::Sender::new(state);
         let mut tasks = JoinSet::new();
-        for position in 0..traffic.endpoints().len() {
-            tasks.spawn(health::watch(traffic.clone(), position)?);
+        for position in 0..apis {
+            tasks.spawn(health::watch(state.clone(), position)?);
         }
-        tasks.spawn(control::serve(control, accelerator::Accelerator::new(traffic.clone(), address.port())));
-        tasks.spawn(proxy::serve(listener, traffic.clone()));
-        Ok(Self { address, control_endpoint, traffic, _tasks: tasks })
+        tasks.spawn(control::serve(control, state.clone()));
+        tasks.spawn(proxy::serve(listener, state.clone()));
+        Ok(Self { address, control_endpoint, accelerator_arn, state, _tasks: tasks })
     }
 
     /// Where clients connect to.
@@ -67,13 +110,20 @@ impl Edge {
         &self.control_endpoint
     }
 
+    /// The ARN of the accelerator that it started with, if it did not start empty.
+    pub fn accelerator_arn(&self) -> Option<&str> {
+        self.accelerator_arn.as_deref()
+    }
+
     /// The regions as they are now.
     pub fn endpoints(&self) -> Vec<Endpoint> {
-        self.traffic.endpoints()
+        self.state.borrow().endpoints()
     }
 
     /// Waits until the health checks of all regions succeed.
     pub async fn all_healthy(&self) {
-        self.traffic.wait_for(|endpoints| endpoints.iter().all(Endpoint::is_healthy)).await;
+        let are_healthy = |state: &State| state.apis.iter().all(|api| api.health.is_healthy());
+        // It fails only when the sender is gone, which `self` has.
+        drop(self.state.subscribe().wait_for(are_healthy).await);
     }
 }

@@ -5,11 +5,12 @@ use std::{net::SocketAddr, time::Duration};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
+    sync::watch,
     task::JoinSet,
     time::{sleep, timeout},
 };
 
-use super::traffic::Traffic;
+use super::state::State;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -17,12 +18,15 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Accepts connections for ever; those that are open end with it.
-pub(super) async fn serve(listener: TcpListener, traffic: Traffic) {
+pub(super) async fn serve(listener: TcpListener, state: watch::Sender<State>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((client, _)) => { connections.spawn(pass_on(client, traffic.route())); }
+                Ok((client, _)) => {
+                    let route = state.borrow().route(|| rand::random_range(0.0..1.0));
+                    connections.spawn(pass_on(client, route));
+                }
                 Err(_) => sleep(ACCEPT_PAUSE).await,
             },
             Some(_) = connections.join_next() => {}

@@ -1,0 +1,48 @@
+//! The errors of the API.
+
+use std::fmt::{self, Display};
+
+/// An error, by the name that the SDKs know it by.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) name: &'static str,
+    pub(super) message: String,
+}
+
+impl Fault {
+    pub(super) fn new(name: &'static str, message: impl Into<String>) -> Self {
+        Self { name, message: message.into() }
+    }
+
+    pub(super) fn unknown_operation(name: &str) -> Self {
+        Self::new("UnknownOperationException", format!("{name:?} is no operation that is known here"))
+    }
+
+    pub(super) fn invalid(message: impl Into<String>) -> Self {
+        Self::new("InvalidArgumentException", message)
+    }
+
+    pub(super) fn limit_exceeded(message: impl Into<String>) -> Self {
+        Self::new("LimitExceededException", message)
+    }
+
+    pub(super) fn accelerator_not_found(arn: &str) -> Self {
+        Self::new("AcceleratorNotFoundException", format!("there is no accelerator {arn:?}"))
+    }
+
+    pub(super) fn listener_not_found(arn: &str) -> Self {
+        Self::new("ListenerNotFoundException", format!("there is no listener {arn:?}"))
+    }
+
+    pub(super) fn endpoint_group_not_found(arn: &str) -> Self {
+        Self::new("EndpointGroupNotFoundException", format!("there is no endpoint group {arn:?}"))
+    }
+}
+
+impl Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.name, self.message)
+    }
+}
+
+impl std::error::Error for Fault {}
