@@ -9,6 +9,7 @@ use super::{Figure, RegionStatus};
 use crate::{
     cloud::{
         services::Service,
+        state::State,
         trouble::{Trouble, TroubleKind},
     },
     output::{count, duration},
@@ -16,6 +17,9 @@ use crate::{
 
 /// A pending sale this old should have been swept long ago.
 const LONG: Duration = Duration::from_secs(120);
+
+/// Within this time each service has learnt a new state: it asks every 5 s.
+const SETTLES: Duration = Duration::from_secs(15);
 
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -33,7 +37,7 @@ pub(super) fn of(regions: &[RegionStatus], all: bool, now: Timestamp) -> Vec<Fin
         findings.extend(of_all(regions));
     }
     for region in regions {
-        of_services(region, &mut findings);
+        of_services(region, now, &mut findings);
         of_data(region, now, &mut findings);
     }
     findings
@@ -48,11 +52,12 @@ fn of_all(regions: &[RegionStatus]) -> Option<Finding> {
     let active: Vec<_> = regions.iter().filter(|region| state(region) == Some(SiteState::Active)).collect();
     let dials_of_active = active.iter().filter_map(|region| region.traffic.known()).map(|traffic| traffic.dial_percent);
     if active.is_empty() {
-        let known = if all_known { "no region is ACTIVE" } else { "no region is known to be ACTIVE" };
-        return Some(Finding {
-            finding: format!("{known}: sales are accepted and wait"),
-            next: "salesctl switch --to REGION".to_owned(),
-        });
+        let finding = if all_known {
+            "no region is ACTIVE: sales are accepted and wait"
+        } else {
+            "no region is known to be ACTIVE: unless one that cannot be asked is, sales wait"
+        };
+        return Some(Finding { finding: finding.to_owned(), next: "salesctl switch --to REGION".to_owned() });
     }
     let dials: Vec<f32> = dials_of_active.collect();
     if !dials.is_empty() && dials.iter().all(|dial| *dial == 0.0) {
@@ -64,7 +69,7 @@ fn of_all(regions: &[RegionStatus]) -> Option<Finding> {
     None
 }
 
-fn of_services(region: &RegionStatus, findings: &mut Vec<Finding>) {
+fn of_services(region: &RegionStatus, now: Timestamp, findings: &mut Vec<Finding>) {
     let name = &region.region;
     if let Figure::Known(known) = &region.state
         && known.site_state().is_none()
@@ -80,7 +85,7 @@ fn of_services(region: &RegionStatus, findings: &mut Vec<Finding>) {
                 findings.push(down(region, what, error))
             }
             Figure::Unknown { .. } => {}
-            Figure::Known(service) => of_service(region, what, service, findings),
+            Figure::Known(service) => of_service(region, what, service, now, findings),
         }
     }
 }
@@ -94,7 +99,7 @@ fn down(region: &RegionStatus, what: &str, error: &Trouble) -> Finding {
     Finding { finding: format!("{name}: the {what} does not answer ({error})"), next }
 }
 
-fn of_service(region: &RegionStatus, what: &str, service: &Service, findings: &mut Vec<Finding>) {
+fn of_service(region: &RegionStatus, what: &str, service: &Service, now: Timestamp, findings: &mut Vec<Finding>) {
     let name = &region.region;
     if !service.failing.is_empty() {
         let failing: Vec<_> = service.failing.iter().map(|(name, how)| format!("{name} is {how}")).collect();
@@ -103,12 +108,14 @@ fn of_service(region: &RegionStatus, what: &str, service: &Service, findings: &m
             next: format!("its log names the cause; if {name} cannot work: salesctl switch --to ANOTHER"),
         });
     }
+    let is_fresh = |state: &State| state.since().is_some_and(|since| now.since(since) < SETTLES);
     if let Some(told) = state(region)
         && told.name() != service.state
+        && !region.state.known().is_some_and(is_fresh)
     {
         findings.push(Finding {
-            finding: format!("{name}: the {what} knows the region as {}, not yet as {told}", service.state),
-            next: "it asks every 5 s; if this stays, it cannot reach SSM".to_owned(),
+            finding: format!("{name}: the {what} still knows the region as {}, not as {told}", service.state),
+            next: "it asks SSM every 5 s: its readiness and its log say why it does not get there".to_owned(),
         });
     }
 }
@@ -140,5 +147,94 @@ fn of_data(region: &RegionStatus, now: Timestamp, findings: &mut Vec<Finding>) {
             finding: format!("{name}: Global Accelerator finds its endpoints unhealthy"),
             next: format!("new traffic goes elsewhere; if {name} is lost: salesctl switch --to ANOTHER"),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{
+        cloud::{queue::Depth, table::Backlog},
+        status::Traffic,
+    };
+
+    const NOW: i64 = 1_000_000;
+
+    fn service(state: &str) -> Figure<Service> {
+        Figure::Known(Service { ready: true, state: state.to_owned(), failing: BTreeMap::new() })
+    }
+
+    fn healthy(region: &str, state: &str, dial_percent: f32) -> RegionStatus {
+        let empty = Depth { waiting: 0, in_flight: 0, oldest_age_seconds: None, oldest_age_error: None };
+        RegionStatus {
+            region: region.to_owned(),
+            state: Figure::Known(State { value: state.to_owned(), since: Some(NOW - 3_600) }),
+            api: service(state),
+            worker: service(state),
+            queue: Figure::Known(empty.clone()),
+            dead_letters: Figure::Known(empty),
+            pending: Figure::Known(Backlog { items: 0, oldest: None }),
+            traffic: Figure::Known(Traffic { dial_percent, health: "HEALTHY".to_owned() }),
+        }
+    }
+
+    fn found(regions: &[RegionStatus]) -> Vec<String> {
+        let now = Timestamp::from_unix_seconds(NOW).unwrap();
+        of(regions, true, now).into_iter().map(|finding| finding.finding).collect()
+    }
+
+    fn unknown<T>() -> Figure<T> {
+        Figure::Unknown { error: Trouble::new("gone") }
+    }
+
+    #[test]
+    fn nothing_is_found_where_all_is_well() {
+        assert_eq!(found(&[healthy("a", "ACTIVE", 100.0), healthy("b", "PASSIVE", 0.0)]), [""; 0]);
+    }
+
+    #[test]
+    fn without_an_active_region_that_comes_first() {
+        let passive = [healthy("a", "PASSIVE", 0.0), healthy("b", "PASSIVE", 0.0)];
+        assert_eq!(found(&passive), ["no region is ACTIVE: sales are accepted and wait"]);
+        let lost = RegionStatus { state: unknown(), api: unknown(), ..healthy("a", "ACTIVE", 100.0) };
+        let found = found(&[lost, healthy("b", "PASSIVE", 0.0)]);
+        assert!(found[0].starts_with("no region is known to be ACTIVE"), "{found:?}");
+        assert_eq!(found[1], "a: the API does not answer (gone)");
+    }
+
+    #[test]
+    fn traffic_that_goes_to_no_active_region_is_found() {
+        let found = found(&[healthy("a", "ACTIVE", 0.0), healthy("b", "PASSIVE", 100.0)]);
+        assert_eq!(found, ["the traffic dial of each ACTIVE region is at 0: traffic goes elsewhere"]);
+    }
+
+    #[test]
+    fn a_service_that_has_not_heard_of_a_state_is_found_only_once_it_should_have() {
+        let told = |since| RegionStatus {
+            state: Figure::Known(State { value: "ACTIVE".to_owned(), since: Some(since) }),
+            worker: service("PASSIVE"),
+            ..healthy("a", "ACTIVE", 100.0)
+        };
+        assert_eq!(found(&[told(NOW - 5)]), [""; 0]);
+        assert_eq!(found(&[told(NOW - 60)]), ["a: the worker still knows the region as PASSIVE, not as ACTIVE"]);
+    }
+
+    #[test]
+    fn dead_letters_and_what_is_pending_for_long_are_found_with_the_command_that_lists_them() {
+        let mut region = healthy("a", "ACTIVE", 100.0);
+        region.dead_letters =
+            Figure::Known(Depth { waiting: 2, in_flight: 1, oldest_age_seconds: None, oldest_age_error: None });
+        region.pending = Figure::Known(Backlog { items: 1, oldest: Some(NOW - 600) });
+        let findings = of(&[region], true, Timestamp::from_unix_seconds(NOW).unwrap());
+        let told: Vec<_> = findings.iter().map(|finding| (finding.finding.as_str(), finding.next.as_str())).collect();
+        assert_eq!(
+            told,
+            [
+                ("a: 3 dead letters", "salesctl dlq list --region a"),
+                ("a: 1 item is pending, the oldest for 10m", "salesctl pending list --region a"),
+            ]
+        );
     }
 }

@@ -7,10 +7,7 @@ use sales::clock::{Clock, Timestamp};
 use tokio::time::{Instant, sleep};
 
 use super::report::{Pending, Report};
-use crate::{
-    cloud::{Cloud, table::Backlog, trouble::Trouble},
-    interrupt::Interrupt,
-};
+use crate::{cloud::Cloud, interrupt::Interrupt};
 
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -45,9 +42,12 @@ pub(super) async fn look_or_wait(
 /// All regions are asked: what one of them has accepted may not have replicated to another yet.
 async fn look(cloud: &Cloud, switched: Timestamp) -> Pending {
     let regions = cloud.regions.values().map(async |region| {
-        let owed: Result<(bool, Backlog), Trouble> =
-            async { Ok((region.owes_since_before(switched).await?, region.backlog().await?)) }.await;
-        (region.name.clone(), owed)
+        let owed = async { Ok((region.backlog().await?, region.owes_since_before(switched).await?)) };
+        (region.name.clone(), owed.await)
     });
-    Pending::of(join_all(regions).await)
+    let mut pending = Pending::default();
+    for (region, owed) in join_all(regions).await {
+        pending.add(region, owed);
+    }
+    pending
 }

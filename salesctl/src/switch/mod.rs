@@ -9,7 +9,7 @@ mod plan;
 mod report;
 mod steps;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::bail;
 use clap::{ArgGroup, Args};
@@ -22,7 +22,7 @@ use crate::{
     output::{Format, progress},
     prompt,
 };
-use plan::{Before, Target};
+use plan::{Before, Step, Target};
 use report::Report;
 
 const EXAMPLES: &str = "\
@@ -97,22 +97,24 @@ pub(crate) async fn switch(
         prepared = prepare(&config, &target) => prepared?,
         exit = interrupt.heard() => return Ok(exit),
     };
-    let Prepared { cloud, before, warnings } = prepared;
-    let mut report = Report::new(format, &target, plan::steps(&target, &before, config.accelerator_arn.is_some()));
-    report.show_plan(config.accelerator_arn.is_some());
+    let Prepared { cloud, before, remarks, warnings } = prepared;
+    let plan = plan::steps(&target, &before, config.accelerator_arn.is_some());
+    let nothing_to_do = plan.iter().all(Step::is_so);
+    let mut report = Report::new(format, &target, plan);
+    report.show_plan(&remarks);
     for warning in &warnings {
         progress(format, format_args!("warning: {warning}"));
     }
     if options.dry_run {
         return report.planned();
     }
-    if !warnings.is_empty() && !options.force {
+    if !warnings.is_empty() && !options.force && !nothing_to_do {
         bail!(
             "nothing was done: with this, no region would be known to process sales. Mend the region, choose another one, \
              or go on with --force"
         );
     }
-    if !options.yes {
+    if !options.yes && !nothing_to_do {
         let answer = tokio::select! {
             answer = prompt::confirm("Do this?") => answer?,
             exit = interrupt.heard() => return Ok(exit),
@@ -132,7 +134,9 @@ pub(crate) async fn switch(
 /// What is needed before the first step.
 struct Prepared {
     cloud: Cloud,
-    before: std::collections::BTreeMap<String, Before>,
+    before: BTreeMap<String, Before>,
+    /// Why what is not known is not known.
+    remarks: Vec<String>,
     /// Why the target may not be able to process.
     warnings: Vec<String>,
 }
@@ -145,24 +149,29 @@ async fn prepare(config: &Config, target: &Target) -> anyhow::Result<Prepared> {
         (region.name.clone(), state, worker)
     });
     let (groups, regions) = tokio::join!(cloud.accelerator.groups(), futures::future::join_all(regions));
-    let groups = groups.unwrap_or_default();
-    let mut before = std::collections::BTreeMap::new();
-    let mut troubles = Vec::new();
+    let (mut remarks, mut troubles) = (Vec::new(), Vec::new());
+    let groups = groups.unwrap_or_else(|trouble| {
+        let effect =
+            if trouble.kind() == TroubleKind::NotSet { "they are left alone" } else { "they are tried nevertheless" };
+        remarks.push(format!("traffic dials: {trouble}; {effect}"));
+        Vec::new()
+    });
+    let mut before = BTreeMap::new();
     for (name, state, worker) in regions {
         let dials = groups.iter().filter(|group| group.region == name).map(|group| group.dial);
-        let known = Before { state: state.ok().map(|state| state.value), dial: dials.min_by(f32::total_cmp) };
-        before.insert(name.clone(), known);
-        if target.includes(&name) {
-            match worker {
-                Err(trouble) if trouble.kind() != TroubleKind::NotSet => {
-                    troubles.push(format!("the worker of {name} does not answer ({trouble})"));
-                }
-                _ => {}
-            }
+        let dial = dials.min_by(f32::total_cmp);
+        let state =
+            state.map(|state| state.value).map_err(|trouble| remarks.push(format!("state of {name}: {trouble}")));
+        if target.includes(&name)
+            && let Err(trouble) = worker
+            && trouble.kind() != TroubleKind::NotSet
+        {
+            troubles.push(format!("the worker of {name} does not answer ({trouble})"));
         }
+        before.insert(name, Before { state: state.ok(), dial });
     }
     // One worker that answers is enough.
     let targets = before.keys().filter(|region| target.includes(region)).count();
     let warnings = if troubles.len() == targets { troubles } else { Vec::new() };
-    Ok(Prepared { cloud, before, warnings })
+    Ok(Prepared { cloud, before, remarks, warnings })
 }

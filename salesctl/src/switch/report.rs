@@ -61,17 +61,14 @@ struct UnknownPending {
 }
 
 impl Pending {
-    pub(super) fn of(regions: Vec<(String, Result<(bool, Backlog), Trouble>)>) -> Self {
-        let mut pending = Self::default();
-        for (region, owed) in regions {
-            match owed {
-                Ok((from_before_the_switch, backlog)) => {
-                    pending.regions.push(RegionPending { region, items: backlog.items, from_before_the_switch });
-                }
-                Err(error) => pending.unknown.push(UnknownPending { region, error }),
+    /// Notes what a region's table says: what is pending, and whether some of it is from before the switch.
+    pub(super) fn add(&mut self, region: String, owed: Result<(Backlog, bool), Trouble>) {
+        match owed {
+            Ok((backlog, from_before_the_switch)) => {
+                self.regions.push(RegionPending { region, items: backlog.items, from_before_the_switch });
             }
+            Err(error) => self.unknown.push(UnknownPending { region, error }),
         }
-        pending
     }
 
     /// Whether nothing from before the switch is owed, as far as any region can tell.
@@ -130,14 +127,15 @@ impl Report {
         }
     }
 
-    pub(super) fn show_plan(&self, dials: bool) {
+    /// Shows the steps, and `remarks` on what could not be learnt before.
+    pub(super) fn show_plan(&self, remarks: &[String]) {
         self.say(format!("Plan: {}", self.target));
         for (position, step) in self.plan.iter().enumerate() {
             let so = if step.is_so() { " (already so)" } else { "" };
             self.say(format!("  {}. {step}{so}", position + 1));
         }
-        if !dials {
-            self.say("  no accelerator_arn is set: the traffic dials are left alone".to_owned());
+        for remark in remarks {
+            self.say(format!("  {WARNING}?{WARNING:#} {remark}"));
         }
     }
 
@@ -236,7 +234,7 @@ impl Report {
         match repeat {
             Some(command) => {
                 if !self.active().is_empty() {
-                    self.say("Nothing is lost meanwhile: more than one ACTIVE region is safe.".to_owned());
+                    self.say("Nothing is lost meanwhile: regions may be ACTIVE side by side.".to_owned());
                 }
                 self.say(format!("To do what is owed, repeat: {command}"));
             }
