@@ -2,6 +2,7 @@
 
 pub mod edge;
 pub mod emulator;
+mod http_proxy;
 pub mod ports;
 pub mod process;
 pub mod resources;

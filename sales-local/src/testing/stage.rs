@@ -1,10 +1,8 @@
 //! Two regions of a test's own, and the services started on them.
 
 use std::{
-    collections::BTreeSet,
     io::{Read, Seek},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -95,7 +93,7 @@ impl Launch {
         mut environment: Vec<(String, String)>,
         extra: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
-        let port = own_port()?;
+        let [port] = ports::free()?;
         let place = [("AWS_ENDPOINT_URL", proxy.endpoint()), ("BIND_HOST", "127.0.0.1"), ("PORT", &port.to_string())];
         environment.extend(place.iter().chain(extra).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         Ok(Self { program: program.to_owned(), environment, port })
@@ -127,17 +125,6 @@ impl Launch {
         let served = tokio::time::timeout(DEADLINE, serving).await.map_err(anyhow::Error::from).flatten();
         served.map_err(|error| error.context(running.log()))?;
         Ok(running)
-    }
-}
-
-/// A free port that no other service of this process has got: one that is killed leaves its own free for a while.
-fn own_port() -> anyhow::Result<u16> {
-    static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-    loop {
-        let [port] = ports::free()?;
-        if TAKEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port) {
-            return Ok(port);
-        }
     }
 }
 
