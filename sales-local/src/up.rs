@@ -1,17 +1,23 @@
 //! `up`: everything runs until it is told to stop.
 
 use std::{
+    net::Ipv4Addr,
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
 use sales_local::{ports, resources::ACCOUNT, workspace::Build};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    net::TcpListener,
+    time::{Instant, sleep},
+};
 
 use crate::{
     cli::UpOptions,
+    control,
     instance::Instance,
+    operator,
     stack::Stack,
     summary::Summary,
     terminal::{Live, Steps, line},
@@ -33,19 +39,24 @@ pub(crate) async fn up(options: UpOptions, serving: &AtomicBool) -> anyhow::Resu
     ports::wait_until_free(&options.roles()).await?;
     let logs = Build::current()?.local_directory().join("logs");
     let stack = Stack::start(options, &logs, &mut Steps::new(Stack::STEPS)).await?;
-    let _announced =
-        Instance { place: stack.place(), accelerator: stack.edge().control_endpoint().to_owned() }.announce()?;
+    let orders = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let instance =
+        Instance { place: stack.place(), accelerator: stack.accelerator_endpoint(), control: orders.local_addr()? };
+    let _announced = instance.announce()?;
+    let operator = operator::announce(&stack)?;
     serving.store(true, Ordering::Relaxed);
-    line(what_to_try(&stack, &logs));
-    watch(&stack).await
+    line(what_to_try(&stack, operator.path(), &logs));
+    tokio::select! {
+        failed = watch(&stack) => failed,
+        () = control::serve(orders, &stack) => Ok(()),
+    }
 }
 
-fn what_to_try(stack: &Stack, logs: &Path) -> String {
+fn what_to_try(stack: &Stack, operator: &Path, logs: &Path) -> String {
     let address = stack.address();
     let [first, second] = stack.regions();
     let own_addresses = [&first, &second].map(|(region, api, _)| format!("  {:<12}{api}", region.name)).join("\n");
     let (region, _, _) = first;
-    let emulator = stack.place().endpoint;
     format!(
         r#"
 Both regions serve. Try it, in another terminal:
@@ -57,22 +68,31 @@ Both regions serve. Try it, in another terminal:
   curl -X GET {address}/sales/$id -i
   curl -X DELETE {address}/sales/$id -i
 
-  cargo local lake                what has arrived in the lake
-  cargo local switch {other}    only {other} processes sales and takes traffic
-  cargo local switch --both       both regions do
+As its operator:
+
+  export SALESCTL_CONFIG={operator} \
+    AWS_ACCESS_KEY_ID={ACCOUNT} AWS_SECRET_ACCESS_KEY=local
+  cargo salesctl status
+  cargo salesctl switch --to {other}
+
+  cargo local lake                 what has arrived in the lake
+  cargo local lose {name}       {name} is gone: its API, its worker, and AWS in it
+  cargo local restore {name}    it is back
 
 Documentation of the API   {address}/docs
 Each region's own API
 {own_addresses}
 The lake, for the AWS CLI
   AWS_ACCESS_KEY_ID={ACCOUNT} AWS_SECRET_ACCESS_KEY=local AWS_REGION={name} \
-    aws --endpoint-url {emulator} s3 ls --recursive s3://{bucket}
+    aws --endpoint-url {aws} s3 ls --recursive s3://{bucket}
 Logs                       {logs}
 
 Ctrl-C stops everything.
 "#,
+        operator = operator.display(),
         other = second.0.name,
         name = region.name,
+        aws = stack.aws_endpoint(0),
         bucket = region.bucket,
         logs = logs.display(),
     )

@@ -1,6 +1,8 @@
-//! What the black-box tests of the services share: a stage of two regions, and a proxy that makes AWS fail.
+//! What black-box tests share: a stage of two regions, a proxy that makes AWS fail, and all of it as its user starts it.
 
 mod fault_proxy;
+mod local_instance;
+mod sandbox;
 mod stage;
 
 use std::time::Duration;
@@ -8,6 +10,8 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 pub use fault_proxy::{Fault, FaultProxy};
+pub use local_instance::{LocalInstance, LocalPorts};
+pub use sandbox::Sandbox;
 pub use stage::{Launch, Running, Stage};
 
 /// How long a test waits for what must happen, on a machine that may have much else to do.
