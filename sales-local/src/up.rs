@@ -7,7 +7,12 @@ use std::{
     time::Duration,
 };
 
-use sales_local::{ports, resources::ACCOUNT, workspace::Build};
+use futures::future::join_all;
+use sales_local::{
+    ports,
+    resources::{ACCOUNT, Deployment},
+    workspace::Build,
+};
 use tokio::{
     net::TcpListener,
     time::{Instant, sleep},
@@ -32,6 +37,9 @@ const LINE_INTERVAL: Duration = Duration::from_secs(10);
 /// The largest part of the time that taking summaries may take: one in ten.
 const SUMMARY_SHARE: u32 = 10;
 
+/// How often the ages of the queues are measured; AWS does so once a minute.
+const MEASURE_INTERVAL: Duration = Duration::from_secs(5);
+
 const HOW_LONG_ONE_MAY_TAKE: Duration = Duration::from_secs(5);
 
 /// Runs until it is dropped or fails; `serving` is set once everything serves.
@@ -46,9 +54,11 @@ pub(crate) async fn up(options: UpOptions, serving: &AtomicBool) -> anyhow::Resu
     let operator = operator::announce(&stack)?;
     serving.store(true, Ordering::Relaxed);
     line(what_to_try(&stack, operator.path(), &logs));
+    let client = reqwest::Client::builder().no_proxy().timeout(HOW_LONG_ONE_MAY_TAKE).build()?;
     tokio::select! {
-        failed = watch(&stack) => failed,
+        failed = watch(&client, &stack) => failed,
         () = control::serve(orders, &stack) => Ok(()),
+        () = measure_queues(&client, stack.deployment()) => Ok(()),
     }
 }
 
@@ -98,15 +108,24 @@ Ctrl-C stops everything.
     )
 }
 
+/// Does for as long as everything runs what AWS does and the emulator does not.
+async fn measure_queues(client: &reqwest::Client, deployment: &Deployment) {
+    loop {
+        // What fails once is measured again soon.
+        let measured = deployment.regions.iter().map(|region| region.publish_queue_ages(client));
+        drop(join_all(measured).await);
+        sleep(MEASURE_INTERVAL).await;
+    }
+}
+
 /// Shows what happens, for as long as everything runs.
-async fn watch(stack: &Stack) -> anyhow::Result<()> {
-    let client = reqwest::Client::builder().no_proxy().timeout(HOW_LONG_ONE_MAY_TAKE).build()?;
+async fn watch(client: &reqwest::Client, stack: &Stack) -> anyhow::Result<()> {
     let mut live = Live::new();
     let mut shown: Option<(Instant, Summary)> = None;
     loop {
         stack.check()?;
         let started = Instant::now();
-        let summary = Summary::of(&client, stack).await;
+        let summary = Summary::of(client, stack).await;
         let is_due = match &shown {
             None => true,
             Some(_) if live.is_redrawn() => true,

@@ -1,13 +1,13 @@
 //! All of it as its user starts it, and what its operator practises on it: regions, SSM and Global Accelerator's API are
 //! lost and restored.
 
-use std::{net::Ipv4Addr, path::Path, process::Output};
+use std::{collections::BTreeSet, net::Ipv4Addr, path::Path, process::Output};
 
 use futures::future::join_all;
 use reqwest::StatusCode;
 use sales_local::{
     resources::{Deployment, Place, REGIONS, Region, State},
-    testing::{LocalInstance, LocalPorts, client, eventually},
+    testing::{LocalInstance, LocalPorts, client, eventually, sdk},
 };
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -27,10 +27,13 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
+fn aws(instance: &LocalInstance, position: usize) -> String {
+    format!("http://127.0.0.1:{}", instance.ports().aws[position])
+}
+
 /// The region at this place, through its own endpoint.
 fn region(instance: &LocalInstance, position: usize) -> Region {
-    let endpoint = format!("http://127.0.0.1:{}", instance.ports().aws[position]);
-    Deployment::open(&Place { endpoint, prefix: "local".to_owned() }).regions[position].clone()
+    Deployment::open(&Place { endpoint: aws(instance, position), prefix: "local".to_owned() }).regions[position].clone()
 }
 
 async fn status(url: &str) -> Option<StatusCode> {
@@ -67,7 +70,7 @@ async fn a_lost_region_refuses_all_while_the_other_goes_on_until_it_is_restored(
     let ports = instance.ports();
     post(&instance, 10).await;
 
-    let endpoint = format!("http://127.0.0.1:{}", ports.aws[0]);
+    let endpoint = aws(&instance, 0);
     assert_eq!(
         local(&instance, "lose sa-east-1").await,
         format!("sa-east-1 is lost: its API and its worker are killed, its AWS endpoint {endpoint} refuses")
@@ -171,6 +174,22 @@ async fn what_the_operator_s_command_line_needs_is_there_for_as_long_as_it_runs(
     assert_eq!(instance.stop().await, 0);
     assert!(!path.exists());
     assert!(!Path::with_file_name(&path, "instance.json").exists());
+}
+
+#[tokio::test]
+async fn cloudwatch_of_each_region_knows_its_queues() {
+    let instance = start().await;
+    for (position, region) in REGIONS.iter().enumerate() {
+        let cloudwatch = aws_sdk_cloudwatch::Client::new(&sdk(&aws(&instance, position), region));
+        let queues = eventually("the queues are measured", async || {
+            let request = cloudwatch.list_metrics().namespace("AWS/SQS").metric_name("ApproximateAgeOfOldestMessage");
+            let metrics = request.send().await.expect("an answer").metrics.unwrap_or_default();
+            let dimensions = metrics.into_iter().flat_map(|metric| metric.dimensions.unwrap_or_default());
+            let queues: BTreeSet<_> = dimensions.filter_map(|dimension| dimension.value).collect();
+            (!queues.is_empty()).then_some(queues)
+        });
+        assert_eq!(queues.await, ["local-sales", "local-sales-dead-letters"].map(str::to_owned).into());
+    }
 }
 
 #[tokio::test]

@@ -6,16 +6,15 @@ use std::{
     time::Duration,
 };
 
-use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use aws_config::SdkConfig;
 use tokio::{sync::OnceCell, time::sleep};
 
-use super::{DEADLINE, FaultProxy, client};
+use super::{DEADLINE, FaultProxy, client, sdk};
 use crate::{
     emulator::Emulator,
     ports,
     process::{Process, Program},
-    resources::{ACCOUNT, Deployment, Region},
+    resources::{Deployment, Region},
 };
 
 /// One for all tests of a process; its keeper stops it when the process ends.
@@ -52,13 +51,7 @@ impl Stage {
 
     /// For clients of the test's own, past the proxy.
     pub fn sdk(&self, region: &Region) -> SdkConfig {
-        SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(ACCOUNT, "test", None, None, "test")))
-            .region(aws_config::Region::new(region.name.clone()))
-            .endpoint_url(&self.endpoint)
-            .build()
+        sdk(&self.endpoint, &region.name)
     }
 
     /// One more proxy, for a service whose calls shall fail alone.
