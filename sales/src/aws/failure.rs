@@ -7,7 +7,7 @@ use crate::ports::{FailureKind, PortError};
 type Response = aws_sdk_dynamodb::config::http::HttpResponse;
 
 /// The port error for an operation that the SDK gave up.
-pub(super) fn of<E>(operation: &'static str, error: SdkError<E, Response>) -> PortError
+pub fn of<E>(operation: &'static str, error: SdkError<E, Response>) -> PortError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
@@ -60,6 +60,9 @@ fn of_code(code: Option<&str>, status: u16) -> FailureKind {
         | "NotFound"
         | "NotFoundException"
         | "ParameterNotFound"
+        | "AcceleratorNotFoundException"
+        | "ListenerNotFoundException"
+        | "EndpointGroupNotFoundException"
         | "QueueDoesNotExist"
         | "AWS.SimpleQueueService.NonExistentQueue" => FailureKind::Missing,
         "AccessDenied"

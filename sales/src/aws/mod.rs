@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_types, reason = "this is the one place for the SDK's clients")]
 
 mod dynamo;
-mod failure;
+pub mod failure;
 mod item;
 mod lake;
 mod leases;

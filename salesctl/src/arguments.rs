@@ -1,0 +1,121 @@
+//! The command line.
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::{
+    config::{self, Place},
+    dlq::{ExportOptions, LettersOptions, RedriveOptions},
+    exit,
+    output::OutputOptions,
+    pending::PendingOptions,
+    status::StatusOptions,
+    switch::SwitchOptions,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  salesctl status                              what is going on
+  salesctl switch --to us-east-1               process and take traffic in us-east-1 alone
+  salesctl switch --both                       in both regions
+  salesctl sale trace 0192f5c0-7c1d-7a3e-8f11-0123456789ab
+  salesctl dlq list                            messages that nobody could process, and why
+  salesctl lake verify --from 2026-01-01 --to 2026-01-31
+  salesctl load --rate 50 --seconds 60         post sales, count failures and what arrives";
+
+/// Operates the sales pipeline: what is going on in its regions, and which of them works.
+#[derive(Debug, Parser)]
+#[command(name = "salesctl", version, after_help = EXAMPLES, after_long_help = long_help())]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+fn long_help() -> String {
+    format!("{EXAMPLES}\n\n{}\n\n{}", config::KEYS, exit::CODES)
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show what is going on: states, services, queues, pending sales, traffic, and what needs attention
+    Status(StatusOptions),
+    /// Choose which region processes sales and gets the traffic
+    Switch(SwitchOptions),
+    /// What is owed to the lake
+    #[command(subcommand)]
+    Pending(PendingCommand),
+    /// Messages that nobody could process
+    #[command(subcommand)]
+    Dlq(DlqCommand),
+    /// Write a script that completes this command's words, for your shell
+    Completions(CompletionsOptions),
+}
+
+/// What can be done with what is pending.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PendingCommand {
+    /// List sales and cancellations that are owed to the lake, the oldest first, and why
+    List(PendingOptions),
+}
+
+/// What can be done with dead letters.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DlqCommand {
+    /// List dead letters with their reasons
+    List(LettersOptions),
+    /// Send dead letters back to the queue; safe to interrupt and to repeat
+    Redrive(RedriveOptions),
+    /// Write dead letters as JSON, one a line, and leave them where they are
+    Export(ExportOptions),
+}
+
+/// For which shell.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  salesctl completions bash > ~/.local/share/bash-completion/completions/salesctl")]
+pub(crate) struct CompletionsOptions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
+}
+
+/// Writes the script.
+pub(crate) fn write_completions(shell: Shell) {
+    clap_complete::generate(shell, &mut Arguments::command(), "salesctl", &mut std::io::stdout());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_switch_has_exactly_one_target() {
+        for line in ["salesctl switch --to us-east-1", "salesctl switch --both --yes", "salesctl switch --none --force"]
+        {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+        for line in ["salesctl switch", "salesctl switch --both --none", "salesctl switch --to us-east-1 --both"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn where_the_pipeline_is_and_how_to_print_may_come_before_and_after_the_command() {
+        assert!(parse("salesctl --config x -o json status").is_ok());
+        assert!(parse("salesctl status --config x --set url=http://y --output json").is_ok());
+        assert!(parse("salesctl status --output yaml").is_err());
+    }
+}

@@ -1,0 +1,72 @@
+//! Global Accelerator: each region's traffic dial, and the health of its endpoints.
+
+use aws_config::SdkConfig;
+use aws_sdk_globalaccelerator::{Client, types::EndpointGroup};
+use futures::future::try_join_all;
+
+use super::{Patience, trouble::Trouble};
+
+const KEY: &str = "accelerator_arn";
+
+/// The accelerator in front of the regions.
+#[derive(Debug)]
+pub(crate) struct Accelerator {
+    sdk: SdkConfig,
+    arn: Option<String>,
+}
+
+/// A region's share of the traffic of one listener.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Group {
+    /// Its ARN.
+    pub(crate) arn: String,
+    /// Its region.
+    pub(crate) region: String,
+    /// Its traffic dial in percent.
+    pub(crate) dial: f32,
+    /// `HEALTHY`, `UNHEALTHY` or `INITIAL` for each endpoint.
+    pub(crate) health: Vec<String>,
+}
+
+impl Accelerator {
+    /// The accelerator with this ARN.
+    pub(crate) fn new(sdk: &SdkConfig, arn: Option<String>) -> Self {
+        Self { sdk: sdk.clone(), arn }
+    }
+
+    /// The endpoint groups of all listeners.
+    pub(crate) async fn groups(&self) -> Result<Vec<Group>, Trouble> {
+        let arn = self.arn.as_ref().ok_or_else(|| Trouble::not_set(KEY))?;
+        let client = Client::new(&Patience::Glance.apply(&self.sdk));
+        let listeners = client.list_listeners().accelerator_arn(arn).into_paginator().items().send();
+        let listeners = listeners.collect::<Result<Vec<_>, _>>().await;
+        let listeners = listeners.map_err(|error| Trouble::of_sdk(KEY, "ListListeners", error))?;
+        let groups = listeners.into_iter().filter_map(|listener| listener.listener_arn).map(async |arn| {
+            let groups = client.list_endpoint_groups().listener_arn(arn).into_paginator().items().send();
+            let groups = groups.collect::<Result<Vec<_>, _>>().await;
+            groups.map_err(|error| Trouble::of_sdk(KEY, "ListEndpointGroups", error))
+        });
+        Ok(try_join_all(groups).await?.into_iter().flatten().filter_map(Group::of).collect())
+    }
+
+    /// Turns a group's dial.
+    pub(crate) async fn set_dial(&self, group: &Group, percent: f32) -> Result<(), Trouble> {
+        let client = Client::new(&Patience::Change.apply(&self.sdk));
+        let request = client.update_endpoint_group().endpoint_group_arn(&group.arn).traffic_dial_percentage(percent);
+        request.send().await.map(drop).map_err(|error| Trouble::of_sdk(KEY, "UpdateEndpointGroup", error))
+    }
+}
+
+impl Group {
+    fn of(group: EndpointGroup) -> Option<Self> {
+        let endpoints = group.endpoint_descriptions.unwrap_or_default().into_iter();
+        let health = endpoints.filter_map(|endpoint| Some(endpoint.health_state?.as_str().to_owned())).collect();
+        Some(Self {
+            arn: group.endpoint_group_arn?,
+            region: group.endpoint_group_region?,
+            // What AWS takes when nothing is said.
+            dial: group.traffic_dial_percentage.unwrap_or(100.0),
+            health,
+        })
+    }
+}

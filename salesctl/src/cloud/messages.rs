@@ -1,0 +1,196 @@
+//! Dead letters: looking at them, holding them meanwhile, and sending them back.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    time::Duration,
+};
+
+use aws_sdk_sqs::{
+    Client,
+    types::{
+        ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message, MessageAttributeValue,
+        MessageSystemAttributeName,
+    },
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use futures::future::join_all;
+use serde::Serialize;
+
+use super::{Patience, RegionCloud, trouble::Trouble};
+
+const KEY: &str = "dead_letter_queue_url";
+
+/// The attribute in which the worker says why it gave a message up.
+const REASON: &str = "dead-letter-reason";
+
+/// How long a message that is looked at is hidden from others; it is given back sooner unless the command is killed.
+pub(crate) const HELD_FOR: Duration = Duration::from_secs(60);
+
+/// How many answers without a message say that there is none left: one of them says it only of some servers.
+const EMPTY_ANSWERS: usize = 2;
+
+/// A message that nobody could process, held by this command.
+#[derive(Debug, Clone)]
+pub(crate) struct Letter {
+    /// Its id in the queue.
+    pub(crate) id: String,
+    /// When it was sent, in seconds since 1970.
+    pub(crate) sent_at: i64,
+    /// How often it has been received, this time included.
+    pub(crate) received: u32,
+    /// Why the worker gave it up; none if the queue moved it after too many tries.
+    pub(crate) reason: Option<String>,
+    /// Its text.
+    pub(crate) body: String,
+    attributes: HashMap<String, MessageAttributeValue>,
+    receipt: String,
+}
+
+/// An attribute of a message as JSON shows it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Attribute {
+    data_type: String,
+    /// Its text; of binary data the Base64.
+    value: String,
+}
+
+impl Letter {
+    fn of(message: Message) -> Option<Self> {
+        let system = message.attributes.unwrap_or_default();
+        let number = |name| system.get(&name).and_then(|value| value.parse::<i64>().ok());
+        let attributes = message.message_attributes.unwrap_or_default();
+        Some(Self {
+            id: message.message_id?,
+            sent_at: number(MessageSystemAttributeName::SentTimestamp).unwrap_or_default() / 1_000,
+            received: number(MessageSystemAttributeName::ApproximateReceiveCount)
+                .and_then(|count| u32::try_from(count).ok())
+                .unwrap_or(1),
+            reason: attributes.get(REASON).and_then(|value| value.string_value.clone()),
+            body: message.body.unwrap_or_default(),
+            attributes,
+            receipt: message.receipt_handle?,
+        })
+    }
+
+    /// The attributes beside the reason.
+    pub(crate) fn attributes(&self) -> BTreeMap<&str, Attribute> {
+        let others = self.attributes.iter().filter(|(name, _)| *name != REASON);
+        let attribute = |value: &MessageAttributeValue| Attribute {
+            data_type: value.data_type.clone(),
+            value: match (&value.string_value, &value.binary_value) {
+                (Some(text), _) => text.clone(),
+                (None, Some(bytes)) => BASE64_STANDARD.encode(bytes),
+                (None, None) => String::new(),
+            },
+        };
+        others.map(|(name, value)| (name.as_str(), attribute(value))).collect()
+    }
+}
+
+/// The dead letters of a region, one batch after the other, each message once.
+pub(crate) struct Letters<'a> {
+    region: &'a RegionCloud,
+    client: Client,
+    url: String,
+    seen: HashSet<String>,
+    held: Vec<String>,
+    empty: usize,
+}
+
+impl RegionCloud {
+    /// The dead letters of this region.
+    pub(crate) fn letters(&self) -> Result<Letters<'_>, Trouble> {
+        let url = self.named(KEY, self.resources.dead_letter_queue_url.as_ref())?.to_string();
+        let client = Client::new(&self.sdk(Patience::Bulk));
+        Ok(Letters { region: self, client, url, seen: HashSet::new(), held: Vec::new(), empty: 0 })
+    }
+}
+
+impl Letters<'_> {
+    /// Up to ten more letters, which are hidden from others until [`Letters::give_back`]; none after the last.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Letter>>, Trouble> {
+        while self.empty < EMPTY_ANSWERS {
+            let request = self.client.receive_message().queue_url(&self.url).max_number_of_messages(10);
+            let request = request.wait_time_seconds(1).visibility_timeout(seconds(HELD_FOR));
+            let request = request.message_attribute_names("All");
+            let request = request
+                .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
+                .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount);
+            let answer = request.send().await.map_err(|error| self.trouble("ReceiveMessage", error))?;
+            let letters: Vec<_> = answer.messages.unwrap_or_default().into_iter().filter_map(Letter::of).collect();
+            self.held.extend(letters.iter().map(|letter| letter.receipt.clone()));
+            let new: Vec<_> = letters.into_iter().filter(|letter| self.seen.insert(letter.id.clone())).collect();
+            if !new.is_empty() {
+                self.empty = 0;
+                return Ok(Some(new));
+            }
+            // Nothing, or only what has come round again.
+            self.empty += 1;
+        }
+        Ok(None)
+    }
+
+    /// Sends letters back to the queue, each without its reason, and takes those that got there off this one. Says how
+    /// many did, and why the first of the others did not.
+    ///
+    /// Interrupted in between, a message is in both queues: it is processed once nevertheless.
+    pub(crate) async fn redrive(&self, letters: &[Letter]) -> Result<(usize, Option<Trouble>), Trouble> {
+        let key = "queue_url";
+        let queue = self.region.named(key, self.region.resources.queue_url.as_ref())?;
+        let sent = join_all(letters.iter().map(async |letter| {
+            let mut attributes = letter.attributes.clone();
+            attributes.remove(REASON);
+            let request = self.client.send_message().queue_url(queue.as_str()).message_body(&letter.body);
+            let answer = request.set_message_attributes(Some(attributes)).send().await;
+            answer.map(|_| letter).map_err(|error| Trouble::of_sdk(&self.region.key(key), "SendMessage", error))
+        }))
+        .await;
+        let (arrived, failed): (Vec<_>, Vec<_>) = sent.into_iter().partition(Result::is_ok);
+        let arrived: Vec<&Letter> = arrived.into_iter().filter_map(Result::ok).collect();
+        if !arrived.is_empty() {
+            self.take_off(&arrived).await?;
+        }
+        Ok((arrived.len(), failed.into_iter().find_map(Result::err)))
+    }
+
+    async fn take_off(&self, letters: &[&Letter]) -> Result<(), Trouble> {
+        let entries = letters.iter().enumerate().filter_map(|(place, letter)| {
+            let entry = DeleteMessageBatchRequestEntry::builder().id(place.to_string());
+            entry.receipt_handle(&letter.receipt).build().ok()
+        });
+        let request = self.client.delete_message_batch().queue_url(&self.url).set_entries(Some(entries.collect()));
+        let answer = request.send().await.map_err(|error| self.trouble("DeleteMessageBatch", error))?;
+        match answer.failed.first() {
+            None => Ok(()),
+            Some(entry) => Err(Trouble::new(format_args!(
+                "DeleteMessageBatch: {}: {}",
+                entry.code,
+                entry.message.as_deref().unwrap_or("no message")
+            ))),
+        }
+    }
+
+    /// Lets others see again what is held. What was taken off meanwhile is not there any more, which is no failure.
+    pub(crate) async fn give_back(&mut self) {
+        for receipts in std::mem::take(&mut self.held).chunks(10) {
+            let entries = receipts.iter().enumerate().filter_map(|(place, receipt)| {
+                let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(place.to_string());
+                entry.receipt_handle(receipt).visibility_timeout(0).build().ok()
+            });
+            let request = self.client.change_message_visibility_batch().queue_url(&self.url);
+            // If it fails they come back by themselves.
+            drop(request.set_entries(Some(entries.collect())).send().await);
+        }
+    }
+
+    fn trouble<E>(&self, operation: &'static str, error: super::trouble::SdkError<E>) -> Trouble
+    where
+        E: aws_sdk_sqs::error::ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        Trouble::of_sdk(&self.region.key(KEY), operation, error)
+    }
+}
+
+fn seconds(duration: Duration) -> i32 {
+    i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,162 @@
+//! AWS as the operator sees it: each region by itself, so that one that is gone takes nothing else with it.
+
+pub(crate) mod accelerator;
+pub(crate) mod messages;
+pub(crate) mod queue;
+pub(crate) mod services;
+pub(crate) mod state;
+pub(crate) mod table;
+pub(crate) mod trouble;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::{Context, bail};
+use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError};
+use aws_smithy_http_client::tls;
+use sales::{
+    aws::{Connection, DynamoMarks, DynamoSaleTable},
+    health::Health,
+    sale::Shards,
+};
+use tokio::time::timeout;
+
+use crate::config::{Config, Region};
+use accelerator::Accelerator;
+use trouble::Trouble;
+
+/// Which region the control plane of Global Accelerator is in.
+const ACCELERATOR_REGION: &str = "us-west-2";
+
+/// How long signing in may take: a file is read, or a program or service asked.
+const SIGN_IN_DEADLINE: Duration = Duration::from_secs(10);
+
+const SIGN_IN: &str = "sign in (`aws sso login`), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+
+/// How patient a client is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Patience {
+    /// For a look at a region that may be gone: a second or two.
+    Glance,
+    /// For a change that is worth another try.
+    Change,
+    /// For reading much, which throttling may slow down.
+    Bulk,
+}
+
+impl Patience {
+    fn apply(self, config: &SdkConfig) -> SdkConfig {
+        let (attempts, attempt, operation) = match self {
+            Self::Glance => (2, 1_800, 2_000),
+            Self::Change => (3, 2_000, 5_000),
+            Self::Bulk => (6, 15_000, 60_000),
+        };
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(1))
+            .operation_attempt_timeout(Duration::from_millis(attempt))
+            .operation_timeout(Duration::from_millis(operation));
+        let retries =
+            RetryConfig::standard().with_max_attempts(attempts).with_initial_backoff(Duration::from_millis(100));
+        config.to_builder().timeout_config(timeouts.build()).retry_config(retries).build()
+    }
+}
+
+/// The pipeline's regions, and the accelerator in front of them.
+#[derive(Debug)]
+pub(crate) struct Cloud {
+    /// The regions by name.
+    pub(crate) regions: BTreeMap<String, RegionCloud>,
+    /// The accelerator.
+    pub(crate) accelerator: Accelerator,
+}
+
+/// What is in one region, and who asks it.
+#[derive(Debug, Clone)]
+pub(crate) struct RegionCloud {
+    /// The AWS name of the region.
+    pub(crate) name: String,
+    /// The names of its resources.
+    pub(crate) resources: Region,
+    /// The shards of the pending index.
+    pub(crate) shards: Shards,
+    sdk: SdkConfig,
+}
+
+impl Cloud {
+    /// Signs in with the usual credentials; asks no region yet.
+    ///
+    /// # Errors
+    /// When there are no credentials.
+    pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
+        config.region_names()?;
+        let connections = aws_smithy_http_client::Builder::new()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+            .build_https();
+        let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(connections);
+        let loader = loader.region(aws_config::Region::new(ACCELERATOR_REGION));
+        let sdk = loader.load().await;
+        sign_in(&sdk).await?;
+
+        let at = |region: &str, endpoint: Option<String>| {
+            let mut builder = sdk.to_builder().region(aws_config::Region::new(region.to_owned()));
+            if endpoint.is_some() {
+                builder.set_endpoint_url(endpoint);
+            }
+            builder.build()
+        };
+        let regions = config.regions.iter().map(|(name, resources)| {
+            let region = RegionCloud {
+                name: name.clone(),
+                sdk: at(name, resources.endpoint_url.as_ref().map(ToString::to_string)),
+                resources: resources.clone(),
+                shards: config.shards(),
+            };
+            (name.clone(), region)
+        });
+        let endpoint = config.accelerator_endpoint_url.as_ref().map(ToString::to_string);
+        let accelerator = Accelerator::new(&at(ACCELERATOR_REGION, endpoint), config.accelerator_arn.clone());
+        Ok(Self { regions: regions.collect(), accelerator })
+    }
+}
+
+impl RegionCloud {
+    /// What clients of this patience are made from.
+    fn sdk(&self, patience: Patience) -> SdkConfig {
+        patience.apply(&self.sdk)
+    }
+
+    /// The clients of the services themselves for the sales table.
+    pub(crate) fn sale_table(&self) -> Result<DynamoSaleTable, Trouble> {
+        let table = self.named("sales_table", self.resources.sales_table.as_ref())?;
+        let dependency = Health::default().needs("sales-table");
+        Ok(DynamoSaleTable::new(&Connection::from(self.sdk.clone()), table.clone(), self.shards, dependency))
+    }
+
+    /// The clients of the services themselves for the marks.
+    pub(crate) fn marks(&self) -> Result<DynamoMarks, Trouble> {
+        let table = self.named("idempotency_table", self.resources.idempotency_table.as_ref())?;
+        let dependency = Health::default().needs("idempotency-table");
+        Ok(DynamoMarks::new(&Connection::from(self.sdk.clone()), table.clone(), dependency))
+    }
+
+    /// A resource's name or address, which has to be configured.
+    fn named<'a, T>(&self, key: &str, value: Option<&'a T>) -> Result<&'a T, Trouble> {
+        value.ok_or_else(|| Trouble::not_set(&self.key(key)))
+    }
+
+    /// How a setting of this region is called.
+    fn key(&self, key: &str) -> String {
+        format!("regions.{}.{key}", self.name)
+    }
+}
+
+/// Once and before anything else, so that it is one error and not one for each figure.
+async fn sign_in(sdk: &SdkConfig) -> anyhow::Result<()> {
+    let Some(provider) = sdk.credentials_provider() else { bail!("no AWS credentials: {SIGN_IN}") };
+    match timeout(SIGN_IN_DEADLINE, provider.provide_credentials()).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(CredentialsError::CredentialsNotLoaded(_))) => bail!("no AWS credentials were found: {SIGN_IN}"),
+        Ok(Err(error)) => Err(error).context(format!("no AWS credentials ({SIGN_IN})")),
+        Err(_) => bail!("AWS credentials did not come within {} s: {SIGN_IN}", SIGN_IN_DEADLINE.as_secs()),
+    }
+}

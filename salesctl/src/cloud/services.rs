@@ -1,0 +1,71 @@
+//! What the services of a region say of themselves.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::Context;
+use reqwest::Client;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::trouble::Trouble;
+
+/// How long a service that is looked at may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A service that answered, with what it says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Service {
+    /// Whether all that it needs works.
+    pub(crate) ready: bool,
+    /// The region's state as this service knows it.
+    pub(crate) state: String,
+    /// What it depends on and is not well, with how it is.
+    pub(crate) failing: BTreeMap<String, String>,
+}
+
+/// The answer of `/readiness`.
+#[derive(Deserialize)]
+struct Readiness {
+    status: u16,
+    state: String,
+    dependencies: BTreeMap<String, String>,
+}
+
+/// Asks services. A new connection each time, since one that is open says nothing of whether others get in.
+#[derive(Debug, Clone)]
+pub(crate) struct Services(Client);
+
+impl Services {
+    /// A client.
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let client =
+            Client::builder().timeout(PATIENCE).connect_timeout(PATIENCE / 2).pool_max_idle_per_host(0).build();
+        Ok(Self(client.context("no HTTP client can be made")?))
+    }
+
+    /// Asks the service whose address the setting `key` holds.
+    pub(crate) async fn ask(&self, key: &str, url: Option<&Url>) -> Result<Service, Trouble> {
+        let url = url.ok_or_else(|| Trouble::not_set(key))?;
+        let address = url.join("readiness").map_err(|error| Trouble::new(format_args!("{key}: {error}")))?;
+        let answer = async { self.0.get(address.clone()).send().await?.json::<Readiness>().await };
+        let readiness = answer.await.map_err(|error| Trouble::new(reason(&address, &error)))?;
+        let is_well = |state: &String| matches!(state.as_str(), "ok" | "unknown");
+        Ok(Service {
+            ready: readiness.status == 200,
+            state: readiness.state,
+            failing: readiness.dependencies.into_iter().filter(|(_, state)| !is_well(state)).collect(),
+        })
+    }
+}
+
+/// Where nobody answered, and the last cause of it.
+pub(crate) fn reason(url: &Url, error: &reqwest::Error) -> String {
+    let what = match () {
+        () if error.is_timeout() => "no answer in time".to_owned(),
+        () if error.is_decode() => "the answer is none of ours".to_owned(),
+        () => std::iter::successors(std::error::Error::source(error), |error| error.source())
+            .last()
+            .map_or_else(|| error.to_string(), ToString::to_string),
+    };
+    format!("{url}: {what}")
+}

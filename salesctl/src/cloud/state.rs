@@ -1,0 +1,52 @@
+//! The parameter that says whether a region processes sales.
+
+use aws_sdk_ssm::{Client, types::ParameterType};
+use sales::{clock::Timestamp, site::SiteState};
+use serde::Serialize;
+
+use super::{Patience, RegionCloud, trouble::Trouble};
+
+const KEY: &str = "state_parameter";
+
+/// What the parameter says, and since when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct State {
+    /// `ACTIVE`, `PASSIVE`, or something that is neither.
+    pub(crate) value: String,
+    /// When it was written, in seconds since 1970.
+    pub(crate) since: Option<i64>,
+}
+
+impl State {
+    /// The state, unless it is neither of the two.
+    pub(crate) fn site_state(&self) -> Option<SiteState> {
+        self.value.parse().ok()
+    }
+
+    /// When it was written.
+    pub(crate) fn since(&self) -> Option<Timestamp> {
+        self.since.and_then(Timestamp::from_unix_seconds)
+    }
+}
+
+impl RegionCloud {
+    /// What the region is told to do.
+    pub(crate) async fn state(&self) -> Result<State, Trouble> {
+        let parameter = self.named(KEY, self.resources.state_parameter.as_ref())?;
+        let answer = Client::new(&self.sdk(Patience::Glance)).get_parameter().name(parameter).send().await;
+        let answer = answer.map_err(|error| Trouble::of_sdk(&self.key(KEY), "GetParameter", error))?;
+        let parameter = answer.parameter.ok_or_else(|| Trouble::new("GetParameter: the answer holds no parameter"))?;
+        Ok(State {
+            value: parameter.value.unwrap_or_default().trim().to_owned(),
+            since: parameter.last_modified_date.map(|date| date.secs()),
+        })
+    }
+
+    /// Tells the region what to do.
+    pub(crate) async fn set_state(&self, state: SiteState) -> Result<(), Trouble> {
+        let parameter = self.named(KEY, self.resources.state_parameter.as_ref())?;
+        let request = Client::new(&self.sdk(Patience::Change)).put_parameter().name(parameter).value(state.name());
+        let answer = request.r#type(ParameterType::String).overwrite(true).send().await;
+        answer.map(drop).map_err(|error| Trouble::of_sdk(&self.key(KEY), "PutParameter", error))
+    }
+}

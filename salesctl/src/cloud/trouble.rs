@@ -1,0 +1,117 @@
+//! Why something could not be learnt or done: the cause, and what to do about it.
+
+use std::fmt::{self, Display};
+
+use sales::{
+    aws::failure,
+    ports::{FailureKind, PortError},
+};
+use serde::Serialize;
+use thiserror::Error;
+
+/// Why one thing could not be learnt or done.
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize)]
+#[serde(into = "String")]
+pub(crate) struct Trouble {
+    text: String,
+    kind: TroubleKind,
+}
+
+/// What kind of trouble it is, as far as it changes what happens next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TroubleKind {
+    /// The configuration does not say where it is.
+    NotSet,
+    /// There is no such thing.
+    Missing,
+    /// The credentials do not allow it.
+    Denied,
+    /// Everything else: nobody answers, or not in time.
+    Other,
+}
+
+impl Trouble {
+    /// A setting that is missing.
+    pub(crate) fn not_set(key: &str) -> Self {
+        Self { text: format!("{key} is not set"), kind: TroubleKind::NotSet }
+    }
+
+    /// Something that is no failure of a call.
+    pub(crate) fn new(text: impl Display) -> Self {
+        Self { text: text.to_string(), kind: TroubleKind::Other }
+    }
+
+    /// A call that failed, for a resource that the setting `key` names.
+    pub(crate) fn of_call(key: &str, error: &PortError) -> Self {
+        let PortError { operation, kind, detail } = error;
+        let (text, kind) = match kind {
+            FailureKind::Missing => (format!("{operation}: {detail}: check {key}"), TroubleKind::Missing),
+            FailureKind::Denied => (
+                format!("{operation}: {detail}: these credentials may not do that; see `aws sts get-caller-identity`"),
+                TroubleKind::Denied,
+            ),
+            FailureKind::Unavailable => (format!("{operation}: {}", root(detail)), TroubleKind::Other),
+            FailureKind::Invalid | FailureKind::Rejected => (format!("{operation}: {detail}"), TroubleKind::Other),
+        };
+        Self { text, kind }
+    }
+
+    /// The same for an error of the SDK.
+    pub(crate) fn of_sdk<E>(key: &str, operation: &'static str, error: SdkError<E>) -> Self
+    where
+        E: aws_sdk_ssm::error::ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        Self::of_call(key, &failure::of(operation, error))
+    }
+
+    /// What kind it is.
+    pub(crate) fn kind(&self) -> TroubleKind {
+        self.kind
+    }
+}
+
+/// An error of any of the SDK's clients.
+pub(super) type SdkError<E> = aws_sdk_ssm::error::SdkError<E, aws_sdk_ssm::config::http::HttpResponse>;
+
+/// The last of a chain of causes, which says what happened; those before it only say to whom.
+fn root(chain: &str) -> &str {
+    match chain.rsplit_once("dispatch failure: ").map(|(_, causes)| causes) {
+        Some(causes) => causes.rsplit(": ").next().unwrap_or(causes),
+        None => chain,
+    }
+}
+
+impl Display for Trouble {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+impl From<Trouble> for String {
+    fn from(trouble: Trouble) -> Self {
+        trouble.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trouble(kind: FailureKind, detail: &str) -> String {
+        Trouble::of_call("regions.a.queue_url", &PortError { operation: "Get", kind, detail: detail.into() })
+            .to_string()
+    }
+
+    #[test]
+    fn each_kind_says_what_to_do_next() {
+        assert_eq!(trouble(FailureKind::Missing, "no queue"), "Get: no queue: check regions.a.queue_url");
+        assert!(trouble(FailureKind::Denied, "no").contains("may not do that"));
+    }
+
+    #[test]
+    fn of_what_cannot_be_reached_the_root_cause_is_told() {
+        let chain = "dispatch failure: io error: client error (Connect): tcp connect error: Connection refused";
+        assert_eq!(trouble(FailureKind::Unavailable, chain), "Get: Connection refused");
+        assert_eq!(trouble(FailureKind::Unavailable, "timed out: after 2 s"), "Get: timed out: after 2 s");
+    }
+}

@@ -1,0 +1,261 @@
+//! Where the pipeline is: `salesctl.toml`, and what the command line puts in its place.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use sales::sale::Shards;
+use serde::Deserialize;
+use thiserror::Error;
+use url::Url;
+
+/// The file that is read when none is named.
+const DEFAULT_FILE: &str = "salesctl.toml";
+
+/// What can be set, as `--help` lists it.
+pub(crate) const KEYS: &str = "\
+Where the resources are (salesctl.toml, written by Terraform's outputs and by `cargo local`; or --set KEY=VALUE):
+  url                        the address in front of all regions
+  accelerator_arn            ARN of the Global Accelerator in front of them
+  accelerator_endpoint_url   its API, where that is not AWS's own
+  pending_shards             shards of the pending index (16)
+  regions.REGION.state_parameter         SSM parameter that holds ACTIVE or PASSIVE
+  regions.REGION.sales_table             DynamoDB table of sales
+  regions.REGION.idempotency_table       DynamoDB table of what is in the lake
+  regions.REGION.queue_url               URL of the SQS queue
+  regions.REGION.dead_letter_queue_url   URL of its dead-letter queue
+  regions.REGION.lake_bucket             S3 bucket of the lake
+  regions.REGION.api_url                 the region's own API
+  regions.REGION.worker_url              health of its worker, where it can be reached
+  regions.REGION.endpoint_url            AWS in that region, where that is not AWS's own";
+
+/// A configuration that cannot be used; one line that names what is wrong, and what to do.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub(crate) struct InvalidConfig(String);
+
+impl InvalidConfig {
+    /// The error with this text.
+    pub(crate) fn new(text: impl fmt::Display) -> Self {
+        Self(text.to_string())
+    }
+}
+
+/// What the command line says about where the pipeline is.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Place {
+    /// Where the resources are [default: ./salesctl.toml, if there is one]
+    #[arg(long, value_name = "FILE", env = "SALESCTL_CONFIG", global = true, hide_env_values = true)]
+    config: Option<PathBuf>,
+    /// A setting beside or instead of the file's; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
+    settings: Vec<String>,
+}
+
+/// Where the pipeline is.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// The address in front of all regions.
+    pub(crate) url: Option<Url>,
+    /// The accelerator behind that address.
+    pub(crate) accelerator_arn: Option<String>,
+    /// Global Accelerator's API, where it is not AWS's own.
+    pub(crate) accelerator_endpoint_url: Option<Url>,
+    #[serde(default = "default_shards")]
+    pending_shards: u16,
+    /// The regions by name.
+    #[serde(default)]
+    pub(crate) regions: BTreeMap<String, Region>,
+}
+
+/// What is in one region. What is not set is not known, which concerns only the commands that need it.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Region {
+    /// Where AWS is, where it is not AWS's own address.
+    pub(crate) endpoint_url: Option<Url>,
+    /// The region's own API.
+    pub(crate) api_url: Option<Url>,
+    /// Health and metrics of its worker.
+    pub(crate) worker_url: Option<Url>,
+    /// The SSM parameter that holds `ACTIVE` or `PASSIVE`.
+    pub(crate) state_parameter: Option<String>,
+    /// The table of sales.
+    pub(crate) sales_table: Option<String>,
+    /// The table of what is in the lake.
+    pub(crate) idempotency_table: Option<String>,
+    /// The queue of the worker.
+    pub(crate) queue_url: Option<Url>,
+    /// Where messages go that nobody could process.
+    pub(crate) dead_letter_queue_url: Option<Url>,
+    /// The lake.
+    pub(crate) lake_bucket: Option<String>,
+}
+
+fn default_shards() -> u16 {
+    16
+}
+
+impl Place {
+    /// Reads the file, if there is one, and what the command line says beside it.
+    ///
+    /// # Errors
+    /// When there is neither, or one of them is wrong.
+    pub(crate) fn read(&self) -> Result<Config, InvalidConfig> {
+        let (file, mut table) = match &self.config {
+            Some(path) => (Some(path.as_path()), read_file(path)?),
+            None if Path::new(DEFAULT_FILE).exists() => {
+                (Some(Path::new(DEFAULT_FILE)), read_file(Path::new(DEFAULT_FILE))?)
+            }
+            None => (None, toml::Table::new()),
+        };
+        for setting in &self.settings {
+            set(&mut table, setting)?;
+        }
+        let config = Config::parse(table).map_err(|error| match file {
+            Some(path) => InvalidConfig::new(format_args!("{}: {error}", path.display())),
+            None => error,
+        })?;
+        if file.is_none() && self.settings.is_empty() {
+            return Err(InvalidConfig::new(
+                "where are the resources? Name the file with --config or SALESCTL_CONFIG (`cargo local` and Terraform's \
+                 outputs write one), or use --set",
+            ));
+        }
+        Ok(config)
+    }
+}
+
+impl Config {
+    fn parse(table: toml::Table) -> Result<Self, InvalidConfig> {
+        let config: Self = table.try_into().map_err(|error: toml::de::Error| InvalidConfig::new(error.message()))?;
+        if Shards::new(config.pending_shards).is_none() {
+            return Err(InvalidConfig::new(format_args!("pending_shards cannot be {}", config.pending_shards)));
+        }
+        Ok(config)
+    }
+
+    /// The shards of the pending index.
+    pub(crate) fn shards(&self) -> Shards {
+        Shards::new(self.pending_shards).unwrap_or(Shards::DEFAULT)
+    }
+
+    /// The names of all regions.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn region_names(&self) -> Result<Vec<&str>, InvalidConfig> {
+        if self.regions.is_empty() {
+            return Err(InvalidConfig::new("no region is configured: there must be at least one regions.REGION.KEY"));
+        }
+        Ok(self.regions.keys().map(String::as_str).collect())
+    }
+
+    /// The named region, or all of them when none is named.
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    pub(crate) fn selected(&self, name: Option<&str>) -> Result<Vec<&str>, InvalidConfig> {
+        let all = self.region_names()?;
+        match name {
+            None => Ok(all),
+            Some(name) if all.contains(&name) => Ok(all.into_iter().filter(|known| *known == name).collect()),
+            Some(name) => Err(unknown_region(name, &all)),
+        }
+    }
+}
+
+fn unknown_region(name: &str, known: &[&str]) -> InvalidConfig {
+    InvalidConfig::new(format_args!("there is no region {name:?}: it must be one of {}", known.join(", ")))
+}
+
+fn read_file(path: &Path) -> Result<toml::Table, InvalidConfig> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| InvalidConfig::new(format_args!("{} cannot be read: {error}", path.display())))?;
+    // The error shows the line and a pointer to what is wrong in it.
+    text.parse().map_err(|error| InvalidConfig::new(format_args!("{} is no TOML: {error}", path.display())))
+}
+
+/// Puts a `KEY=VALUE` into the table; the key's parts are separated by dots.
+fn set(table: &mut toml::Table, setting: &str) -> Result<(), InvalidConfig> {
+    let wrong = || InvalidConfig::new(format_args!("--set takes KEY=VALUE, not {setting:?}"));
+    let (key, value) = setting.split_once('=').filter(|(key, _)| !key.trim().is_empty()).ok_or_else(wrong)?;
+    let parts: Vec<&str> = key.trim().split('.').collect();
+    let (last, path) = parts.split_last().ok_or_else(wrong)?;
+    let mut table = table;
+    for part in path {
+        let inner = table.entry((*part).to_owned()).or_insert_with(|| toml::Table::new().into());
+        table = inner.as_table_mut().ok_or_else(wrong)?;
+    }
+    // The only number there is.
+    let value = match (key.trim(), value.parse::<i64>()) {
+        ("pending_shards", Ok(number)) => number.into(),
+        _ => toml::Value::from(value),
+    };
+    table.insert((*last).to_owned(), value);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str, settings: &[&str]) -> Result<Config, String> {
+        let mut table: toml::Table = text.parse().unwrap();
+        for setting in settings {
+            set(&mut table, setting).map_err(|error| error.to_string())?;
+        }
+        Config::parse(table).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_setting_stands_beside_the_file_or_in_its_place() {
+        let file = "url = 'http://one/'\n[regions.sa-east-1]\nsales_table = 'sales'";
+        let config = parse(
+            file,
+            &[
+                "url=http://other",
+                "regions.us-east-1.sales_table=sales",
+                "pending_shards=4",
+                "regions.sa-east-1.lake_bucket=lake",
+            ],
+        )
+        .unwrap();
+        assert_eq!(config.url.as_ref().map(Url::as_str), Some("http://other/"));
+        assert_eq!(config.region_names().unwrap(), ["sa-east-1", "us-east-1"]);
+        assert_eq!(config.regions["sa-east-1"].sales_table.as_deref(), Some("sales"));
+        assert_eq!(config.regions["sa-east-1"].lake_bucket.as_deref(), Some("lake"));
+        assert_eq!(config.shards(), Shards::new(4).unwrap());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (file, setting, part) in [
+            ("", "bucket=x", "unknown field `bucket`"),
+            ("", "regions.sa-east-1.bucket=x", "unknown field `bucket`"),
+            ("", "url=nowhere", "relative URL"),
+            ("", "url", "--set takes KEY=VALUE"),
+            ("", "=x", "--set takes KEY=VALUE"),
+            ("url = 'http://one'", "url.x=y", "--set takes KEY=VALUE"),
+            ("", "pending_shards=0", "pending_shards cannot be 0"),
+            ("", "pending_shards=many", "pending_shards"),
+        ] {
+            let error = parse(file, &[setting]).unwrap_err();
+            assert!(error.contains(part), "{setting}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_region_is_selected_by_its_name() {
+        let config = parse("[regions.a]\n[regions.b]", &[]).unwrap();
+        assert_eq!(config.selected(None).unwrap(), ["a", "b"]);
+        assert_eq!(config.selected(Some("b")).unwrap(), ["b"]);
+        let error = config.selected(Some("c")).unwrap_err();
+        assert_eq!(error.to_string(), r#"there is no region "c": it must be one of a, b"#);
+        assert!(parse("", &[]).unwrap().selected(None).is_err());
+    }
+}

@@ -1,0 +1,60 @@
+//! The signals that ask a command to end: the first one politely, the second one at once.
+
+use anyhow::Context;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+
+use crate::exit::Exit;
+
+/// Tells whether and by which signal the command was asked to end. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Interrupt(watch::Receiver<Option<i32>>);
+
+impl Interrupt {
+    /// From now on the signals are heard here.
+    pub(crate) fn listen() -> anyhow::Result<Self> {
+        let [mut interrupt, mut terminate, mut hangup] = [
+            listen_for(SignalKind::interrupt())?,
+            listen_for(SignalKind::terminate())?,
+            listen_for(SignalKind::hangup())?,
+        ];
+        let (heard, told) = watch::channel(None);
+        tokio::spawn(async move {
+            for count in 1.. {
+                let kind = tokio::select! {
+                    _ = interrupt.recv() => SignalKind::interrupt(),
+                    _ = terminate.recv() => SignalKind::terminate(),
+                    _ = hangup.recv() => SignalKind::hangup(),
+                };
+                if count > 1 {
+                    std::process::exit(128 + kind.as_raw_value());
+                }
+                heard.send_replace(Some(kind.as_raw_value()));
+            }
+        });
+        Ok(Self(told))
+    }
+
+    /// Waits for a signal, and says how a command that it ends has to exit.
+    pub(crate) async fn heard(&self) -> Exit {
+        match self.0.clone().wait_for(Option::is_some).await.ok().and_then(|signal| *signal) {
+            Some(signal) => Exit::Interrupted(signal),
+            // Nobody listens any more: the runtime is ending.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// What `work` gives; an end by signal, wherever `work` is then, if one is heard before.
+    pub(crate) async fn or(&self, work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+        tokio::select! {
+            result = work => result,
+            exit = self.heard() => Ok(exit),
+        }
+    }
+}
+
+fn listen_for(kind: SignalKind) -> anyhow::Result<tokio::signal::unix::Signal> {
+    signal(kind).context("signals cannot be heard")
+}

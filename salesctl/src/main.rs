@@ -1,0 +1,55 @@
+//! The operator's command line for the sales pipeline: what is going on, and switching between regions.
+
+mod arguments;
+mod cloud;
+mod config;
+mod dlq;
+mod exit;
+mod interrupt;
+mod output;
+mod pending;
+mod prompt;
+mod status;
+mod switch;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command, DlqCommand, PendingCommand};
+use clap::Parser;
+use exit::Exit;
+use interrupt::Interrupt;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(help_or_error) => return exit::of_usage(&help_or_error),
+    };
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return exit::of_result(Err(error.into())),
+    };
+    let result = runtime.block_on(async {
+        let interrupt = Interrupt::listen()?;
+        run(arguments, &interrupt).await
+    });
+    // A call that hangs, such as one for a name that is not resolved, does not hold up the end.
+    runtime.shutdown_background();
+    exit::of_result(result)
+}
+
+async fn run(Arguments { place, output, command }: Arguments, interrupt: &Interrupt) -> anyhow::Result<Exit> {
+    match command {
+        Command::Status(options) => interrupt.or(status::status(&place, output.format(), &options)).await,
+        Command::Switch(options) => switch::switch(&place, output.format(), &options, interrupt).await,
+        Command::Pending(PendingCommand::List(options)) => {
+            interrupt.or(pending::list(&place, output.format(), &options)).await
+        }
+        Command::Dlq(DlqCommand::List(options)) => interrupt.or(dlq::list(&place, output.format(), &options)).await,
+        Command::Dlq(DlqCommand::Redrive(options)) => dlq::redrive(&place, output.format(), &options, interrupt).await,
+        Command::Dlq(DlqCommand::Export(options)) => interrupt.or(dlq::export(&place, &options)).await,
+        Command::Completions(options) => {
+            arguments::write_completions(options.shell);
+            Ok(Exit::Done)
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! What a command prints: tables for people, JSON for programs.
+
+use std::{
+    fmt::{self, Display, Write},
+    io::{self, Write as _},
+    time::Duration,
+};
+
+use anstyle::{AnsiColor, Style};
+use clap::{Args, ValueEnum};
+use sales::clock::Timestamp;
+use serde::Serialize;
+use tokio::signal::unix::SignalKind;
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// For programs: one JSON document on standard output, all else on standard error
+    Json,
+}
+
+/// The option that says how.
+#[derive(Debug, Args)]
+pub(crate) struct OutputOptions {
+    /// How to print results
+    #[arg(short, long, value_enum, default_value = "table", global = true)]
+    output: Format,
+}
+
+impl OutputOptions {
+    /// The format.
+    pub(crate) fn format(&self) -> Format {
+        self.output
+    }
+}
+
+/// All is well.
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+/// Worth a look.
+pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default();
+/// Not as it should be.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default();
+/// Neither good nor bad.
+pub(crate) const PLAIN: Style = Style::new();
+const HEAD: Style = Style::new().bold();
+
+/// A line on standard output. One that nobody reads any more ends the command: there is nobody to work for.
+pub(crate) fn line(text: impl Display) {
+    let mut output = anstream::stdout().lock();
+    if writeln!(output, "{text}").and_then(|()| output.flush()).is_err() {
+        std::process::exit(128 + SignalKind::pipe().as_raw_value());
+    }
+}
+
+/// A line on standard error, for what is no result.
+pub(crate) fn note(text: impl Display) {
+    // Nobody reads it: then nobody misses it.
+    drop(writeln!(anstream::stderr().lock(), "{text}"));
+}
+
+/// What happens meanwhile: part of what people read, and beside what programs read.
+pub(crate) fn progress(format: Format, text: impl Display) {
+    match format {
+        Format::Table => line(text),
+        Format::Json => note(text),
+    }
+}
+
+/// A result as a JSON document of several lines.
+pub(crate) fn json(result: &impl Serialize) -> anyhow::Result<()> {
+    line(serde_json::to_string_pretty(result)?);
+    Ok(())
+}
+
+/// A result as a JSON document of one line, where several follow each other.
+pub(crate) fn json_line(result: &impl Serialize) -> anyhow::Result<()> {
+    line(serde_json::to_string(result)?);
+    Ok(())
+}
+
+/// One cell of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cell {
+    text: String,
+    style: Style,
+}
+
+impl Cell {
+    /// A cell with this text.
+    pub(crate) fn new(text: impl Display, style: Style) -> Self {
+        Self { text: text.to_string(), style }
+    }
+
+    /// What is not known.
+    pub(crate) fn unknown() -> Self {
+        Self::new("?", WARNING)
+    }
+}
+
+impl<T: Display> From<T> for Cell {
+    fn from(text: T) -> Self {
+        Self::new(text, PLAIN)
+    }
+}
+
+/// Text in columns, in the manner of kubectl.
+#[derive(Debug)]
+pub(crate) struct Table(Vec<Vec<Cell>>);
+
+impl Table {
+    /// A table with these column names.
+    pub(crate) fn new(head: &[&str]) -> Self {
+        Self(vec![head.iter().map(|name| Cell::new(name, HEAD)).collect()])
+    }
+
+    /// Adds a row.
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
+        self.0.push(cells.into_iter().collect());
+    }
+
+    fn width(&self, column: usize) -> usize {
+        self.0.iter().filter_map(|row| row.get(column)).map(|cell| cell.text.chars().count()).max().unwrap_or_default()
+    }
+}
+
+impl Display for Table {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, row) in self.0.iter().enumerate() {
+            if position > 0 {
+                formatter.write_char('\n')?;
+            }
+            for (column, Cell { text, style }) in row.iter().enumerate() {
+                write!(formatter, "{style}{text}{style:#}")?;
+                if column + 1 < row.len() {
+                    let padding = self.width(column) - text.chars().count() + 2;
+                    write!(formatter, "{:padding$}", "")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A duration as people say it: `45s`, `12m`, `3h`, `2d`.
+pub(crate) fn duration(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds @ 0..120 => format!("{seconds}s"),
+        seconds @ 120..7_200 => format!("{}m", seconds / 60),
+        seconds @ 7_200..172_800 => format!("{}h", seconds / 3_600),
+        seconds => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// How long ago a moment is.
+pub(crate) fn age(moment: Timestamp, now: Timestamp) -> String {
+    duration(now.since(moment))
+}
+
+/// The word for so many of something.
+pub(crate) fn count(number: impl Into<u64>, one: &str, many: &str) -> String {
+    match number.into() {
+        1 => format!("1 {one}"),
+        number => format!("{number} {many}"),
+    }
+}
+
+/// Whether standard output is a terminal.
+pub(crate) fn is_terminal() -> bool {
+    io::IsTerminal::is_terminal(&io::stdout())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_what_is_in_them_and_colours_take_no_room() {
+        let mut table = Table::new(&["REGION", "STATE", "QUEUE"]);
+        table.row(["sa-east-1".into(), Cell::new("ACTIVE", GOOD), 0.into()]);
+        let plain = anstream::adapter::strip_str(&table.to_string()).to_string();
+        assert_eq!(plain, "REGION     STATE   QUEUE\nsa-east-1  ACTIVE  0");
+    }
+
+    #[test]
+    fn durations_are_said_in_their_own_unit() {
+        for (seconds, said) in [(0, "0s"), (119, "119s"), (120, "2m"), (7_200, "2h"), (172_800, "2d")] {
+            assert_eq!(duration(Duration::from_secs(seconds)), said);
+        }
+    }
+}

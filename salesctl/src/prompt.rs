@@ -1,0 +1,19 @@
+//! Asking before something is changed.
+
+use std::io::{IsTerminal, stdin};
+
+use anyhow::Context;
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use crate::{config::InvalidConfig, output};
+
+/// Asks for a yes. Where there is nobody to ask, the command has to say so itself, with `--yes`.
+pub(crate) async fn confirm(question: &str) -> anyhow::Result<bool> {
+    if !stdin().is_terminal() {
+        return Err(InvalidConfig::new("nothing was done: there is no terminal to ask on; add --yes").into());
+    }
+    output::note(format_args!("{question} [y/N] "));
+    let mut answer = String::new();
+    BufReader::new(tokio::io::stdin()).read_line(&mut answer).await.context("no answer can be read")?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}

@@ -1,0 +1,219 @@
+//! `status`: what is going on, in one look.
+
+mod findings;
+mod report;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use clap::Args;
+use futures::future::join_all;
+use sales::clock::{Clock, Timestamp};
+use serde::Serialize;
+use tokio::time::sleep;
+
+use crate::{
+    cloud::{
+        Cloud, RegionCloud,
+        accelerator::Group,
+        queue::Depth,
+        services::{Service, Services},
+        state::State,
+        table::Backlog,
+        trouble::Trouble,
+    },
+    config::Place,
+    exit::Exit,
+    output::{self, Format},
+};
+use findings::Finding;
+
+/// What `status` shows, and how often.
+#[derive(Debug, Args)]
+pub(crate) struct StatusOptions {
+    /// Only this region
+    #[arg(long)]
+    region: Option<String>,
+    /// Again and again, until Ctrl-C
+    #[arg(short, long)]
+    watch: bool,
+    /// Seconds between two looks with --watch
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    interval: u64,
+}
+
+/// Something that could be learnt, or the reason why not.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Figure<T> {
+    /// It is known.
+    Known(T),
+    /// It is not.
+    Unknown {
+        /// Why.
+        error: Trouble,
+    },
+}
+
+impl<T> Figure<T> {
+    /// The figure, if it is known.
+    pub(crate) fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(figure) => Some(figure),
+            Self::Unknown { .. } => None,
+        }
+    }
+}
+
+impl<T> From<Result<T, Trouble>> for Figure<T> {
+    fn from(result: Result<T, Trouble>) -> Self {
+        match result {
+            Ok(figure) => Self::Known(figure),
+            Err(error) => Self::Unknown { error },
+        }
+    }
+}
+
+/// A region's share of the traffic.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Traffic {
+    /// The traffic dial in percent; the lowest where listeners differ.
+    pub(crate) dial_percent: f32,
+    /// How Global Accelerator finds the endpoints: `HEALTHY`, or the worst there is.
+    pub(crate) health: String,
+}
+
+/// All that can be learnt of a region.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct RegionStatus {
+    pub(crate) region: String,
+    pub(crate) state: Figure<State>,
+    pub(crate) api: Figure<Service>,
+    pub(crate) worker: Figure<Service>,
+    pub(crate) queue: Figure<Depth>,
+    pub(crate) dead_letters: Figure<Depth>,
+    pub(crate) pending: Figure<Backlog>,
+    pub(crate) traffic: Figure<Traffic>,
+}
+
+/// All that can be learnt of the pipeline.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Status {
+    /// When it was learnt, in seconds since 1970.
+    pub(crate) at: i64,
+    pub(crate) regions: Vec<RegionStatus>,
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// Shows the status, once or again and again.
+pub(crate) async fn status(place: &Place, format: Format, options: &StatusOptions) -> anyhow::Result<Exit> {
+    let config = place.read()?;
+    let shown: Vec<String> = config.selected(options.region.as_deref())?.into_iter().map(str::to_owned).collect();
+    let (cloud, services) = (Cloud::open(&config).await?, Services::new()?);
+    loop {
+        let status = look(&cloud, &services, &shown).await;
+        match (format, options.watch) {
+            (Format::Table, watch) => report::show(&status, watch),
+            (Format::Json, false) => output::json(&status)?,
+            (Format::Json, true) => output::json_line(&status)?,
+        }
+        if !options.watch {
+            return Ok(if status.is_known() { Exit::Done } else { Exit::Incomplete });
+        }
+        sleep(Duration::from_secs(options.interval)).await;
+    }
+}
+
+/// Learns what can be learnt of these regions, all of it at once.
+pub(crate) async fn look(cloud: &Cloud, services: &Services, shown: &[String]) -> Status {
+    let regions = cloud.regions.values().filter(|region| shown.contains(&region.name));
+    let (groups, mut regions) =
+        tokio::join!(cloud.accelerator.groups(), join_all(regions.map(|region| of_region(region, services))));
+    for region in &mut regions {
+        region.traffic = groups.clone().and_then(|groups| traffic(&groups, &region.region)).into();
+    }
+    let now = Clock::system().now();
+    let all = shown.len() == cloud.regions.len();
+    let findings = findings::of(&regions, all, now);
+    Status { at: now.unix_seconds(), regions, findings }
+}
+
+async fn of_region(region: &RegionCloud, services: &Services) -> RegionStatus {
+    let (api_key, worker_key) =
+        (format!("regions.{}.api_url", region.name), format!("regions.{}.worker_url", region.name));
+    let (state, api, worker, queue, dead_letters, pending) = tokio::join!(
+        region.state(),
+        services.ask(&api_key, region.resources.api_url.as_ref()),
+        services.ask(&worker_key, region.resources.worker_url.as_ref()),
+        region.queue(),
+        region.dead_letters(),
+        region.backlog(),
+    );
+    RegionStatus {
+        region: region.name.clone(),
+        state: state.into(),
+        api: api.into(),
+        worker: worker.into(),
+        queue: queue.into(),
+        dead_letters: dead_letters.into(),
+        pending: pending.into(),
+        traffic: Figure::Unknown { error: Trouble::new("not asked") },
+    }
+}
+
+/// What Global Accelerator says of a region, over all its listeners.
+fn traffic(groups: &[Group], region: &str) -> Result<Traffic, Trouble> {
+    let groups: Vec<_> = groups.iter().filter(|group| group.region == region).collect();
+    let dial = groups.iter().map(|group| group.dial).min_by(f32::total_cmp);
+    let dial_percent = dial.ok_or_else(|| Trouble::new("the accelerator has no endpoint group in this region"))?;
+    let mut endpoints: BTreeMap<u8, &str> = BTreeMap::new();
+    for health in groups.iter().flat_map(|group| &group.health) {
+        let rank = match health.as_str() {
+            "UNHEALTHY" => 0,
+            "INITIAL" => 1,
+            "HEALTHY" => 3,
+            _ => 2,
+        };
+        endpoints.insert(rank, health);
+    }
+    let worst = endpoints.first_key_value().map_or("NO ENDPOINT", |(_, health)| *health);
+    Ok(Traffic { dial_percent, health: worst.to_owned() })
+}
+
+impl Status {
+    /// Whether anything at all could be learnt from AWS.
+    fn is_known(&self) -> bool {
+        self.regions.iter().any(RegionStatus::answers)
+    }
+
+    /// When it was learnt.
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::from_unix_seconds(self.at).unwrap_or_else(|| Clock::system().now())
+    }
+}
+
+impl RegionStatus {
+    /// Whether the region's AWS gave any answer.
+    pub(crate) fn answers(&self) -> bool {
+        self.state.known().is_some() || self.queue.known().is_some() || self.pending.known().is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(region: &str, dial: f32, health: &[&str]) -> Group {
+        let health = health.iter().map(|&health| health.to_owned()).collect();
+        Group { arn: "arn".to_owned(), region: region.to_owned(), dial, health }
+    }
+
+    #[test]
+    fn of_several_listeners_the_lowest_dial_and_the_worst_health_are_told() {
+        let groups =
+            [group("a", 100.0, &["HEALTHY"]), group("a", 20.0, &["HEALTHY", "UNHEALTHY"]), group("b", 0.0, &[])];
+        let told = |region| traffic(&groups, region).map(|traffic| (traffic.dial_percent, traffic.health));
+        assert_eq!(told("a"), Ok((20.0, "UNHEALTHY".to_owned())));
+        assert_eq!(told("b"), Ok((0.0, "NO ENDPOINT".to_owned())));
+        assert!(told("c").is_err());
+    }
+}

@@ -1,0 +1,152 @@
+//! The status as people read it.
+
+use std::fmt::Display;
+
+use sales::{clock::Timestamp, site::SiteState};
+
+use super::{Figure, RegionStatus, Status};
+use crate::{
+    cloud::{queue::Depth, services::Service, trouble::TroubleKind},
+    output::{self, BAD, Cell, GOOD, PLAIN, Table, WARNING, age, duration, line},
+};
+
+/// The columns; each age belongs to the figure before it.
+const HEAD: [&str; 13] = [
+    "REGION",
+    "STATE",
+    "SINCE",
+    "API",
+    "WORKER",
+    "QUEUE",
+    "AGE",
+    "DEAD LETTERS",
+    "AGE",
+    "PENDING",
+    "AGE",
+    "DIAL",
+    "ENDPOINTS",
+];
+
+/// Back to the first line and column, with what is below cleared.
+const HOME: &str = "\x1b[H\x1b[J";
+
+/// Shows a status; in place of the one before when it is watched on a terminal.
+pub(super) fn show(status: &Status, watch: bool) {
+    let mut text = String::new();
+    if watch && output::is_terminal() {
+        text.push_str(HOME);
+    }
+    text.push_str(&table(status).to_string());
+    for reason in reasons(status) {
+        text.push_str(&format!("\n{WARNING}?{WARNING:#} {reason}"));
+    }
+    for finding in &status.findings {
+        text.push_str(&format!("\n{BAD}!{BAD:#} {}\n    next: {}", finding.finding, finding.next));
+    }
+    if watch {
+        text.push('\n');
+    }
+    line(text);
+}
+
+fn table(status: &Status) -> Table {
+    let mut table = Table::new(&HEAD);
+    for region in &status.regions {
+        table.row(row(region, status.now()));
+    }
+    table
+}
+
+fn row(region: &RegionStatus, now: Timestamp) -> Vec<Cell> {
+    let since = region.state.known().and_then(|state| state.since());
+    let backlog = region.pending.known();
+    vec![
+        (&region.region).into(),
+        cell(&region.state, |state| match state.site_state() {
+            Some(SiteState::Active) => Cell::new("ACTIVE", GOOD),
+            Some(SiteState::Passive) => Cell::new("PASSIVE", PLAIN),
+            None => Cell::new("INVALID", BAD),
+        }),
+        since.map_or_else(|| "-".into(), |since| age(since, now).into()),
+        service(&region.api),
+        service(&region.worker),
+        cell(&region.queue, |depth| depth.messages().into()),
+        oldest(region.queue.known()),
+        cell(&region.dead_letters, |depth| Cell::new(depth.messages(), if depth.messages() > 0 { BAD } else { PLAIN })),
+        oldest(region.dead_letters.known()),
+        cell(&region.pending, |backlog| backlog.items.into()),
+        backlog.and_then(|backlog| backlog.oldest()).map_or_else(|| "-".into(), |oldest| age(oldest, now).into()),
+        cell(&region.traffic, |traffic| format!("{} %", traffic.dial_percent).into()),
+        cell(&region.traffic, |traffic| {
+            let style = if traffic.health == "HEALTHY" { GOOD } else { BAD };
+            Cell::new(traffic.health.to_lowercase(), style)
+        }),
+    ]
+}
+
+/// A figure's cell; a question mark for what could not be learnt, a dash for what nobody has configured.
+fn cell<T>(figure: &Figure<T>, known: impl FnOnce(&T) -> Cell) -> Cell {
+    match figure {
+        Figure::Known(value) => known(value),
+        Figure::Unknown { error } if error.kind() == TroubleKind::NotSet => "-".into(),
+        Figure::Unknown { .. } => Cell::unknown(),
+    }
+}
+
+fn service(figure: &Figure<Service>) -> Cell {
+    match figure {
+        Figure::Known(service) if service.ready => Cell::new("up", GOOD),
+        Figure::Known(_) => Cell::new("not ready", WARNING),
+        Figure::Unknown { error } if error.kind() == TroubleKind::NotSet => "-".into(),
+        Figure::Unknown { .. } => Cell::new("down", BAD),
+    }
+}
+
+fn oldest(depth: Option<&Depth>) -> Cell {
+    match depth {
+        Some(Depth { oldest_age_seconds: Some(seconds), .. }) => {
+            duration(std::time::Duration::from_secs(*seconds)).into()
+        }
+        Some(Depth { oldest_age_error: Some(_), .. }) => Cell::unknown(),
+        _ => "-".into(),
+    }
+}
+
+/// Why figures are not known, each reason once for a region.
+fn reasons(status: &Status) -> Vec<String> {
+    let mut reasons: Vec<(String, String, Vec<&str>)> = Vec::new();
+    let mut add = |region: &str, what: &'static str, error: &dyn Display| {
+        let error = error.to_string();
+        match reasons.iter_mut().find(|(of, known, _)| of == region && *known == error) {
+            Some((_, _, whats)) => whats.push(what),
+            None => reasons.push((region.to_owned(), error, vec![what])),
+        }
+    };
+    for region in &status.regions {
+        let name = &region.region;
+        if let Figure::Unknown { error } = &region.state {
+            add(name, "state", error);
+        }
+        for (what, depth) in [("queue", &region.queue), ("dead letters", &region.dead_letters)] {
+            match depth {
+                Figure::Unknown { error } => add(name, what, error),
+                Figure::Known(Depth { oldest_age_error: Some(error), .. }) => add(name, "oldest message", error),
+                Figure::Known(_) => {}
+            }
+        }
+        if let Figure::Unknown { error } = &region.pending {
+            add(name, "pending", error);
+        }
+        for (what, service) in [("API", &region.api), ("worker", &region.worker)] {
+            if let Figure::Unknown { error } = service
+                && error.kind() == TroubleKind::NotSet
+            {
+                add(name, what, error);
+            }
+        }
+        if let Figure::Unknown { error } = &region.traffic {
+            add(name, "dial and endpoints", error);
+        }
+    }
+    reasons.into_iter().map(|(region, error, whats)| format!("{region}, {}: {error}", whats.join(", "))).collect()
+}

@@ -1,0 +1,168 @@
+//! `switch`: which region processes sales and gets the traffic. Section 6 of the design, step by step.
+//!
+//! A region becomes ACTIVE by an action in that region alone; whatever else cannot be done, because the other side or a
+//! control plane is gone, is owed and told, and a repetition does it. At no moment is a region told to stop before
+//! another one is known to work.
+
+mod drain;
+mod plan;
+mod report;
+mod steps;
+
+use std::time::Duration;
+
+use anyhow::bail;
+use clap::{ArgGroup, Args};
+
+use crate::{
+    cloud::{Cloud, services::Services, trouble::TroubleKind},
+    config::{Config, InvalidConfig, Place},
+    exit::Exit,
+    interrupt::Interrupt,
+    output::{Format, progress},
+    prompt,
+};
+use plan::{Before, Target};
+use report::Report;
+
+const EXAMPLES: &str = "\
+Examples:
+  salesctl switch --to us-east-1 --dry-run     what would be done
+  salesctl switch --to us-east-1               asks, then does it
+  salesctl switch --to us-east-1 --yes --wait  without asking, until nothing is pending
+  salesctl switch --both                       both regions process and get traffic
+
+What is owed when it ends with 2 is done by the same command, once that is possible. Nothing is lost meanwhile.";
+
+/// What to switch to, and how.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, group(ArgGroup::new("target").required(true).args(["to", "both", "none"])))]
+pub(crate) struct SwitchOptions {
+    /// This region alone processes sales and gets the traffic
+    #[arg(long, value_name = "REGION")]
+    to: Option<String>,
+    /// Every region processes sales and gets traffic
+    #[arg(long)]
+    both: bool,
+    /// No region processes sales: they are accepted and wait; needs --force
+    #[arg(long)]
+    none: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+    /// Show the plan and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Wait until nothing that was accepted before the switch is pending
+    #[arg(long)]
+    wait: bool,
+    /// How long to wait for that
+    #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..))]
+    timeout: u64,
+    /// Go on even if that leaves no region that is known to process sales
+    #[arg(long)]
+    force: bool,
+}
+
+impl SwitchOptions {
+    fn target(&self) -> Target {
+        match &self.to {
+            Some(region) => Target::Only(region.clone()),
+            None if self.both => Target::All,
+            None => Target::None,
+        }
+    }
+}
+
+/// Switches, and tells of each step.
+pub(crate) async fn switch(
+    place: &Place,
+    format: Format,
+    options: &SwitchOptions,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Exit> {
+    let config = place.read()?;
+    let target = options.target();
+    if let Target::Only(region) = &target {
+        config.selected(Some(region))?;
+    }
+    if target == Target::None && !options.force {
+        return Err(InvalidConfig::new(
+            "this would leave no region ACTIVE: sales would be accepted and wait. If that is what you want, say it twice: \
+             --none --force",
+        )
+        .into());
+    }
+    let prepared = tokio::select! {
+        prepared = prepare(&config, &target) => prepared?,
+        exit = interrupt.heard() => return Ok(exit),
+    };
+    let Prepared { cloud, before, warnings } = prepared;
+    let mut report = Report::new(format, &target, plan::steps(&target, &before, config.accelerator_arn.is_some()));
+    report.show_plan(config.accelerator_arn.is_some());
+    for warning in &warnings {
+        progress(format, format_args!("warning: {warning}"));
+    }
+    if options.dry_run {
+        return report.planned();
+    }
+    if !warnings.is_empty() && !options.force {
+        bail!(
+            "nothing was done: with this, no region would be known to process sales. Mend the region, choose another one, \
+             or go on with --force"
+        );
+    }
+    if !options.yes {
+        let answer = tokio::select! {
+            answer = prompt::confirm("Do this?") => answer?,
+            exit = interrupt.heard() => return Ok(exit),
+        };
+        if !answer {
+            bail!("nothing was done");
+        }
+    }
+    steps::take(&cloud, &mut report, options.force, interrupt).await;
+    if report.went_on() && target != Target::None {
+        let timeout = Duration::from_secs(options.timeout);
+        drain::look_or_wait(&cloud, &mut report, options.wait.then_some(timeout), interrupt).await;
+    }
+    report.end()
+}
+
+/// What is needed before the first step.
+struct Prepared {
+    cloud: Cloud,
+    before: std::collections::BTreeMap<String, Before>,
+    /// Why the target may not be able to process.
+    warnings: Vec<String>,
+}
+
+async fn prepare(config: &Config, target: &Target) -> anyhow::Result<Prepared> {
+    let (cloud, services) = (Cloud::open(config).await?, Services::new()?);
+    let regions = cloud.regions.values().map(async |region| {
+        let key = format!("regions.{}.worker_url", region.name);
+        let (state, worker) = tokio::join!(region.state(), services.ask(&key, region.resources.worker_url.as_ref()));
+        (region.name.clone(), state, worker)
+    });
+    let (groups, regions) = tokio::join!(cloud.accelerator.groups(), futures::future::join_all(regions));
+    let groups = groups.unwrap_or_default();
+    let mut before = std::collections::BTreeMap::new();
+    let mut troubles = Vec::new();
+    for (name, state, worker) in regions {
+        let dials = groups.iter().filter(|group| group.region == name).map(|group| group.dial);
+        let known = Before { state: state.ok().map(|state| state.value), dial: dials.min_by(f32::total_cmp) };
+        before.insert(name.clone(), known);
+        if target.includes(&name) {
+            match worker {
+                Err(trouble) if trouble.kind() != TroubleKind::NotSet => {
+                    troubles.push(format!("the worker of {name} does not answer ({trouble})"));
+                }
+                _ => {}
+            }
+        }
+    }
+    // One worker that answers is enough.
+    let targets = before.keys().filter(|region| target.includes(region)).count();
+    let warnings = if troubles.len() == targets { troubles } else { Vec::new() };
+    Ok(Prepared { cloud, before, warnings })
+}

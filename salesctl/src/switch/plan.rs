@@ -1,0 +1,190 @@
+//! What a switch has to do, decided from what is known before it begins. Nothing here asks or changes anything.
+
+use std::{collections::BTreeMap, fmt};
+
+use sales::site::SiteState;
+use serde::Serialize;
+
+/// Which regions shall process sales and get traffic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// One region, with the others standing by.
+    Only(String),
+    /// All of them.
+    All,
+    /// None: sales are accepted and wait.
+    None,
+}
+
+impl Target {
+    /// Whether this region shall process.
+    pub(crate) fn includes(&self, region: &str) -> bool {
+        match self {
+            Self::Only(name) => name == region,
+            Self::All => true,
+            Self::None => false,
+        }
+    }
+
+    /// What a region shall be told.
+    fn state(&self, region: &str) -> SiteState {
+        if self.includes(region) { SiteState::Active } else { SiteState::Passive }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Only(region) => write!(formatter, "{region} alone processes sales and gets the traffic"),
+            Self::All => formatter.write_str("every region processes sales and gets traffic"),
+            Self::None => formatter.write_str("no region processes sales; they are accepted and wait"),
+        }
+    }
+}
+
+/// One thing to do, to one region.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Step {
+    /// The region.
+    pub(crate) region: String,
+    /// What is done to it.
+    #[serde(flatten)]
+    pub(crate) action: Action,
+}
+
+/// What is done to a region.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub(crate) enum Action {
+    /// Its state is set.
+    State {
+        /// What it says before; unknown if it could not be read.
+        from: Option<String>,
+        /// What it shall say.
+        #[serde(serialize_with = "state_name")]
+        to: SiteState,
+    },
+    /// Its traffic dials are turned.
+    Dial {
+        /// The percentage before, the lowest where listeners differ; unknown if it could not be read.
+        from: Option<f32>,
+        /// What it shall be.
+        to: f32,
+    },
+}
+
+fn state_name<S: serde::Serializer>(state: &SiteState, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(state.name())
+}
+
+impl Step {
+    /// Whether what is wanted is so already.
+    pub(crate) fn is_so(&self) -> bool {
+        match &self.action {
+            Action::State { from, to } => from.as_deref() == Some(to.name()),
+            Action::Dial { from, to } => *from == Some(*to),
+        }
+    }
+
+    /// Whether it takes the work from a region.
+    pub(crate) fn takes_work(&self) -> bool {
+        matches!(self.action, Action::State { to: SiteState::Passive, .. })
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let region = &self.region;
+        match &self.action {
+            Action::State { from, to } => {
+                write!(formatter, "{region}: state {} -> {to}", from.as_deref().unwrap_or("?"))
+            }
+            Action::Dial { from: Some(from), to } => write!(formatter, "{region}: dial {from} % -> {to} %"),
+            Action::Dial { from: None, to } => write!(formatter, "{region}: dial ? -> {to} %"),
+        }
+    }
+}
+
+/// What is known of a region before.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Before {
+    /// Its state, as the parameter spells it.
+    pub(crate) state: Option<String>,
+    /// Its dial in percent.
+    pub(crate) dial: Option<f32>,
+}
+
+/// The steps to `target`, in their order: who shall process comes first, and whoever shall not comes last, so that at no
+/// time nobody does. In between the dials, those that go up before those that go down. `dials`: there is an accelerator.
+pub(crate) fn steps(target: &Target, regions: &BTreeMap<String, Before>, dials: bool) -> Vec<Step> {
+    let states = |wanted: SiteState| {
+        let regions = regions.iter().filter(move |(region, _)| target.state(region) == wanted);
+        regions.map(move |(region, before)| Step {
+            region: region.clone(),
+            action: Action::State { from: before.state.clone(), to: wanted },
+        })
+    };
+    // Traffic stays where it is when nobody shall process: sales are accepted everywhere.
+    let turned = regions.iter().filter(|_| dials && *target != Target::None);
+    let mut turned: Vec<_> = turned
+        .map(|(region, before)| {
+            let to = if target.includes(region) { 100.0 } else { 0.0 };
+            Step { region: region.clone(), action: Action::Dial { from: before.dial, to } }
+        })
+        .collect();
+    turned.sort_by_key(|step| !target.includes(&step.region));
+    states(SiteState::Active).chain(turned).chain(states(SiteState::Passive)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn regions(known: &[(&str, Option<&str>, Option<f32>)]) -> BTreeMap<String, Before> {
+        let before = |state: Option<&str>, dial| Before { state: state.map(str::to_owned), dial };
+        known.iter().map(|&(name, state, dial)| (name.to_owned(), before(state, dial))).collect()
+    }
+
+    fn told(target: &Target, known: &[(&str, Option<&str>, Option<f32>)], dials: bool) -> Vec<String> {
+        steps(target, &regions(known), dials).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn who_shall_process_comes_first_and_who_shall_not_comes_last() {
+        let known = [("a", Some("ACTIVE"), Some(100.0)), ("b", Some("PASSIVE"), Some(0.0))];
+        assert_eq!(
+            told(&Target::Only("b".to_owned()), &known, true),
+            [
+                "b: state PASSIVE -> ACTIVE",
+                "b: dial 0 % -> 100 %",
+                "a: dial 100 % -> 0 %",
+                "a: state ACTIVE -> PASSIVE"
+            ]
+        );
+    }
+
+    #[test]
+    fn both_regions_are_set_active_and_nobody_passive() {
+        let known = [("a", Some("ACTIVE"), Some(100.0)), ("b", None, None)];
+        let steps = steps(&Target::All, &regions(&known), true);
+        assert!(!steps.iter().any(Step::takes_work));
+        let told: Vec<_> = steps.iter().map(|step| (step.to_string(), step.is_so())).collect();
+        assert_eq!(
+            told,
+            [
+                ("a: state ACTIVE -> ACTIVE".to_owned(), true),
+                ("b: state ? -> ACTIVE".to_owned(), false),
+                ("a: dial 100 % -> 100 %".to_owned(), true),
+                ("b: dial ? -> 100 %".to_owned(), false),
+            ]
+        );
+    }
+
+    #[test]
+    fn without_an_accelerator_and_for_no_region_the_dials_stay() {
+        let known = [("a", Some("ACTIVE"), None), ("b", Some("rubbish"), None)];
+        let only = told(&Target::Only("a".to_owned()), &known, false);
+        assert_eq!(only, ["a: state ACTIVE -> ACTIVE", "b: state rubbish -> PASSIVE"]);
+        assert_eq!(told(&Target::None, &known, true), ["a: state ACTIVE -> PASSIVE", "b: state rubbish -> PASSIVE"]);
+    }
+}

@@ -1,0 +1,324 @@
+//! What a switch tells: its plan, each step as it is taken, and at the end what is done and what is owed.
+
+use std::time::Instant;
+
+use sales::site::SiteState;
+use serde::Serialize;
+
+use super::plan::{Action, Step, Target};
+use crate::{
+    cloud::{table::Backlog, trouble::Trouble},
+    exit::Exit,
+    output::{self, BAD, Format, GOOD, WARNING, progress},
+};
+
+/// What became of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", content = "reason", rename_all = "snake_case")]
+pub(super) enum Outcome {
+    /// It was not taken yet.
+    Planned,
+    /// It is done.
+    Done,
+    /// It was so before.
+    Already,
+    /// It could not be done.
+    Owed(Trouble),
+    /// It was not tried, since it would make things worse.
+    Withheld(String),
+    /// The command was interrupted meanwhile: it may be done or not.
+    Interrupted,
+}
+
+#[derive(Debug, Serialize)]
+struct Taken {
+    #[serde(flatten)]
+    step: Step,
+    #[serde(flatten)]
+    outcome: Outcome,
+}
+
+/// What is owed to the lake.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub(super) struct Pending {
+    /// Each region that answered, with how much its table knows of and whether some is from before the switch.
+    regions: Vec<RegionPending>,
+    /// Each region that did not.
+    unknown: Vec<UnknownPending>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct RegionPending {
+    region: String,
+    items: u64,
+    from_before_the_switch: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct UnknownPending {
+    region: String,
+    error: Trouble,
+}
+
+impl Pending {
+    pub(super) fn of(regions: Vec<(String, Result<(bool, Backlog), Trouble>)>) -> Self {
+        let mut pending = Self::default();
+        for (region, owed) in regions {
+            match owed {
+                Ok((from_before_the_switch, backlog)) => {
+                    pending.regions.push(RegionPending { region, items: backlog.items, from_before_the_switch });
+                }
+                Err(error) => pending.unknown.push(UnknownPending { region, error }),
+            }
+        }
+        pending
+    }
+
+    /// Whether nothing from before the switch is owed, as far as any region can tell.
+    pub(super) fn is_drained(&self) -> bool {
+        !self.regions.is_empty() && !self.regions.iter().any(|region| region.from_before_the_switch)
+    }
+
+    fn told(&self) -> String {
+        let known = self.regions.iter().map(|region| format!("{} in {}", region.items, region.region));
+        let unknown = self.unknown.iter().map(|region| format!("? in {} ({})", region.region, region.error));
+        known.chain(unknown).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A switch as far as it has come.
+pub(super) struct Report {
+    format: Format,
+    target: Target,
+    steps: Vec<Taken>,
+    plan: Vec<Step>,
+    waited: bool,
+    pending: Option<Pending>,
+    interrupted: Option<Exit>,
+    started: Instant,
+    step_started: Instant,
+}
+
+/// The report as a program reads it.
+#[derive(Serialize)]
+struct Document<'a> {
+    target: String,
+    steps: &'a [Taken],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending: Option<&'a Pending>,
+    /// Whether nothing is owed.
+    complete: bool,
+    /// The command that does what is owed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repeat: Option<String>,
+}
+
+impl Report {
+    pub(super) fn new(format: Format, target: &Target, plan: Vec<Step>) -> Self {
+        let steps = plan.iter().map(|step| Taken { step: step.clone(), outcome: Outcome::Planned }).collect();
+        let started = Instant::now();
+        Self {
+            format,
+            target: target.clone(),
+            steps,
+            plan,
+            waited: false,
+            pending: None,
+            interrupted: None,
+            started,
+            step_started: started,
+        }
+    }
+
+    pub(super) fn show_plan(&self, dials: bool) {
+        self.say(format!("Plan: {}", self.target));
+        for (position, step) in self.plan.iter().enumerate() {
+            let so = if step.is_so() { " (already so)" } else { "" };
+            self.say(format!("  {}. {step}{so}", position + 1));
+        }
+        if !dials {
+            self.say("  no accelerator_arn is set: the traffic dials are left alone".to_owned());
+        }
+    }
+
+    /// The end of a dry run.
+    pub(super) fn planned(&self) -> anyhow::Result<Exit> {
+        match self.format {
+            Format::Table => self.say("Nothing was changed (--dry-run).".to_owned()),
+            Format::Json => self.document(false, None)?,
+        }
+        Ok(Exit::Done)
+    }
+
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.plan
+    }
+
+    /// The regions that are known to be ACTIVE by now.
+    pub(super) fn active(&self) -> Vec<&str> {
+        let set = |taken: &&Taken| {
+            matches!(taken.step.action, Action::State { to: SiteState::Active, .. })
+                && matches!(taken.outcome, Outcome::Done | Outcome::Already)
+        };
+        self.steps.iter().filter(set).map(|taken| taken.step.region.as_str()).collect()
+    }
+
+    pub(super) fn begin(&mut self) {
+        self.step_started = Instant::now();
+    }
+
+    pub(super) fn finish(&mut self, position: usize, outcome: Outcome) {
+        let seconds = self.step_started.elapsed().as_secs_f32();
+        let said = match &outcome {
+            Outcome::Done => format!("{GOOD}done{GOOD:#} in {seconds:.1} s"),
+            Outcome::Already => format!("{GOOD}so already{GOOD:#}"),
+            Outcome::Owed(trouble) => format!("{WARNING}owed{WARNING:#}: {trouble}"),
+            Outcome::Withheld(reason) => format!("{WARNING}not tried{WARNING:#}: {reason}"),
+            Outcome::Planned | Outcome::Interrupted => "interrupted".to_owned(),
+        };
+        self.say(format!("[{}/{}] {}: {said}", position + 1, self.plan.len(), self.plan[position]));
+        self.steps[position].outcome = outcome;
+    }
+
+    pub(super) fn interrupted(&mut self, exit: Exit) {
+        if let Some(taken) = self.steps.iter_mut().find(|taken| taken.outcome == Outcome::Planned) {
+            taken.outcome = Outcome::Interrupted;
+        }
+        self.interrupted = Some(exit);
+    }
+
+    /// Whether there is something to look at after the steps.
+    pub(super) fn went_on(&self) -> bool {
+        self.interrupted.is_none() && !self.active().is_empty()
+    }
+
+    pub(super) fn begin_draining(&mut self, wait: bool) {
+        self.waited = wait;
+    }
+
+    pub(super) fn pending(&mut self, pending: Pending, is_over: bool) {
+        if is_over || self.pending.as_ref() != Some(&pending) {
+            let state = if pending.is_drained() { "nothing from before the switch is pending" } else { "pending" };
+            self.say(format!("{state}: {}", pending.told()));
+        }
+        self.pending = Some(pending);
+    }
+
+    /// Tells the outcome.
+    pub(super) fn end(&self) -> anyhow::Result<Exit> {
+        let owed: Vec<_> = self.steps.iter().filter(|taken| taken.is_owed()).collect();
+        let undrained = self.pending.as_ref().is_some_and(|pending| !pending.is_drained());
+        let complete = owed.is_empty() && !(self.waited && undrained) && self.interrupted.is_none();
+        let repeat = (!complete).then(repeat_command);
+        match self.format {
+            Format::Json => self.document(complete, repeat)?,
+            Format::Table => self.tell(&owed, undrained, repeat),
+        }
+        let changed = self.steps.iter().any(|taken| taken.outcome == Outcome::Done);
+        match (self.interrupted, complete) {
+            (Some(exit), _) => Ok(exit),
+            (None, true) => Ok(Exit::Done),
+            (None, false) if changed || !self.active().is_empty() => Ok(Exit::Incomplete),
+            (None, false) => Err(anyhow::anyhow!("nothing was changed: see above")),
+        }
+    }
+
+    fn tell(&self, owed: &[&Taken], undrained: bool, repeat: Option<String>) {
+        if self.interrupted.is_some() {
+            self.say(format!("{WARNING}Interrupted.{WARNING:#} What is done stays done, and is safe."));
+        }
+        if !owed.is_empty() {
+            self.say(format!("{BAD}Owed:{BAD:#}"));
+            for taken in owed {
+                self.say(format!("  {}{}", taken.step, taken.reason()));
+            }
+        }
+        match repeat {
+            Some(command) => {
+                if !self.active().is_empty() {
+                    self.say("Nothing is lost meanwhile: more than one ACTIVE region is safe.".to_owned());
+                }
+                self.say(format!("To do what is owed, repeat: {command}"));
+            }
+            None => {
+                let seconds = self.started.elapsed().as_secs_f32();
+                self.say(format!("{GOOD}Done{GOOD:#} in {seconds:.1} s: {}.", self.target));
+                if undrained {
+                    self.say(
+                        "Some of it is pending: `salesctl status --watch` shows when it is in the lake.".to_owned(),
+                    );
+                }
+            }
+        }
+    }
+
+    fn document(&self, complete: bool, repeat: Option<String>) -> anyhow::Result<()> {
+        let target = match &self.target {
+            Target::Only(region) => region.clone(),
+            Target::All => "both".to_owned(),
+            Target::None => "none".to_owned(),
+        };
+        output::json(&Document { target, steps: &self.steps, pending: self.pending.as_ref(), complete, repeat })
+    }
+
+    fn say(&self, text: String) {
+        progress(self.format, text);
+    }
+}
+
+impl Taken {
+    fn is_owed(&self) -> bool {
+        match self.outcome {
+            Outcome::Done | Outcome::Already => false,
+            Outcome::Planned | Outcome::Owed(_) | Outcome::Withheld(_) | Outcome::Interrupted => true,
+        }
+    }
+
+    fn reason(&self) -> String {
+        match &self.outcome {
+            Outcome::Owed(trouble) => format!(": {trouble}"),
+            Outcome::Withheld(reason) => format!(": not tried, {reason}"),
+            Outcome::Interrupted => ": interrupted, it may be done or not".to_owned(),
+            Outcome::Planned | Outcome::Done | Outcome::Already => String::new(),
+        }
+    }
+}
+
+/// The very command again, without the question.
+fn repeat_command() -> String {
+    let mut arguments: Vec<String> = std::env::args().skip(1).map(|argument| quoted(&argument)).collect();
+    if !arguments.iter().any(|argument| argument == "--yes" || argument == "-y") {
+        arguments.push("--yes".to_owned());
+    }
+    format!("salesctl {}", arguments.join(" "))
+}
+
+/// A word as a shell reads it back.
+fn quoted(word: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "-_./:=@%+,".contains(character);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_repeated_command_is_quoted_for_a_shell() {
+        assert_eq!(quoted("--to=us-east-1"), "--to=us-east-1");
+        assert_eq!(quoted("it's here"), r"'it'\''s here'");
+        assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn nothing_known_is_not_drained() {
+        assert!(!Pending::default().is_drained());
+        let region = |from_before_the_switch| RegionPending { region: "a".into(), items: 3, from_before_the_switch };
+        assert!(Pending { regions: vec![region(false)], unknown: Vec::new() }.is_drained());
+        assert!(!Pending { regions: vec![region(false), region(true)], unknown: Vec::new() }.is_drained());
+    }
+}
