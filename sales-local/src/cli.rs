@@ -9,6 +9,8 @@ use sales_local::{
     resources::REGIONS,
 };
 
+use crate::drill::Part;
+
 const EXAMPLES: &str = "\
 Examples:
   sales-local                       start everything; Ctrl-C stops it
@@ -16,6 +18,8 @@ Examples:
   sales-local switch us-east-1      let only us-east-1 process sales and take traffic
   sales-local switch --both         let both regions do so
   sales-local lake                  what has arrived in the lake
+  sales-local lose sa-east-1        a region is gone: its API, its worker, and AWS in it
+  sales-local restore sa-east-1     it is back
   sales-local demo --sales 1000     post sales, switch regions half-way, count
 
 Exit codes: 0 done, or stopped after having served; 1 failed; 64 wrong usage;
@@ -47,6 +51,10 @@ pub(crate) enum Command {
     Switch(SwitchOptions),
     /// List the lake of what `up` has started: keys and bodies
     Lake(LakeOptions),
+    /// Make a region, or something that regions use, fail in what `up` has started
+    Lose(DrillOptions),
+    /// Bring back what `lose` has made fail
+    Restore(DrillOptions),
     /// Start both regions on free ports, post sales, switch half-way, count what arrived in the lake, stop
     Demo(DemoOptions),
 }
@@ -63,10 +71,13 @@ pub(crate) struct UpOptions {
     /// Health and metrics of the worker of each region
     #[arg(long, value_name = "PORT,PORT", default_value = "8091,8092")]
     pub(crate) worker_ports: PortPair,
+    /// AWS in each region
+    #[arg(long, value_name = "PORT,PORT", default_value = "4567,4568")]
+    pub(crate) aws_ports: PortPair,
     /// Global Accelerator's API
     #[arg(long, value_name = "PORT", default_value_t = 8090, value_parser = port())]
     pub(crate) accelerator_port: u16,
-    /// The AWS emulator
+    /// The AWS emulator behind all of that
     #[arg(long, value_name = "PORT", default_value_t = 4566, value_parser = port())]
     pub(crate) emulator_port: u16,
 }
@@ -78,10 +89,12 @@ fn port() -> clap::builder::RangedI64ValueParser<u16> {
 impl UpOptions {
     /// Free ports for all.
     pub(crate) fn with_free_ports() -> anyhow::Result<Self> {
-        let [port, one, other, worker, other_worker, accelerator_port, emulator_port] = ports::free()?;
-        let api_ports = PortPair([one, other]);
+        let [port, api, other_api, worker, other_worker, aws, other_aws, accelerator_port, emulator_port] =
+            ports::free()?;
+        let api_ports = PortPair([api, other_api]);
         let worker_ports = PortPair([worker, other_worker]);
-        Ok(Self { port, api_ports, worker_ports, accelerator_port, emulator_port })
+        let aws_ports = PortPair([aws, other_aws]);
+        Ok(Self { port, api_ports, worker_ports, aws_ports, accelerator_port, emulator_port })
     }
 
     /// All ports with what they are for.
@@ -93,6 +106,7 @@ impl UpOptions {
         let mut roles = vec![role(self.port, "address in front of both regions", "--port")];
         roles.extend(each(&self.api_ports, "API", "--api-ports"));
         roles.extend(each(&self.worker_ports, "worker", "--worker-ports"));
+        roles.extend(each(&self.aws_ports, "AWS", "--aws-ports"));
         roles.push(role(self.accelerator_port, "API of Global Accelerator", "--accelerator-port"));
         roles.push(role(self.emulator_port, "AWS emulator", "--emulator-port"));
         roles
@@ -128,6 +142,12 @@ pub(crate) struct LakeOptions {
     /// Only the lake of this region
     #[arg(long, value_parser = REGIONS)]
     pub(crate) region: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DrillOptions {
+    /// What fails, or comes back
+    pub(crate) part: Part,
 }
 
 #[derive(Debug, Args)]
@@ -171,6 +191,22 @@ mod tests {
         assert!(parse(&["switch"]).is_err());
         assert!(parse(&["switch", "us-east-1", "--both"]).is_err());
         assert!(parse(&["switch", "mars-east-1"]).is_err());
+    }
+
+    #[test]
+    fn a_region_a_service_and_the_accelerator_can_be_lost_and_nothing_else() {
+        for (name, expected) in [
+            ("sa-east-1", Part::Region(0)),
+            ("us-east-1", Part::Region(1)),
+            ("ssm", Part::Ssm),
+            ("accelerator", Part::Accelerator),
+        ] {
+            assert!(matches!(parse(&["lose", name]), Ok(Command::Lose(options)) if options.part == expected), "{name}");
+            let restored = parse(&["restore", name]);
+            assert!(matches!(restored, Ok(Command::Restore(options)) if options.part == expected), "{name}");
+        }
+        assert!(parse(&["lose", "mars-east-1"]).is_err());
+        assert!(parse(&["lose"]).is_err());
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Two regions on one machine: an AWS emulator, the API and the worker of each region, and the edge in front of both.
 
+pub mod aws_endpoint;
 pub mod edge;
 pub mod emulator;
+mod http_proxy;
 pub mod ports;
 pub mod process;
 pub mod resources;

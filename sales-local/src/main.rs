@@ -1,9 +1,14 @@
 //! Two regions of the sales pipeline on one machine, in one command.
 
+mod announced;
 mod cli;
+mod control;
 mod demo;
+mod drill;
 mod instance;
 mod lake;
+mod operator;
+mod site;
 mod stack;
 mod summary;
 mod terminal;
@@ -17,6 +22,7 @@ use std::{
 
 use clap::Parser;
 use cli::{Arguments, Command, SwitchOptions};
+use drill::Order;
 use instance::Instance;
 use sales_local::switch::{Target, switch};
 use terminal::line;
@@ -70,9 +76,18 @@ async fn run(command: Command, serving: &AtomicBool) -> anyhow::Result<()> {
             let target = region.map_or(Target::Both, Target::Only);
             switch(&instance.deployment(), &instance.accelerator, &target, line).await
         }
+        Command::Lose(options) => order(Order::Lose(options.part)).await,
+        Command::Restore(options) => order(Order::Restore(options.part)).await,
         Command::Lake(options) => lake::lake(&options).await,
         Command::Demo(options) => demo::demo(&options).await,
     }
+}
+
+/// Has the running instance do something, and says what it has done.
+async fn order(order: Order) -> anyhow::Result<()> {
+    let instance = Instance::running().await?;
+    line(control::send(instance.control, order).await?);
+    Ok(())
 }
 
 /// The signals that ask a program to end.

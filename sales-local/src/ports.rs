@@ -5,6 +5,7 @@ use std::{
     io::ErrorKind,
     net::{Ipv4Addr, Ipv6Addr, TcpListener},
     ops::Range,
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -18,17 +19,14 @@ const CANDIDATES: Range<u16> = 20_000..32_000;
 /// How long what was started by a program that got killed may still be stopping, with its ports in use.
 const LAST_BREATH: Duration = Duration::from_secs(2);
 
-/// Different ports that nothing listens on.
+/// Different ports that nothing listens on, and that this process has not been given before: what is killed to be
+/// started again leaves its own free for a while.
 pub fn free<const COUNT: usize>() -> anyhow::Result<[u16; COUNT]> {
-    let mut found = BTreeSet::new();
-    let candidates = (0..1_000).map(|_| rand::random_range(CANDIDATES)).filter(|port| try_to_listen(*port).is_ok());
-    for port in candidates {
-        if found.len() == COUNT {
-            break;
-        }
-        found.insert(port);
-    }
-    let found: Vec<_> = found.into_iter().collect();
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let candidates = (0..1_000).map(|_| rand::random_range(CANDIDATES));
+    let free = candidates.filter(|port| try_to_listen(*port).is_ok() && given.insert(*port));
+    let found: Vec<_> = free.take(COUNT).collect();
     found.try_into().ok().context("not enough free TCP ports found")
 }
 

@@ -71,62 +71,71 @@ impl Services {
         &self.worker
     }
 
-    /// Starts a region's API on `port`, with its log in the file `log`.
-    pub fn start_api(&self, region: &Region, port: u16, log: &Path) -> anyhow::Result<Service> {
-        Service::start(&self.api, format!("{API} of {}", region.name), region.api_environment(), port, log)
+    /// A region's API on `port`, which reaches AWS at `aws_endpoint`, with an empty log in the file `log`.
+    pub fn api_of(&self, region: &Region, aws_endpoint: &str, port: u16, log: &Path) -> anyhow::Result<Service> {
+        let name = format!("{API} of {}", region.name);
+        Service::new(&self.api, name, region.api_environment(), aws_endpoint, port, log)
     }
 
-    /// Starts a region's worker, its health and metrics on `port`, with its log in the file `log`.
-    pub fn start_worker(&self, region: &Region, port: u16, log: &Path) -> anyhow::Result<Service> {
-        Service::start(&self.worker, format!("{WORKER} of {}", region.name), region.worker_environment(), port, log)
+    /// A region's worker, its health and metrics on `port`, and otherwise as [`Services::api_of`].
+    pub fn worker_of(&self, region: &Region, aws_endpoint: &str, port: u16, log: &Path) -> anyhow::Result<Service> {
+        let name = format!("{WORKER} of {}", region.name);
+        Service::new(&self.worker, name, region.worker_environment(), aws_endpoint, port, log)
     }
 }
 
-/// A running service. Dropping it stops it and waits for its end.
+/// A service that can be started, killed, and started again at the same place. Dropping it stops it and waits for its
+/// end.
 #[derive(Debug)]
 pub struct Service {
     name: String,
+    program: PathBuf,
+    environment: Vec<(String, String)>,
     endpoint: String,
-    process: Process,
     log_path: PathBuf,
     log: File,
+    process: Option<Process>,
 }
 
 impl Service {
-    fn start(
+    fn new(
         program: &Path,
         name: String,
-        environment: Vec<(String, String)>,
+        mut environment: Vec<(String, String)>,
+        aws_endpoint: &str,
         port: u16,
-        log_path: &Path,
+        log: &Path,
     ) -> anyhow::Result<Self> {
-        let log = log_file(log_path)?;
-        let program = Program::new(program).environment(environment).environment([("PORT", port.to_string())]);
-        let process = program.grace(GRACE).log(log.try_clone()?).start()?;
-        Ok(Self { name, endpoint: format!("http://127.0.0.1:{port}"), process, log_path: log_path.to_owned(), log })
+        environment.push(("AWS_ENDPOINT_URL".to_owned(), aws_endpoint.to_owned()));
+        environment.push(("PORT".to_owned(), port.to_string()));
+        Ok(Self {
+            name,
+            program: program.to_owned(),
+            environment,
+            endpoint: format!("http://127.0.0.1:{port}"),
+            log_path: log.to_owned(),
+            log: log_file(log)?,
+            process: None,
+        })
     }
 
-    /// Where it answers.
-    pub fn endpoint(&self) -> &str {
-        &self.endpoint
-    }
+    /// Starts it, unless it runs, and waits until its health check succeeds. False when it ran before.
+    pub async fn start(&mut self) -> anyhow::Result<bool> {
+        let (process, is_new) = match self.process.take().filter(|process| !process.has_ended()) {
+            Some(running) => (running, false),
+            None => (self.program()?.start()?, true),
+        };
+        let process = self.process.insert(process);
 
-    /// Its process.
-    pub fn process(&mut self) -> &mut Process {
-        &mut self.process
-    }
-
-    /// Waits until its health check succeeds.
-    pub async fn wait_until_serving(&mut self) -> anyhow::Result<()> {
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
         let deadline = Instant::now() + START_DEADLINE;
         while Instant::now() < deadline {
-            if let Some(code) = self.process.exit_code() {
+            if let Some(code) = process.exit_code() {
                 let reason = last_line(&mut self.log);
                 bail!("{} ended with {code}: {reason} (its log: {})", self.name, self.log_path.display());
             }
             if is_healthy(&client, &self.endpoint).await {
-                return Ok(());
+                return Ok(is_new);
             }
             sleep(Duration::from_millis(20)).await;
         }
@@ -136,6 +145,27 @@ impl Service {
             START_DEADLINE.as_secs(),
             self.log_path.display()
         )
+    }
+
+    fn program(&self) -> anyhow::Result<Program> {
+        let environment = self.environment.iter().map(|(name, value)| (name, value));
+        Ok(Program::new(&self.program).environment(environment).grace(GRACE).log(self.log.try_clone()?))
+    }
+
+    /// Ends it by SIGKILL. False when it did not run.
+    pub async fn kill(&mut self) -> bool {
+        // It fails only for a process that has ended by itself meanwhile.
+        match self.process.take() {
+            Some(mut process) => process.kill().await.is_ok(),
+            None => false,
+        }
+    }
+
+    /// Asks it to stop, and does not wait for that.
+    pub fn release(&mut self) {
+        if let Some(process) = &mut self.process {
+            process.release();
+        }
     }
 }
 

@@ -3,18 +3,27 @@
 use std::{net::Ipv4Addr, path::Path, time::Duration};
 
 use anyhow::{Context, bail};
-use futures::future::try_join_all;
+use futures::future::try_join;
 use sales_local::{
+    aws_endpoint::AwsEndpoint,
     edge::{Backend, Dial, Edge},
     emulator::{self, Emulator, Environment},
     process::log_file,
-    resources::{Deployment, Place, Region},
-    services::{Service, Services},
+    resources::{ACCOUNT, Deployment, Place, Region},
+    services::Services,
     workspace::Build,
 };
-use tokio::{net::TcpListener, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::{Mutex, MutexGuard},
+    time::timeout,
+};
 
-use crate::{cli::UpOptions, terminal::Steps};
+use crate::{
+    cli::UpOptions,
+    site::{Site, SitePorts},
+    terminal::Steps,
+};
 
 /// The prefix of all names in AWS.
 const PREFIX: &str = "local";
@@ -24,8 +33,9 @@ const HEALTH_DEADLINE: Duration = Duration::from_secs(30);
 /// The fields are in the order in which they stop: first what takes sales in, last what everything else uses.
 #[derive(Debug)]
 pub(crate) struct Stack {
+    accelerator_api: Mutex<AwsEndpoint>,
     edge: Edge,
-    services: Vec<Service>,
+    sites: [Mutex<Site>; 2],
     emulator: Emulator,
     deployment: Deployment,
     ports: UpOptions,
@@ -49,11 +59,13 @@ impl Stack {
 
         let deployment = Deployment::create(emulator.endpoint(), PREFIX);
         let deployment = steps.quiet("creating both regions", deployment).await?;
-        let services = start_services(&services, &deployment, &ports, logs);
-        let services = steps.quiet("starting the API and the worker of each region", services).await?;
+        let sites = start_sites(&services, &deployment, emulator.endpoint(), &ports, logs);
+        let sites = steps.quiet("starting the API and the worker of each region", sites).await?;
         let what = format!("opening the one address in front of them, http://localhost:{}", ports.port);
         let edge = steps.quiet(&what, start_edge(&deployment, &ports)).await?;
-        Ok(Self { edge, services, emulator, deployment, ports })
+        let accelerator_api = AwsEndpoint::open(ports.accelerator_port, edge.control_endpoint()).await?;
+        let (accelerator_api, sites) = (Mutex::new(accelerator_api), sites.map(Mutex::new));
+        Ok(Self { accelerator_api, edge, sites, emulator, deployment, ports })
     }
 
     /// Both regions' resources.
@@ -74,6 +86,31 @@ impl Stack {
     /// The address in front of both regions.
     pub(crate) fn address(&self) -> String {
         format!("http://localhost:{}", self.ports.port)
+    }
+
+    /// The region at this place, to be lost or restored by nobody else meanwhile.
+    pub(crate) async fn site(&self, position: usize) -> MutexGuard<'_, Site> {
+        self.sites[position].lock().await
+    }
+
+    /// The address of AWS in the region at this place.
+    pub(crate) fn aws_endpoint(&self, position: usize) -> String {
+        format!("http://127.0.0.1:{}", self.ports.aws_ports.0[position])
+    }
+
+    /// Global Accelerator's API, to be lost or restored by nobody else meanwhile.
+    pub(crate) async fn accelerator_api(&self) -> MutexGuard<'_, AwsEndpoint> {
+        self.accelerator_api.lock().await
+    }
+
+    /// The address of Global Accelerator's API.
+    pub(crate) fn accelerator_endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.accelerator_port)
+    }
+
+    /// The accelerator that the edge stands for.
+    pub(crate) fn accelerator_arn(&self) -> String {
+        format!("arn:aws:globalaccelerator::{ACCOUNT}:accelerator/00000000-0000-4000-8000-000000000001")
     }
 
     /// Each region with the addresses of its API and its worker.
@@ -97,26 +134,27 @@ impl Stack {
 impl Drop for Stack {
     /// All services stop side by side, and only then are waited for, one after the other.
     fn drop(&mut self) {
-        for service in &mut self.services {
-            service.process().release();
+        for site in &mut self.sites {
+            site.get_mut().release();
         }
     }
 }
 
-async fn start_services(
+async fn start_sites(
     services: &Services,
     deployment: &Deployment,
-    ports: &UpOptions,
+    aws: &str,
+    UpOptions { aws_ports, api_ports, worker_ports, .. }: &UpOptions,
     logs: &Path,
-) -> anyhow::Result<Vec<Service>> {
-    let mut started = Vec::new();
-    for (position, region) in deployment.regions.iter().enumerate() {
-        let log = |service: &str| logs.join(format!("{}-{service}.log", region.name));
-        started.push(services.start_api(region, ports.api_ports.0[position], &log("api"))?);
-        started.push(services.start_worker(region, ports.worker_ports.0[position], &log("worker"))?);
-    }
-    try_join_all(started.iter_mut().map(Service::wait_until_serving)).await?;
-    Ok(started)
+) -> anyhow::Result<[Site; 2]> {
+    let [first, second] = [0, 1].map(|position| {
+        let ports =
+            SitePorts { aws: aws_ports.0[position], api: api_ports.0[position], worker: worker_ports.0[position] };
+        Site::open(services, &deployment.regions[position], aws, ports, logs)
+    });
+    let (mut first, mut second) = try_join(first, second).await?;
+    try_join(first.start(), second.start()).await?;
+    Ok([first, second])
 }
 
 /// All traffic goes to the first region, the ACTIVE one, at first.
@@ -127,7 +165,8 @@ async fn start_edge(deployment: &Deployment, ports: &UpOptions) -> anyhow::Resul
         address: (Ipv4Addr::LOCALHOST, port).into(),
         dial,
     });
-    let edge = Edge::start(listen(ports.port).await?, listen(ports.accelerator_port).await?, backends.collect())?;
+    // Its API is on a port of its own choice, behind an endpoint that can be lost.
+    let edge = Edge::start(listen(ports.port).await?, listen(0).await?, backends.collect())?;
     timeout(HEALTH_DEADLINE, edge.all_healthy()).await.context("the health checks of the APIs do not succeed")?;
     Ok(edge)
 }

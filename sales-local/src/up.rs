@@ -1,17 +1,28 @@
 //! `up`: everything runs until it is told to stop.
 
 use std::{
+    net::Ipv4Addr,
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
-use sales_local::{ports, resources::ACCOUNT, workspace::Build};
-use tokio::time::{Instant, sleep};
+use futures::future::join_all;
+use sales_local::{
+    ports,
+    resources::{ACCOUNT, Deployment},
+    workspace::Build,
+};
+use tokio::{
+    net::TcpListener,
+    time::{Instant, sleep},
+};
 
 use crate::{
     cli::UpOptions,
+    control,
     instance::Instance,
+    operator,
     stack::Stack,
     summary::Summary,
     terminal::{Live, Steps, line},
@@ -26,6 +37,9 @@ const LINE_INTERVAL: Duration = Duration::from_secs(10);
 /// The largest part of the time that taking summaries may take: one in ten.
 const SUMMARY_SHARE: u32 = 10;
 
+/// How often the ages of the queues are measured; AWS does so once a minute.
+const MEASURE_INTERVAL: Duration = Duration::from_secs(5);
+
 const HOW_LONG_ONE_MAY_TAKE: Duration = Duration::from_secs(5);
 
 /// Runs until it is dropped or fails; `serving` is set once everything serves.
@@ -33,19 +47,26 @@ pub(crate) async fn up(options: UpOptions, serving: &AtomicBool) -> anyhow::Resu
     ports::wait_until_free(&options.roles()).await?;
     let logs = Build::current()?.local_directory().join("logs");
     let stack = Stack::start(options, &logs, &mut Steps::new(Stack::STEPS)).await?;
-    let _announced =
-        Instance { place: stack.place(), accelerator: stack.edge().control_endpoint().to_owned() }.announce()?;
+    let orders = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let instance =
+        Instance { place: stack.place(), accelerator: stack.accelerator_endpoint(), control: orders.local_addr()? };
+    let _announced = instance.announce()?;
+    let operator = operator::announce(&stack)?;
     serving.store(true, Ordering::Relaxed);
-    line(what_to_try(&stack, &logs));
-    watch(&stack).await
+    line(what_to_try(&stack, operator.path(), &logs));
+    let client = reqwest::Client::builder().no_proxy().timeout(HOW_LONG_ONE_MAY_TAKE).build()?;
+    tokio::select! {
+        failed = watch(&client, &stack) => failed,
+        () = control::serve(orders, &stack) => Ok(()),
+        () = measure_queues(&client, stack.deployment()) => Ok(()),
+    }
 }
 
-fn what_to_try(stack: &Stack, logs: &Path) -> String {
+fn what_to_try(stack: &Stack, operator: &Path, logs: &Path) -> String {
     let address = stack.address();
     let [first, second] = stack.regions();
     let own_addresses = [&first, &second].map(|(region, api, _)| format!("  {:<12}{api}", region.name)).join("\n");
     let (region, _, _) = first;
-    let emulator = stack.place().endpoint;
     format!(
         r#"
 Both regions serve. Try it, in another terminal:
@@ -57,36 +78,54 @@ Both regions serve. Try it, in another terminal:
   curl -X GET {address}/sales/$id -i
   curl -X DELETE {address}/sales/$id -i
 
-  cargo local lake                what has arrived in the lake
-  cargo local switch {other}    only {other} processes sales and takes traffic
-  cargo local switch --both       both regions do
+As its operator:
+
+  export SALESCTL_CONFIG={operator} \
+    AWS_ACCESS_KEY_ID={ACCOUNT} AWS_SECRET_ACCESS_KEY=local
+  cargo salesctl status
+  cargo salesctl switch --to {other}
+
+  cargo local lake                 what has arrived in the lake
+  cargo local lose {name}       {name} is gone: its API, its worker, and AWS in it
+  cargo local restore {name}    it is back
 
 Documentation of the API   {address}/docs
 Each region's own API
 {own_addresses}
 The lake, for the AWS CLI
   AWS_ACCESS_KEY_ID={ACCOUNT} AWS_SECRET_ACCESS_KEY=local AWS_REGION={name} \
-    aws --endpoint-url {emulator} s3 ls --recursive s3://{bucket}
+    aws --endpoint-url {aws} s3 ls --recursive s3://{bucket}
 Logs                       {logs}
 
 Ctrl-C stops everything.
 "#,
+        operator = operator.display(),
         other = second.0.name,
         name = region.name,
+        aws = stack.aws_endpoint(0),
         bucket = region.bucket,
         logs = logs.display(),
     )
 }
 
+/// Does for as long as everything runs what AWS does and the emulator does not.
+async fn measure_queues(client: &reqwest::Client, deployment: &Deployment) {
+    loop {
+        // What fails once is measured again soon.
+        let measured = deployment.regions.iter().map(|region| region.publish_queue_ages(client));
+        drop(join_all(measured).await);
+        sleep(MEASURE_INTERVAL).await;
+    }
+}
+
 /// Shows what happens, for as long as everything runs.
-async fn watch(stack: &Stack) -> anyhow::Result<()> {
-    let client = reqwest::Client::builder().no_proxy().timeout(HOW_LONG_ONE_MAY_TAKE).build()?;
+async fn watch(client: &reqwest::Client, stack: &Stack) -> anyhow::Result<()> {
     let mut live = Live::new();
     let mut shown: Option<(Instant, Summary)> = None;
     loop {
         stack.check()?;
         let started = Instant::now();
-        let summary = Summary::of(&client, stack).await;
+        let summary = Summary::of(client, stack).await;
         let is_due = match &shown {
             None => true,
             Some(_) if live.is_redrawn() => true,

@@ -3,62 +3,40 @@
 use std::{
     ffi::OsStr,
     net::TcpListener,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
-use tempfile::TempDir;
+use sales_local::testing;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 const WORKS: &str = "exit 0";
 
-/// The command in a target directory of its own, where no other test and no running instance is in its way, and with
-/// nothing on its PATH but what a test puts there.
-struct Sandbox(TempDir);
+/// The command with services that only exist, and with nothing on its PATH but what a test puts there.
+struct Sandbox(testing::Sandbox);
 
 impl Sandbox {
     fn new() -> Self {
-        let sandbox = Self(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory"));
-        let program = sandbox.program();
-        for directory in [program.parent().expect("it is in a directory"), &sandbox.path()] {
-            std::fs::create_dir_all(directory).expect("a directory");
-        }
-        std::fs::write(sandbox.target().join("CACHEDIR.TAG"), "").expect("a file");
-        // A copy could not be started while another test starts something that has inherited its open file.
-        std::fs::hard_link(env!("CARGO_BIN_EXE_sales-local"), program).expect("a link");
+        let sandbox = Self(testing::Sandbox::new().expect("a sandbox"));
         for service in ["sales-api", "sales-worker"] {
-            std::fs::write(sandbox.target().join("debug").join(service), "").expect("a file");
+            std::fs::write(sandbox.0.binary(service), "").expect("a file");
         }
         sandbox.put("sleep", "exec /bin/sleep \"$@\"");
         sandbox
     }
 
-    fn target(&self) -> PathBuf {
-        self.0.path().join("target")
-    }
-
-    fn program(&self) -> PathBuf {
-        self.target().join("debug/sales-local")
-    }
-
-    fn path(&self) -> PathBuf {
-        self.0.path().join("path")
-    }
-
     /// Puts a fake program on the PATH.
     fn put(&self, name: &str, script: &str) -> &Self {
-        let path = self.path().join(name);
-        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a file");
-        std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).expect("permissions");
+        self.0.put(name, script).expect("a file");
         self
     }
 
     fn command(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
-        let mut command = Command::new(self.program());
-        command.args(arguments).env("PATH", self.path()).env("CARGO", self.path().join("cargo")).stdin(Stdio::null());
+        let (program, path) = (self.0.binary("sales-local"), self.0.programs());
+        let mut command = Command::new(program);
+        command.args(arguments).env("CARGO", path.join("cargo")).env("PATH", path).stdin(Stdio::null());
         command
     }
 
@@ -68,15 +46,7 @@ impl Sandbox {
 
     /// Starts everything, on free ports so that a running instance is not in the way.
     fn up(&self) -> Command {
-        let [port, one, other, worker, other_worker, accelerator, emulator] =
-            sales_local::ports::free().expect("free ports");
-        self.command([
-            format!("--port={port}"),
-            format!("--api-ports={one},{other}"),
-            format!("--worker-ports={worker},{other_worker}"),
-            format!("--accelerator-port={accelerator}"),
-            format!("--emulator-port={emulator}"),
-        ])
+        self.command(testing::LocalPorts::free().expect("free ports").options())
     }
 
     fn run_up(&self) -> Ended {
@@ -131,6 +101,8 @@ fn wrong_usage_ends_with_64_and_help_and_version_with_0() {
     let sandbox = Sandbox::new();
     assert_eq!(sandbox.run(["--port", "none"]).code, Some(64));
     assert_eq!(sandbox.run(["switch", "mars-east-1"]).code, Some(64));
+    assert_eq!(sandbox.run(["lose", "mars-east-1"]).code, Some(64));
+    assert_eq!(sandbox.run(["restore"]).code, Some(64));
     assert_eq!(sandbox.run(["--help"]).code, Some(0));
     assert_eq!(sandbox.run(["--version"]).code, Some(0));
 }
@@ -141,6 +113,8 @@ fn commands_for_a_running_instance_say_that_none_runs() {
     let expected = Ended::with(1, "nothing runs here that could be asked: start it with `cargo local`");
     assert_eq!(sandbox.run(["lake"]), expected);
     assert_eq!(sandbox.run(["switch", "us-east-1"]), expected);
+    assert_eq!(sandbox.run(["lose", "sa-east-1"]), expected);
+    assert_eq!(sandbox.run(["restore", "sa-east-1"]), expected);
 }
 
 #[test]
@@ -200,7 +174,7 @@ fn services_that_do_not_build_are_told() {
 fn a_signal_in_the_middle_of_starting_stops_what_was_started() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let sandbox = Sandbox::new();
-        let pid_file = sandbox.0.path().join("pid");
+        let pid_file = sandbox.0.directory().join("pid");
         sandbox.put("cargo", &format!("echo $$ >{}; exec sleep 1000", pid_file.display()));
         let mut command = sandbox.up().stdout(Stdio::null()).spawn().expect("it starts");
         let building = wait_for("the build", || read_pid(&pid_file));
@@ -213,7 +187,7 @@ fn a_signal_in_the_middle_of_starting_stops_what_was_started() {
 #[test]
 fn being_killed_in_the_middle_of_starting_stops_what_was_started() {
     let sandbox = Sandbox::new();
-    let pid_file = sandbox.0.path().join("pid");
+    let pid_file = sandbox.0.directory().join("pid");
     sandbox.put("cargo", &format!("echo $$ >{}; exec sleep 1000", pid_file.display()));
     let mut command = sandbox.up().stdout(Stdio::null()).spawn().expect("it starts");
     let building = wait_for("the build", || read_pid(&pid_file));

@@ -1,10 +1,13 @@
 //! Both regions' resources on a real emulator, asked through the AWS SDK by the names that the services get.
 
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    time::{Duration, SystemTime},
+};
 
-use aws_config::{BehaviorVersion, Region as AwsRegion, SdkConfig};
+use aws_config::SdkConfig;
+use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat, ScanBy};
 use aws_sdk_dynamodb::types::AttributeValue;
-use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_sns::types::MessageAttributeValue;
 use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use futures::future::join_all;
@@ -24,14 +27,7 @@ async fn deploy(prefix: &str) -> (Deployment, String) {
 }
 
 fn configuration(endpoint: &str, region: &Region) -> SdkConfig {
-    let credentials = Credentials::new(sales_local::resources::ACCOUNT, "test", None, None, "test");
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .region(AwsRegion::new(region.name.clone()))
-        .endpoint_url(endpoint)
-        .build()
+    sales_local::testing::sdk(endpoint, &region.name)
 }
 
 fn s3(endpoint: &str, region: &Region) -> aws_sdk_s3::Client {
@@ -216,4 +212,38 @@ async fn only_the_first_region_is_active_at_first_and_each_has_its_own_state() {
     assert_eq!(states().await, [State::Active, State::Active]);
     first.set_state(State::Passive).await.expect("a write");
     assert_eq!(states().await, [State::Passive, State::Active]);
+}
+
+#[tokio::test]
+async fn cloudwatch_knows_how_old_the_oldest_message_of_each_queue_is() {
+    let (deployment, endpoint) = deploy("ages").await;
+    let region = &deployment.regions[0];
+    let sqs = aws_sdk_sqs::Client::new(&configuration(&endpoint, region));
+    sqs.send_message().queue_url(&region.queue_url).message_body("{}").send().await.expect("it is sent");
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    // More than two seconds, since what is sent and what is read have whole seconds.
+    let grown = async || {
+        region.publish_queue_ages(&client).await.expect("it is published");
+        let age = age_of_oldest(&endpoint, region, "ages-sales").await.expect("it is known");
+        (age > 2.0).then_some(age)
+    };
+    let age = eventually("the oldest message gets older", grown).await;
+    assert!(age < 60.0, "{age} s");
+    assert_eq!(age_of_oldest(&endpoint, region, "ages-sales-dead-letters").await, Some(0.0));
+    assert_eq!(age_of_oldest(&endpoint, &deployment.regions[1], "ages-sales").await, None);
+}
+
+/// The latest maximum of a minute, as an operator asks for it.
+async fn age_of_oldest(endpoint: &str, region: &Region, queue: &str) -> Option<f64> {
+    let cloudwatch = aws_sdk_cloudwatch::Client::new(&configuration(endpoint, region));
+    let dimension = Dimension::builder().name("QueueName").value(queue).build();
+    let metric = Metric::builder().namespace("AWS/SQS").metric_name("ApproximateAgeOfOldestMessage");
+    let maximum = MetricStat::builder().metric(metric.dimensions(dimension).build()).period(60).stat("Maximum");
+    let query = MetricDataQuery::builder().id("age").metric_stat(maximum.build()).build();
+    let now = SystemTime::now();
+    let minutes = |count: u64| Duration::from_secs(60 * count);
+    let request = cloudwatch.get_metric_data().metric_data_queries(query).scan_by(ScanBy::TimestampDescending);
+    let request = request.start_time((now - minutes(5)).into()).end_time((now + minutes(1)).into());
+    let results = request.send().await.expect("an answer").metric_data_results.unwrap_or_default();
+    results.first()?.values().first().copied()
 }

@@ -53,6 +53,11 @@ impl Environment {
         Ok(environment)
     }
 
+    /// Where it is.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// The interpreter that sees the emulator.
     pub fn python(&self) -> PathBuf {
         self.directory.join("bin/python")

@@ -11,6 +11,7 @@ pub(crate) const ACCELERATOR_REGION: &str = "us-west-2";
 
 #[derive(Debug, Clone)]
 pub(super) struct Clients {
+    pub(super) cloudwatch: aws_sdk_cloudwatch::Client,
     pub(super) dynamodb: aws_sdk_dynamodb::Client,
     pub(super) s3: aws_sdk_s3::Client,
     pub(super) sns: aws_sdk_sns::Client,
@@ -23,6 +24,7 @@ impl Clients {
         let config = configuration(endpoint, region);
         let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
         Self {
+            cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             s3: aws_sdk_s3::Client::from_conf(s3),
             sns: aws_sdk_sns::Client::new(&config),

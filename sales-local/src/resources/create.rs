@@ -15,7 +15,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use futures::future::{try_join, try_join_all};
 use serde_json::json;
 
-use super::{ACCOUNT, Deployment, Region, observe::State};
+use super::{ACCOUNT, Deployment, Region, last_part, observe::State};
 
 const DAY: u32 = 24 * 60 * 60;
 
@@ -190,8 +190,4 @@ async fn replication(from: &Region, to: &Region) -> anyhow::Result<()> {
 
 fn queue_arn(region: &Region, url: &str) -> String {
     format!("arn:aws:sqs:{}:{ACCOUNT}:{}", region.name, last_part(url, '/'))
-}
-
-fn last_part(text: &str, separator: char) -> &str {
-    text.rsplit(separator).next().unwrap_or(text)
 }

@@ -5,6 +5,7 @@
 mod clients;
 mod create;
 mod observe;
+mod queue_age;
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -131,6 +132,10 @@ impl Region {
 
 fn pair(name: &str, value: &str) -> (String, String) {
     (name.to_owned(), value.to_owned())
+}
+
+fn last_part(text: &str, separator: char) -> &str {
+    text.rsplit(separator).next().unwrap_or(text)
 }
 
 #[cfg(test)]

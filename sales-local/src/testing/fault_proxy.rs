@@ -2,25 +2,16 @@
 
 use std::{
     collections::BTreeMap,
-    convert::Infallible,
     net::Ipv4Addr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use http_body_util::{BodyExt, Full};
-use hyper::{
-    Request, Response, StatusCode,
-    body::{Bytes, Incoming},
-    header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING},
-    http::request::Parts,
-    server::conn::http1,
-    service::service_fn,
-};
-use hyper_util::rt::TokioIo;
+use http_body_util::BodyExt;
+use hyper::{Request, StatusCode, body::Incoming, http::request::Parts};
 use tokio::{net::TcpListener, time::sleep};
 
-use super::client;
+use crate::http_proxy::{Answer, Upstream, refusal, serve};
 
 /// What a call meets instead of AWS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,8 +38,7 @@ pub struct FaultProxy {
 
 #[derive(Debug)]
 struct State {
-    upstream: String,
-    client: reqwest::Client,
+    upstream: Upstream,
     rules: Mutex<Vec<Rule>>,
     calls: Mutex<BTreeMap<String, Count>>,
 }
@@ -78,13 +68,10 @@ impl FaultProxy {
     pub(super) async fn start(upstream: &str) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let endpoint = format!("http://{}", listener.local_addr()?);
-        let state = Arc::new(State {
-            upstream: upstream.to_owned(),
-            client: client(),
-            rules: Mutex::default(),
-            calls: Mutex::default(),
-        });
-        let serving = tokio::spawn(serve(listener, Arc::clone(&state)));
+        let upstream = Upstream::new(upstream)?;
+        let state = Arc::new(State { upstream, rules: Mutex::default(), calls: Mutex::default() });
+        let asked = Arc::clone(&state);
+        let serving = tokio::spawn(serve(listener, move |request| answer(Arc::clone(&asked), request)));
         Ok(Self { endpoint, state, serving })
     }
 
@@ -152,57 +139,31 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn serve(listener: TcpListener, state: Arc<State>) {
-    let mut connections = tokio::task::JoinSet::new();
-    while let Ok((connection, _)) = listener.accept().await {
-        let state = Arc::clone(&state);
-        let service = service_fn(move |request| answer(Arc::clone(&state), request));
-        // A connection that breaks off is the service's own affair.
-        connections.spawn(async move {
-            drop(http1::Builder::new().serve_connection(TokioIo::new(connection), service).await);
-        });
-    }
+async fn answer(state: Arc<State>, request: Request<Incoming>) -> Answer {
+    forward(&state, request).await.unwrap_or_else(|_| injected(502, "BadGateway"))
 }
 
-async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    Ok(forward(&state, request).await.unwrap_or_else(|_| refusal(502, "BadGateway")))
-}
-
-async fn forward(state: &State, request: Request<Incoming>) -> anyhow::Result<Response<Full<Bytes>>> {
+async fn forward(state: &State, request: Request<Incoming>) -> anyhow::Result<Answer> {
     let (head, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
     let call = Call::of(&head, &body);
     state.note(&call, |count| count.made += 1);
     let fault = state.fault(&call);
     match fault {
-        Some(Fault::Status(status)) => return Ok(refusal(status, "InternalServerError")),
-        Some(Fault::Throttled) => return Ok(refusal(400, "ThrottlingException")),
+        Some(Fault::Status(status)) => return Ok(injected(status, "InternalServerError")),
+        Some(Fault::Throttled) => return Ok(injected(400, "ThrottlingException")),
         Some(Fault::Delay(time)) => sleep(time).await,
         Some(Fault::LateAnswer(_) | Fault::LostAnswer) | None => {}
     }
 
-    let response = ask(state, head, body).await?;
+    let response = state.upstream.ask(head, body).await?;
     state.note(&call, |count| count.done += 1);
     match fault {
-        Some(Fault::LostAnswer) => return Ok(refusal(500, "InternalServerError")),
+        Some(Fault::LostAnswer) => return Ok(injected(500, "InternalServerError")),
         Some(Fault::LateAnswer(time)) => sleep(time).await,
         Some(Fault::Status(_) | Fault::Throttled | Fault::Delay(_)) | None => {}
     }
     Ok(response)
-}
-
-async fn ask(state: &State, head: Parts, body: Bytes) -> anyhow::Result<Response<Full<Bytes>>> {
-    let mut headers = head.headers;
-    for name in [HOST, CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING] {
-        headers.remove(name);
-    }
-    let url = format!("{}{}", state.upstream, head.uri.path_and_query().map_or("/", |path| path.as_str()));
-    let answer = state.client.request(head.method, url).headers(headers).body(body).send().await?;
-    let mut response = Response::builder().status(answer.status());
-    for (name, value) in answer.headers().iter().filter(|(name, _)| *name != TRANSFER_ENCODING && *name != CONNECTION) {
-        response = response.header(name, value);
-    }
-    Ok(response.body(Full::new(answer.bytes().await?))?)
 }
 
 impl Call {
@@ -225,9 +186,7 @@ impl Call {
     }
 }
 
-fn refusal(status: u16, code: &str) -> Response<Full<Bytes>> {
-    let body = format!(r#"{{"__type":"{code}","message":"injected: arn:aws:x"}}"#);
-    let mut response = Response::new(Full::from(body));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response
+fn injected(status: u16, code: &str) -> Answer {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    refusal(status, code, "injected: arn:aws:x")
 }

@@ -1,13 +1,21 @@
-//! What the black-box tests of the services share: a stage of two regions, and a proxy that makes AWS fail.
+//! What black-box tests share: a stage of two regions, a proxy that makes AWS fail, and all of it as its user starts it.
 
 mod fault_proxy;
+mod local_instance;
+mod sandbox;
 mod stage;
 
 use std::time::Duration;
 
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use tokio::time::sleep;
 
+use crate::resources::ACCOUNT;
+
 pub use fault_proxy::{Fault, FaultProxy};
+pub use local_instance::{LocalInstance, LocalPorts};
+pub use sandbox::Sandbox;
 pub use stage::{Launch, Running, Stage};
 
 /// How long a test waits for what must happen, on a machine that may have much else to do.
@@ -16,6 +24,17 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// A client without proxies, whose patience is a test's.
 pub fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().timeout(DEADLINE).build().unwrap_or_default()
+}
+
+/// For AWS clients of a test's own.
+pub fn sdk(endpoint: &str, region: &str) -> SdkConfig {
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(ACCOUNT, "test", None, None, "test")))
+        .region(aws_config::Region::new(region.to_owned()))
+        .endpoint_url(endpoint)
+        .build()
 }
 
 /// Asks until there is an answer, for as long as a test waits.

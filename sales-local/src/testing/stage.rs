@@ -1,23 +1,20 @@
 //! Two regions of a test's own, and the services started on them.
 
 use std::{
-    collections::BTreeSet,
     io::{Read, Seek},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
-use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use aws_config::SdkConfig;
 use tokio::{sync::OnceCell, time::sleep};
 
-use super::{DEADLINE, FaultProxy, client};
+use super::{DEADLINE, FaultProxy, client, sdk};
 use crate::{
     emulator::Emulator,
     ports,
     process::{Process, Program},
-    resources::{ACCOUNT, Deployment, Region},
+    resources::{Deployment, Region},
 };
 
 /// One for all tests of a process; its keeper stops it when the process ends.
@@ -54,13 +51,7 @@ impl Stage {
 
     /// For clients of the test's own, past the proxy.
     pub fn sdk(&self, region: &Region) -> SdkConfig {
-        SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(ACCOUNT, "test", None, None, "test")))
-            .region(aws_config::Region::new(region.name.clone()))
-            .endpoint_url(&self.endpoint)
-            .build()
+        sdk(&self.endpoint, &region.name)
     }
 
     /// One more proxy, for a service whose calls shall fail alone.
@@ -95,7 +86,7 @@ impl Launch {
         mut environment: Vec<(String, String)>,
         extra: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
-        let port = own_port()?;
+        let [port] = ports::free()?;
         let place = [("AWS_ENDPOINT_URL", proxy.endpoint()), ("BIND_HOST", "127.0.0.1"), ("PORT", &port.to_string())];
         environment.extend(place.iter().chain(extra).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         Ok(Self { program: program.to_owned(), environment, port })
@@ -127,17 +118,6 @@ impl Launch {
         let served = tokio::time::timeout(DEADLINE, serving).await.map_err(anyhow::Error::from).flatten();
         served.map_err(|error| error.context(running.log()))?;
         Ok(running)
-    }
-}
-
-/// A free port that no other service of this process has got: one that is killed leaves its own free for a while.
-fn own_port() -> anyhow::Result<u16> {
-    static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-    loop {
-        let [port] = ports::free()?;
-        if TAKEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port) {
-            return Ok(port);
-        }
     }
 }
 

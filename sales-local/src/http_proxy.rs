@@ -1,0 +1,93 @@
+//! Passing HTTP requests on to AWS, each of which can be looked into first.
+
+use std::{convert::Infallible, time::Duration};
+
+use http_body_util::Full;
+use hyper::{
+    Request, Response, StatusCode,
+    body::{Bytes, Incoming},
+    header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING},
+    http::request::Parts,
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use reqwest::redirect::Policy;
+use tokio::{net::TcpListener, task::JoinSet, time::sleep};
+
+/// How long to wait when no connection can be accepted, as when there are no file descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A whole answer.
+pub(crate) type Answer = Response<Full<Bytes>>;
+
+/// Answers the requests of all connections for ever; those that are open end with it.
+pub(crate) async fn serve<F>(listener: TcpListener, answer: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static)
+where
+    F: Future<Output = Answer> + Send + 'static,
+{
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((connection, _)) => {
+                    let answer = answer.clone();
+                    let service = service_fn(move |request| {
+                        let answer = answer(request);
+                        async move { Ok::<_, Infallible>(answer.await) }
+                    });
+                    // A connection that breaks off is the client's own affair.
+                    let serving = http1::Builder::new().serve_connection(TokioIo::new(connection), service);
+                    connections.spawn(async move { drop(serving.await) });
+                }
+                Err(_) => sleep(ACCEPT_PAUSE).await,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+/// What requests are passed on to.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    url: String,
+    client: reqwest::Client,
+}
+
+impl Upstream {
+    /// The server at `url`, `http://ADDRESS:PORT`.
+    pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
+        // Without a deadline: that is the affair of those who ask, and some of their questions wait for a message.
+        let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build()?;
+        Ok(Self { url: url.to_owned(), client })
+    }
+
+    /// Passes one request on.
+    pub(crate) async fn ask(&self, head: Parts, body: Bytes) -> anyhow::Result<Answer> {
+        let url = format!("{}{}", self.url, head.uri.path_and_query().map_or("/", |path| path.as_str()));
+        let headers = without_those_of_the_connection(head.headers, &[HOST, CONTENT_LENGTH, EXPECT]);
+        let answer = self.client.request(head.method, url).headers(headers).body(body).send().await?;
+        let mut response = Response::new(Full::default());
+        *response.status_mut() = answer.status();
+        *response.headers_mut() = without_those_of_the_connection(answer.headers().clone(), &[]);
+        *response.body_mut() = Full::new(answer.bytes().await?);
+        Ok(response)
+    }
+}
+
+/// The headers without those that describe the connection, which ends here, and without `others`.
+fn without_those_of_the_connection(mut headers: HeaderMap, others: &[hyper::header::HeaderName]) -> HeaderMap {
+    for name in [CONNECTION, TRANSFER_ENCODING].iter().chain(others) {
+        headers.remove(name);
+    }
+    headers
+}
+
+/// An error as the JSON protocols of AWS tell it.
+pub(crate) fn refusal(status: StatusCode, code: &str, message: &str) -> Answer {
+    let body = serde_json::json!({ "__type": code, "message": message });
+    let mut response = Response::new(Full::from(body.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
+    response
+}

@@ -1,0 +1,223 @@
+//! Both regions as `cargo local` starts them, for tests that are to meet them as their user and their operator do.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::{Output, Stdio},
+    time::Duration,
+};
+
+use anyhow::bail;
+use tokio::{process::Command, time::sleep};
+
+use super::{DEADLINE, Sandbox};
+use crate::{
+    emulator::Environment,
+    ports,
+    process::{Process, Program, log_file},
+    resources::ACCOUNT,
+    workspace::Build,
+};
+
+/// Longer than everything inside may take to stop.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// Where everything of an instance listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalPorts {
+    /// The one address in front of both regions.
+    pub front: u16,
+    /// The API of each region.
+    pub apis: [u16; 2],
+    /// Health and metrics of each region's worker.
+    pub workers: [u16; 2],
+    /// AWS in each region.
+    pub aws: [u16; 2],
+    /// Global Accelerator's API.
+    pub accelerator: u16,
+    /// The AWS emulator.
+    pub emulator: u16,
+}
+
+impl LocalPorts {
+    /// Free ones.
+    pub fn free() -> anyhow::Result<Self> {
+        let [front, api, other_api, worker, other_worker, aws, other_aws, accelerator, emulator] = ports::free()?;
+        let (apis, workers, aws) = ([api, other_api], [worker, other_worker], [aws, other_aws]);
+        Ok(Self { front, apis, workers, aws, accelerator, emulator })
+    }
+
+    /// The options that say so.
+    pub fn options(&self) -> [String; 6] {
+        let pair = |option: &str, [one, other]: [u16; 2]| format!("--{option}={one},{other}");
+        [
+            format!("--port={}", self.front),
+            pair("api-ports", self.apis),
+            pair("worker-ports", self.workers),
+            pair("aws-ports", self.aws),
+            format!("--accelerator-port={}", self.accelerator),
+            format!("--emulator-port={}", self.emulator),
+        ]
+    }
+}
+
+/// A running `cargo local` in a sandbox of its own; it stops, with all that it has started, when dropped.
+///
+/// Nothing is built or installed for it: it takes the binaries beside the running test, and the emulator's environment
+/// from the test's own target directory. Commands that are run with it find a `cargo` on their `PATH` whose `cargo local`
+/// and `cargo salesctl` are these binaries, and what `salesctl` and the AWS CLI need in their environment.
+#[derive(Debug)]
+pub struct LocalInstance {
+    process: Process,
+    ports: LocalPorts,
+    sandbox: Sandbox,
+}
+
+impl LocalInstance {
+    /// Starts it on free ports and waits until both regions serve.
+    pub async fn start() -> anyhow::Result<Self> {
+        Self::start_on(LocalPorts::free()?).await
+    }
+
+    /// Starts it on these ports and waits until both regions serve.
+    pub async fn start_on(ports: LocalPorts) -> anyhow::Result<Self> {
+        let sandbox = Sandbox::new()?;
+        for service in ["sales-api", "sales-worker"] {
+            sandbox.link(service)?;
+        }
+        // Those who do not need it need not build it.
+        drop(sandbox.link("salesctl"));
+        sandbox.put("cargo", &cargo(&sandbox))?;
+        share_emulator(&sandbox).await?;
+
+        let program = Program::new(sandbox.binary("sales-local"))
+            .arguments(ports.options())
+            .inherits_environment()
+            .environment(environment(&sandbox))
+            .directory(sandbox.directory())
+            .grace(GRACE)
+            .log(log_file(&log(&sandbox))?);
+        let instance = Self { process: program.start()?, ports, sandbox };
+        tokio::time::timeout(DEADLINE, instance.serves()).await??;
+        Ok(instance)
+    }
+
+    /// Where everything listens.
+    pub fn ports(&self) -> LocalPorts {
+        self.ports
+    }
+
+    /// The one address in front of both regions.
+    pub fn url(&self) -> String {
+        format!("http://localhost:{}", self.ports.front)
+    }
+
+    /// The configuration that it writes for `salesctl`.
+    pub fn salesctl_config(&self) -> PathBuf {
+        salesctl_config(&self.sandbox)
+    }
+
+    /// What commands have in their environment beside what the test has.
+    pub fn environment(&self) -> Vec<(&'static str, OsString)> {
+        environment(&self.sandbox)
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// What it has said so far.
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(log(&self.sandbox)).unwrap_or_default()
+    }
+
+    /// A command in the environment of its user, in a directory of the sandbox. It ends with what waits for it.
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        // What the machine knows of another account must not get into this.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_")) {
+            command.env_remove(name);
+        }
+        command.envs(self.environment()).current_dir(self.sandbox.directory()).stdin(Stdio::null()).kill_on_drop(true);
+        command
+    }
+
+    /// Runs a shell script as its user would type it; it ends with its first command that fails.
+    pub async fn shell(&self, script: &str) -> anyhow::Result<Output> {
+        Ok(self.command("bash").args(["-euo", "pipefail", "-c", script]).output().await?)
+    }
+
+    /// Runs `cargo local` with these arguments.
+    pub async fn local(&self, arguments: &[&str]) -> anyhow::Result<Output> {
+        Ok(self.command(self.sandbox.binary("sales-local")).args(arguments).output().await?)
+    }
+
+    /// Stops it as Ctrl-C does, waits for its end, and returns its exit code.
+    pub async fn stop(&mut self) -> i32 {
+        self.process.stop().await
+    }
+
+    /// The configuration is the last that is written before it says that it serves.
+    async fn serves(&self) -> anyhow::Result<()> {
+        while !self.salesctl_config().exists() {
+            if self.process.has_ended() {
+                bail!("it ended: {}", self.said());
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+}
+
+/// A `cargo` that has built everything already.
+fn cargo(sandbox: &Sandbox) -> String {
+    let [local, salesctl] = ["sales-local", "salesctl"].map(|name| sandbox.binary(name).display().to_string());
+    format!(
+        r#"command=$1
+shift
+case $command in
+build) ;;
+local) exec '{local}' "$@" ;;
+salesctl) exec '{salesctl}' "$@" ;;
+*) echo "there is no cargo $command here" >&2; exit 64 ;;
+esac"#
+    )
+}
+
+/// Lets the sandbox use the emulator's environment of the real target directory.
+async fn share_emulator(sandbox: &Sandbox) -> anyhow::Result<()> {
+    let environment = Environment::prepare(&Build::current()?.local_directory()).await?;
+    let directory = environment.directory();
+    let shared = sandbox.target().join("sales-local");
+    std::fs::create_dir_all(&shared)?;
+    std::os::unix::fs::symlink(directory, shared.join(directory.file_name().unwrap_or_default()))?;
+    Ok(())
+}
+
+fn environment(sandbox: &Sandbox) -> Vec<(&'static str, OsString)> {
+    let mut path = sandbox.programs().into_os_string();
+    if let Some(inherited) = std::env::var_os("PATH") {
+        path.push(":");
+        path.push(inherited);
+    }
+    let nowhere = || Path::new("/dev/null").as_os_str().to_owned();
+    vec![
+        ("PATH", path),
+        ("CARGO", sandbox.programs().join("cargo").into_os_string()),
+        ("SALESCTL_CONFIG", salesctl_config(sandbox).into_os_string()),
+        ("AWS_ACCESS_KEY_ID", ACCOUNT.into()),
+        ("AWS_SECRET_ACCESS_KEY", "local".into()),
+        ("AWS_EC2_METADATA_DISABLED", "true".into()),
+        ("AWS_CONFIG_FILE", nowhere()),
+        ("AWS_SHARED_CREDENTIALS_FILE", nowhere()),
+    ]
+}
+
+fn salesctl_config(sandbox: &Sandbox) -> PathBuf {
+    sandbox.target().join("sales-local/salesctl.toml")
+}
+
+fn log(sandbox: &Sandbox) -> PathBuf {
+    sandbox.directory().join("sales-local.log")
+}

@@ -1,0 +1,69 @@
+//! The command in a target directory of a test's own, where no other test and no running instance is in its way.
+
+use std::{
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use tempfile::TempDir;
+
+use crate::workspace::Build;
+
+/// A directory with a target directory and a place for programs in it, removed when dropped.
+#[derive(Debug)]
+pub struct Sandbox {
+    directory: TempDir,
+    build: Build,
+}
+
+impl Sandbox {
+    /// With `sales-local` as it was built beside the running test, and an empty place for programs.
+    pub fn new() -> anyhow::Result<Self> {
+        let build = Build::current()?;
+        let parent = build.target.join("tmp");
+        std::fs::create_dir_all(&parent)?;
+        let sandbox = Self { directory: tempfile::tempdir_in(parent)?, build };
+        for directory in [sandbox.target().join(&sandbox.build.profile), sandbox.programs()] {
+            std::fs::create_dir_all(directory)?;
+        }
+        std::fs::write(sandbox.target().join("CACHEDIR.TAG"), "")?;
+        sandbox.link("sales-local")?;
+        Ok(sandbox)
+    }
+
+    /// All of it.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The target directory.
+    pub fn target(&self) -> PathBuf {
+        self.directory().join("target")
+    }
+
+    /// Where the sandbox has, or would have, the binary `name`.
+    pub fn binary(&self, name: &str) -> PathBuf {
+        self.target().join(&self.build.profile).join(name)
+    }
+
+    /// The directory for a `PATH`.
+    pub fn programs(&self) -> PathBuf {
+        self.directory().join("programs")
+    }
+
+    /// Puts a binary into the sandbox as it was built beside the running test.
+    pub fn link(&self, name: &str) -> anyhow::Result<()> {
+        let built = self.build.binary(name);
+        // A copy could not be started while another test starts something that has inherited its open file.
+        std::fs::hard_link(&built, self.binary(name))
+            .with_context(|| format!("{} is missing: run `cargo test --workspace`, which builds it", built.display()))
+    }
+
+    /// Puts a shell script among the programs.
+    pub fn put(&self, name: &str, script: &str) -> anyhow::Result<()> {
+        let path = self.programs().join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n"))?;
+        Ok(std::fs::set_permissions(path, PermissionsExt::from_mode(0o755))?)
+    }
+}
