@@ -15,8 +15,6 @@ const EXAMPLES: &str = "\
 Examples:
   sales-local                       start everything; Ctrl-C stops it
   sales-local --port 9000           the same behind another port
-  sales-local switch us-east-1      let only us-east-1 process sales and take traffic
-  sales-local switch --both         let both regions do so
   sales-local lake                  what has arrived in the lake
   sales-local lose sa-east-1        a region is gone: its API, its worker, and AWS in it
   sales-local restore sa-east-1     it is back
@@ -47,8 +45,6 @@ impl Arguments {
 pub(crate) enum Command {
     /// Start both regions and show what happens in them, until Ctrl-C (the default)
     Up(UpOptions),
-    /// Choose which region processes sales and takes traffic, in what `up` has started
-    Switch(SwitchOptions),
     /// List the lake of what `up` has started: keys and bodies
     Lake(LakeOptions),
     /// Make a region, or something that regions use, fail in what `up` has started
@@ -128,16 +124,6 @@ impl FromStr for PortPair {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct SwitchOptions {
-    /// The only region to process sales and take traffic
-    #[arg(value_parser = REGIONS, required_unless_present = "both", conflicts_with = "both")]
-    pub(crate) region: Option<String>,
-    /// Let both regions process sales and take traffic
-    #[arg(long)]
-    pub(crate) both: bool,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct LakeOptions {
     /// Only the lake of this region
     #[arg(long, value_parser = REGIONS)]
@@ -182,15 +168,6 @@ mod tests {
             let Ok(Command::Up(options)) = parse(arguments) else { panic!("not up: {arguments:?}") };
             assert_eq!((options.port, options.api_ports), (9000, PortPair([8081, 8082])));
         }
-    }
-
-    #[test]
-    fn switch_takes_a_region_or_both() {
-        assert!(parse(&["switch", "us-east-1"]).is_ok());
-        assert!(parse(&["switch", "--both"]).is_ok());
-        assert!(parse(&["switch"]).is_err());
-        assert!(parse(&["switch", "us-east-1", "--both"]).is_err());
-        assert!(parse(&["switch", "mars-east-1"]).is_err());
     }
 
     #[test]

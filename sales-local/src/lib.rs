@@ -8,6 +8,5 @@ pub mod ports;
 pub mod process;
 pub mod resources;
 pub mod services;
-pub mod switch;
 pub mod testing;
 pub mod workspace;

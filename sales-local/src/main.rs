@@ -21,10 +21,9 @@ use std::{
 };
 
 use clap::Parser;
-use cli::{Arguments, Command, SwitchOptions};
+use cli::{Arguments, Command};
 use drill::Order;
 use instance::Instance;
-use sales_local::switch::{Target, switch};
 use terminal::line;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -71,11 +70,6 @@ async fn until_interrupted(command: Command) -> ExitCode {
 async fn run(command: Command, serving: &AtomicBool) -> anyhow::Result<()> {
     match command {
         Command::Up(options) => up::up(options, serving).await,
-        Command::Switch(SwitchOptions { region, .. }) => {
-            let instance = Instance::running().await?;
-            let target = region.map_or(Target::Both, Target::Only);
-            switch(&instance.deployment(), &instance.accelerator, &target, line).await
-        }
         Command::Lose(options) => order(Order::Lose(options.part)).await,
         Command::Restore(options) => order(Order::Restore(options.part)).await,
         Command::Lake(options) => lake::lake(&options).await,

@@ -1,8 +1,8 @@
 //! What the operator's command line, `salesctl`, needs to know of a running instance: its `salesctl.toml`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
-use sales_local::{resources::Region, workspace::Build};
+use sales_local::resources::Region;
 use serde::Serialize;
 
 use crate::{announced::Announced, stack::Stack};
@@ -15,7 +15,7 @@ const PENDING_SHARDS: u16 = 16;
 #[derive(Debug, Serialize)]
 struct Configuration<'stack> {
     url: String,
-    accelerator_arn: String,
+    accelerator_arn: &'stack str,
     accelerator_endpoint_url: String,
     pending_shards: u16,
     regions: BTreeMap<&'stack str, RegionConfiguration<'stack>>,
@@ -34,10 +34,10 @@ struct RegionConfiguration<'stack> {
     lake_bucket: &'stack str,
 }
 
-/// Writes the file, for as long as the answer lives.
-pub(crate) fn announce(stack: &Stack) -> anyhow::Result<Announced> {
-    let path = Build::current()?.local_directory().join("salesctl.toml");
-    Announced::write(path, format!("{HEAD}{}", toml::to_string(&configuration(stack))?))
+/// Writes the file into this directory, for as long as the answer lives.
+pub(crate) fn announce(stack: &Stack, directory: &Path) -> anyhow::Result<Announced> {
+    let text = format!("{HEAD}{}", toml::to_string(&configuration(stack))?);
+    Announced::write(directory.join("salesctl.toml"), text)
 }
 
 fn configuration(stack: &Stack) -> Configuration<'_> {

@@ -17,26 +17,28 @@ use crate::{
 
 const API: &str = "sales-api";
 const WORKER: &str = "sales-worker";
+const OPERATOR: &str = "salesctl";
 
 /// Longer than a service may take for what is in flight, shorter than what ECS allows.
 const GRACE: Duration = Duration::from_secs(25);
 const START_DEADLINE: Duration = Duration::from_secs(60);
 
-/// The binaries of both services.
+/// The binaries of both services, and of what operates them.
 #[derive(Debug, Clone)]
 pub struct Services {
     api: PathBuf,
     worker: PathBuf,
+    salesctl: PathBuf,
 }
 
 impl Services {
-    /// Builds both services in the profile that the running program was built in; cargo's progress is shown.
+    /// Builds them in the profile that the running program was built in; cargo's progress is shown.
     pub async fn build() -> anyhow::Result<Self> {
         let build = Build::current()?;
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut cargo = Program::new(cargo)
-            // As `cargo local` builds this program, so that what the three have in common is compiled once.
-            .arguments(["build", "--bin", API, "--bin", WORKER])
+            // As `cargo local` builds this program, so that what all of them have in common is compiled once.
+            .arguments(["build", "--bin", API, "--bin", WORKER, "--bin", OPERATOR])
             .arguments(["--profile", build.cargo_profile(), "--target-dir"])
             .arguments([&build.target])
             .directory(workspace::root())
@@ -49,7 +51,7 @@ impl Services {
         }
     }
 
-    /// The services that are already built.
+    /// Those that are already built.
     pub fn built(build: &Build) -> anyhow::Result<Self> {
         let find = |name: &str| {
             let path = build.binary(name);
@@ -58,7 +60,7 @@ impl Services {
             }
             Ok(path)
         };
-        Ok(Self { api: find(API)?, worker: find(WORKER)? })
+        Ok(Self { api: find(API)?, worker: find(WORKER)?, salesctl: find(OPERATOR)? })
     }
 
     /// Where the API's binary is.
@@ -69,6 +71,11 @@ impl Services {
     /// Where the worker's binary is.
     pub fn worker(&self) -> &Path {
         &self.worker
+    }
+
+    /// Where the operator's command line is.
+    pub fn salesctl(&self) -> &Path {
+        &self.salesctl
     }
 
     /// A region's API on `port`, which reaches AWS at `aws_endpoint`, with an empty log in the file `log`.

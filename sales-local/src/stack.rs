@@ -1,6 +1,10 @@
 //! Everything that runs: the emulator, each region's resources and services, and the edge in front.
 
-use std::{net::Ipv4Addr, path::Path, time::Duration};
+use std::{
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
 use futures::future::try_join;
@@ -9,7 +13,7 @@ use sales_local::{
     edge::{Backend, Dial, Edge},
     emulator::{self, Emulator, Environment},
     process::log_file,
-    resources::{ACCOUNT, Deployment, Place, Region},
+    resources::{Deployment, Place, Region},
     services::Services,
     workspace::Build,
 };
@@ -39,6 +43,7 @@ pub(crate) struct Stack {
     emulator: Emulator,
     deployment: Deployment,
     ports: UpOptions,
+    salesctl: PathBuf,
 }
 
 impl Stack {
@@ -48,7 +53,7 @@ impl Stack {
     /// Builds the services and starts everything, showing each step, with the logs in the directory `logs`.
     pub(crate) async fn start(ports: UpOptions, logs: &Path, steps: &mut Steps) -> anyhow::Result<Self> {
         let build = Build::current()?;
-        let what = format!("building sales-api and sales-worker ({})", build.profile);
+        let what = format!("building sales-api, sales-worker and salesctl ({})", build.profile);
         let services = steps.talking(&what, Services::build()).await?;
 
         let what = format!("getting the AWS emulator, MiniStack {}", emulator::version());
@@ -65,7 +70,8 @@ impl Stack {
         let edge = steps.quiet(&what, start_edge(&deployment, &ports)).await?;
         let accelerator_api = AwsEndpoint::open(ports.accelerator_port, edge.control_endpoint()).await?;
         let (accelerator_api, sites) = (Mutex::new(accelerator_api), sites.map(Mutex::new));
-        Ok(Self { accelerator_api, edge, sites, emulator, deployment, ports })
+        let salesctl = services.salesctl().to_owned();
+        Ok(Self { accelerator_api, edge, sites, emulator, deployment, ports, salesctl })
     }
 
     /// Both regions' resources.
@@ -109,8 +115,13 @@ impl Stack {
     }
 
     /// The accelerator that the edge stands for.
-    pub(crate) fn accelerator_arn(&self) -> String {
-        format!("arn:aws:globalaccelerator::{ACCOUNT}:accelerator/00000000-0000-4000-8000-000000000001")
+    pub(crate) fn accelerator_arn(&self) -> &str {
+        self.edge.accelerator_arn().unwrap_or_default()
+    }
+
+    /// The operator's command line, built with the services.
+    pub(crate) fn salesctl(&self) -> &Path {
+        &self.salesctl
     }
 
     /// Each region with the addresses of its API and its worker.

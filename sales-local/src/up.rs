@@ -51,7 +51,7 @@ pub(crate) async fn up(options: UpOptions, serving: &AtomicBool) -> anyhow::Resu
     let instance =
         Instance { place: stack.place(), accelerator: stack.accelerator_endpoint(), control: orders.local_addr()? };
     let _announced = instance.announce()?;
-    let operator = operator::announce(&stack)?;
+    let operator = operator::announce(&stack, &Build::current()?.local_directory())?;
     serving.store(true, Ordering::Relaxed);
     line(what_to_try(&stack, operator.path(), &logs));
     let client = reqwest::Client::builder().no_proxy().timeout(HOW_LONG_ONE_MAY_TAKE).build()?;

@@ -100,7 +100,6 @@ fn a_port_in_use_is_named_before_anything_is_started() {
 fn wrong_usage_ends_with_64_and_help_and_version_with_0() {
     let sandbox = Sandbox::new();
     assert_eq!(sandbox.run(["--port", "none"]).code, Some(64));
-    assert_eq!(sandbox.run(["switch", "mars-east-1"]).code, Some(64));
     assert_eq!(sandbox.run(["lose", "mars-east-1"]).code, Some(64));
     assert_eq!(sandbox.run(["restore"]).code, Some(64));
     assert_eq!(sandbox.run(["--help"]).code, Some(0));
@@ -112,7 +111,6 @@ fn commands_for_a_running_instance_say_that_none_runs() {
     let sandbox = Sandbox::new();
     let expected = Ended::with(1, "nothing runs here that could be asked: start it with `cargo local`");
     assert_eq!(sandbox.run(["lake"]), expected);
-    assert_eq!(sandbox.run(["switch", "us-east-1"]), expected);
     assert_eq!(sandbox.run(["lose", "sa-east-1"]), expected);
     assert_eq!(sandbox.run(["restore", "sa-east-1"]), expected);
 }

@@ -15,14 +15,15 @@ use futures::{
     join,
 };
 use sales_local::{
-    resources::{Deployment, Object},
-    switch::{Target, switch},
+    process::Program,
+    resources::{ACCOUNT, Deployment, Object},
     workspace::Build,
 };
 use tokio::{sync::watch, time::sleep};
 
 use crate::{
     cli::{DemoOptions, UpOptions},
+    operator,
     stack::Stack,
     summary::Table,
     terminal::{Live, Steps, line},
@@ -57,7 +58,7 @@ async fn run(options: &DemoOptions, logs: &Path) -> anyhow::Result<()> {
     let started = Instant::now();
 
     let what = format!("posting {} sales, switching regions half-way", options.sales);
-    let promised = steps.talking(&what, post_and_switch(&stack, options)).await?;
+    let promised = steps.talking(&what, post_and_switch(&stack, options, logs)).await?;
     let lakes = steps.talking("waiting until all of it is in the lake", settle(&stack, &promised)).await?;
     let report = steps.quiet("counting", report(&stack, &promised, &lakes)).await?;
 
@@ -75,22 +76,34 @@ async fn run(options: &DemoOptions, logs: &Path) -> anyhow::Result<()> {
 }
 
 /// Posts all sales, and switches to the second region once half of them are answered.
-async fn post_and_switch(stack: &Stack, options: &DemoOptions) -> anyhow::Result<Promised> {
+async fn post_and_switch(stack: &Stack, options: &DemoOptions, logs: &Path) -> anyhow::Result<Promised> {
     let load = Load::new(&stack.address())?;
     let (count, concurrency) = (usize::try_from(options.sales)?, usize::try_from(options.concurrency)?);
     let (answered, mut seen) = watch::channel(0);
     let switching = async {
         let half_way = seen.wait_for(|answered| *answered >= count / 2).await.map(|answered| *answered)?;
         line(format_args!("      after {half_way} sales:"));
-        let target = Target::Only(stack.deployment().regions[1].name.clone());
-        let report = |step| line(format_args!("      {step}"));
-        switch(stack.deployment(), stack.edge().control_endpoint(), &target, report).await
+        switch(stack, &stack.deployment().regions[1].name, logs).await
     };
     let (sales, ()) = try_join(load.post(count, concurrency, &answered), switching).await?;
 
     let cancelled: Vec<_> = sales.iter().take(CANCELLATIONS).cloned().collect();
     try_join_all(cancelled.iter().map(|id| load.cancel(id))).await?;
     Ok(Promised { sales, cancelled: cancelled.into_iter().collect() })
+}
+
+/// As an operator does it, with `salesctl`, which says what it does.
+async fn switch(stack: &Stack, region: &str, directory: &Path) -> anyhow::Result<()> {
+    let configuration = operator::announce(stack, directory)?;
+    let mut salesctl = Program::new(stack.salesctl())
+        .arguments(["switch", "--to", region, "--yes"])
+        .environment([("SALESCTL_CONFIG", configuration.path())])
+        .environment([("AWS_ACCESS_KEY_ID", ACCOUNT), ("AWS_SECRET_ACCESS_KEY", "local")])
+        .start()?;
+    match salesctl.wait().await {
+        0 => Ok(()),
+        code => bail!("salesctl ended with {code}"),
+    }
 }
 
 /// All versions of all objects in both lakes.

@@ -6,9 +6,6 @@ use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 /// The account that all resources belong to; the emulator takes it from the access key.
 pub const ACCOUNT: &str = "111122223333";
 
-/// Which region the control plane of Global Accelerator is in.
-pub(crate) const ACCELERATOR_REGION: &str = "us-west-2";
-
 #[derive(Debug, Clone)]
 pub(super) struct Clients {
     pub(super) cloudwatch: aws_sdk_cloudwatch::Client,
@@ -35,7 +32,7 @@ impl Clients {
 }
 
 /// What every client here is made from: nothing of the user's own AWS configuration, which is for another account.
-pub(crate) fn configuration(endpoint: &str, region: &str) -> SdkConfig {
+fn configuration(endpoint: &str, region: &str) -> SdkConfig {
     let credentials = Credentials::new(ACCOUNT, "local", None, None, "sales-local");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

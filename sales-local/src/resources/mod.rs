@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 
 pub use clients::ACCOUNT;
 use clients::Clients;
-pub(crate) use clients::{ACCELERATOR_REGION, configuration};
 pub use observe::{Object, State};
 
 /// The regions, in the order in which they are listed everywhere; the first is ACTIVE at first.

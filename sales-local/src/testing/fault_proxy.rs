@@ -65,7 +65,8 @@ struct Call {
 }
 
 impl FaultProxy {
-    pub(super) async fn start(upstream: &str) -> anyhow::Result<Self> {
+    /// A proxy in front of what answers at `upstream`, such as an emulator.
+    pub async fn start(upstream: &str) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let endpoint = format!("http://{}", listener.local_addr()?);
         let upstream = Upstream::new(upstream)?;
