@@ -1,0 +1,9 @@
+//! The operator's command line, as built, on two regions that can be made to fail: what it does, what it says, and what it
+//! leaves behind when it is interrupted.
+
+#![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
+
+mod console;
+mod dead_letters;
+mod looking;
+mod switching;
