@@ -171,6 +171,12 @@ async fn what_the_operator_s_command_line_needs_is_there_for_as_long_as_it_runs(
     assert_eq!(found, expected);
     assert_eq!(accelerators(&instance).await.expect("an answer")["Accelerators"][0]["AcceleratorArn"], arn);
 
+    let status = instance.shell("cargo salesctl status").await.expect("it runs");
+    assert!(status.status.success(), "{status:?}");
+    for region in REGIONS {
+        assert!(said(&status).lines().any(|line| line.starts_with(region)), "{status:?}");
+    }
+
     assert_eq!(instance.stop().await, 0);
     assert!(!path.exists());
     assert!(!Path::with_file_name(&path, "instance.json").exists());

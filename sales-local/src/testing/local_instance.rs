@@ -82,11 +82,9 @@ impl LocalInstance {
     /// Starts it on these ports and waits until both regions serve.
     pub async fn start_on(ports: LocalPorts) -> anyhow::Result<Self> {
         let sandbox = Sandbox::new()?;
-        for service in ["sales-api", "sales-worker"] {
-            sandbox.link(service)?;
+        for name in ["sales-api", "sales-worker", "salesctl"] {
+            sandbox.link(name)?;
         }
-        // Those who do not need it need not build it.
-        drop(sandbox.link("salesctl"));
         sandbox.put("cargo", &cargo(&sandbox))?;
         share_emulator(&sandbox).await?;
 
