@@ -194,7 +194,13 @@ async fn share_emulator(sandbox: &Sandbox) -> anyhow::Result<()> {
 }
 
 fn environment(sandbox: &Sandbox) -> Vec<(&'static str, OsString)> {
+    // The binaries are on it, too, as the runbook has its reader do.
+    let binaries = sandbox.binary("salesctl");
     let mut path = sandbox.programs().into_os_string();
+    if let Some(directory) = binaries.parent() {
+        path.push(":");
+        path.push(directory);
+    }
     if let Some(inherited) = std::env::var_os("PATH") {
         path.push(":");
         path.push(inherited);

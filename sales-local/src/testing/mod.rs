@@ -1,5 +1,6 @@
 //! What black-box tests share: a stage of two regions, a proxy that makes AWS fail, and all of it as its user starts it.
 
+pub mod drill;
 mod fault_proxy;
 mod local_instance;
 mod sandbox;
