@@ -132,7 +132,9 @@ impl Place {
 
 impl Config {
     fn parse(table: toml::Table) -> Result<Self, InvalidConfig> {
-        let config: Self = table.try_into().map_err(|error: toml::de::Error| InvalidConfig::new(error.message()))?;
+        // Of several lines: what is wrong, and where.
+        let told = |error: toml::de::Error| error.to_string().lines().collect::<Vec<_>>().join(" ");
+        let config: Self = table.try_into().map_err(|error| InvalidConfig::new(told(error)))?;
         if Shards::new(config.pending_shards).is_none() {
             return Err(InvalidConfig::new(format_args!("pending_shards cannot be {}", config.pending_shards)));
         }

@@ -93,7 +93,7 @@ impl<'a> Exported<'a> {
         Self {
             region,
             id: &letter.id,
-            sent_at: letter.sent_at,
+            sent_at: letter.sent_at(),
             received: letter.received,
             reason: reason(letter),
             attributes: letter.attributes(),
@@ -142,7 +142,7 @@ async fn read(region: &RegionCloud, limit: usize) -> Result<Vec<Letter>, Trouble
     }
     letters.give_back().await;
     read.truncate(limit);
-    read.sort_by(|one, other| (one.sent_at, &one.id).cmp(&(other.sent_at, &other.id)));
+    read.sort_by(|one, other| (one.sent_at_ms, &one.id).cmp(&(other.sent_at_ms, &other.id)));
     Ok(read)
 }
 
@@ -151,7 +151,7 @@ fn show(all: &[(&str, Vec<Letter>)], limit: usize) {
     let mut table = Table::new(&["REGION", "MESSAGE", "AGE", "RECEIVED", "REASON", "BODY"]);
     for (region, letters) in all {
         for letter in letters {
-            let sent = Timestamp::from_unix_seconds(letter.sent_at);
+            let sent = Timestamp::from_unix_seconds(letter.sent_at());
             table.row([
                 (*region).into(),
                 (&letter.id).into(),
@@ -253,7 +253,7 @@ pub(crate) async fn redrive(
             Some(true) => {}
         }
     }
-    let started = Clock::system().now();
+    let started = Clock::system().since_epoch();
     let mut all = Vec::new();
     let mut interrupted = None;
     for name in regions {
@@ -311,7 +311,7 @@ async fn interrupted_or<T>(
 async fn redrive_region(
     letters: &mut Letters<'_>,
     options: &RedriveOptions,
-    started: Timestamp,
+    started: Duration,
     format: Format,
     redriven: &mut Redriven,
     interrupt: &Interrupt,
@@ -324,7 +324,7 @@ async fn redrive_region(
         };
         let Some(batch) = batch else { return Ok(None) };
         let wanted = |letter: &Letter| {
-            letter.sent_at <= started.unix_seconds()
+            i128::from(letter.sent_at_ms) < started.as_millis().cast_signed()
                 && options.reason.as_ref().is_none_or(|wanted| wanted == reason(letter))
         };
         let (wanted, others): (Vec<_>, Vec<_>) = batch.into_iter().partition(wanted);

@@ -34,8 +34,8 @@ const EMPTY_ANSWERS: usize = 2;
 pub(crate) struct Letter {
     /// Its id in the queue.
     pub(crate) id: String,
-    /// When it was sent, in seconds since 1970.
-    pub(crate) sent_at: i64,
+    /// When it was sent, in milliseconds since 1970 by the queue's clock.
+    pub(crate) sent_at_ms: i64,
     /// How often it has been received, this time included.
     pub(crate) received: u32,
     /// Why the worker gave it up; none if the queue moved it after too many tries.
@@ -61,7 +61,7 @@ impl Letter {
         let attributes = message.message_attributes.unwrap_or_default();
         Some(Self {
             id: message.message_id?,
-            sent_at: number(MessageSystemAttributeName::SentTimestamp).unwrap_or_default() / 1_000,
+            sent_at_ms: number(MessageSystemAttributeName::SentTimestamp).unwrap_or_default(),
             received: number(MessageSystemAttributeName::ApproximateReceiveCount)
                 .and_then(|count| u32::try_from(count).ok())
                 .unwrap_or(1),
@@ -70,6 +70,11 @@ impl Letter {
             attributes,
             receipt: message.receipt_handle?,
         })
+    }
+
+    /// When it was sent, in whole seconds since 1970.
+    pub(crate) fn sent_at(&self) -> i64 {
+        self.sent_at_ms / 1_000
     }
 
     /// The attributes beside the reason.

@@ -46,7 +46,8 @@ impl Services {
     /// Asks the service whose address the setting `key` holds.
     pub(crate) async fn ask(&self, key: &str, url: Option<&Url>) -> Result<Service, Trouble> {
         let url = url.ok_or_else(|| Trouble::not_set(key))?;
-        let address = url.join("readiness").map_err(|error| Trouble::new(format_args!("{key}: {error}")))?;
+        let address =
+            below(url, "readiness").ok_or_else(|| Trouble::new(format_args!("{key} is no address: {url}")))?;
         let answer = async { self.0.get(address.clone()).send().await?.json::<Readiness>().await };
         let readiness = answer.await.map_err(|error| Trouble::new(reason(&address, &error)))?;
         let is_well = |state: &String| matches!(state.as_str(), "ok" | "unknown");
@@ -56,6 +57,13 @@ impl Services {
             failing: readiness.dependencies.into_iter().filter(|(_, state)| !is_well(state)).collect(),
         })
     }
+}
+
+/// An address below another one, which may have a path of its own.
+pub(crate) fn below(url: &Url, path: &str) -> Option<Url> {
+    let mut url = url.clone();
+    url.path_segments_mut().ok()?.pop_if_empty().push(path);
+    Some(url)
 }
 
 /// Where nobody answered, and the last cause of it.
@@ -68,4 +76,20 @@ pub(crate) fn reason(url: &Url, error: &reqwest::Error) -> String {
             .map_or_else(|| error.to_string(), ToString::to_string),
     };
     format!("{url}: {what}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_kept() {
+        for (url, expected) in [
+            ("http://api:8080", "http://api:8080/readiness"),
+            ("https://example.com/prod/", "https://example.com/prod/readiness"),
+            ("https://example.com/prod", "https://example.com/prod/readiness"),
+        ] {
+            assert_eq!(below(&url.parse().unwrap(), "readiness").unwrap().as_str(), expected);
+        }
+    }
 }

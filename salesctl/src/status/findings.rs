@@ -37,10 +37,24 @@ pub(super) fn of(regions: &[RegionStatus], all: bool, now: Timestamp) -> Vec<Fin
         findings.extend(of_all(regions));
     }
     for region in regions {
-        of_services(region, now, &mut findings);
-        of_data(region, now, &mut findings);
+        let another = able(regions, Some(region)).unwrap_or("ANOTHER");
+        of_services(region, another, now, &mut findings);
+        of_data(region, another, now, &mut findings);
     }
     findings
+}
+
+/// A region that could do the work, other than `but`: its AWS and its services answer.
+fn able<'a>(regions: &'a [RegionStatus], but: Option<&RegionStatus>) -> Option<&'a str> {
+    let is_down =
+        |service: &Figure<Service>| matches!(service, Figure::Unknown { error } if error.kind() != TroubleKind::NotSet);
+    let able = |region: &&RegionStatus| {
+        but.is_none_or(|but| but.region != region.region)
+            && region.state.known().is_some()
+            && !is_down(&region.api)
+            && !is_down(&region.worker)
+    };
+    regions.iter().find(able).map(|region| region.region.as_str())
 }
 
 fn state(region: &RegionStatus) -> Option<SiteState> {
@@ -57,7 +71,8 @@ fn of_all(regions: &[RegionStatus]) -> Option<Finding> {
         } else {
             "no region is known to be ACTIVE: unless one that cannot be asked is, sales wait"
         };
-        return Some(Finding { finding: finding.to_owned(), next: "salesctl switch --to REGION".to_owned() });
+        let next = format!("salesctl switch --to {}", able(regions, None).unwrap_or("REGION"));
+        return Some(Finding { finding: finding.to_owned(), next });
     }
     let dials: Vec<f32> = dials_of_active.collect();
     if !dials.is_empty() && dials.iter().all(|dial| *dial == 0.0) {
@@ -69,7 +84,7 @@ fn of_all(regions: &[RegionStatus]) -> Option<Finding> {
     None
 }
 
-fn of_services(region: &RegionStatus, now: Timestamp, findings: &mut Vec<Finding>) {
+fn of_services(region: &RegionStatus, another: &str, now: Timestamp, findings: &mut Vec<Finding>) {
     let name = &region.region;
     if let Figure::Known(known) = &region.state
         && known.site_state().is_none()
@@ -82,30 +97,37 @@ fn of_services(region: &RegionStatus, now: Timestamp, findings: &mut Vec<Finding
     for (what, service) in [("API", &region.api), ("worker", &region.worker)] {
         match service {
             Figure::Unknown { error } if error.kind() != TroubleKind::NotSet => {
-                findings.push(down(region, what, error))
+                findings.push(down(region, what, another, error))
             }
             Figure::Unknown { .. } => {}
-            Figure::Known(service) => of_service(region, what, service, now, findings),
+            Figure::Known(service) => of_service(region, what, another, service, now, findings),
         }
     }
 }
 
-fn down(region: &RegionStatus, what: &str, error: &Trouble) -> Finding {
+fn down(region: &RegionStatus, what: &str, another: &str, error: &Trouble) -> Finding {
     let name = &region.region;
     let next = match state(region) {
         Some(SiteState::Passive) => format!("it is PASSIVE: mend {name} before you switch to it"),
-        _ => format!("if {name} is lost: salesctl switch --to ANOTHER"),
+        _ => format!("if {name} is lost: salesctl switch --to {another}"),
     };
     Finding { finding: format!("{name}: the {what} does not answer ({error})"), next }
 }
 
-fn of_service(region: &RegionStatus, what: &str, service: &Service, now: Timestamp, findings: &mut Vec<Finding>) {
+fn of_service(
+    region: &RegionStatus,
+    what: &str,
+    another: &str,
+    service: &Service,
+    now: Timestamp,
+    findings: &mut Vec<Finding>,
+) {
     let name = &region.region;
     if !service.failing.is_empty() {
         let failing: Vec<_> = service.failing.iter().map(|(name, how)| format!("{name} is {how}")).collect();
         findings.push(Finding {
             finding: format!("{name}: the {what} says {}", failing.join(", ")),
-            next: format!("its log names the cause; if {name} cannot work: salesctl switch --to ANOTHER"),
+            next: format!("its log names the cause; if {name} cannot work: salesctl switch --to {another}"),
         });
     }
     let is_fresh = |state: &State| state.since().is_some_and(|since| now.since(since) < SETTLES);
@@ -120,7 +142,7 @@ fn of_service(region: &RegionStatus, what: &str, service: &Service, now: Timesta
     }
 }
 
-fn of_data(region: &RegionStatus, now: Timestamp, findings: &mut Vec<Finding>) {
+fn of_data(region: &RegionStatus, another: &str, now: Timestamp, findings: &mut Vec<Finding>) {
     let name = &region.region;
     if let Some(depth) = region.dead_letters.known()
         && depth.messages() > 0
@@ -145,7 +167,7 @@ fn of_data(region: &RegionStatus, now: Timestamp, findings: &mut Vec<Finding>) {
     {
         findings.push(Finding {
             finding: format!("{name}: Global Accelerator finds its endpoints unhealthy"),
-            next: format!("new traffic goes elsewhere; if {name} is lost: salesctl switch --to ANOTHER"),
+            next: format!("new traffic goes elsewhere; if {name} is lost: salesctl switch --to {another}"),
         });
     }
 }
@@ -199,9 +221,12 @@ mod tests {
         let passive = [healthy("a", "PASSIVE", 0.0), healthy("b", "PASSIVE", 0.0)];
         assert_eq!(found(&passive), ["no region is ACTIVE: sales are accepted and wait"]);
         let lost = RegionStatus { state: unknown(), api: unknown(), ..healthy("a", "ACTIVE", 100.0) };
-        let found = found(&[lost, healthy("b", "PASSIVE", 0.0)]);
-        assert!(found[0].starts_with("no region is known to be ACTIVE"), "{found:?}");
-        assert_eq!(found[1], "a: the API does not answer (gone)");
+        let findings = of(&[lost, healthy("b", "PASSIVE", 0.0)], true, Timestamp::from_unix_seconds(NOW).unwrap());
+        let [first, second] = findings.as_slice() else { panic!("{findings:?}") };
+        assert!(first.finding.starts_with("no region is known to be ACTIVE"), "{first:?}");
+        assert_eq!(first.next, "salesctl switch --to b", "which can do the work");
+        assert_eq!(second.finding, "a: the API does not answer (gone)");
+        assert_eq!(second.next, "if a is lost: salesctl switch --to b");
     }
 
     #[test]
