@@ -14,14 +14,14 @@ use sales_local::testing;
 const DEADLINE: Duration = Duration::from_secs(20);
 const WORKS: &str = "exit 0";
 
-/// The command with services that only exist, and with nothing on its PATH but what a test puts there.
+/// The command with binaries that only exist, and with nothing on its PATH but what a test puts there.
 struct Sandbox(testing::Sandbox);
 
 impl Sandbox {
     fn new() -> Self {
         let sandbox = Self(testing::Sandbox::new().expect("a sandbox"));
-        for service in ["sales-api", "sales-worker"] {
-            std::fs::write(sandbox.0.binary(service), "").expect("a file");
+        for name in ["sales-api", "sales-worker", "salesctl"] {
+            std::fs::write(sandbox.0.binary(name), "").expect("a file");
         }
         sandbox.put("sleep", "exec /bin/sleep \"$@\"");
         sandbox

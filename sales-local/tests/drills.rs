@@ -156,7 +156,8 @@ async fn what_the_operator_s_command_line_needs_is_there_for_as_long_as_it_runs(
             emulator = ports.emulator,
         )
     };
-    let arn = "arn:aws:globalaccelerator::111122223333:accelerator/00000000-0000-4000-8000-000000000001";
+    let accelerators = accelerators(&instance).await.expect("an answer");
+    let arn = accelerators["Accelerators"][0]["AcceleratorArn"].as_str().expect("there is one");
     let expected: toml::Table = format!(
         "url = 'http://localhost:{}'\naccelerator_arn = '{arn}'\n\
          accelerator_endpoint_url = 'http://127.0.0.1:{}'\npending_shards = 16\n\
@@ -169,7 +170,6 @@ async fn what_the_operator_s_command_line_needs_is_there_for_as_long_as_it_runs(
     .parse()
     .expect("TOML");
     assert_eq!(found, expected);
-    assert_eq!(accelerators(&instance).await.expect("an answer")["Accelerators"][0]["AcceleratorArn"], arn);
 
     let status = instance.shell("cargo salesctl status").await.expect("it runs");
     assert!(status.status.success(), "{status:?}");
