@@ -9,7 +9,7 @@ use std::{fs::File, process::ExitCode, time::Duration};
 use libtest_mimic::{Arguments, Trial};
 use sales_local::testing::{
     LocalInstance,
-    drill::{Drill, drills},
+    runbook::{Drill, drills},
 };
 
 const RUNBOOK: &str = include_str!("../../docs/runbook.md");

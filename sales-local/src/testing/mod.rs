@@ -1,8 +1,8 @@
 //! What black-box tests share: a stage of two regions, a proxy that makes AWS fail, and all of it as its user starts it.
 
-pub mod drill;
 mod fault_proxy;
 mod local_instance;
+pub mod runbook;
 mod sandbox;
 mod stage;
 
