@@ -7,6 +7,7 @@ use crate::{
     config::{self, Place},
     dlq::{ExportOptions, LettersOptions, RedriveOptions},
     exit,
+    load::LoadOptions,
     output::OutputOptions,
     pending::PendingOptions,
     status::StatusOptions,
@@ -60,6 +61,8 @@ pub(crate) enum Command {
     /// What is in the lake
     #[command(subcommand)]
     Lake(LakeCommand),
+    /// Post sales, count failures and latencies, and wait until what was accepted is in the lakes
+    Load(LoadOptions),
     /// Write a script that completes this command's words, for your shell
     Completions(CompletionsOptions),
 }

@@ -8,6 +8,7 @@ mod day;
 mod dlq;
 mod exit;
 mod interrupt;
+mod load;
 mod output;
 mod pending;
 mod prompt;
@@ -57,6 +58,7 @@ async fn run(Arguments { place, output, command }: Arguments, interrupt: &Interr
         Command::Lake(LakeCommand::Verify(options)) => {
             interrupt.or(verify::verify(&place, output.format(), &options)).await
         }
+        Command::Load(options) => load::load(&place, output.format(), &options, interrupt).await,
         Command::Completions(options) => {
             arguments::write_completions(options.shell);
             Ok(Exit::Done)

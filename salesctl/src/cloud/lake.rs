@@ -8,7 +8,7 @@ use aws_sdk_s3::{
     primitives::DateTime,
     types::EncodingType,
 };
-use sales::{clock::Timestamp, event};
+use sales::{clock::Timestamp, event, sale::FactId};
 
 use super::{Patience, RegionCloud, items::Md5Sum, trouble::Trouble};
 use crate::{copy::Place, day::Day};
@@ -164,6 +164,28 @@ impl RegionCloud {
             Err(SdkError::ServiceError(answer)) if answer.err().is_no_such_key() => Ok(None),
             Err(error) => Err(self.lake_trouble("GetObject", error)),
         }
+    }
+
+    /// Which of these sales of a day are in the lake. `ids` is in order; from the first to the last of them the folder is
+    /// listed, which is not much more than themselves, since ids begin with the time.
+    pub(crate) async fn sales_in_lake(&self, day: Day, ids: &[FactId]) -> Result<Vec<FactId>, Trouble> {
+        let ([first, ..], [.., last]) = (ids, ids) else { return Ok(Vec::new()) };
+        let (client, bucket) = self.lake(Patience::Bulk)?;
+        let [first, last] = [first, last].map(|id| Place { day, id: *id }.key());
+        let request = client.list_objects_v2().bucket(bucket);
+        let request = request.prefix(event::lake_prefix(event::LAKE_FOLDERS[0], &day.to_string()));
+        // The key without its end stands before the key itself.
+        let mut pages = request.start_after(first.trim_end_matches(".json")).into_paginator().send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| self.lake_trouble("ListObjectsV2", error))?;
+            let keys: Vec<&str> = page.contents().iter().filter_map(|object| object.key()).collect();
+            found.extend(keys.iter().filter_map(|key| Place::parse(key)).map(|place| place.id));
+            if keys.last().is_some_and(|key| *key >= last.as_str()) {
+                break;
+            }
+        }
+        Ok(found.into_iter().filter(|id| ids.binary_search(id).is_ok()).collect())
     }
 
     fn lake(&self, patience: Patience) -> Result<(Client, &str), Trouble> {
