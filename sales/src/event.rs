@@ -152,14 +152,30 @@ pub fn body(fact: &Fact) -> String {
     text.expect("strings and numbers are always JSON")
 }
 
+/// The lake's folders: of sales, and of cancellations.
+pub const LAKE_FOLDERS: [&str; 2] = ["sales", "cancellations"];
+
 /// Where the lake keeps a fact. It follows from the fact alone: a retry after midnight means the same object.
 #[must_use]
 pub fn lake_key(fact: &Fact) -> String {
-    let kind = match fact {
-        Fact::Sale(_) => "sales",
-        Fact::Cancellation(_) => "cancellations",
+    lake_key_on(fact.id(), &fact.timestamp().day())
+}
+
+/// Where the lake keeps the fact with this id if it was accepted on this UTC day, `YYYY-MM-DD`.
+#[must_use]
+pub fn lake_key_on(id: FactId, day: &str) -> String {
+    let [sales, cancellations] = LAKE_FOLDERS;
+    let folder = match id {
+        FactId::Sale(_) => sales,
+        FactId::Cancellation(_) => cancellations,
     };
-    format!("{kind}/dt={}/{}.json", fact.timestamp().day(), fact.id())
+    format!("{}{id}.json", lake_prefix(folder, day))
+}
+
+/// What the keys of a folder's UTC day begin with.
+#[must_use]
+pub fn lake_prefix(folder: &str, day: &str) -> String {
+    format!("{folder}/dt={day}/")
 }
 
 fn parse_sale(body: &str, region: Option<Region>) -> Result<Sale, NotAnEvent> {

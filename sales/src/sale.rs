@@ -35,6 +35,12 @@ impl SaleId {
         Self(Uuid::new_v5(&IDEMPOTENCY_NAMESPACE, key.0.as_bytes()))
     }
 
+    /// Whether it follows from an idempotency key. Only such a sale can have been accepted in two regions.
+    #[must_use]
+    pub fn is_from_key(self) -> bool {
+        self.0.get_version_num() == 5
+    }
+
     /// The shard of the pending index that holds what belongs to this sale.
     ///
     /// The low bits of UUIDv5 and UUIDv7 are a hash or random, so they spread evenly as they are.

@@ -7,10 +7,13 @@ use crate::{
     config::{self, Place},
     dlq::{ExportOptions, LettersOptions, RedriveOptions},
     exit,
+    load::LoadOptions,
     output::OutputOptions,
     pending::PendingOptions,
     status::StatusOptions,
     switch::SwitchOptions,
+    trace::TraceOptions,
+    verify::VerifyOptions,
 };
 
 const EXAMPLES: &str = "\
@@ -52,6 +55,14 @@ pub(crate) enum Command {
     /// Messages that nobody could process
     #[command(subcommand)]
     Dlq(DlqCommand),
+    /// One sale
+    #[command(subcommand)]
+    Sale(SaleCommand),
+    /// What is in the lake
+    #[command(subcommand)]
+    Lake(LakeCommand),
+    /// Post sales, count failures and latencies, and wait until what was accepted is in the lakes
+    Load(LoadOptions),
     /// Write a script that completes this command's words, for your shell
     Completions(CompletionsOptions),
 }
@@ -72,6 +83,20 @@ pub(crate) enum DlqCommand {
     Redrive(RedriveOptions),
     /// Write dead letters as JSON, one a line, and leave them where they are
     Export(ExportOptions),
+}
+
+/// What can be done with one sale.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SaleCommand {
+    /// Show everything that is known of a sale, in each region: accepted, processed, cancelled, in the lake
+    Trace(TraceOptions),
+}
+
+/// What can be done with the lake.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LakeCommand {
+    /// Compare the tables, the marks and the lakes of some days, and list what differs
+    Verify(VerifyOptions),
 }
 
 /// For which shell.

@@ -3,18 +3,23 @@
 mod arguments;
 mod cloud;
 mod config;
+mod copy;
+mod day;
 mod dlq;
 mod exit;
 mod interrupt;
+mod load;
 mod output;
 mod pending;
 mod prompt;
 mod status;
 mod switch;
+mod trace;
+mod verify;
 
 use std::process::ExitCode;
 
-use arguments::{Arguments, Command, DlqCommand, PendingCommand};
+use arguments::{Arguments, Command, DlqCommand, LakeCommand, PendingCommand, SaleCommand};
 use clap::Parser;
 use exit::Exit;
 use interrupt::Interrupt;
@@ -47,6 +52,13 @@ async fn run(Arguments { place, output, command }: Arguments, interrupt: &Interr
         Command::Dlq(DlqCommand::List(options)) => interrupt.or(dlq::list(&place, output.format(), &options)).await,
         Command::Dlq(DlqCommand::Redrive(options)) => dlq::redrive(&place, output.format(), &options, interrupt).await,
         Command::Dlq(DlqCommand::Export(options)) => interrupt.or(dlq::export(&place, &options)).await,
+        Command::Sale(SaleCommand::Trace(options)) => {
+            interrupt.or(trace::trace(&place, output.format(), &options)).await
+        }
+        Command::Lake(LakeCommand::Verify(options)) => {
+            interrupt.or(verify::verify(&place, output.format(), &options)).await
+        }
+        Command::Load(options) => load::load(&place, output.format(), &options, interrupt).await,
         Command::Completions(options) => {
             arguments::write_completions(options.shell);
             Ok(Exit::Done)

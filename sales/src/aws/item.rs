@@ -1,4 +1,5 @@
-//! Facts as items of the sales table, attribute by attribute.
+//! Facts as items of the sales table, attribute by attribute. Public is what reading an item takes, for those who look at
+//! the table from outside.
 
 use std::collections::HashMap;
 
@@ -9,7 +10,7 @@ use crate::ports::StoredSale;
 use crate::sale::{Amount, Cancellation, Fact, FactId, Product, Region, Sale, Shards};
 
 /// An item, or the key of one.
-pub(super) type Item = HashMap<String, AttributeValue>;
+pub type Item = HashMap<String, AttributeValue>;
 
 /// The key attribute.
 pub(super) fn id(id: FactId) -> (String, AttributeValue) {
@@ -42,22 +43,47 @@ pub(super) fn pending(fact: &Fact, shards: Shards) -> Item {
 }
 
 /// Whether the item is still owed to the lake.
-pub(super) fn is_pending(item: &Item) -> bool {
+#[must_use]
+pub fn is_pending(item: &Item) -> bool {
     item.contains_key("pending")
 }
 
+/// Whether the item says that its fact is in the lake.
+#[must_use]
+pub fn is_processed(item: &Item) -> bool {
+    item.get("sale_processed").is_some_and(|flag| flag.as_bool() == Ok(&true))
+}
+
+/// When that was noted.
+#[must_use]
+pub fn processed_at(item: &Item) -> Option<Timestamp> {
+    moment(item, "processed_at")
+}
+
+/// When the record of a mark, an item of the idempotency table, expires.
+#[must_use]
+pub fn expires_at(item: &Item) -> Option<Timestamp> {
+    moment(item, "expires_at")
+}
+
 /// The item's id, if it is one of ours.
-pub(super) fn fact_id(item: &Item) -> Option<FactId> {
+#[must_use]
+pub fn fact_id(item: &Item) -> Option<FactId> {
     item.get("id")?.as_s().ok()?.parse().ok()
 }
 
 /// When the item's fact was accepted.
 pub(super) fn timestamp(item: &Item) -> Option<Timestamp> {
-    Timestamp::from_unix_seconds(item.get("timestamp")?.as_n().ok()?.parse().ok()?)
+    moment(item, "timestamp")
+}
+
+fn moment(item: &Item, name: &str) -> Option<Timestamp> {
+    Timestamp::from_unix_seconds(item.get(name)?.as_n().ok()?.parse().ok()?)
 }
 
 /// The fact that an item holds; `None` when it is none.
-pub(super) fn fact(item: &Item) -> Option<Fact> {
+#[must_use]
+pub fn fact(item: &Item) -> Option<Fact> {
     let text = |name: &str| item.get(name)?.as_s().ok();
     let timestamp = timestamp(item)?;
     let region = text("region").map(Region::new);
@@ -73,9 +99,8 @@ pub(super) fn fact(item: &Item) -> Option<Fact> {
 
 /// The sale that an item holds, and whether it is in the lake.
 pub(super) fn stored_sale(item: &Item) -> Option<StoredSale> {
-    let processed = item.get("sale_processed").is_some_and(|flag| flag.as_bool() == Ok(&true));
     match fact(item)? {
-        Fact::Sale(sale) => Some(StoredSale { sale, processed }),
+        Fact::Sale(sale) => Some(StoredSale { sale, processed: is_processed(item) }),
         Fact::Cancellation(_) => None,
     }
 }
@@ -114,6 +139,16 @@ mod tests {
         assert_eq!(names, ["amount", "id", "pending", "product", "region", "sale_processed", "timestamp"]);
         assert_eq!(item["pending"], AttributeValue::S("11".into()));
         assert_eq!(item["sale_processed"], AttributeValue::Bool(false));
+    }
+
+    #[test]
+    fn what_became_of_a_fact_is_read_from_its_item() {
+        let mut item = pending(&facts()[0], Shards::DEFAULT);
+        assert_eq!((is_processed(&item), processed_at(&item)), (false, None));
+        item.insert("sale_processed".into(), AttributeValue::Bool(true));
+        item.insert("processed_at".into(), AttributeValue::N("1764547201".into()));
+        assert!(is_processed(&item));
+        assert_eq!(processed_at(&item), Timestamp::from_unix_seconds(1_764_547_201));
     }
 
     #[test]

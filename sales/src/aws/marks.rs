@@ -25,6 +25,15 @@ impl DynamoMarks {
     pub fn new(connection: &Connection, table: String, dependency: Dependency) -> Self {
         Self { client: dynamo::client(connection, &MARKS), table, dependency }
     }
+
+    /// The items of the marks of these facts, in any order; those that are not there are left out.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn items(&self, ids: &[FactId]) -> PortResult<Vec<item::Item>> {
+        let found = dynamo::get(&self.client, &self.table, KeysAndAttributes::builder().consistent_read(true), ids);
+        self.dependency.observe(found.await)
+    }
 }
 
 impl Marks for DynamoMarks {

@@ -4,7 +4,7 @@
 
 mod dynamo;
 pub mod failure;
-mod item;
+pub mod item;
 mod lake;
 mod leases;
 mod marks;

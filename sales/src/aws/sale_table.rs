@@ -58,7 +58,11 @@ impl DynamoSaleTable {
         }
     }
 
-    async fn items(&self, ids: &[FactId]) -> PortResult<Vec<item::Item>> {
+    /// The items with these ids as they are now, in any order; those that are not there are left out.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn items(&self, ids: &[FactId]) -> PortResult<Vec<item::Item>> {
         let found = dynamo::get(&self.client, &self.table, KeysAndAttributes::builder().consistent_read(true), ids);
         self.dependency.observe(found.await)
     }

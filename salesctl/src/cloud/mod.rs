@@ -1,6 +1,8 @@
 //! AWS as the operator sees it: each region by itself, so that one that is gone takes nothing else with it.
 
 pub(crate) mod accelerator;
+pub(crate) mod items;
+pub(crate) mod lake;
 pub(crate) mod messages;
 pub(crate) mod queue;
 pub(crate) mod services;

@@ -1,0 +1,206 @@
+//! The items of the sales table and the marks, as one region's replicas hold them.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
+use futures::{StreamExt, TryStreamExt, stream};
+use md5::{Digest, Md5};
+use sales::{
+    aws::item,
+    clock::Timestamp,
+    event,
+    ports::{Marks, PortResult, SaleTable},
+    sale::{Fact, FactId},
+};
+use tokio::time::timeout;
+
+use super::{Patience, RegionCloud, trouble::Trouble};
+use crate::day::Day;
+
+const SALES: &str = "sales_table";
+const MARKS: &str = "idempotency_table";
+
+/// How many parts of the table are read side by side.
+const SEGMENTS: i32 = 8;
+
+/// How many ids are looked up with one call, and how many calls are made side by side.
+const LOOKUP: usize = 100;
+const LOOKUPS_AT_A_TIME: usize = 8;
+
+/// How long a look at a region that may be gone may take.
+const GLANCE: Duration = Duration::from_secs(2);
+
+/// The MD5 of an object's bytes, which S3 tells as the ETag of what is small and not encrypted with KMS.
+pub(crate) type Md5Sum = [u8; 16];
+
+/// A fact as the sales table holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Item {
+    /// The fact.
+    pub(crate) fact: Fact,
+    /// What became of it.
+    pub(crate) progress: Progress,
+}
+
+/// What an item says of the way to the lake.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// Whether it is in the lake.
+    pub(crate) processed: bool,
+    /// When that was noted.
+    pub(crate) processed_at: Option<Timestamp>,
+    /// Whether it is owed to the lake.
+    pub(crate) pending: bool,
+}
+
+/// What is kept of an item when there are many: some hundred bytes with all that surrounds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// When the fact was accepted.
+    pub(crate) accepted: Timestamp,
+    /// Of the bytes that the lake should hold.
+    pub(crate) md5: Md5Sum,
+    /// What became of it.
+    pub(crate) progress: Progress,
+}
+
+/// All items of some days.
+#[derive(Debug, Default)]
+pub(crate) struct Entries {
+    /// By their ids.
+    pub(crate) by_id: HashMap<FactId, Entry>,
+    /// The keys of those that hold no fact.
+    pub(crate) unreadable: Vec<String>,
+}
+
+impl Item {
+    fn of(read: &item::Item) -> Option<Self> {
+        let progress = Progress {
+            processed: item::is_processed(read),
+            processed_at: item::processed_at(read),
+            pending: item::is_pending(read),
+        };
+        Some(Self { fact: item::fact(read)?, progress })
+    }
+
+    /// What is kept of it when there are many.
+    pub(crate) fn entry(&self) -> Entry {
+        let md5 = md5(event::body(&self.fact).as_bytes());
+        Entry { accepted: self.fact.timestamp(), md5, progress: self.progress }
+    }
+}
+
+/// The MD5 of some bytes.
+pub(crate) fn md5(bytes: &[u8]) -> Md5Sum {
+    Md5::digest(bytes).into()
+}
+
+impl RegionCloud {
+    /// The items with these ids, as they are now; those that are not there are left out, and what holds no fact is
+    /// told apart.
+    pub(crate) async fn items(&self, ids: &[FactId]) -> Result<(Vec<Item>, Vec<FactId>), Trouble> {
+        let table = self.sale_table()?;
+        let read = in_chunks(ids, async |ids| table.items(&ids).await).await;
+        let read: Vec<Vec<item::Item>> = read.map_err(|error| Trouble::of_call(&self.key(SALES), &error))?;
+        let (mut items, mut unreadable) = (Vec::new(), Vec::new());
+        for read in read.iter().flatten() {
+            match Item::of(read) {
+                Some(item) => items.push(item),
+                None => unreadable.extend(item::fact_id(read)),
+            }
+        }
+        Ok((items, unreadable))
+    }
+
+    /// When the marks of these facts expire; those without a mark are left out.
+    pub(crate) async fn marks_of(&self, ids: &[FactId]) -> Result<HashMap<FactId, Option<Timestamp>>, Trouble> {
+        let found = self.marks()?.items(ids).await.map_err(|error| Trouble::of_call(&self.key(MARKS), &error))?;
+        Ok(found.iter().filter_map(|found| Some((item::fact_id(found)?, item::expires_at(found)))).collect())
+    }
+
+    /// Which of these facts are marked; tells after each call how many it has looked up.
+    pub(crate) async fn marked(&self, ids: &[FactId], read: impl Fn(u64)) -> Result<HashSet<FactId>, Trouble> {
+        let marks = self.marks()?;
+        let found: Vec<HashSet<FactId>> = in_chunks(ids, async |ids| {
+            let found = marks.present(&ids).await;
+            read(ids.len() as u64);
+            found
+        })
+        .await
+        .map_err(|error| Trouble::of_call(&self.key(MARKS), &error))?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// Whether both tables answer at all, which shows in a moment.
+    pub(crate) async fn tables_answer(&self) -> Result<(), Trouble> {
+        let (sales, marks) = (self.sale_table()?, self.marks()?);
+        let (sales, marks) = tokio::join!(timeout(GLANCE, sales.probe()), timeout(GLANCE, marks.probe()));
+        for (key, answer) in [(SALES, sales), (MARKS, marks)] {
+            let answer = answer.map_err(|_| Trouble::new(format_args!("{}: no answer in time", self.key(key))))?;
+            answer.map_err(|error| Trouble::of_call(&self.key(key), &error))?;
+        }
+        Ok(())
+    }
+
+    /// All items that were accepted from `first` to `last`. It reads the whole table, in parallel, and tells after each
+    /// page how many items it has read.
+    pub(crate) async fn scan(&self, first: Day, last: Day, read: impl Fn(u64)) -> Result<Entries, Trouble> {
+        let table = self.named(SALES, self.resources.sales_table.as_ref())?;
+        let client = Client::new(&self.sdk(Patience::Bulk));
+        let segments: Vec<Entries> = stream::iter(0..SEGMENTS)
+            .map(|segment| self.scan_segment(&client, table, segment, [first, last], &read))
+            .buffer_unordered(usize::try_from(SEGMENTS).unwrap_or(1))
+            .try_collect()
+            .await?;
+        Ok(segments.into_iter().fold(Entries::default(), |mut all, segment| {
+            all.by_id.extend(segment.by_id);
+            all.unreadable.extend(segment.unreadable);
+            all
+        }))
+    }
+
+    async fn scan_segment(
+        &self,
+        client: &Client,
+        table: &str,
+        segment: i32,
+        [first, last]: [Day; 2],
+        read: &impl Fn(u64),
+    ) -> Result<Entries, Trouble> {
+        let number = |second: i64| AttributeValue::N(second.to_string());
+        let scan = client.scan().table_name(table).segment(segment).total_segments(SEGMENTS);
+        // Names go through placeholders, since some are reserved words.
+        let scan = scan
+            .filter_expression("#timestamp BETWEEN :first AND :last")
+            .projection_expression("id, product, amount, #timestamp, sale_processed, processed_at, pending")
+            .expression_attribute_names("#timestamp", "timestamp")
+            .expression_attribute_values(":first", number(first.first_second()))
+            .expression_attribute_values(":last", number(last.last_second()));
+        let mut pages = scan.into_paginator().send();
+        let mut entries = Entries::default();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| Trouble::of_sdk(&self.key(SALES), "Scan", error))?;
+            read(u64::try_from(page.scanned_count).unwrap_or(0));
+            for item in page.items() {
+                match Item::of(item) {
+                    Some(item) => drop(entries.by_id.insert(item.fact.id(), item.entry())),
+                    None => entries.unreadable.push(key(item)),
+                }
+            }
+        }
+        Ok(entries)
+    }
+}
+
+/// The key of an item that holds no fact.
+fn key(item: &item::Item) -> String {
+    item.get("id").and_then(|id| id.as_s().ok()).cloned().unwrap_or_else(|| "(no id)".to_owned())
+}
+
+async fn in_chunks<T>(ids: &[FactId], look_up: impl AsyncFn(Vec<FactId>) -> PortResult<T>) -> PortResult<Vec<T>> {
+    let chunks = stream::iter(ids.chunks(LOOKUP)).map(|ids| look_up(ids.to_vec()));
+    chunks.buffer_unordered(LOOKUPS_AT_A_TIME).try_collect().await
+}

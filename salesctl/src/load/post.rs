@@ -1,0 +1,137 @@
+//! One sale posted: a connection of its own, one try.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use reqwest::{Client, StatusCode};
+use sales::{clock::Timestamp, sale::SaleId};
+use serde::Deserialize;
+use url::Url;
+
+use crate::cloud::services::reason;
+
+/// Longer than the API lets anybody wait (5 s).
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// So much of an answer is told.
+const TOLD: usize = 200;
+
+/// Posts sales.
+#[derive(Debug, Clone)]
+pub(super) struct Poster {
+    client: Client,
+    sales: Url,
+}
+
+/// A sale that was answered with 201.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Accepted {
+    /// Its id.
+    pub(super) id: SaleId,
+    /// When it was accepted, by the API's clock.
+    pub(super) at: Timestamp,
+    /// Where, if the answer says so.
+    pub(super) region: Option<String>,
+}
+
+/// A sale that was not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failed {
+    /// The status, or what there was instead.
+    pub(super) status: String,
+    /// Why.
+    pub(super) reason: String,
+}
+
+/// The answer to a sale; other fields do not matter.
+#[derive(Deserialize)]
+struct Answer {
+    id: String,
+    timestamp: i64,
+    region: Option<String>,
+}
+
+/// The answer to anything else, RFC 9457.
+#[derive(Deserialize)]
+struct Problem {
+    detail: String,
+}
+
+impl Poster {
+    /// Posts to the API at this address.
+    pub(super) fn new(mut url: Url) -> anyhow::Result<Self> {
+        if !url.path().ends_with('/') {
+            url.set_path(&format!("{}/", url.path()));
+        }
+        let client = Client::builder().timeout(PATIENCE).pool_max_idle_per_host(0).build();
+        Ok(Self { client: client.context("no HTTP client can be made")?, sales: url.join("sales")? })
+    }
+
+    /// Posts one.
+    pub(super) async fn post(&self, body: String) -> Result<Accepted, Failed> {
+        let answer = self.client.post(self.sales.clone()).body(body).send().await;
+        let answer = answer.map_err(|error| self.unanswered(&error))?;
+        let status = answer.status();
+        let text = answer.text().await.map_err(|error| self.unanswered(&error))?;
+        if status == StatusCode::CREATED {
+            return accepted(&text).ok_or_else(|| Failed::new("no sale in the answer", shown(&text)));
+        }
+        let problem = serde_json::from_str::<Problem>(&text).map(|problem| problem.detail);
+        Err(Failed::new(status.as_str(), shown(&problem.unwrap_or(text))))
+    }
+
+    fn unanswered(&self, error: &reqwest::Error) -> Failed {
+        let what = match () {
+            () if error.is_timeout() => "timeout",
+            () if error.is_connect() => "no connection",
+            () => "no answer",
+        };
+        Failed::new(what, reason(&self.sales, error))
+    }
+}
+
+impl Failed {
+    /// A failure.
+    pub(super) fn new(status: &str, reason: String) -> Self {
+        Self { status: status.to_owned(), reason }
+    }
+}
+
+fn accepted(text: &str) -> Option<Accepted> {
+    let Answer { id, timestamp, region } = serde_json::from_str(text).ok()?;
+    Some(Accepted { id: id.parse().ok()?, at: Timestamp::from_unix_seconds(timestamp)?, region })
+}
+
+/// On one line, and such that it cannot command a terminal.
+fn shown(text: &str) -> String {
+    text.chars().take(TOLD).collect::<String>().escape_debug().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_says_which_sale_it_is_and_where_it_was_accepted() {
+        let id = "0192f5c0-7c1d-7a3e-8f11-0123456789ab";
+        let answer =
+            format!(r#"{{"id":"{id}","product":"Livro","amount":1,"timestamp":1764547199,"region":"sa-east-1"}}"#);
+        let sale = accepted(&answer).unwrap();
+        assert_eq!((sale.id.to_string(), sale.region.as_deref()), (id.to_owned(), Some("sa-east-1")));
+        assert_eq!(sale.at.unix_seconds(), 1_764_547_199);
+        for wrong in ["", "<html>", r#"{"id":"1","timestamp":1}"#, r#"{"timestamp":1}"#] {
+            assert_eq!(accepted(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sales_are_below_the_address_with_and_without_a_slash_at_its_end() {
+        for (url, sales) in [
+            ("http://localhost:8080", "http://localhost:8080/sales"),
+            ("https://example.com/shop", "https://example.com/shop/sales"),
+            ("https://example.com/shop/", "https://example.com/shop/sales"),
+        ] {
+            assert_eq!(Poster::new(url.parse().unwrap()).unwrap().sales.as_str(), sales);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Counting answers.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use hdrhistogram::Histogram;
+use sales::sale::{FactId, SaleId};
+use serde::Serialize;
+
+use super::post::{Accepted, Failed};
+use crate::day::Day;
+
+/// So many failures are shown.
+const SHOWN: usize = 5;
+
+/// From this on a request that is not sent when it is due is late.
+const LATE: Duration = Duration::from_millis(100);
+
+/// What became of one request.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// Since the first request was due.
+    pub(super) at: Duration,
+    /// Since this request was due.
+    pub(super) took: Duration,
+    /// How long after it was due it was sent.
+    pub(super) late: Duration,
+    /// The answer.
+    pub(super) result: Result<Accepted, Failed>,
+}
+
+/// A failure that is shown.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Shown {
+    /// When, in seconds since the start.
+    pub(super) at_seconds: f64,
+    /// The status, or what there was instead.
+    pub(super) status: String,
+    /// Why.
+    pub(super) reason: String,
+}
+
+/// Percentiles in milliseconds, from the moment at which each request was due.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(super) struct Latency {
+    pub(super) p50: f64,
+    pub(super) p90: f64,
+    pub(super) p99: f64,
+    pub(super) max: f64,
+}
+
+/// All answers so far.
+#[derive(Debug)]
+pub(super) struct Tally {
+    /// How many were sent.
+    pub(super) sent: u64,
+    /// How many were answered with 201.
+    pub(super) accepted: u64,
+    /// How many were not.
+    pub(super) failed: u64,
+    /// How many of each status.
+    pub(super) by_status: BTreeMap<String, u64>,
+    /// How many each region has accepted, where the answers say so.
+    pub(super) by_region: BTreeMap<String, u64>,
+    /// The first failures.
+    pub(super) first_failures: Vec<Shown>,
+    /// How many were sent later than they were due, and the longest that one was.
+    pub(super) late: u64,
+    pub(super) latest: Duration,
+    /// When the last answer came, since the first request was due.
+    pub(super) last_at: Duration,
+    /// The accepted sales, by the day of their keys in the lake.
+    pub(super) sales: BTreeMap<Day, BTreeSet<FactId>>,
+    all: Histogram<u64>,
+    recent: Histogram<u64>,
+    recent_answers: u64,
+}
+
+impl Tally {
+    /// Nothing yet.
+    pub(super) fn new() -> anyhow::Result<Self> {
+        // From a microsecond to a minute, exact to a thousandth.
+        let histogram = Histogram::new_with_bounds(1, 60_000_000, 3)?;
+        Ok(Self {
+            sent: 0,
+            accepted: 0,
+            failed: 0,
+            by_status: BTreeMap::new(),
+            by_region: BTreeMap::new(),
+            first_failures: Vec::new(),
+            late: 0,
+            latest: Duration::ZERO,
+            last_at: Duration::ZERO,
+            sales: BTreeMap::new(),
+            recent: histogram.clone(),
+            all: histogram,
+            recent_answers: 0,
+        })
+    }
+
+    /// Counts an answer; gives the id of a sale that was accepted.
+    pub(super) fn note(&mut self, outcome: Outcome) -> Option<SaleId> {
+        let Outcome { at, took, late, result } = outcome;
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.all.saturating_record(micros);
+        self.recent.saturating_record(micros);
+        self.recent_answers += 1;
+        self.last_at = self.last_at.max(at);
+        self.latest = self.latest.max(late);
+        self.late += u64::from(late > LATE);
+        let failed = match result {
+            Ok(Accepted { id, at: accepted, region }) => {
+                if self.sales.entry(Day::of(accepted)).or_default().insert(FactId::Sale(id)) {
+                    self.accepted += 1;
+                    *self.by_status.entry("201".to_owned()).or_default() += 1;
+                    if let Some(region) = region {
+                        *self.by_region.entry(region).or_default() += 1;
+                    }
+                    return Some(id);
+                }
+                Failed::new("201 with an id that was there before", id.to_string())
+            }
+            Err(failed) => failed,
+        };
+        self.failed += 1;
+        *self.by_status.entry(failed.status.clone()).or_default() += 1;
+        if self.first_failures.len() < SHOWN {
+            let Failed { status, reason } = failed;
+            self.first_failures.push(Shown { at_seconds: at.as_secs_f64(), status, reason });
+        }
+        None
+    }
+
+    /// How many are answered, or given up.
+    pub(super) fn answered(&self) -> u64 {
+        self.accepted + self.failed
+    }
+
+    /// The percentiles of all answers, failures included; none without any.
+    pub(super) fn latency(&self) -> Option<Latency> {
+        Latency::of(&self.all)
+    }
+
+    /// How many answers there were since this was asked last, and their percentiles.
+    pub(super) fn take_recent(&mut self) -> (u64, Option<Latency>) {
+        let latency = Latency::of(&self.recent);
+        self.recent.reset();
+        (std::mem::take(&mut self.recent_answers), latency)
+    }
+}
+
+impl Latency {
+    fn of(histogram: &Histogram<u64>) -> Option<Self> {
+        let at = |quantile| histogram.value_at_quantile(quantile) as f64 / 1_000.0;
+        let max = histogram.max() as f64 / 1_000.0;
+        (!histogram.is_empty()).then(|| Self { p50: at(0.5), p90: at(0.9), p99: at(0.99), max })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sales::clock::Timestamp;
+
+    use super::*;
+
+    fn outcome(milliseconds: u64, result: Result<Accepted, Failed>) -> Outcome {
+        let took = Duration::from_millis(milliseconds);
+        Outcome { at: took, took, late: Duration::ZERO, result }
+    }
+
+    fn sale(id: u128) -> Result<Accepted, Failed> {
+        let at = Timestamp::from_unix_seconds(1_764_547_200).unwrap();
+        Ok(Accepted { id: SaleId::new(uuid::Uuid::from_u128(id)), at, region: Some("a".to_owned()) })
+    }
+
+    #[test]
+    fn answers_are_counted_by_status_and_region() {
+        let mut tally = Tally::new().unwrap();
+        assert!(tally.note(outcome(1, sale(1))).is_some());
+        assert!(tally.note(outcome(1, sale(2))).is_some());
+        assert!(tally.note(outcome(1, Err(Failed::new("503", "try again".to_owned())))).is_none());
+        assert!(tally.note(outcome(1, sale(2))).is_none(), "an id cannot be accepted twice");
+        assert_eq!((tally.accepted, tally.failed, tally.answered()), (2, 2, 4));
+        assert_eq!(tally.by_status["201"], 2);
+        assert_eq!(tally.by_region, BTreeMap::from([("a".to_owned(), 2)]));
+        assert_eq!(tally.sales.values().map(BTreeSet::len).sum::<usize>(), 2);
+        assert_eq!(tally.first_failures.len(), 2);
+    }
+
+    #[test]
+    fn percentiles_are_those_of_all_answers_and_of_the_last_ones() {
+        let mut tally = Tally::new().unwrap();
+        assert_eq!(tally.latency(), None);
+        for milliseconds in 1..=100 {
+            tally.note(outcome(milliseconds, sale(milliseconds.into())));
+        }
+        let near = |value: f64, expected: f64| (value - expected).abs() < expected / 500.0;
+        let latency = tally.latency().unwrap();
+        assert!(near(latency.p50, 50.0) && near(latency.p99, 99.0) && near(latency.max, 100.0), "{latency:?}");
+        assert_eq!(tally.take_recent().0, 100);
+        assert_eq!(tally.take_recent(), (0, None));
+        assert!(tally.latency().is_some());
+    }
+
+    #[test]
+    fn what_was_sent_too_late_is_counted() {
+        let mut tally = Tally::new().unwrap();
+        for late in [0, 50, 150, 400] {
+            let late = Duration::from_millis(late);
+            tally.note(Outcome { late, ..outcome(1, Err(Failed::new("503", String::new()))) });
+        }
+        assert_eq!((tally.late, tally.latest), (2, Duration::from_millis(400)));
+    }
+}

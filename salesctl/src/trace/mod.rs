@@ -1,0 +1,178 @@
+//! `sale trace`: everything that is known of one sale, in one command.
+
+mod look;
+mod report;
+mod verdict;
+
+use anyhow::bail;
+use clap::Args;
+use sales::{
+    clock::{Clock, Timestamp},
+    sale::SaleId,
+};
+use serde::Serialize;
+
+use crate::{
+    cloud::{Cloud, state::State, trouble::Trouble},
+    config::Place,
+    exit::Exit,
+    output::{self, Format},
+    status::Figure,
+};
+use verdict::Known;
+
+/// Which sale.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  salesctl sale trace 0192f5c0-7c1d-7a3e-8f11-0123456789ab\n\nA region that is down costs two \
+                        seconds. Exit code 0: found; 2: not found, or a part is not known; 1: nothing could be asked."
+)]
+pub(crate) struct TraceOptions {
+    /// The sale's id, a UUID, as POST /sales answered it
+    id: SaleId,
+}
+
+/// What is known of a sale.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Trace {
+    /// The sale's id.
+    id: String,
+    /// When it was looked for, in seconds since 1970.
+    at: i64,
+    /// One sentence to pass on.
+    verdict: String,
+    regions: Vec<RegionTrace>,
+}
+
+/// What one region knows of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct RegionTrace {
+    region: String,
+    /// What the region is told to do.
+    state: Figure<State>,
+    sale: FactTrace,
+    cancellation: FactTrace,
+}
+
+/// What one region knows of a sale, or of its cancellation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct FactTrace {
+    /// What the sales table says; null if there is no item.
+    item: Figure<Option<ItemView>>,
+    /// The mark in the idempotency table; null if there is none.
+    mark: Figure<Option<Mark>>,
+    /// What is in the lake.
+    lake: Figure<Option<LakeView>>,
+}
+
+/// An item of the sales table.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub(super) enum ItemView {
+    /// A sale or a cancellation.
+    Fact {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        product: Option<String>,
+        /// The digits as they are kept.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        amount: Option<String>,
+        /// Seconds since 1970.
+        accepted_at: i64,
+        accepted_in: Option<String>,
+        sale_processed: bool,
+        /// Seconds since 1970.
+        processed_at: Option<i64>,
+        pending: bool,
+        /// Where the lake keeps it.
+        lake_key: String,
+    },
+    /// Something that this program does not understand.
+    Unreadable { unreadable: bool },
+}
+
+/// A mark.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Mark {
+    /// Seconds since 1970.
+    expires_at: Option<i64>,
+}
+
+/// What is in the lake of what an item says.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct LakeView {
+    /// The key of the object.
+    key: String,
+    /// Whether it is the key that the item's timestamp gives; unknown without an item.
+    expected_key: Option<bool>,
+    bytes: usize,
+    /// Seconds since 1970.
+    last_modified: Option<i64>,
+    content: Content,
+}
+
+/// What the bytes of an object are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Content {
+    /// The canonical bytes of the item.
+    Same,
+    /// Those of the same order, accepted at another moment in another region (decision 3).
+    OtherVersion,
+    /// Others.
+    Different,
+    /// There is no item to compare them with.
+    Unknown,
+}
+
+impl RegionTrace {
+    /// Whether the region answered anything about the sale.
+    fn answers(&self) -> bool {
+        [&self.sale, &self.cancellation]
+            .iter()
+            .any(|fact| fact.item.known().is_some() || fact.mark.known().is_some() || fact.lake.known().is_some())
+    }
+
+    /// Why parts are not known, each reason once.
+    fn troubles(&self) -> Vec<&Trouble> {
+        let facts = [&self.sale, &self.cancellation].into_iter();
+        let facts = facts.flat_map(|FactTrace { item, mark, lake }| [unknown(item), unknown(mark), unknown(lake)]);
+        let mut troubles: Vec<&Trouble> = Vec::new();
+        for trouble in facts.flatten() {
+            if !troubles.contains(&trouble) {
+                troubles.push(trouble);
+            }
+        }
+        troubles
+    }
+}
+
+fn unknown<T>(figure: &Figure<T>) -> Option<&Trouble> {
+    match figure {
+        Figure::Known(_) => None,
+        Figure::Unknown { error } => Some(error),
+    }
+}
+
+/// Looks everywhere, and says what it means.
+pub(crate) async fn trace(place: &Place, format: Format, options: &TraceOptions) -> anyhow::Result<Exit> {
+    let config = place.read()?;
+    let cloud = Cloud::open(&config).await?;
+    let regions = look::everywhere(&cloud, options.id).await;
+    if !regions.iter().any(RegionTrace::answers) {
+        let reasons = regions.iter().flat_map(|region| {
+            region.troubles().into_iter().map(|trouble| format!("{}: {trouble}", region.region)).collect::<Vec<_>>()
+        });
+        bail!("no region could be asked: {}", reasons.collect::<Vec<_>>().join("; "));
+    }
+    let now: Timestamp = Clock::system().now();
+    let (known, verdict) = verdict::of(&regions, now);
+    let trace = Trace { id: options.id.to_string(), at: now.unix_seconds(), verdict, regions };
+    match format {
+        Format::Json => output::json(&trace)?,
+        Format::Table => report::show(&trace),
+    }
+    Ok(match known {
+        Known::Everything => Exit::Done,
+        Known::APart | Known::Nothing => Exit::Incomplete,
+    })
+}

@@ -1,0 +1,124 @@
+//! A trace as people read it.
+
+use std::fmt::Display;
+
+use sales::clock::Timestamp;
+
+use super::{Content, FactTrace, ItemView, Trace};
+use crate::{
+    output::{BAD, Cell, GOOD, PLAIN, Table, WARNING, line},
+    status::Figure,
+};
+
+/// Shows the verdict, and what it comes from.
+pub(super) fn show(trace: &Trace) {
+    line(format_args!("{}: {}", trace.id, trace.verdict));
+    let mut accepted =
+        Table::new(&["REGION", "WHAT", "PRODUCT", "AMOUNT", "ACCEPTED", "IN", "PROCESSED", "PENDING", "MARKED UNTIL"]);
+    let mut lake = Table::new(&["REGION", "WHAT", "IN THE LAKE SINCE", "BYTES", "CONTENT", "KEY"]);
+    for region in &trace.regions {
+        for (what, fact) in [("sale", &region.sale), ("cancellation", &region.cancellation)] {
+            // What is nowhere, as most cancellations are, takes no room.
+            if what == "sale" || !is_nothing(fact) {
+                let head = || [Cell::from(&region.region), Cell::from(what)].into_iter();
+                accepted.row(head().chain(item(fact)).chain([mark(fact)]));
+                lake.row(head().chain(object(fact)));
+            }
+        }
+    }
+    line(format_args!("\n{accepted}\n\n{lake}"));
+    for region in &trace.regions {
+        let state = match &region.state {
+            Figure::Known(_) => None,
+            Figure::Unknown { error } => Some(error),
+        };
+        for trouble in state.into_iter().filter(|state| !region.troubles().contains(state)).chain(region.troubles()) {
+            line(format_args!("{WARNING}?{WARNING:#} {}: {trouble}", region.region));
+        }
+    }
+}
+
+fn is_nothing(fact: &FactTrace) -> bool {
+    matches!(fact, FactTrace { item: Figure::Known(None), mark: Figure::Known(None), lake: Figure::Known(None) })
+        || matches!(
+            fact,
+            FactTrace { item: Figure::Unknown { .. }, mark: Figure::Unknown { .. }, lake: Figure::Unknown { .. } }
+        )
+}
+
+fn item(fact: &FactTrace) -> Vec<Cell> {
+    match &fact.item {
+        Figure::Unknown { .. } => (0..6).map(|_| Cell::unknown()).collect(),
+        Figure::Known(None) => {
+            std::iter::once(Cell::new("no item", WARNING)).chain((0..5).map(|_| "-".into())).collect()
+        }
+        Figure::Known(Some(ItemView::Unreadable { .. })) => {
+            std::iter::once(Cell::new("not understood", BAD)).chain((0..5).map(|_| "-".into())).collect()
+        }
+        Figure::Known(Some(ItemView::Fact {
+            product,
+            amount,
+            accepted_at,
+            accepted_in,
+            sale_processed,
+            processed_at,
+            pending,
+            ..
+        })) => vec![
+            // What a client sent cannot command a terminal.
+            or_dash(product.as_ref().map(|product| product.escape_debug())),
+            or_dash(amount.as_ref()),
+            moment(Some(*accepted_at)),
+            or_dash(accepted_in.as_ref()),
+            match (sale_processed, processed_at) {
+                (true, None) => "yes".into(),
+                (true, at) => moment(*at),
+                (false, _) => "no".into(),
+            },
+            if *pending { Cell::new("yes", WARNING) } else { "no".into() },
+        ],
+    }
+}
+
+fn mark(fact: &FactTrace) -> Cell {
+    match &fact.mark {
+        Figure::Unknown { .. } => Cell::unknown(),
+        Figure::Known(None) => "no mark".into(),
+        Figure::Known(Some(mark)) => mark.expires_at.map_or_else(|| "for ever".into(), |at| moment(Some(at))),
+    }
+}
+
+fn object(fact: &FactTrace) -> Vec<Cell> {
+    match &fact.lake {
+        Figure::Unknown { .. } => (0..4).map(|_| Cell::unknown()).collect(),
+        Figure::Known(None) => {
+            let expected = match &fact.item {
+                Figure::Known(Some(ItemView::Fact { lake_key, .. })) => format!("(expected: {lake_key})"),
+                _ => "-".to_owned(),
+            };
+            vec![Cell::new("no object", WARNING), "-".into(), "-".into(), expected.into()]
+        }
+        Figure::Known(Some(object)) => {
+            let (content, style) = match object.content {
+                Content::Same => ("as accepted", GOOD),
+                Content::OtherVersion => ("of another time", WARNING),
+                Content::Different => ("different", BAD),
+                Content::Unknown => ("no item to compare", WARNING),
+            };
+            let key = match object.expected_key {
+                Some(false) => Cell::new(format_args!("{} (not the key that the item says)", object.key), WARNING),
+                Some(true) | None => Cell::new(&object.key, PLAIN),
+            };
+            vec![moment(object.last_modified), object.bytes.into(), Cell::new(content, style), key]
+        }
+    }
+}
+
+fn or_dash(value: Option<impl Display>) -> Cell {
+    value.map_or_else(|| "-".into(), Cell::from)
+}
+
+fn moment(seconds: Option<i64>) -> Cell {
+    let moment = seconds.and_then(Timestamp::from_unix_seconds);
+    moment.map_or_else(|| "-".into(), |moment| moment.rfc3339().into())
+}

@@ -1,0 +1,144 @@
+//! `lake verify`: whether the tables, the marks and the lakes say the same of some days.
+//!
+//! All of it is read once, and what looks different is looked at again for some seconds, fact by fact, since traffic
+//! flows and replication takes a moment. What differs still is reported.
+
+mod again;
+mod judge;
+mod read;
+mod report;
+
+use std::collections::{BTreeMap, HashSet};
+
+use anyhow::bail;
+use clap::Args;
+use sales::{
+    clock::{Clock, Timestamp},
+    sale::FactId,
+};
+
+use crate::{
+    cloud::Cloud,
+    config::{InvalidConfig, Place},
+    day::Day,
+    exit::Exit,
+    output::Format,
+};
+use judge::{Held, Kind, Seen, Verdict, judge};
+use read::Snapshot;
+use report::{Difference, RegionReport, Report};
+
+/// Which days, and where.
+#[derive(Debug, Args)]
+#[command(after_help = examples())]
+pub(crate) struct VerifyOptions {
+    /// The first UTC day: YYYY-MM-DD, today or yesterday
+    #[arg(long, value_name = "DAY")]
+    from: Day,
+    /// The last UTC day, included
+    #[arg(long, value_name = "DAY")]
+    to: Day,
+    /// Only this region, without comparing its table with the others'
+    #[arg(long)]
+    region: Option<String>,
+    /// Show at most so many differences; 0 for all. All are counted, and JSON has all
+    #[arg(long, default_value_t = 100)]
+    limit: usize,
+}
+
+fn examples() -> String {
+    format!(
+        "Examples:\n  salesctl lake verify --from yesterday --to today\n  salesctl lake verify --from 2026-01-01 --to 2026-01-31 \
+         --output json\n\n{}\n\nWhat is pending is owed, and no difference. Neither is the version of another moment, where two \
+         regions have accepted one Idempotency-Key or one cancellation, or an object that is in another region's lake for \
+         less than 15 minutes: it is replicating.\n\nIt reads the whole sales table of each region, whatever the days are (half a \
+         read unit for each 4 KB), a mark for each item of these days (a read unit), and lists the days' folders. Memory grows \
+         with the days: about 1 KB for each sale and region.",
+        judge::KINDS
+    )
+}
+
+/// Compares, and reports.
+pub(crate) async fn verify(place: &Place, format: Format, options: &VerifyOptions) -> anyhow::Result<Exit> {
+    if options.from > options.to {
+        return Err(InvalidConfig::new(format_args!("--from {} is after --to {}", options.from, options.to)).into());
+    }
+    let config = place.read()?;
+    let chosen = config.selected(options.region.as_deref())?;
+    let cloud = Cloud::open(&config).await?;
+    let regions = chosen.iter().filter_map(|name| cloud.regions.get(*name)).collect();
+    let read = read::all(regions, options.from, options.to).await;
+
+    let (mut snapshots, mut reports) = (BTreeMap::new(), BTreeMap::new());
+    for (region, snapshot) in read {
+        match snapshot {
+            Ok(snapshot) => drop(snapshots.insert(region, snapshot)),
+            Err(error) => drop(reports.insert(region.to_owned(), RegionReport::unread(region, error))),
+        }
+    }
+    if snapshots.is_empty() {
+        let reasons: Vec<String> = reports.values().filter_map(RegionReport::reason).collect();
+        bail!("no region could be read: {}", reasons.join("; "));
+    }
+    let compared = compare(&cloud, &snapshots).await;
+    reports.extend(compared.regions);
+    let report = Report::new([options.from, options.to], reports.into_values().collect(), compared.differences);
+    report.show(format, options.limit)?;
+    Ok(if report.is_clean() { Exit::Done } else { Exit::Incomplete })
+}
+
+/// What comparing gives.
+#[derive(Default)]
+struct Compared {
+    regions: BTreeMap<String, RegionReport>,
+    differences: Vec<Difference>,
+}
+
+async fn compare(cloud: &Cloud, snapshots: &BTreeMap<&str, Snapshot>) -> Compared {
+    let now = Clock::system().now();
+    let mut counted: BTreeMap<&str, RegionReport> =
+        snapshots.keys().map(|region| (*region, RegionReport::new(region))).collect();
+    let mut suspects = Vec::new();
+    let ids: HashSet<FactId> = snapshots.values().flat_map(Snapshot::ids).collect();
+    for id in ids {
+        let verdicts = verdicts(id, snapshots, now);
+        if verdicts.iter().any(|(_, verdict)| !verdict.differences.is_empty()) {
+            suspects.push(id);
+        } else {
+            note(&mut counted, &verdicts);
+        }
+    }
+    let looked = again::look(cloud, snapshots, suspects).await;
+    let mut differences = looked.differences;
+    for verdicts in looked.verdicts {
+        note(&mut counted, &verdicts);
+    }
+    for (region, snapshot) in snapshots {
+        differences.extend(snapshot.foreign().map(|(kind, id)| Difference::new(region, kind, id, String::new())));
+    }
+    for (region, error) in looked.troubles {
+        counted.insert(region, RegionReport::unread(region, error));
+        differences.retain(|difference| difference.region != region);
+    }
+    differences.sort_unstable();
+    for difference in &differences {
+        if let Some(report) = counted.get_mut(difference.region.as_str()) {
+            report.count(difference.kind);
+        }
+    }
+    Compared { regions: counted.into_iter().map(|(region, report)| (region.to_owned(), report)).collect(), differences }
+}
+
+fn note<'a>(counted: &mut BTreeMap<&'a str, RegionReport>, verdicts: &[(&'a str, Verdict)]) {
+    for (region, verdict) in verdicts {
+        if let Some(report) = counted.get_mut(region) {
+            report.add(verdict);
+        }
+    }
+}
+
+/// The verdict of each region on what was read of a fact.
+fn verdicts<'a>(id: FactId, snapshots: &BTreeMap<&'a str, Snapshot>, now: Timestamp) -> Vec<(&'a str, Verdict)> {
+    let held = snapshots.iter().map(|(region, snapshot)| (*region, snapshot.held(id))).collect();
+    snapshots.keys().map(|region| (*region, judge(id, region, &held, now))).collect()
+}

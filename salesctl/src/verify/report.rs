@@ -1,0 +1,146 @@
+//! What `lake verify` prints.
+
+use std::collections::BTreeMap;
+
+use sales::clock::Clock;
+use serde::Serialize;
+
+use super::{Kind, Verdict};
+use crate::{
+    cloud::trouble::Trouble,
+    day::Day,
+    output::{self, BAD, Cell, Format, GOOD, Table, count, line},
+};
+
+/// Something that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(super) struct Difference {
+    pub(super) region: String,
+    pub(super) kind: Kind,
+    /// The id of the sale or cancellation; the key of an object that belongs to none.
+    pub(super) id: String,
+    detail: String,
+}
+
+impl Difference {
+    pub(super) fn new(region: &str, kind: Kind, id: &str, detail: String) -> Self {
+        Self { region: region.to_owned(), kind, id: id.to_owned(), detail }
+    }
+}
+
+/// One region in numbers.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(super) struct RegionReport {
+    region: String,
+    /// Sales and cancellations in the table.
+    items: u64,
+    /// Those in the lake.
+    in_lake: u64,
+    /// Those that are pending.
+    owed: u64,
+    /// Those that are in another lake, and on their way to this one.
+    replicating: u64,
+    /// Those of which the lake holds the version of another moment.
+    other_version: u64,
+    /// How many differences there are of each kind.
+    differences: BTreeMap<&'static str, u64>,
+    /// Why the region could not be read, if it could not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Trouble>,
+}
+
+impl RegionReport {
+    /// Nothing yet.
+    pub(super) fn new(region: &str) -> Self {
+        Self { region: region.to_owned(), ..Self::default() }
+    }
+
+    /// A region that could not be read.
+    pub(super) fn unread(region: &str, error: Trouble) -> Self {
+        Self { error: Some(error), ..Self::new(region) }
+    }
+
+    /// Why it could not be read.
+    pub(super) fn reason(&self) -> Option<String> {
+        self.error.as_ref().map(|error| format!("{}: {error}", self.region))
+    }
+
+    /// Counts a fact.
+    pub(super) fn add(&mut self, verdict: &Verdict) {
+        let Verdict { item, in_lake, owed, replicating, other_version, differences: _ } = verdict;
+        self.items += u64::from(*item);
+        self.in_lake += u64::from(*in_lake);
+        self.owed += u64::from(*owed);
+        self.replicating += u64::from(*replicating);
+        self.other_version += u64::from(*other_version);
+    }
+
+    /// Counts a difference.
+    pub(super) fn count(&mut self, kind: Kind) {
+        *self.differences.entry(kind.name()).or_default() += 1;
+    }
+
+    fn row(&self) -> Vec<Cell> {
+        if self.error.is_some() {
+            return [Cell::from(&self.region)].into_iter().chain((0..6).map(|_| Cell::unknown())).collect();
+        }
+        let differences: u64 = self.differences.values().sum();
+        let style = if differences > 0 { BAD } else { GOOD };
+        let numbers = [self.items, self.in_lake, self.owed, self.replicating, self.other_version];
+        let cells = [Cell::from(&self.region)].into_iter().chain(numbers.map(Cell::from));
+        cells.chain([Cell::new(differences, style)]).collect()
+    }
+}
+
+/// All of it.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    from: String,
+    to: String,
+    /// When it was compared, in seconds since 1970.
+    at: i64,
+    regions: Vec<RegionReport>,
+    differences: Vec<Difference>,
+}
+
+impl Report {
+    pub(super) fn new([from, to]: [Day; 2], regions: Vec<RegionReport>, differences: Vec<Difference>) -> Self {
+        let at = Clock::system().now().unix_seconds();
+        Self { from: from.to_string(), to: to.to_string(), at, regions, differences }
+    }
+
+    /// Whether everything was read, and nothing differs.
+    pub(super) fn is_clean(&self) -> bool {
+        self.differences.is_empty() && self.regions.iter().all(|region| region.error.is_none())
+    }
+
+    /// Prints it; of the differences at most `limit` to people, 0 for all.
+    pub(super) fn show(&self, format: Format, limit: usize) -> anyhow::Result<()> {
+        if format == Format::Json {
+            return output::json(self);
+        }
+        let mut table =
+            Table::new(&["REGION", "ITEMS", "IN THE LAKE", "OWED", "REPLICATING", "OTHER VERSION", "DIFFERENCES"]);
+        for region in &self.regions {
+            table.row(region.row());
+        }
+        line(table);
+        self.regions.iter().filter_map(RegionReport::reason).for_each(line);
+        if self.differences.is_empty() {
+            return Ok(());
+        }
+        let limit = if limit == 0 { usize::MAX } else { limit };
+        let mut table = Table::new(&["REGION", "KIND", "ID", "DETAIL"]);
+        for difference in self.differences.iter().take(limit) {
+            let Difference { region, kind, id, detail } = difference;
+            // A key that somebody chose cannot command a terminal.
+            table.row([region.into(), kind.name().into(), id.escape_debug().into(), detail.into()]);
+        }
+        line(table);
+        if let Some(more) = self.differences.len().checked_sub(limit).filter(|more| *more > 0) {
+            let more = count(more as u64, "more difference", "more differences");
+            line(format_args!("... {more}; --limit 0 shows all"));
+        }
+        Ok(())
+    }
+}
