@@ -222,8 +222,10 @@ pub(crate) async fn export(place: &Place, options: &ExportOptions) -> anyhow::Re
 struct Redriven {
     region: String,
     redriven: usize,
-    /// Those of another reason, and those that came meanwhile.
+    /// Those with another reason, and those that could not be sent back.
     left: usize,
+    /// Those that came meanwhile, perhaps because they have failed again.
+    came_meanwhile: usize,
     /// Those that somebody else holds, who may be another `salesctl`.
     in_other_hands: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -258,7 +260,14 @@ pub(crate) async fn redrive(
     let mut interrupted = None;
     for name in regions {
         let region = &cloud.regions[name];
-        let mut redriven = Redriven { region: name.to_owned(), redriven: 0, left: 0, in_other_hands: 0, error: None };
+        let mut redriven = Redriven {
+            region: name.to_owned(),
+            redriven: 0,
+            left: 0,
+            came_meanwhile: 0,
+            in_other_hands: 0,
+            error: None,
+        };
         match region.letters() {
             Ok(mut letters) => {
                 let run = redrive_region(&mut letters, options, started, format, &mut redriven, interrupt);
@@ -323,11 +332,11 @@ async fn redrive_region(
             exit = interrupt.heard() => return Ok(Some(exit)),
         };
         let Some(batch) = batch else { return Ok(None) };
-        let wanted = |letter: &Letter| {
-            i128::from(letter.sent_at_ms) < started.as_millis().cast_signed()
-                && options.reason.as_ref().is_none_or(|wanted| wanted == reason(letter))
-        };
-        let (wanted, others): (Vec<_>, Vec<_>) = batch.into_iter().partition(wanted);
+        let was_there = |letter: &Letter| i128::from(letter.sent_at_ms) < started.as_millis().cast_signed();
+        let (old, new): (Vec<_>, Vec<_>) = batch.into_iter().partition(was_there);
+        let is_wanted = |letter: &Letter| options.reason.as_ref().is_none_or(|wanted| wanted == reason(letter));
+        let (wanted, others): (Vec<_>, Vec<_>) = old.into_iter().partition(is_wanted);
+        redriven.came_meanwhile += new.len();
         redriven.left += others.len();
         let (sent, trouble) = letters.redrive(&wanted).await?;
         redriven.redriven += sent;
@@ -343,8 +352,9 @@ async fn redrive_region(
 }
 
 fn told(redriven: &Redriven) {
-    let Redriven { region, redriven, left, in_other_hands, error } = redriven;
-    line(format_args!("{region}: {} sent back, {left} left", count(*redriven as u64, "dead letter", "dead letters")));
+    let Redriven { region, redriven, left, came_meanwhile, in_other_hands, error } = redriven;
+    let sent = count(*redriven as u64, "dead letter", "dead letters");
+    line(format_args!("{region}: {sent} sent back, {left} left, {came_meanwhile} came meanwhile"));
     if *in_other_hands > 0 {
         line(format_args!("  {in_other_hands} are being looked at by somebody else: repeat in a minute"));
     }
