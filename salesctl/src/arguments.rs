@@ -8,7 +8,7 @@ use crate::{
     dlq::{ExportOptions, LettersOptions, RedriveOptions},
     exit,
     load::LoadOptions,
-    output::OutputOptions,
+    output::{self, OutputOptions},
     pending::PendingOptions,
     status::StatusOptions,
     switch::SwitchOptions,
@@ -110,7 +110,9 @@ pub(crate) struct CompletionsOptions {
 
 /// Writes the script.
 pub(crate) fn write_completions(shell: Shell) {
-    clap_complete::generate(shell, &mut Arguments::command(), "salesctl", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "salesctl", &mut script);
+    output::line(String::from_utf8_lossy(&script).trim_end());
 }
 
 #[cfg(test)]

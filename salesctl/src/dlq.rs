@@ -133,7 +133,7 @@ pub(crate) async fn list(place: &Place, format: Format, options: &LettersOptions
 
 /// The letters of a region, up to `limit`, given back already.
 async fn read(region: &RegionCloud, limit: usize) -> Result<Vec<Letter>, Trouble> {
-    let mut letters = region.letters()?;
+    let mut letters = region.letters().await?;
     let mut read = Vec::new();
     while read.len() < limit
         && let Some(more) = letters.next().await?
@@ -191,7 +191,7 @@ pub(crate) async fn export(place: &Place, options: &ExportOptions) -> anyhow::Re
     for name in regions {
         let region = &cloud.regions[name];
         let written = async {
-            let mut letters = region.letters()?;
+            let mut letters = region.letters().await?;
             while let Some(batch) = letters.next().await? {
                 for letter in &batch {
                     let text = serde_json::to_string(&Exported::of(name, letter))?;
@@ -268,7 +268,7 @@ pub(crate) async fn redrive(
             in_other_hands: 0,
             error: None,
         };
-        match region.letters() {
+        match region.letters().await {
             Ok(mut letters) => {
                 let run = redrive_region(&mut letters, options, started, format, &mut redriven, interrupt);
                 match run.await {

@@ -60,6 +60,12 @@ pub(crate) fn note(text: impl Display) {
     drop(writeln!(anstream::stderr().lock(), "{text}"));
 }
 
+/// A question on standard error, with room for the answer behind it.
+pub(crate) fn ask(question: impl Display) {
+    let mut output = anstream::stderr().lock();
+    drop(write!(output, "{question}").and_then(|()| output.flush()));
+}
+
 /// What happens meanwhile: part of what people read, and beside what programs read.
 pub(crate) fn progress(format: Format, text: impl Display) {
     match format {

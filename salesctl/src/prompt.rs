@@ -12,7 +12,7 @@ pub(crate) async fn confirm(question: &str) -> anyhow::Result<bool> {
     if !stdin().is_terminal() {
         return Err(InvalidConfig::new("nothing was done: there is no terminal to ask on; add --yes").into());
     }
-    output::note(format_args!("{question} [y/N] "));
+    output::ask(format_args!("{question} [y/N] "));
     let mut answer = String::new();
     BufReader::new(tokio::io::stdin()).read_line(&mut answer).await.context("no answer can be read")?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))

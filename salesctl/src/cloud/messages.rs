@@ -104,8 +104,11 @@ pub(crate) struct Letters<'a> {
 
 impl RegionCloud {
     /// The dead letters of this region.
-    pub(crate) fn letters(&self) -> Result<Letters<'_>, Trouble> {
-        let url = self.named(KEY, self.resources.dead_letter_queue_url.as_ref())?.to_string();
+    pub(crate) async fn letters(&self) -> Result<Letters<'_>, Trouble> {
+        let url = self.named(KEY, self.resources.dead_letter_queue_url.as_ref())?;
+        // Reading is patient; whether there is anybody to be patient with shows in a moment.
+        self.counts(KEY, url).await?;
+        let url = url.to_string();
         let client = Client::new(&self.sdk(Patience::Bulk));
         Ok(Letters { region: self, client, url, seen: HashSet::new(), held: Vec::new(), empty: 0 })
     }

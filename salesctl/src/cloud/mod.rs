@@ -50,7 +50,7 @@ impl Patience {
     fn apply(self, config: &SdkConfig) -> SdkConfig {
         let (attempts, attempt, operation) = match self {
             Self::Glance => (2, 1_800, 2_000),
-            Self::Change => (3, 2_000, 5_000),
+            Self::Change => (3, 1_800, 4_000),
             Self::Bulk => (6, 15_000, 60_000),
         };
         let timeouts = TimeoutConfig::builder()

@@ -60,7 +60,7 @@ impl RegionCloud {
         depth
     }
 
-    async fn counts(&self, key: &str, url: &Url) -> Result<Depth, Trouble> {
+    pub(super) async fn counts(&self, key: &str, url: &Url) -> Result<Depth, Trouble> {
         let client = aws_sdk_sqs::Client::new(&self.sdk(Patience::Glance));
         let counted = [
             Attribute::ApproximateNumberOfMessages,

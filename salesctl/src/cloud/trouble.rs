@@ -73,11 +73,14 @@ impl Trouble {
 /// An error of any of the SDK's clients.
 pub(super) type SdkError<E> = aws_sdk_ssm::error::SdkError<E, aws_sdk_ssm::config::http::HttpResponse>;
 
-/// The last of a chain of causes, which says what happened; those before it only say to whom.
-fn root(chain: &str) -> &str {
+/// What a chain of causes ends with, which says what happened; those before it only say to whom.
+fn root(chain: &str) -> String {
+    if let Some((_, time)) = chain.rsplit_once("timeout (all attempts including retries) occurred after ") {
+        return format!("no answer within {time}");
+    }
     match chain.rsplit_once("dispatch failure: ").map(|(_, causes)| causes) {
-        Some(causes) => causes.rsplit(": ").next().unwrap_or(causes),
-        None => chain,
+        Some(causes) => causes.rsplit(": ").next().unwrap_or(causes).to_owned(),
+        None => chain.to_owned(),
     }
 }
 
@@ -112,6 +115,11 @@ mod tests {
     fn of_what_cannot_be_reached_the_root_cause_is_told() {
         let chain = "dispatch failure: io error: client error (Connect): tcp connect error: Connection refused";
         assert_eq!(trouble(FailureKind::Unavailable, chain), "Get: Connection refused");
-        assert_eq!(trouble(FailureKind::Unavailable, "timed out: after 2 s"), "Get: timed out: after 2 s");
+        let timeout = "request has timed out: operation timeout (all attempts including retries) occurred after 2s";
+        assert_eq!(trouble(FailureKind::Unavailable, timeout), "Get: no answer within 2s");
+        assert_eq!(
+            trouble(FailureKind::Unavailable, "SlowDown (status 503): slow"),
+            "Get: SlowDown (status 503): slow"
+        );
     }
 }

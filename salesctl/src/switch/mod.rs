@@ -15,7 +15,11 @@ use anyhow::bail;
 use clap::{ArgGroup, Args};
 
 use crate::{
-    cloud::{Cloud, services::Services, trouble::TroubleKind},
+    cloud::{
+        Cloud,
+        services::Services,
+        trouble::{Trouble, TroubleKind},
+    },
     config::{Config, InvalidConfig, Place},
     exit::Exit,
     interrupt::Interrupt,
@@ -24,6 +28,7 @@ use crate::{
 };
 use plan::{Before, Step, Target};
 use report::Report;
+use steps::Setting;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -97,7 +102,7 @@ pub(crate) async fn switch(
         prepared = prepare(&config, &target) => prepared?,
         exit = interrupt.heard() => return Ok(exit),
     };
-    let Prepared { cloud, before, remarks, warnings } = prepared;
+    let Prepared { cloud, before, without_parameter, remarks, warnings } = prepared;
     let plan = plan::steps(&target, &before, config.accelerator_arn.is_some());
     let nothing_to_do = plan.iter().all(Step::is_so);
     let mut report = Report::new(format, &target, plan);
@@ -123,10 +128,11 @@ pub(crate) async fn switch(
             bail!("nothing was done");
         }
     }
-    steps::take(&cloud, &mut report, options.force, interrupt).await;
+    let setting = Setting { cloud, without_parameter, force: options.force };
+    steps::take(&setting, &mut report, interrupt).await;
     if report.went_on() && target != Target::None {
         let timeout = Duration::from_secs(options.timeout);
-        drain::look_or_wait(&cloud, &mut report, options.wait.then_some(timeout), interrupt).await;
+        drain::look_or_wait(&setting.cloud, &mut report, options.wait.then_some(timeout), interrupt).await;
     }
     report.end()
 }
@@ -135,6 +141,8 @@ pub(crate) async fn switch(
 struct Prepared {
     cloud: Cloud,
     before: BTreeMap<String, Before>,
+    /// Regions whose state parameter does not exist.
+    without_parameter: BTreeMap<String, Trouble>,
     /// Why what is not known is not known.
     remarks: Vec<String>,
     /// Why the target may not be able to process.
@@ -156,22 +164,30 @@ async fn prepare(config: &Config, target: &Target) -> anyhow::Result<Prepared> {
         remarks.push(format!("traffic dials: {trouble}; {effect}"));
         Vec::new()
     });
-    let mut before = BTreeMap::new();
+    let (mut before, mut without_parameter) = (BTreeMap::new(), BTreeMap::new());
     for (name, state, worker) in regions {
         let dials = groups.iter().filter(|group| group.region == name).map(|group| group.dial);
         let dial = dials.min_by(f32::total_cmp);
-        let state =
-            state.map(|state| state.value).map_err(|trouble| remarks.push(format!("state of {name}: {trouble}")));
+        let state = match state {
+            Ok(state) => Some(state.value),
+            Err(trouble) => {
+                remarks.push(format!("state of {name}: {trouble}"));
+                if matches!(trouble.kind(), TroubleKind::Missing | TroubleKind::NotSet) {
+                    without_parameter.insert(name.clone(), trouble);
+                }
+                None
+            }
+        };
         if target.includes(&name)
             && let Err(trouble) = worker
             && trouble.kind() != TroubleKind::NotSet
         {
             troubles.push(format!("the worker of {name} does not answer ({trouble})"));
         }
-        before.insert(name, Before { state: state.ok(), dial });
+        before.insert(name, Before { state, dial });
     }
     // One worker that answers is enough.
     let targets = before.keys().filter(|region| target.includes(region)).count();
     let warnings = if troubles.len() == targets { troubles } else { Vec::new() };
-    Ok(Prepared { cloud, before, remarks, warnings })
+    Ok(Prepared { cloud, before, without_parameter, remarks, warnings })
 }

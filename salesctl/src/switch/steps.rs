@@ -1,5 +1,7 @@
 //! Taking the steps, one after the other; what cannot be done is noted and holds up nothing that is safe without it.
 
+use std::collections::BTreeMap;
+
 use sales::site::SiteState;
 
 use super::{
@@ -7,22 +9,27 @@ use super::{
     report::{Outcome, Report},
 };
 use crate::{
-    cloud::{
-        Cloud,
-        accelerator::Group,
-        trouble::{Trouble, TroubleKind},
-    },
+    cloud::{Cloud, accelerator::Group, trouble::Trouble},
     interrupt::Interrupt,
 };
 
+/// What the steps need to know beside the plan.
+pub(super) struct Setting {
+    pub(super) cloud: Cloud,
+    /// Regions whose state parameter does not exist: under a wrong name it would be created, and nobody would read it.
+    pub(super) without_parameter: BTreeMap<String, Trouble>,
+    /// Go on even if no region is known to be ACTIVE then.
+    pub(super) force: bool,
+}
+
 /// Takes all steps that are not so already.
-pub(super) async fn take(cloud: &Cloud, report: &mut Report, force: bool, interrupt: &Interrupt) {
+pub(super) async fn take(setting: &Setting, report: &mut Report, interrupt: &Interrupt) {
     let mut groups: Option<Result<Vec<Group>, Trouble>> = None;
     for position in 0..report.steps().len() {
         let step = report.steps()[position].clone();
         report.begin();
         let outcome = tokio::select! {
-            outcome = one(cloud, report, &step, force, &mut groups) => outcome,
+            outcome = one(setting, report, &step, &mut groups) => outcome,
             exit = interrupt.heard() => {
                 report.interrupted(exit);
                 return;
@@ -33,12 +40,12 @@ pub(super) async fn take(cloud: &Cloud, report: &mut Report, force: bool, interr
 }
 
 async fn one(
-    cloud: &Cloud,
+    setting: &Setting,
     report: &Report,
     step: &Step,
-    force: bool,
     groups: &mut Option<Result<Vec<Group>, Trouble>>,
 ) -> Outcome {
+    let Setting { cloud, without_parameter, force } = setting;
     if !force && let Some(reason) = reason_to_withhold(cloud, report, step).await {
         return Outcome::Withheld(reason);
     }
@@ -46,7 +53,10 @@ async fn one(
         return Outcome::Already;
     }
     let done = match step.action {
-        Action::State { to, .. } => set_state(cloud, &step.region, to).await,
+        Action::State { to, .. } => match without_parameter.get(&step.region) {
+            Some(trouble) => Err(trouble.clone()),
+            None => cloud.regions[&step.region].set_state(to).await,
+        },
         Action::Dial { to, .. } => {
             if groups.is_none() {
                 *groups = Some(cloud.accelerator.groups().await);
@@ -83,15 +93,6 @@ async fn reason_to_withhold(cloud: &Cloud, report: &Report, step: &Step) -> Opti
         }
     }
     Some(reasons.join(", "))
-}
-
-async fn set_state(cloud: &Cloud, region: &str, to: SiteState) -> Result<(), Trouble> {
-    let region = &cloud.regions[region];
-    // A parameter under a wrong name would be created, and nobody would ever read it.
-    match region.state().await {
-        Err(trouble) if matches!(trouble.kind(), TroubleKind::Missing | TroubleKind::NotSet) => Err(trouble),
-        _ => region.set_state(to).await,
-    }
 }
 
 async fn turn(cloud: &Cloud, groups: &[Group], region: &str, percent: f32) -> Result<(), Trouble> {
