@@ -1,0 +1,188 @@
+//! `dlq redrive`: dead letters sent back to the queue, batch after batch.
+
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use clap::Args;
+use sales::clock::Clock;
+use serde::Serialize;
+
+use super::reason;
+use crate::{
+    cloud::{
+        Cloud,
+        messages::{Letter, Letters},
+        trouble::Trouble,
+    },
+    config::Place,
+    exit::Exit,
+    interrupt::Interrupt,
+    output::{self, Format, count, line, note, progress},
+    prompt,
+};
+
+/// How often progress is told.
+const TOLD_EVERY: Duration = Duration::from_secs(2);
+
+/// Which dead letters to send back.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  salesctl dlq redrive --region us-east-1 --reason malformed --yes\n\n\
+                        Only messages that are there at the start are sent back, so that one that fails again is not sent back for \
+                        ever. One that is in both queues for a moment is processed once nevertheless.")]
+pub(crate) struct RedriveOptions {
+    /// Only those of this region
+    #[arg(long)]
+    region: Option<String>,
+    /// Only those with this reason, as `dlq list` shows it
+    #[arg(long)]
+    reason: Option<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+}
+
+/// What became of a region's dead letters.
+#[derive(Debug, Serialize)]
+struct Redriven {
+    region: String,
+    redriven: usize,
+    /// Those with another reason, and those that could not be sent back.
+    left: usize,
+    /// Those that came meanwhile, perhaps because they have failed again.
+    came_meanwhile: usize,
+    /// Those that somebody else holds, who may be another `salesctl`.
+    in_other_hands: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Trouble>,
+}
+
+/// Sends dead letters back to the queue.
+pub(crate) async fn redrive(
+    place: &Place,
+    format: Format,
+    options: &RedriveOptions,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Exit> {
+    let config = place.read()?;
+    let regions = config.selected(options.region.as_deref())?;
+    let cloud = interrupted_or(interrupt, Cloud::open(&config)).await?;
+    let Some(cloud) = cloud else { return Ok(interrupt.heard().await) };
+    if !options.yes {
+        let which = options
+            .reason
+            .as_ref()
+            .map_or_else(|| "all dead letters".to_owned(), |reason| format!("dead letters with the reason {reason:?}"));
+        let question = format!("Send {which} of {} back to the queue?", regions.join(" and "));
+        match interrupted_or(interrupt, prompt::confirm(&question)).await? {
+            None => return Ok(interrupt.heard().await),
+            Some(false) => bail!("nothing was done"),
+            Some(true) => {}
+        }
+    }
+    let started = Clock::system().since_epoch();
+    let mut all = Vec::new();
+    let mut interrupted = None;
+    for name in regions {
+        let region = &cloud.regions[name];
+        let mut redriven = Redriven {
+            region: name.to_owned(),
+            redriven: 0,
+            left: 0,
+            came_meanwhile: 0,
+            in_other_hands: 0,
+            error: None,
+        };
+        match region.letters().await {
+            Ok(mut letters) => {
+                let run = redrive_region(&mut letters, options, started, format, &mut redriven, interrupt);
+                match run.await {
+                    Ok(exit) => interrupted = exit,
+                    Err(trouble) => redriven.error = Some(trouble),
+                }
+                letters.give_back().await;
+                redriven.in_other_hands = region.dead_letters().await.map_or(0, |depth| depth.in_flight);
+            }
+            Err(trouble) => redriven.error = Some(trouble),
+        }
+        all.push(redriven);
+        if interrupted.is_some() {
+            break;
+        }
+    }
+    match format {
+        Format::Json => output::json(&all)?,
+        Format::Table => all.iter().for_each(told),
+    }
+    let failed = all.iter().filter(|redriven| redriven.error.is_some() && redriven.redriven == 0).count();
+    match interrupted {
+        Some(exit) => {
+            note(
+                "interrupted: what was sent back is off the dead-letter queue; the same command goes on with the rest",
+            );
+            Ok(exit)
+        }
+        None if failed == all.len() => bail!("nothing was sent back"),
+        None if all.iter().any(|redriven| redriven.error.is_some() || redriven.in_other_hands > 0) => {
+            Ok(Exit::Incomplete)
+        }
+        None => Ok(Exit::Done),
+    }
+}
+
+/// What `work` gives, or none if a signal comes first.
+async fn interrupted_or<T>(
+    interrupt: &Interrupt,
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<Option<T>> {
+    tokio::select! {
+        result = work => result.map(Some),
+        _ = interrupt.heard() => Ok(None),
+    }
+}
+
+/// Batch after batch; a signal is heard between two of them, and how to exit then is the answer.
+async fn redrive_region(
+    letters: &mut Letters<'_>,
+    options: &RedriveOptions,
+    started: Duration,
+    format: Format,
+    redriven: &mut Redriven,
+    interrupt: &Interrupt,
+) -> Result<Option<Exit>, Trouble> {
+    let mut told_at = Instant::now();
+    loop {
+        let batch = tokio::select! {
+            batch = letters.next() => batch?,
+            exit = interrupt.heard() => return Ok(Some(exit)),
+        };
+        let Some(batch) = batch else { return Ok(None) };
+        let was_there = |letter: &Letter| i128::from(letter.sent_at_ms) < started.as_millis().cast_signed();
+        let (old, new): (Vec<_>, Vec<_>) = batch.into_iter().partition(was_there);
+        let is_wanted = |letter: &Letter| options.reason.as_ref().is_none_or(|wanted| wanted == reason(letter));
+        let (wanted, others): (Vec<_>, Vec<_>) = old.into_iter().partition(is_wanted);
+        redriven.came_meanwhile += new.len();
+        redriven.left += others.len();
+        let (sent, trouble) = letters.redrive(&wanted).await?;
+        redriven.redriven += sent;
+        if let Some(trouble) = trouble {
+            redriven.left += wanted.len() - sent;
+            return Err(trouble);
+        }
+        if told_at.elapsed() >= TOLD_EVERY {
+            progress(format, format_args!("{}: {} sent back so far", redriven.region, redriven.redriven));
+            told_at = Instant::now();
+        }
+    }
+}
+
+fn told(redriven: &Redriven) {
+    let Redriven { region, redriven, left, came_meanwhile, in_other_hands, error } = redriven;
+    let sent = count(*redriven as u64, "dead letter", "dead letters");
+    line(format_args!("{region}: {sent} sent back, {left} left, {came_meanwhile} came meanwhile"));
+    if *in_other_hands > 0 {
+        line(format_args!("  {in_other_hands} are being looked at by somebody else: repeat in a minute"));
+    }
+    if let Some(error) = error {
+        line(format_args!("  not all of them: {error}"));
+    }
+}
