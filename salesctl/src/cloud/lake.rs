@@ -152,8 +152,8 @@ impl RegionCloud {
     }
 
     /// An object; none if there is none under this key.
-    pub(crate) async fn object(&self, place: Place) -> Result<Option<Object>, Trouble> {
-        let (client, bucket) = self.lake(Patience::Glance)?;
+    pub(crate) async fn object(&self, place: Place, patience: Patience) -> Result<Option<Object>, Trouble> {
+        let (client, bucket) = self.lake(patience)?;
         match client.get_object().bucket(bucket).key(place.key()).send().await {
             Ok(answer) => {
                 let written_at = answer.last_modified.and_then(moment);

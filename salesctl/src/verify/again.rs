@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::{Held, Seen, Verdict, judge, read::Snapshot, report::Difference};
 use crate::{
-    cloud::{Cloud, RegionCloud, items::Item, lake::Versions, trouble::Trouble},
+    cloud::{Cloud, Patience, RegionCloud, items::Item, lake::Versions, trouble::Trouble},
     copy::{Bytes, Place},
     day::Day,
     output::{count, note},
@@ -234,7 +234,7 @@ async fn object(
     let bytes = match (item, versions.latest) {
         (Some(item), Some(latest)) if latest.etag == Some(item.entry().md5) => Some(Bytes::Same),
         (Some(item), Some(_)) => {
-            let object = region.object(place).await?;
+            let object = region.object(place, Patience::Bulk).await?;
             object.map(|object| Bytes::compare(&object.bytes, &item.fact))
         }
         _ => None,

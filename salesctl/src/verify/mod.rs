@@ -56,8 +56,8 @@ No differences are: what is pending (it is owed); the version of another moment,
 one Idempotency-Key or one cancellation; an object that S3 has yet to replicate, for up to 15 minutes.
 
 It reads the whole sales table of each region, whatever the days are (half a read unit for each 4 KB), a mark for
-each item of these days (a read unit), and lists the days' folders. Memory grows with the days: about 1 KB for each
-sale and region.";
+each item of these days (a read unit), and lists the days' folders. An object whose ETag is not the MD5 of its bytes,
+as in a bucket encrypted with KMS, is read. Memory grows with the days: about 1 KB for each sale and region.";
 
 fn examples() -> String {
     format!("{EXAMPLES}\n\n{}\n\n{LIMITS}", judge::KINDS)
