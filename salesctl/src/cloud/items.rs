@@ -12,10 +12,10 @@ use sales::{
     aws::item,
     clock::Timestamp,
     event,
-    ports::{Marks, PortResult, SaleTable},
+    ports::{FailureKind, Marks, PortResult, SaleTable},
     sale::{Fact, FactId},
 };
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{Patience, RegionCloud, trouble::Trouble};
 use crate::day::Day;
@@ -29,6 +29,10 @@ const SEGMENTS: i32 = 8;
 /// How many ids are looked up with one call, and how many calls are made side by side.
 const LOOKUP: usize = 100;
 const LOOKUPS_AT_A_TIME: usize = 8;
+
+/// How often a call that fails for a moment is made, and the pause between.
+const TRIES: usize = 3;
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// How long a look at a region that may be gone may take.
 const GLANCE: Duration = Duration::from_secs(2);
@@ -201,6 +205,15 @@ fn key(item: &item::Item) -> String {
 }
 
 async fn in_chunks<T>(ids: &[FactId], look_up: impl AsyncFn(Vec<FactId>) -> PortResult<T>) -> PortResult<Vec<T>> {
-    let chunks = stream::iter(ids.chunks(LOOKUP)).map(|ids| look_up(ids.to_vec()));
+    let chunks = stream::iter(ids.chunks(LOOKUP)).map(async |ids| {
+        // Among thousands of calls one may well be throttled; what was read before is not to be lost for it.
+        for _ in 1..TRIES {
+            match look_up(ids.to_vec()).await {
+                Err(error) if error.kind == FailureKind::Unavailable => sleep(TRY_AGAIN).await,
+                answer => return answer,
+            }
+        }
+        look_up(ids.to_vec()).await
+    });
     chunks.buffer_unordered(LOOKUPS_AT_A_TIME).try_collect().await
 }

@@ -6,7 +6,7 @@ use aws_sdk_s3::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
     primitives::DateTime,
-    types::EncodingType,
+    types::{EncodingType, ReplicationStatus},
 };
 use sales::{clock::Timestamp, event, sale::FactId};
 
@@ -152,8 +152,8 @@ impl RegionCloud {
     }
 
     /// An object; none if there is none under this key.
-    pub(crate) async fn object(&self, place: Place) -> Result<Option<Object>, Trouble> {
-        let (client, bucket) = self.lake(Patience::Glance)?;
+    pub(crate) async fn object(&self, place: Place, patience: Patience) -> Result<Option<Object>, Trouble> {
+        let (client, bucket) = self.lake(patience)?;
         match client.get_object().bucket(bucket).key(place.key()).send().await {
             Ok(answer) => {
                 let written_at = answer.last_modified.and_then(moment);
@@ -163,6 +163,16 @@ impl RegionCloud {
             }
             Err(SdkError::ServiceError(answer)) if answer.err().is_no_such_key() => Ok(None),
             Err(error) => Err(self.lake_trouble("GetObject", error)),
+        }
+    }
+
+    /// Whether S3 has yet to replicate an object to another bucket.
+    pub(crate) async fn is_replicating(&self, place: Place) -> Result<bool, Trouble> {
+        let (client, bucket) = self.lake(Patience::Bulk)?;
+        match client.head_object().bucket(bucket).key(place.key()).send().await {
+            Ok(answer) => Ok(answer.replication_status == Some(ReplicationStatus::Pending)),
+            Err(SdkError::ServiceError(answer)) if answer.err().is_not_found() => Ok(false),
+            Err(error) => Err(self.lake_trouble("HeadObject", error)),
         }
     }
 

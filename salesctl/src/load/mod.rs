@@ -37,14 +37,15 @@ Examples:
   salesctl load --count 1000 --rate 200 --ids ids.txt
   salesctl load --file sales.csv --url http://localhost:8080 --no-lake
 
-A request is sent when it is due, however long those before it take, over a new connection, as curl does, so that traffic \
-dials take effect. None is tried again: each that is not answered with 201 within 10 s is a failure. Latencies count from \
-the moment at which a request was due.
+A request is sent when it is due, however long those before it take, over a new connection, as curl does, so that
+traffic dials take effect. None is tried again: each that is not answered with 201 within 10 s is a failure. Latencies
+count from the moment at which a request was due.
 
 Then it waits until all accepted sales are in the lake of each region that can be asked.
 
-Exit code 0: each request was answered with 201, and all sales are in the lakes, if these were to be asked; 2: not so; \
-1: nothing was accepted; 64: a line of the file is no sale, and nothing was posted.";
+Exit codes: 0 each request was answered with 201, and all sales are in the lakes, if these were to be asked; 2 not so;
+1 nothing was accepted; 64 a line of the file is no sale, and nothing was posted; 130 interrupted with Ctrl-C, and
+what was posted until then is summed up.";
 
 /// What to post, where, and how fast.
 #[derive(Debug, Args)]

@@ -112,7 +112,11 @@ impl<'a> Summary<'a> {
             };
             table.row([
                 Cell::from(&region.region),
-                Cell::new(region.in_lake, PLAIN),
+                if region.error.is_some() && region.in_lake == 0 {
+                    Cell::unknown()
+                } else {
+                    Cell::new(region.in_lake, PLAIN)
+                },
                 if region.error.is_some() { Cell::unknown() } else { Cell::new(region.missing, style) },
             ]);
         }

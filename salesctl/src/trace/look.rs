@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{Content, FactTrace, ItemView, LakeView, Mark, RegionTrace};
 use crate::{
     cloud::{
-        Cloud, RegionCloud,
+        Cloud, Patience, RegionCloud,
         items::Item,
         state::State,
         trouble::{Trouble, TroubleKind},
@@ -115,7 +115,7 @@ async fn in_lake(
     let days = days(id, items);
     for day in days {
         let place = Place { day, id };
-        let Some(object) = region.object(place).await? else { continue };
+        let Some(object) = region.object(place, Patience::Glance).await? else { continue };
         let content = match items.first() {
             None => Content::Unknown,
             Some(item) => match Bytes::compare(&object.bytes, &item.fact) {

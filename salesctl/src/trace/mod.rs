@@ -21,12 +21,16 @@ use crate::{
 };
 use verdict::Known;
 
+const EXAMPLE: &str = "\
+Example:
+  salesctl sale trace 0192f5c0-7c1d-7a3e-8f11-0123456789ab
+
+A region that is down costs two seconds.
+Exit codes: 0 found; 2 not found, or a part is not known; 1 nothing could be asked.";
+
 /// Which sale.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  salesctl sale trace 0192f5c0-7c1d-7a3e-8f11-0123456789ab\n\nA region that is down costs two \
-                        seconds. Exit code 0: found; 2: not found, or a part is not known; 1: nothing could be asked."
-)]
+#[command(after_help = EXAMPLE)]
 pub(crate) struct TraceOptions {
     /// The sale's id, a UUID, as POST /sales answered it
     id: SaleId,

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::{Held, Seen, Verdict, judge, read::Snapshot, report::Difference};
 use crate::{
-    cloud::{Cloud, RegionCloud, items::Item, lake::Versions, trouble::Trouble},
+    cloud::{Cloud, Patience, RegionCloud, items::Item, lake::Versions, trouble::Trouble},
     copy::{Bytes, Place},
     day::Day,
     output::{count, note},
@@ -49,7 +49,8 @@ pub(super) async fn look<'a>(
     }
     let mut regions = witnesses(cloud, snapshots).await;
     for (round, pause) in PAUSES.into_iter().enumerate() {
-        note(format_args!("looking again at {} that looked different", count(suspects.len() as u64, "fact", "facts")));
+        let facts = count(suspects.len() as u64, "fact", "facts");
+        note(format_args!("looking again at {facts} that looked different ({} of {})", round + 1, PAUSES.len()));
         sleep(pause).await;
         let is_last = round + 1 == PAUSES.len();
         let mut different = Vec::new();
@@ -99,6 +100,8 @@ struct Facts {
     items: HashMap<FactId, Item>,
     marked: HashSet<FactId>,
     objects: HashMap<FactId, Vec<(Day, Versions, Option<Bytes>)>>,
+    /// Whether S3 has yet to replicate the object of a fact, where another lake does not hold it.
+    leaving: HashMap<FactId, bool>,
 }
 
 impl Facts {
@@ -108,7 +111,15 @@ impl Facts {
             item: self.items.get(&id).map(Item::entry),
             marked: self.marked.contains(&id),
             objects: objects.map(|(day, versions, bytes)| Seen { day: *day, versions, bytes: *bytes }).collect(),
+            leaving: self.leaving.get(&id).copied(),
         }
+    }
+
+    /// Where the object of a fact is, if it is there.
+    fn place(&self, id: FactId) -> Option<Place> {
+        let mut objects = self.objects.get(&id)?.iter();
+        let (day, ..) = objects.find(|(_, versions, _)| versions.latest.is_some())?;
+        Some(Place { day: *day, id })
     }
 }
 
@@ -131,8 +142,29 @@ async fn look_at<'a>(
             facts.objects = objects;
         }
     });
+
+    let of_some: HashSet<FactId> =
+        ids.iter().copied().filter(|id| facts.values().any(|facts| facts.place(*id).is_none())).collect();
+    let leaving =
+        join_all(regions.iter().map(|region| leaving(region, &of_some, facts.get(region.name.as_str())))).await;
+    keep_answers(regions, leaving, troubles, |region, leaving| {
+        if let Some(facts) = facts.get_mut(region) {
+            facts.leaving = leaving;
+        }
+    });
     facts.retain(|region, _| regions.iter().any(|answers| answers.name == *region));
     facts
+}
+
+/// Which objects of this lake S3 has yet to replicate, among facts that another lake does not hold.
+async fn leaving(
+    region: &RegionCloud,
+    of_some: &HashSet<FactId>,
+    facts: Option<&Facts>,
+) -> Result<HashMap<FactId, bool>, Trouble> {
+    let places = of_some.iter().filter_map(|id| facts?.place(*id));
+    let asked = stream::iter(places).map(async |place| Ok((place.id, region.is_replicating(place).await?)));
+    asked.buffer_unordered(OBJECTS_AT_A_TIME).try_collect().await
 }
 
 fn keep_answers<'a, T>(
@@ -156,7 +188,7 @@ fn keep_answers<'a, T>(
 async fn tables(region: &RegionCloud, ids: &[FactId]) -> Result<Facts, Trouble> {
     let ((items, _), marked) = tokio::try_join!(region.items(ids), region.marked(ids, |_| {}))?;
     let items = items.into_iter().map(|item| (item.fact.id(), item)).collect();
-    Ok(Facts { items, marked, objects: HashMap::new() })
+    Ok(Facts { items, marked, ..Facts::default() })
 }
 
 /// The days in whose folders a fact may be: those that any item says, and those where it was seen.
@@ -202,7 +234,7 @@ async fn object(
     let bytes = match (item, versions.latest) {
         (Some(item), Some(latest)) if latest.etag == Some(item.entry().md5) => Some(Bytes::Same),
         (Some(item), Some(_)) => {
-            let object = region.object(place).await?;
+            let object = region.object(place, Patience::Bulk).await?;
             object.map(|object| Bytes::compare(&object.bytes, &item.fact))
         }
         _ => None,

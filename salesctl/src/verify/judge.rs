@@ -99,6 +99,8 @@ pub(super) struct Held<'a> {
     pub(super) marked: bool,
     /// What there is and was in the lake.
     pub(super) objects: Vec<Seen<'a>>,
+    /// Whether S3 says that it has yet to replicate the object to another lake; none if it was not asked.
+    pub(super) leaving: Option<bool>,
 }
 
 /// An object of the lake.
@@ -123,7 +125,7 @@ pub(super) struct Verdict {
     pub(super) in_lake: bool,
     /// It is owed to the lake.
     pub(super) owed: bool,
-    /// It is in another region's lake, and on its way to this one.
+    /// It is in another region's lake, and on its way to this one, unless S3 was not asked.
     pub(super) replicating: bool,
     /// The lake holds the version of another moment, which is no difference.
     pub(super) other_version: bool,
@@ -154,9 +156,12 @@ pub(super) fn judge(id: FactId, here: &str, held: &BTreeMap<&str, Held<'_>>, now
         verdict.differences.push((Kind::TablesDiffer, format!("the table of {region} says something else")));
     }
     if there.is_empty() {
-        let written_elsewhere =
-            others().filter_map(|(region, held)| Some((*region, held.written_at()?))).max_by_key(|(_, at)| *at);
-        not_in_lake(&mut verdict, item, own, written_elsewhere, now);
+        let elsewhere = others().filter_map(|(region, held)| {
+            let written_at = held.written_at()?;
+            let is_leaving = held.leaving != Some(false) && now.since(written_at) < REPLICATION;
+            Some(Elsewhere { region, is_leaving })
+        });
+        not_in_lake(&mut verdict, item, own, elsewhere.max_by_key(|elsewhere| elsewhere.is_leaving));
         return verdict;
     }
 
@@ -194,14 +199,15 @@ pub(super) fn judge(id: FactId, here: &str, held: &BTreeMap<&str, Held<'_>>, now
     verdict
 }
 
+/// An object in another region's lake.
+struct Elsewhere<'a> {
+    region: &'a str,
+    /// Whether it may be on its way to this region.
+    is_leaving: bool,
+}
+
 /// What a fact with an item and without an object is.
-fn not_in_lake(
-    verdict: &mut Verdict,
-    item: Entry,
-    own: &Held<'_>,
-    elsewhere: Option<(&str, Timestamp)>,
-    now: Timestamp,
-) {
+fn not_in_lake(verdict: &mut Verdict, item: Entry, own: &Held<'_>, elsewhere: Option<Elsewhere<'_>>) {
     let progress = item.progress;
     if !progress.processed && !own.marked {
         if progress.pending {
@@ -211,13 +217,14 @@ fn not_in_lake(
         }
         return;
     }
-    if own.objects.is_empty() && elsewhere.is_some_and(|(_, written_at)| now.since(written_at) < REPLICATION) {
+    if own.objects.is_empty() && elsewhere.as_ref().is_some_and(|elsewhere| elsewhere.is_leaving) {
         verdict.replicating = true;
         return;
     }
     let since = progress.processed_at.map_or_else(|| "marked".to_owned(), |at| format!("processed {}", at.rfc3339()));
     let deleted = if own.objects.is_empty() { "" } else { ", deleted since" };
-    let elsewhere = elsewhere.map_or_else(String::new, |(region, _)| format!("; it is in the lake of {region}"));
+    let elsewhere =
+        elsewhere.map_or_else(String::new, |elsewhere| format!("; it is in the lake of {}", elsewhere.region));
     verdict.differences.push((Kind::NotInLake, format!("{since}{deleted}{elsewhere}")));
 }
 
@@ -298,7 +305,7 @@ mod tests {
 
     fn held<'a>(item: Option<Entry>, marked: bool, objects: &[&'a Versions]) -> Held<'a> {
         let seen = |versions: &&'a Versions| Seen { day: day("2025-12-01"), versions, bytes: None };
-        Held { item, marked, objects: objects.iter().map(seen).collect() }
+        Held { item, marked, objects: objects.iter().map(seen).collect(), leaving: None }
     }
 
     fn verdict(id: &str, here: Held<'_>, there: Option<Held<'_>>) -> Verdict {
@@ -363,12 +370,18 @@ mod tests {
     }
 
     #[test]
-    fn an_object_that_is_young_in_another_lake_is_replicating() {
+    fn an_object_is_replicating_while_s3_says_so_and_not_for_longer_than_it_may() {
         let done = || Some(entry(1, true));
-        for (written_at, replicating) in [(NOW - 60, true), (NOW - 3_000, false)] {
+        for (written_at, leaving, replicating) in [
+            (NOW - 60, None, true),
+            (NOW - 60, Some(true), true),
+            (NOW - 60, Some(false), false),
+            (NOW - 3_000, Some(true), false),
+        ] {
             let object = versions(1, written_at);
-            let verdict = verdict(SALE, held(done(), true, &[]), Some(held(done(), true, &[&object])));
-            assert_eq!(verdict.replicating, replicating);
+            let there = Held { leaving, ..held(done(), true, &[&object]) };
+            let verdict = verdict(SALE, held(done(), true, &[]), Some(there));
+            assert_eq!(verdict.replicating, replicating, "{leaving:?}");
             assert_eq!(verdict.differences.is_empty(), replicating);
         }
     }

@@ -46,16 +46,21 @@ pub(crate) struct VerifyOptions {
     limit: usize,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  salesctl lake verify --from yesterday --to today
+  salesctl lake verify --from 2026-01-01 --to 2026-01-31 --output json";
+
+const LIMITS: &str = "\
+No differences are: what is pending (it is owed); the version of another moment, where two regions have accepted
+one Idempotency-Key or one cancellation; an object that S3 has yet to replicate, for up to 15 minutes.
+
+It reads the whole sales table of each region, whatever the days are (half a read unit for each 4 KB), a mark for
+each item of these days (a read unit), and lists the days' folders. An object whose ETag is not the MD5 of its bytes,
+as in a bucket encrypted with KMS, is read. Memory grows with the days: about 1 KB for each sale and region.";
+
 fn examples() -> String {
-    format!(
-        "Examples:\n  salesctl lake verify --from yesterday --to today\n  salesctl lake verify --from 2026-01-01 --to 2026-01-31 \
-         --output json\n\n{}\n\nWhat is pending is owed, and no difference. Neither is the version of another moment, where two \
-         regions have accepted one Idempotency-Key or one cancellation, or an object that is in another region's lake for \
-         less than 15 minutes: it is replicating.\n\nIt reads the whole sales table of each region, whatever the days are (half a \
-         read unit for each 4 KB), a mark for each item of these days (a read unit), and lists the days' folders. Memory grows \
-         with the days: about 1 KB for each sale and region.",
-        judge::KINDS
-    )
+    format!("{EXAMPLES}\n\n{}\n\n{LIMITS}", judge::KINDS)
 }
 
 /// Compares, and reports.
@@ -102,7 +107,7 @@ async fn compare(cloud: &Cloud, snapshots: &BTreeMap<&str, Snapshot>) -> Compare
     let ids: HashSet<FactId> = snapshots.values().flat_map(Snapshot::ids).collect();
     for id in ids {
         let verdicts = verdicts(id, snapshots, now);
-        if verdicts.iter().any(|(_, verdict)| !verdict.differences.is_empty()) {
+        if verdicts.iter().any(|(_, verdict)| verdict.replicating || !verdict.differences.is_empty()) {
             suspects.push(id);
         } else {
             note(&mut counted, &verdicts);

@@ -50,6 +50,7 @@ impl Snapshot {
             item: self.entries.by_id.get(&id).copied(),
             marked: self.marked.contains(&id),
             objects: objects.map(|(day, versions)| Seen { day: *day, versions, bytes: None }).collect(),
+            leaving: None,
         }
     }
 
