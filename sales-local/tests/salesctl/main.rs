@@ -5,5 +5,6 @@
 
 mod console;
 mod dead_letters;
+mod lake;
 mod looking;
 mod switching;
