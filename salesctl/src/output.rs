@@ -3,7 +3,7 @@
 use std::{
     fmt::{self, Display, Write},
     io::{self, Write as _},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anstyle::{AnsiColor, Style};
@@ -71,6 +71,28 @@ pub(crate) fn progress(format: Format, text: impl Display) {
     match format {
         Format::Table => line(text),
         Format::Json => note(text),
+    }
+}
+
+/// How often a meter tells.
+const TOLD_EVERY: Duration = Duration::from_secs(2);
+
+/// Tells on standard error, every two seconds, how far something that takes long has come.
+#[derive(Debug)]
+pub(crate) struct Meter(Instant);
+
+impl Meter {
+    /// A meter that tells nothing of what is over in two seconds.
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Tells how far it is, if it is time to.
+    pub(crate) fn at(&mut self, how_far: impl Display) {
+        if self.0.elapsed() >= TOLD_EVERY {
+            note(how_far);
+            self.0 = Instant::now();
+        }
     }
 }
 

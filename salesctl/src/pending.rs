@@ -1,6 +1,10 @@
 //! `pending list`: what is owed to the lake, and why.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    time::Duration,
+};
 
 use anyhow::bail;
 use clap::Args;
@@ -17,7 +21,7 @@ use crate::{
     cloud::{Cloud, RegionCloud, trouble::Trouble},
     config::Place,
     exit::Exit,
-    output::{self, Format, Table, age, count, line},
+    output::{self, Format, Meter, Table, age, count, line},
 };
 
 /// From this age on a pending item is the sweep's, which looks every few seconds.
@@ -125,8 +129,14 @@ async fn of_region(
     let sales_key = format!("regions.{}.sales_table", region.name);
     let marks_key = format!("regions.{}.idempotency_table", region.name);
     let total = region.backlog().await?.items;
+    let (meter, read) = (RefCell::new(Meter::start()), Cell::new(0));
     let facts: Vec<Vec<Fact>> = stream::iter(region.shards.iter())
-        .map(|shard| facts(&table, shard, limit))
+        .map(async |shard| {
+            let facts = facts(&table, shard, limit).await?;
+            read.set(read.get() + facts.len());
+            meter.borrow_mut().at(format_args!("{}: {} of {total} read so far", region.name, read.get()));
+            Ok(facts)
+        })
         .buffer_unordered(SHARDS_AT_A_TIME)
         .try_collect()
         .await

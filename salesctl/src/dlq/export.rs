@@ -14,7 +14,7 @@ use crate::{
     cloud::Cloud,
     config::Place,
     exit::Exit,
-    output::{count, line, note},
+    output::{Meter, count, line, note},
 };
 
 /// Which dead letters to write, and where.
@@ -39,6 +39,7 @@ pub(crate) async fn export(place: &Place, options: &ExportOptions) -> anyhow::Re
     });
     let mut file = file.take().transpose()?;
     let (mut failed, mut exported, mut read_regions) = (Failed::default(), 0, 0);
+    let mut meter = Meter::start();
     for name in regions {
         let region = &cloud.regions[name];
         let written = async {
@@ -52,6 +53,7 @@ pub(crate) async fn export(place: &Place, options: &ExportOptions) -> anyhow::Re
                     }
                     exported += 1;
                 }
+                meter.at(format_args!("{exported} exported so far"));
             }
             letters.give_back().await;
             anyhow::Ok(())

@@ -21,7 +21,7 @@ use crate::{
     },
     config::Place,
     exit::Exit,
-    output::{self, Format, Table, age, line, note},
+    output::{self, Format, Meter, Table, age, line, note},
 };
 
 /// So much of a body is shown in a table.
@@ -101,11 +101,12 @@ pub(crate) async fn list(place: &Place, format: Format, options: &LettersOptions
 /// The letters of a region, up to `limit`, given back already.
 async fn read(region: &RegionCloud, limit: usize) -> Result<Vec<Letter>, Trouble> {
     let mut letters = region.letters().await?;
-    let mut read = Vec::new();
+    let (mut read, mut meter) = (Vec::new(), Meter::start());
     while read.len() < limit
         && let Some(more) = letters.next().await?
     {
         read.extend(more);
+        meter.at(format_args!("{}: {} read so far", region.name, read.len()));
     }
     letters.give_back().await;
     read.truncate(limit);

@@ -1,6 +1,6 @@
 //! `dlq redrive`: dead letters sent back to the queue, batch after batch.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::bail;
 use clap::Args;
@@ -17,12 +17,9 @@ use crate::{
     config::Place,
     exit::Exit,
     interrupt::Interrupt,
-    output::{self, Format, count, line, note, progress},
+    output::{self, Format, Meter, count, line, note},
     prompt,
 };
-
-/// How often progress is told.
-const TOLD_EVERY: Duration = Duration::from_secs(2);
 
 /// Which dead letters to send back.
 #[derive(Debug, Args)]
@@ -94,7 +91,7 @@ pub(crate) async fn redrive(
         };
         match region.letters().await {
             Ok(mut letters) => {
-                let run = redrive_region(&mut letters, options, started, format, &mut redriven, interrupt);
+                let run = redrive_region(&mut letters, options, started, &mut redriven, interrupt);
                 match run.await {
                     Ok(exit) => interrupted = exit,
                     Err(trouble) => redriven.error = Some(trouble),
@@ -145,11 +142,10 @@ async fn redrive_region(
     letters: &mut Letters<'_>,
     options: &RedriveOptions,
     started: Duration,
-    format: Format,
     redriven: &mut Redriven,
     interrupt: &Interrupt,
 ) -> Result<Option<Exit>, Trouble> {
-    let mut told_at = Instant::now();
+    let mut meter = Meter::start();
     loop {
         let batch = tokio::select! {
             batch = letters.next() => batch?,
@@ -168,10 +164,7 @@ async fn redrive_region(
             redriven.left += wanted.len() - sent;
             return Err(trouble);
         }
-        if told_at.elapsed() >= TOLD_EVERY {
-            progress(format, format_args!("{}: {} sent back so far", redriven.region, redriven.redriven));
-            told_at = Instant::now();
-        }
+        meter.at(format_args!("{}: {} sent back so far", redriven.region, redriven.redriven));
     }
 }
 

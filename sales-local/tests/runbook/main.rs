@@ -12,7 +12,7 @@ use sales_local::testing::{
     runbook::{Drill, drills},
 };
 
-const RUNBOOK: &str = include_str!("../../docs/runbook.md");
+const RUNBOOK: &str = include_str!("../../../docs/runbook.md");
 
 /// How many drills are done at a time: each is seven processes, most of the time idle.
 const AT_A_TIME: usize = 4;
