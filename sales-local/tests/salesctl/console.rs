@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use rustix::process::{Pid, Signal, kill_process};
 use sales_local::{
     edge::{Backend, Dial, Edge},
@@ -147,4 +148,16 @@ impl Console {
         let states: usize = self.aws.iter().map(|proxy| proxy.calls("PutParameter")).sum();
         states + self.accelerator.calls("UpdateEndpointGroup")
     }
+}
+
+/// Puts a sale into the tables that is owed to the lake.
+pub(crate) async fn owe(stage: &Stage, id: &str, timestamp: i64) {
+    let region = stage.active();
+    let text = |value: &str| AttributeValue::S(value.to_owned());
+    let number = |value: i64| AttributeValue::N(value.to_string());
+    let tables = aws_sdk_dynamodb::Client::new(&stage.sdk(region));
+    let put = tables.put_item().table_name(&region.sales_table).item("id", text(id)).item("pending", text("11"));
+    let put = put.item("product", text("Livro")).item("amount", number(14)).item("region", text("sa-east-1"));
+    let put = put.item("timestamp", number(timestamp)).item("sale_processed", AttributeValue::Bool(false));
+    put.send().await.unwrap();
 }

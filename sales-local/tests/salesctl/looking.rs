@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::console::Console;
+use crate::console::{Console, owe};
 
 fn region<'a>(status: &'a Value, name: &str) -> &'a Value {
     status["regions"].as_array().unwrap().iter().find(|region| region["region"] == name).unwrap()
@@ -60,17 +60,8 @@ async fn a_table_has_no_colours_where_there_is_no_terminal() {
 #[tokio::test]
 async fn what_is_pending_is_listed_with_its_reason() {
     let console = Console::open("pending").await;
-    let region = &console.stage.deployment.regions[0];
-    let tables = aws_sdk_dynamodb::Client::new(&console.stage.sdk(region));
-    let text = |value: &str| aws_sdk_dynamodb::types::AttributeValue::S(value.to_owned());
-    let number = |value: &str| aws_sdk_dynamodb::types::AttributeValue::N(value.to_owned());
-    for (id, timestamp) in
-        [("0192f5c0-7c1d-7a3e-8f11-0123456789ab", "1764547200"), ("0192f5c0-7c1d-7a3e-8f11-0123456789ac", "1764547100")]
-    {
-        let put = tables.put_item().table_name(&region.sales_table).item("id", text(id)).item("pending", text("11"));
-        let put = put.item("product", text("Livro")).item("amount", number("14")).item("region", text("sa-east-1"));
-        put.item("timestamp", number(timestamp)).send().await.unwrap();
-    }
+    owe(&console.stage, "0192f5c0-7c1d-7a3e-8f11-0123456789ab", 1_764_547_200).await;
+    owe(&console.stage, "0192f5c0-7c1d-7a3e-8f11-0123456789ac", 1_764_547_100).await;
     let ended = console.run("pending list --limit 1 -o json").await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let listed = ended.json();

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use sales_local::{
     resources::State,
     testing::{Fault, FaultProxy, eventually},
 };
 
-use crate::console::{Console, NEVER};
+use crate::console::{Console, NEVER, owe};
 
 const FIRST: [State; 2] = [State::Active, State::Passive];
 const SECOND: [State; 2] = [State::Passive, State::Active];
@@ -190,4 +191,38 @@ async fn without_credentials_or_permission_the_next_step_is_told() {
     assert_eq!(denied.code, Some(1), "{denied:?}");
     assert!(denied.out.contains("these credentials may not do that"), "{denied:?}");
     assert_eq!(console.states().await, FIRST);
+}
+
+#[tokio::test]
+async fn a_region_whose_worker_does_not_answer_gets_the_work_only_by_force() {
+    let console = Console::open("no-worker").await;
+    let words = "switch --to us-east-1 --yes --set regions.us-east-1.worker_url=http://127.0.0.1:1";
+    let refused = console.run(words).await;
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.out.contains("the worker of us-east-1 does not answer"), "{refused:?}");
+    assert_eq!((console.changes(), console.states().await), (0, FIRST));
+    let forced = console.run(&format!("{words} --force")).await;
+    assert_eq!((forced.code, console.states().await), (Some(0), SECOND), "{forced:?}");
+}
+
+#[tokio::test]
+async fn waiting_ends_with_2_while_something_from_before_the_switch_is_pending() {
+    let console = Console::open("undrained").await;
+    owe(&console.stage, "0192f5c0-7c1d-7a3e-8f11-0123456789ab", 1_764_547_200).await;
+    let ended = console.run("switch --both --yes --wait --timeout 1 -o json").await;
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    let report = ended.json();
+    assert_eq!(report["complete"], false, "{report}");
+    assert!(
+        report["pending"]["regions"].as_array().unwrap().iter().all(|region| region["from_before_the_switch"] == true)
+    );
+    assert_eq!(console.states().await, BOTH, "what could be done is done");
+    // One from long after the switch does not hold it up.
+    let item = console.stage.active();
+    let tables = aws_sdk_dynamodb::Client::new(&console.stage.sdk(item));
+    let settle = tables.delete_item().table_name(&item.sales_table);
+    settle.key("id", AttributeValue::S("0192f5c0-7c1d-7a3e-8f11-0123456789ab".to_owned())).send().await.unwrap();
+    owe(&console.stage, "0192f5c0-7c1d-7a3e-8f11-0123456789ac", 4_102_444_800).await;
+    let ended = console.run("switch --both --yes --wait --timeout 1").await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
 }

@@ -107,10 +107,12 @@ impl RegionCloud {
     pub(crate) async fn letters(&self) -> Result<Letters<'_>, Trouble> {
         let url = self.named(KEY, self.resources.dead_letter_queue_url.as_ref())?;
         // Reading is patient; whether there is anybody to be patient with shows in a moment.
-        self.counts(KEY, url).await?;
+        let is_empty = self.counts(KEY, url).await?.messages() == 0;
         let url = url.to_string();
         let client = Client::new(&self.sdk(Patience::Bulk));
-        Ok(Letters { region: self, client, url, seen: HashSet::new(), held: Vec::new(), empty: 0 })
+        // The count is approximate, so that an empty queue is asked once nevertheless.
+        let empty = if is_empty { EMPTY_ANSWERS - 1 } else { 0 };
+        Ok(Letters { region: self, client, url, seen: HashSet::new(), held: Vec::new(), empty })
     }
 }
 
