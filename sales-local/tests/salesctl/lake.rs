@@ -201,3 +201,29 @@ async fn a_trace_says_where_a_sale_is() {
     assert!(verdict.starts_with("in the lake of us-east-1") && verdict.contains("sa-east-1"), "{verdict}");
     assert_eq!(console.run("sale trace no-uuid").await.code, Some(64));
 }
+
+#[tokio::test]
+async fn what_a_lake_lacks_is_owed_again_once_that_is_asked_for() {
+    let console = Console::open("repair").await;
+    let hand = Hand::in_(&console, 0);
+    let sales = hand.processes(0..1).await;
+    let lacking = Sale::new(1);
+    hand.accepts(&lacking, ACCEPTED + 1).await;
+    hand.marks(&lacking).await;
+    let trace =
+        async |id: &str| console.run(&format!("sale trace {id} -o json")).await.json()["regions"][1]["sale"].clone();
+
+    let unasked = console.run(&format!("lake verify {DAYS} --repair")).await;
+    assert_eq!(unasked.code, Some(64), "there is nobody to ask: {unasked:?}");
+    let before = trace(&lacking.id).await;
+    assert_eq!((&before["item"]["pending"], before["mark"].is_null()), (&Value::from(false), false), "{before}");
+
+    let repaired = console.run(&format!("lake verify {DAYS} --repair --yes -o json")).await;
+    assert_eq!(repaired.code, Some(2), "what was found differed: {repaired:?}");
+    assert_eq!(repaired.json()["owed_again"], 1, "{repaired:?}");
+    let after = trace(&lacking.id).await;
+    assert_eq!((&after["item"]["pending"], after["mark"].is_null()), (&Value::from(true), true), "{after}");
+    assert_eq!(trace(&sales[0].id).await["item"]["pending"], false, "what is well stays as it is");
+    let again = console.run(&format!("lake verify {DAYS} -o json")).await;
+    assert_eq!((again.code, &again.json()["regions"][0]["owed"]), (Some(0), &Value::from(1)), "{again:?}");
+}

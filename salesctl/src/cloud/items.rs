@@ -138,6 +138,22 @@ impl RegionCloud {
         Ok(found.into_iter().flatten().collect())
     }
 
+    /// Lets a fact be owed to the lake again: without its mark, and in the pending index.
+    pub(crate) async fn owe_again(&self, id: FactId) -> Result<(), Trouble> {
+        let client = Client::new(&self.sdk(Patience::Change));
+        let key = AttributeValue::S(id.to_string());
+        let marks = self.named(MARKS, self.resources.idempotency_table.as_ref())?;
+        let unmarked = client.delete_item().table_name(marks).key("id", key.clone()).send().await;
+        unmarked.map_err(|error| Trouble::of_sdk(&self.key(MARKS), "DeleteItem", error))?;
+        let table = self.named(SALES, self.resources.sales_table.as_ref())?;
+        let update = client.update_item().table_name(table).key("id", key);
+        // No item is made where there is none: nobody would know what to put into the lake.
+        let update = update.condition_expression("attribute_exists(id)").update_expression("SET pending = :shard");
+        let shard = AttributeValue::S(id.sale().shard(self.shards).to_string());
+        let owed = update.expression_attribute_values(":shard", shard).send().await;
+        owed.map(drop).map_err(|error| Trouble::of_sdk(&self.key(SALES), "UpdateItem", error))
+    }
+
     /// Whether both tables answer at all, which shows in a moment.
     pub(crate) async fn tables_answer(&self) -> Result<(), Trouble> {
         let (sales, marks) = (self.sale_table()?, self.marks()?);

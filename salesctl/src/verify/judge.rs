@@ -209,12 +209,13 @@ struct Elsewhere<'a> {
 /// What a fact with an item and without an object is.
 fn not_in_lake(verdict: &mut Verdict, item: Entry, own: &Held<'_>, elsewhere: Option<Elsewhere<'_>>) {
     let progress = item.progress;
+    if progress.pending && !own.marked {
+        // Also what was processed before, and lost: the sweep asks for the mark alone.
+        verdict.owed = true;
+        return;
+    }
     if !progress.processed && !own.marked {
-        if progress.pending {
-            verdict.owed = true;
-        } else {
-            verdict.differences.push((Kind::NotPending, format!("accepted {}", item.accepted.rfc3339())));
-        }
+        verdict.differences.push((Kind::NotPending, format!("accepted {}", item.accepted.rfc3339())));
         return;
     }
     if own.objects.is_empty() && elsewhere.as_ref().is_some_and(|elsewhere| elsewhere.is_leaving) {

@@ -6,6 +6,7 @@
 mod again;
 mod judge;
 mod read;
+mod repair;
 mod report;
 
 use std::collections::{BTreeMap, HashSet};
@@ -22,7 +23,8 @@ use crate::{
     config::{InvalidConfig, Place},
     day::Day,
     exit::Exit,
-    output::Format,
+    output::{Format, count},
+    prompt,
 };
 use judge::{Held, Kind, Seen, Verdict, judge};
 use read::Snapshot;
@@ -44,12 +46,19 @@ pub(crate) struct VerifyOptions {
     /// Show at most so many differences; 0 for all. All are counted, and JSON has all
     #[arg(long, default_value_t = 100)]
     limit: usize,
+    /// What should be in the lake and is not becomes owed again, so that an ACTIVE region's sweep brings it there
+    #[arg(long)]
+    repair: bool,
+    /// Do not ask before repairing
+    #[arg(short, long, requires = "repair")]
+    yes: bool,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   salesctl lake verify --from yesterday --to today
-  salesctl lake verify --from 2026-01-01 --to 2026-01-31 --output json";
+  salesctl lake verify --from 2026-01-01 --to 2026-01-31 --output json
+  salesctl lake verify --from yesterday --to today --region us-east-1 --repair";
 
 const LIMITS: &str = "\
 No differences are: what is pending (it is owed); the version of another moment, where two regions have accepted
@@ -87,7 +96,14 @@ pub(crate) async fn verify(place: &Place, format: Format, options: &VerifyOption
     }
     let compared = compare(&cloud, &snapshots).await;
     reports.extend(compared.regions);
-    let report = Report::new([options.from, options.to], reports.into_values().collect(), compared.differences);
+    let mut report = Report::new([options.from, options.to], reports.into_values().collect(), compared.differences);
+    if options.repair {
+        let facts = repair::repairable(report.differences());
+        let question = format!("Let {} be owed to the lake again?", count(facts.len() as u64, "fact", "facts"));
+        if !facts.is_empty() && (options.yes || prompt::confirm(&question).await?) {
+            report.owed_again(repair::repair(&cloud, &facts).await);
+        }
+    }
     report.show(format, options.limit)?;
     Ok(if report.is_clean() { Exit::Done } else { Exit::Incomplete })
 }

@@ -101,12 +101,25 @@ pub(super) struct Report {
     at: i64,
     regions: Vec<RegionReport>,
     differences: Vec<Difference>,
+    /// How many facts are owed to the lake again, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owed_again: Option<u64>,
 }
 
 impl Report {
     pub(super) fn new([from, to]: [Day; 2], regions: Vec<RegionReport>, differences: Vec<Difference>) -> Self {
         let at = Clock::system().now().unix_seconds();
-        Self { from: from.to_string(), to: to.to_string(), at, regions, differences }
+        Self { from: from.to_string(), to: to.to_string(), at, regions, differences, owed_again: None }
+    }
+
+    /// What differs.
+    pub(super) fn differences(&self) -> &[Difference] {
+        &self.differences
+    }
+
+    /// Notes that so many facts are owed to the lake again.
+    pub(super) fn owed_again(&mut self, facts: u64) {
+        self.owed_again = Some(facts);
     }
 
     /// Whether everything was read, and nothing differs.
@@ -140,6 +153,12 @@ impl Report {
         if let Some(more) = self.differences.len().checked_sub(limit).filter(|more| *more > 0) {
             let more = count(more as u64, "more difference", "more differences");
             line(format_args!("... {more}; --limit 0 shows all"));
+        }
+        if let Some(facts) = self.owed_again {
+            let facts = count(facts, "fact is", "facts are");
+            line(format_args!(
+                "{facts} owed to the lake again: an ACTIVE region's next sweep brings them; then verify again"
+            ));
         }
         Ok(())
     }
