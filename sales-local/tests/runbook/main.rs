@@ -15,7 +15,7 @@ use sales_local::testing::{
 const RUNBOOK: &str = include_str!("../../../docs/runbook.md");
 
 /// How many drills are done at a time: each is seven processes, most of the time idle.
-const AT_A_TIME: usize = 4;
+const AT_A_TIME: usize = 3;
 
 /// Longer than any drill takes, on a machine that may have much else to do.
 const DEADLINE: Duration = Duration::from_secs(400);
