@@ -46,12 +46,17 @@ impl Interrupt {
         }
     }
 
-    /// What `work` gives; an end by signal, wherever `work` is then, if one is heard before.
-    pub(crate) async fn or(&self, work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+    /// What `work` gives; how to exit instead, if a signal is heard before, wherever `work` is then.
+    pub(crate) async fn unless_heard<T>(&self, work: impl Future<Output = T>) -> Result<T, Exit> {
         tokio::select! {
-            result = work => result,
-            exit = self.heard() => Ok(exit),
+            result = work => Ok(result),
+            exit = self.heard() => Err(exit),
         }
+    }
+
+    /// The same for all of a command.
+    pub(crate) async fn or(&self, work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+        self.unless_heard(work).await.unwrap_or_else(Ok)
     }
 }
 

@@ -62,18 +62,21 @@ pub(crate) async fn redrive(
 ) -> anyhow::Result<Exit> {
     let config = place.read()?;
     let regions = config.selected(options.region.as_deref())?;
-    let cloud = interrupted_or(interrupt, Cloud::open(&config)).await?;
-    let Some(cloud) = cloud else { return Ok(interrupt.heard().await) };
+    let cloud = match interrupt.unless_heard(Cloud::open(&config)).await {
+        Ok(cloud) => cloud?,
+        Err(exit) => return Ok(exit),
+    };
     if !options.yes {
         let which = options
             .reason
             .as_ref()
             .map_or_else(|| "all dead letters".to_owned(), |reason| format!("dead letters with the reason {reason:?}"));
         let question = format!("Send {which} of {} back to the queue?", regions.join(" and "));
-        match interrupted_or(interrupt, prompt::confirm(&question)).await? {
-            None => return Ok(interrupt.heard().await),
-            Some(false) => bail!("nothing was done"),
-            Some(true) => {}
+        match interrupt.unless_heard(prompt::confirm(&question)).await {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) => bail!("nothing was done"),
+            Ok(Err(error)) => return Err(error),
+            Err(exit) => return Ok(exit),
         }
     }
     let started = Clock::system().since_epoch();
@@ -126,17 +129,6 @@ pub(crate) async fn redrive(
     }
 }
 
-/// What `work` gives, or none if a signal comes first.
-async fn interrupted_or<T>(
-    interrupt: &Interrupt,
-    work: impl Future<Output = anyhow::Result<T>>,
-) -> anyhow::Result<Option<T>> {
-    tokio::select! {
-        result = work => result.map(Some),
-        _ = interrupt.heard() => Ok(None),
-    }
-}
-
 /// Batch after batch; a signal is heard between two of them, and how to exit then is the answer.
 async fn redrive_region(
     letters: &mut Letters<'_>,
@@ -147,9 +139,9 @@ async fn redrive_region(
 ) -> Result<Option<Exit>, Trouble> {
     let mut meter = Meter::start();
     loop {
-        let batch = tokio::select! {
-            batch = letters.next() => batch?,
-            exit = interrupt.heard() => return Ok(Some(exit)),
+        let batch = match interrupt.unless_heard(letters.next()).await {
+            Ok(batch) => batch?,
+            Err(exit) => return Ok(Some(exit)),
         };
         let Some(batch) = batch else { return Ok(None) };
         let was_there = |letter: &Letter| i128::from(letter.sent_at_ms) < started.as_millis().cast_signed();

@@ -3,7 +3,7 @@
 mod findings;
 mod report;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use clap::Args;
 use futures::future::join_all;
@@ -165,17 +165,14 @@ fn traffic(groups: &[Group], region: &str) -> Result<Traffic, Trouble> {
     let groups: Vec<_> = groups.iter().filter(|group| group.region == region).collect();
     let dial = groups.iter().map(|group| group.dial).min_by(f32::total_cmp);
     let dial_percent = dial.ok_or_else(|| Trouble::new("the accelerator has no endpoint group in this region"))?;
-    let mut endpoints: BTreeMap<u8, &str> = BTreeMap::new();
-    for health in groups.iter().flat_map(|group| &group.health) {
-        let rank = match health.as_str() {
-            "UNHEALTHY" => 0,
-            "INITIAL" => 1,
-            "HEALTHY" => 3,
-            _ => 2,
-        };
-        endpoints.insert(rank, health);
-    }
-    let worst = endpoints.first_key_value().map_or("NO ENDPOINT", |(_, health)| *health);
+    let rank = |health: &&str| match *health {
+        "UNHEALTHY" => 0,
+        "INITIAL" => 1,
+        "HEALTHY" => 3,
+        _ => 2,
+    };
+    let endpoints = groups.iter().flat_map(|group| &group.health).map(String::as_str);
+    let worst = endpoints.min_by_key(rank).unwrap_or("NO ENDPOINT");
     Ok(Traffic { dial_percent, health: worst.to_owned() })
 }
 

@@ -98,11 +98,11 @@ pub(crate) async fn switch(
         )
         .into());
     }
-    let prepared = tokio::select! {
-        prepared = prepare(&config, &target) => prepared?,
-        exit = interrupt.heard() => return Ok(exit),
-    };
-    let Prepared { cloud, before, without_parameter, remarks, warnings } = prepared;
+    let Prepared { cloud, before, without_parameter, remarks, warnings } =
+        match interrupt.unless_heard(prepare(&config, &target)).await {
+            Ok(prepared) => prepared?,
+            Err(exit) => return Ok(exit),
+        };
     let plan = plan::steps(&target, &before, config.accelerator_arn.is_some());
     let nothing_to_do = plan.iter().all(Step::is_so);
     let mut report = Report::new(format, &target, plan);
@@ -120,12 +120,11 @@ pub(crate) async fn switch(
         );
     }
     if !options.yes && !nothing_to_do {
-        let answer = tokio::select! {
-            answer = prompt::confirm("Do this?") => answer?,
-            exit = interrupt.heard() => return Ok(exit),
-        };
-        if !answer {
-            bail!("nothing was done");
+        match interrupt.unless_heard(prompt::confirm("Do this?")).await {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) => bail!("nothing was done"),
+            Ok(Err(error)) => return Err(error),
+            Err(exit) => return Ok(exit),
         }
     }
     let setting = Setting { cloud, without_parameter, force: options.force };
