@@ -126,8 +126,7 @@ async fn of_region(
     limit: usize,
 ) -> Result<(u64, Vec<Item>), Trouble> {
     let (table, marks) = (region.sale_table()?, region.marks()?);
-    let sales_key = format!("regions.{}.sales_table", region.name);
-    let marks_key = format!("regions.{}.idempotency_table", region.name);
+    let (sales_key, marks_key) = (region.key("sales_table"), region.key("idempotency_table"));
     let total = region.backlog().await?.items;
     let (meter, read) = (RefCell::new(Meter::start()), Cell::new(0));
     let facts: Vec<Vec<Fact>> = stream::iter(region.shards.iter())

@@ -15,9 +15,9 @@ use sales::{
     ports::{FailureKind, Marks, PortResult, SaleTable},
     sale::{Fact, FactId},
 };
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use super::{Patience, RegionCloud, trouble::Trouble};
+use super::{Patience, RegionCloud, in_time, trouble::Trouble};
 use crate::day::Day;
 
 const SALES: &str = "sales_table";
@@ -33,9 +33,6 @@ const LOOKUPS_AT_A_TIME: usize = 8;
 /// How often a call that fails for a moment is made, and the pause between.
 const TRIES: usize = 3;
 const TRY_AGAIN: Duration = Duration::from_secs(1);
-
-/// How long a look at a region that may be gone may take.
-const GLANCE: Duration = Duration::from_secs(2);
 
 /// The MD5 of an object's bytes, which S3 tells as the ETag of what is small and not encrypted with KMS.
 pub(crate) type Md5Sum = [u8; 16];
@@ -157,11 +154,10 @@ impl RegionCloud {
     /// Whether both tables answer at all, which shows in a moment.
     pub(crate) async fn tables_answer(&self) -> Result<(), Trouble> {
         let (sales, marks) = (self.sale_table()?, self.marks()?);
-        let (sales, marks) = tokio::join!(timeout(GLANCE, sales.probe()), timeout(GLANCE, marks.probe()));
-        for (key, answer) in [(SALES, sales), (MARKS, marks)] {
-            let answer = answer.map_err(|_| Trouble::new(format_args!("{}: no answer in time", self.key(key))))?;
-            answer.map_err(|error| Trouble::of_call(&self.key(key), &error))?;
-        }
+        let of = |key: &'static str| move |error| Trouble::of_call(&self.key(key), &error);
+        let sales = async { sales.probe().await.map_err(of(SALES)) };
+        let marks = async { marks.probe().await.map_err(of(MARKS)) };
+        tokio::try_join!(in_time("GetItem", sales), in_time("GetItem", marks))?;
         Ok(())
     }
 

@@ -35,6 +35,9 @@ const SIGN_IN_DEADLINE: Duration = Duration::from_secs(10);
 
 const SIGN_IN: &str = "sign in (`aws sso login`), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
 
+/// How long a look at a region that may be gone may take.
+const GLANCE: Duration = Duration::from_secs(2);
+
 /// How patient a client is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Patience {
@@ -147,9 +150,16 @@ impl RegionCloud {
     }
 
     /// How a setting of this region is called.
-    fn key(&self, key: &str) -> String {
+    pub(crate) fn key(&self, key: &str) -> String {
         format!("regions.{}.{key}", self.name)
     }
+}
+
+/// What a look at a region gives that may be gone.
+pub(crate) async fn in_time<T>(operation: &str, look: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    timeout(GLANCE, look)
+        .await
+        .unwrap_or_else(|_| Err(Trouble::new(format_args!("{operation}: no answer within {} s", GLANCE.as_secs()))))
 }
 
 /// Once and before anything else, so that it is one error and not one for each figure.

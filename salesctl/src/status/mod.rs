@@ -138,8 +138,7 @@ pub(crate) async fn look(cloud: &Cloud, services: &Services, shown: &[String]) -
 }
 
 async fn of_region(region: &RegionCloud, services: &Services) -> RegionStatus {
-    let (api_key, worker_key) =
-        (format!("regions.{}.api_url", region.name), format!("regions.{}.worker_url", region.name));
+    let (api_key, worker_key) = (region.key("api_url"), region.key("worker_url"));
     let (state, api, worker, queue, dead_letters, pending) = tokio::join!(
         region.state(),
         services.ask(&api_key, region.resources.api_url.as_ref()),

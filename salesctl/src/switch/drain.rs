@@ -41,13 +41,10 @@ pub(super) async fn look_or_wait(
 
 /// All regions are asked: what one of them has accepted may not have replicated to another yet.
 async fn look(cloud: &Cloud, switched: Timestamp) -> Pending {
-    let regions = cloud.regions.values().map(async |region| {
-        let owed = async { Ok((region.backlog().await?, region.owes_since_before(switched).await?)) };
-        (region.name.clone(), owed.await)
-    });
+    let regions = cloud.regions.values().map(async |region| (region.name.clone(), region.backlog().await));
     let mut pending = Pending::default();
-    for (region, owed) in join_all(regions).await {
-        pending.add(region, owed);
+    for (region, backlog) in join_all(regions).await {
+        pending.add(region, backlog, switched);
     }
     pending
 }

@@ -151,7 +151,7 @@ struct Prepared {
 async fn prepare(config: &Config, target: &Target) -> anyhow::Result<Prepared> {
     let (cloud, services) = (Cloud::open(config).await?, Services::new()?);
     let regions = cloud.regions.values().map(async |region| {
-        let key = format!("regions.{}.worker_url", region.name);
+        let key = region.key("worker_url");
         let (state, worker) = tokio::join!(region.state(), services.ask(&key, region.resources.worker_url.as_ref()));
         (region.name.clone(), state, worker)
     });

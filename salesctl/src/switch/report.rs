@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use sales::site::SiteState;
+use sales::{clock::Timestamp, site::SiteState};
 use serde::Serialize;
 
 use super::plan::{Action, Step, Target};
@@ -61,10 +61,11 @@ struct UnknownPending {
 }
 
 impl Pending {
-    /// Notes what a region's table says: what is pending, and whether some of it is from before the switch.
-    pub(super) fn add(&mut self, region: String, owed: Result<(Backlog, bool), Trouble>) {
-        match owed {
-            Ok((backlog, from_before_the_switch)) => {
+    /// Notes what a region's table says is pending; what was accepted before `switched` is from before the switch.
+    pub(super) fn add(&mut self, region: String, backlog: Result<Backlog, Trouble>, switched: Timestamp) {
+        match backlog {
+            Ok(backlog) => {
+                let from_before_the_switch = backlog.oldest().is_some_and(|oldest| oldest < switched);
                 self.regions.push(RegionPending { region, items: backlog.items, from_before_the_switch });
             }
             Err(error) => self.unknown.push(UnknownPending { region, error }),
@@ -88,7 +89,6 @@ pub(super) struct Report {
     format: Format,
     target: Target,
     steps: Vec<Taken>,
-    plan: Vec<Step>,
     waited: bool,
     pending: Option<Pending>,
     interrupted: Option<Exit>,
@@ -112,13 +112,12 @@ struct Document<'a> {
 
 impl Report {
     pub(super) fn new(format: Format, target: &Target, plan: Vec<Step>) -> Self {
-        let steps = plan.iter().map(|step| Taken { step: step.clone(), outcome: Outcome::Planned }).collect();
+        let steps = plan.into_iter().map(|step| Taken { step, outcome: Outcome::Planned }).collect();
         let started = Instant::now();
         Self {
             format,
             target: target.clone(),
             steps,
-            plan,
             waited: false,
             pending: None,
             interrupted: None,
@@ -130,7 +129,7 @@ impl Report {
     /// Shows the steps, and `remarks` on what could not be learnt before.
     pub(super) fn show_plan(&self, remarks: &[String]) {
         self.say(format!("Plan: {}", self.target));
-        for (position, step) in self.plan.iter().enumerate() {
+        for (position, Taken { step, .. }) in self.steps.iter().enumerate() {
             let so = if step.is_so() { " (already so)" } else { "" };
             self.say(format!("  {}. {step}{so}", position + 1));
         }
@@ -148,8 +147,10 @@ impl Report {
         Ok(Exit::Done)
     }
 
-    pub(super) fn steps(&self) -> &[Step] {
-        &self.plan
+    /// The step that comes next; none after the last.
+    pub(super) fn next(&self) -> Option<(usize, Step)> {
+        let position = self.steps.iter().position(|taken| taken.outcome == Outcome::Planned)?;
+        Some((position, self.steps[position].step.clone()))
     }
 
     /// The regions that are known to be ACTIVE by now.
@@ -174,7 +175,7 @@ impl Report {
             Outcome::Withheld(reason) => format!("{WARNING}not tried{WARNING:#}: {reason}"),
             Outcome::Planned | Outcome::Interrupted => "interrupted".to_owned(),
         };
-        self.say(format!("[{}/{}] {}: {said}", position + 1, self.plan.len(), self.plan[position]));
+        self.say(format!("[{}/{}] {}: {said}", position + 1, self.steps.len(), self.steps[position].step));
         self.steps[position].outcome = outcome;
     }
 

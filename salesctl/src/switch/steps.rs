@@ -25,8 +25,7 @@ pub(super) struct Setting {
 /// Takes all steps that are not so already.
 pub(super) async fn take(setting: &Setting, report: &mut Report, interrupt: &Interrupt) {
     let mut groups: Option<Result<Vec<Group>, Trouble>> = None;
-    for position in 0..report.steps().len() {
-        let step = report.steps()[position].clone();
+    while let Some((position, step)) = report.next() {
         report.begin();
         let outcome = tokio::select! {
             outcome = one(setting, report, &step, &mut groups) => outcome,

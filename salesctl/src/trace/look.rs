@@ -1,19 +1,18 @@
 //! Asking each region what it knows of a sale.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use futures::future::join_all;
 use sales::{
     clock::Timestamp,
     sale::{Fact, FactId, Region, SaleId},
 };
-use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{Content, FactTrace, ItemView, LakeView, Mark, RegionTrace};
 use crate::{
     cloud::{
-        Cloud, Patience, RegionCloud,
+        Cloud, Patience, RegionCloud, in_time,
         items::Item,
         state::State,
         trouble::{Trouble, TroubleKind},
@@ -21,9 +20,6 @@ use crate::{
     copy::{Bytes, Place},
     day::Day,
 };
-
-/// How long a look at a region that may be gone may take.
-const GLANCE: Duration = Duration::from_secs(2);
 
 /// What a region's tables say.
 struct Tables {
@@ -63,12 +59,6 @@ async fn tables(region: &RegionCloud, ids: &[FactId]) -> Tables {
     // Whoever may not look at the bucket may be allowed to read an object in it.
     let lake = lake.or_else(|trouble| if trouble.kind() == TroubleKind::Denied { Ok(()) } else { Err(trouble) });
     Tables { state, items, marks, lake }
-}
-
-async fn in_time<T>(operation: &str, call: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
-    timeout(GLANCE, call)
-        .await
-        .unwrap_or_else(|_| Err(Trouble::new(format_args!("{operation}: no answer within {} s", GLANCE.as_secs()))))
 }
 
 async fn of_fact(region: &RegionCloud, id: FactId, own: &Tables, all: &[Tables]) -> FactTrace {
