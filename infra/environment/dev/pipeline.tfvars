@@ -1,0 +1,19 @@
+project     = "sales"
+environment = "dev"
+domain      = "dev.sales.example.com"
+
+regions = {
+  sa-east-1 = { cidr = "10.10.0.0/16" }
+  us-east-1 = { cidr = "10.11.0.0/16" }
+}
+home_region   = "sa-east-1"
+backup_region = "us-west-2"
+
+states = {
+  sa-east-1 = "ACTIVE"
+  us-east-1 = "PASSIVE"
+}
+
+deletion_protection = false
+retention           = { logs = 7, lake_versions = 7 }
+alerts              = { emails = [], monthly_budget = 700 }

@@ -1,0 +1,3 @@
+region       = "sa-east-1"
+encrypt      = true
+use_lockfile = true

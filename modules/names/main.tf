@@ -1,0 +1,32 @@
+# Every name and ARN that more than one stage must agree on. Nothing is created here.
+
+locals {
+  prefix = "${var.project}-${var.environment}"
+
+  regions = {
+    for region in var.regions : region => {
+      sales_table           = "${local.prefix}-sales"
+      sales_table_arn       = "arn:aws:dynamodb:${region}:${var.account}:table/${local.prefix}-sales"
+      idempotency_table     = "${local.prefix}-sales-idempotency"
+      idempotency_table_arn = "arn:aws:dynamodb:${region}:${var.account}:table/${local.prefix}-sales-idempotency"
+      topic                 = "${local.prefix}-sales"
+      topic_arn             = "arn:aws:sns:${region}:${var.account}:${local.prefix}-sales"
+      queue                 = "${local.prefix}-sales"
+      queue_arn             = "arn:aws:sqs:${region}:${var.account}:${local.prefix}-sales"
+      dead_letter_queue     = "${local.prefix}-sales-dead-letters"
+      dead_letter_queue_arn = "arn:aws:sqs:${region}:${var.account}:${local.prefix}-sales-dead-letters"
+      # Names of buckets are shared by all accounts.
+      lake                = "${local.prefix}-lake-${var.account}-${region}"
+      lake_arn            = "arn:aws:s3:::${local.prefix}-lake-${var.account}-${region}"
+      state_parameter     = "/${local.prefix}/site/state"
+      state_parameter_arn = "arn:aws:ssm:${region}:${var.account}:parameter/${local.prefix}/site/state"
+      # The map of states as it was last applied, beside the parameter that operators switch.
+      applied_state_parameter = "/${local.prefix}/site/applied-state"
+      key_alias               = "alias/${local.prefix}"
+      api_repository          = "${var.account}.dkr.ecr.${region}.amazonaws.com/${local.prefix}/sales-api"
+      worker_repository       = "${var.account}.dkr.ecr.${region}.amazonaws.com/${local.prefix}/sales-worker"
+      # One label below the domain, so that one wildcard certificate covers all of them.
+      api_host = "api-${region}.${var.domain}"
+    }
+  }
+}

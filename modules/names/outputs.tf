@@ -1,0 +1,39 @@
+output "prefix" {
+  description = "What all names begin with: PROJECT-ENVIRONMENT."
+  value       = local.prefix
+}
+
+output "regions" {
+  description = "The names and ARNs in each region, by region."
+  value       = local.regions
+}
+
+output "url_host" {
+  description = "Host of the one address in front of all regions: Global Accelerator."
+  value       = var.domain
+}
+
+output "api_host" {
+  description = "Host of API Gateway in front of all regions, by weighted records."
+  value       = "api.${var.domain}"
+}
+
+output "api_repository" {
+  description = "Name of the API's image repository."
+  value       = "${local.prefix}/sales-api"
+}
+
+output "worker_repository" {
+  description = "Name of the worker's image repository."
+  value       = "${local.prefix}/sales-worker"
+}
+
+output "execution_role" {
+  description = "Name of the one role that ECS itself uses to start tasks."
+  value       = "${local.prefix}-execution"
+}
+
+output "execution_role_arn" {
+  description = "ARN of that role."
+  value       = "arn:aws:iam::${var.account}:role/${local.prefix}-execution"
+}

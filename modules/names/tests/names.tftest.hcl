@@ -1,0 +1,36 @@
+variables {
+  project     = "sales"
+  environment = "dev"
+  account     = "111122223333"
+  domain      = "sales.example.com"
+  regions     = ["sa-east-1", "us-east-1"]
+}
+
+run "names_are_the_same_in_every_region_and_arns_are_not" {
+  command = plan
+
+  assert {
+    condition     = output.regions["sa-east-1"].sales_table == output.regions["us-east-1"].sales_table
+    error_message = "the replicas of a global table have one name"
+  }
+
+  assert {
+    condition     = output.regions["us-east-1"].queue_arn == "arn:aws:sqs:us-east-1:111122223333:sales-dev-sales"
+    error_message = "an ARN is in its own region"
+  }
+
+  assert {
+    condition     = output.regions["sa-east-1"].lake != output.regions["us-east-1"].lake
+    error_message = "all regions share the names of buckets"
+  }
+}
+
+run "an_account_has_twelve_digits" {
+  command = plan
+
+  variables {
+    account = "1111"
+  }
+
+  expect_failures = [var.account]
+}
