@@ -1,0 +1,28 @@
+# What the scripts ask of an environment's data. Nothing is created, so it needs no provider, no credentials and no state;
+# but Terraform itself reads the data and refuses what is wrong with them.
+
+terraform {
+  required_version = "~> 1.11"
+}
+
+locals {
+  passive = [for region, state in var.states : region if state == "PASSIVE"]
+  active  = [for region, state in var.states : region if state == "ACTIVE"]
+}
+
+output "settings" {
+  description = "What pipeline.sh --list prints: the names, the regions in the order in which they are deployed, and the architecture of the images."
+  value = {
+    project       = var.project
+    environment   = var.environment
+    domain        = var.domain
+    home_region   = var.home_region
+    backup_region = var.backup_region
+    regions       = concat(local.passive, local.active)
+    passive       = local.passive
+    active        = local.active
+    states        = var.states
+    cidrs         = { for name, region in var.regions : name => region.cidr }
+    architecture  = var.compute.architecture
+  }
+}
