@@ -3,14 +3,27 @@
 use std::net::SocketAddr;
 
 use clap::Parser;
+use sales::command_line::{self, Errand};
 use sales::environment::{Environment, Read};
 use sales::sale::{Region, Shards};
 use sales::telemetry::Logging;
 
+use crate::routes::docs;
+
 /// Accepts sales over HTTP: stored first, answered, then announced.
 #[derive(Parser)]
 #[command(version, after_help = VARIABLES)]
-pub struct Arguments {}
+pub struct Arguments {
+    /// Print the description of the API (OpenAPI 3.1, JSON), and do nothing else
+    #[arg(long)]
+    openapi: bool,
+}
+
+impl command_line::Arguments for Arguments {
+    fn errand(self) -> Option<Errand> {
+        self.openapi.then(|| Errand::Print(docs::description()))
+    }
+}
 
 const VARIABLES: &str = "\
 Everything is configured by environment variables.

@@ -203,6 +203,7 @@ async fn those_who_run_the_service_learn_what_they_need_and_clients_cannot_grow_
     for (path, method) in [("/sales", "post"), ("/sales/{id}", "get"), ("/sales/{id}", "delete"), ("/metrics", "get")] {
         assert!(description["paths"][path][method].is_object(), "{method} {path}");
     }
+    assert_eq!(description, serde_json::from_str::<Value>(&kept_description()).unwrap(), "served as it is kept");
     let page = send(&api, "GET", "/docs").await.text().await.unwrap();
     assert!(page.contains("\"docs/swagger-ui-bundle.js\"") && !page.contains("://"), "{page}");
     assert_eq!(send(&api, "GET", "/docs/swagger-ui-bundle.js").await.status(), StatusCode::OK);
@@ -221,6 +222,21 @@ async fn those_who_run_the_service_learn_what_they_need_and_clients_cannot_grow_
     // The request for the metrics themselves is the one thing that is new.
     assert!(after.lines().count() <= before + 20, "{after}");
     assert!(after.contains("http_requests_total") && after.ends_with("# EOF\n"));
+}
+
+/// What the API Gateway in front of the API is made from.
+const KEPT_DESCRIPTION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/deployment/openapi.json");
+
+fn kept_description() -> String {
+    std::fs::read_to_string(KEPT_DESCRIPTION).unwrap_or_default()
+}
+
+#[test]
+fn the_description_that_the_infrastructure_reads_is_that_of_the_code() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_sales-api")).arg("--openapi").output().unwrap();
+    assert!(output.status.success(), "--openapi needs no variables");
+    let is_the_code_s = String::from_utf8(output.stdout).unwrap() == kept_description();
+    assert!(is_the_code_s, "run: cargo run --bin sales-api -- --openapi > infra/deployment/openapi.json");
 }
 
 #[tokio::test]

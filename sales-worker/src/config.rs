@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Parser;
+use sales::command_line::{self, Errand};
 use sales::environment::{Environment, Read, S3Addressing};
 use sales::sale::Region;
 use sales::telemetry::Logging;
@@ -14,6 +15,12 @@ use crate::work::Settings;
 #[derive(Parser)]
 #[command(version, after_help = VARIABLES)]
 pub struct Arguments {}
+
+impl command_line::Arguments for Arguments {
+    fn errand(self) -> Option<Errand> {
+        None
+    }
+}
 
 const VARIABLES: &str = "\
 Everything is configured by environment variables.

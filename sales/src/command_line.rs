@@ -1,6 +1,7 @@
-//! How both services begin and end: `--help` and `--version`, one line for what is wrong, a log, an exit code.
+//! How both services begin and end: errands such as `--help`, one line for what is wrong, a log, an exit code.
 
 use std::fmt::Display;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -8,7 +9,20 @@ use clap::Parser;
 use crate::environment::{EXIT_USAGE, Environment, Read};
 use crate::telemetry::Logging;
 
-/// Reads the arguments `A`, which are none but `--help` and `--version`, and the variables; then logs and works.
+/// A service's arguments.
+pub trait Arguments: Parser {
+    /// What they ask for; without any a service works.
+    fn errand(self) -> Option<Errand>;
+}
+
+/// What a service can be asked for instead of its work.
+#[derive(Debug)]
+pub enum Errand {
+    /// To print this.
+    Print(String),
+}
+
+/// Reads the arguments `A` and the variables; then logs and works, unless the arguments ask for something else.
 ///
 /// The exit code is 0 when `work` ends well, 1 when it fails, and 64 when an argument or a variable is wrong.
 pub async fn run<A, C, E>(
@@ -16,12 +30,25 @@ pub async fn run<A, C, E>(
     work: impl AsyncFnOnce(C) -> Result<(), E>,
 ) -> ExitCode
 where
-    A: Parser,
+    A: Arguments,
     E: Display,
 {
-    let (logging, config) = match configured::<A, _>(read) {
+    let arguments = match A::try_parse() {
+        Ok(arguments) => arguments,
+        Err(message) => {
+            // A message that cannot be written has no better place to go.
+            let _ = message.print();
+            return if message.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    let environment = Environment::of_process();
+    match arguments.errand() {
+        Some(Errand::Print(text)) => return print(&text),
+        None => {}
+    }
+    let (logging, config) = match read(&environment) {
         Ok(configured) => configured,
-        Err(code) => return code,
+        Err(error) => return fail(EXIT_USAGE, &error),
     };
     let _written_at_the_end = logging.start();
     match work(config).await {
@@ -34,15 +61,15 @@ where
     }
 }
 
-#[expect(clippy::print_stderr, reason = "there is no log before the configuration is known")]
-fn configured<A: Parser, C>(read: impl FnOnce(&Environment) -> Read<C>) -> Result<C, ExitCode> {
-    if let Err(message) = A::try_parse() {
-        // A message that cannot be written has no better place to go.
-        let _ = message.print();
-        return Err(if message.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS });
+fn print(text: &str) -> ExitCode {
+    match writeln!(std::io::stdout(), "{text}") {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(1, &error),
     }
-    read(&Environment::of_process()).map_err(|error| {
-        eprintln!("error: {error}");
-        ExitCode::from(EXIT_USAGE)
-    })
+}
+
+#[expect(clippy::print_stderr, reason = "there is no log before the configuration is known")]
+fn fail(code: u8, error: &dyn Display) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::from(code)
 }

@@ -30,6 +30,12 @@ struct Api;
 
 static DESCRIPTION: LazyLock<String> = LazyLock::new(|| Api::openapi().to_json().unwrap_or_default());
 
+/// The description in lines, for a file.
+#[must_use]
+pub fn description() -> String {
+    Api::openapi().to_pretty_json().unwrap_or_default()
+}
+
 /// Without the badge that would have a site elsewhere look at the description.
 static PAGE: LazyLock<Arc<Config<'static>>> =
     LazyLock::new(|| Arc::new(Config::new(["/openapi.json"]).validator_url("none")));
