@@ -1,0 +1,46 @@
+# One address in front of all regions. Its API is in us-west-2 only; so must the provider be.
+
+locals {
+  port = 443
+}
+
+resource "aws_globalaccelerator_accelerator" "this" {
+  #checkov:skip=CKV_AWS_75:The load balancers and the VPCs log every connection with its client's address
+  name = var.name
+  # The load balancers have no IPv6 address.
+  ip_address_type = "IPV4"
+}
+
+resource "aws_globalaccelerator_listener" "tls" {
+  accelerator_arn = aws_globalaccelerator_accelerator.this.arn
+  protocol        = "TCP"
+
+  port_range {
+    from_port = local.port
+    to_port   = local.port
+  }
+}
+
+resource "aws_globalaccelerator_endpoint_group" "region" {
+  for_each = var.regions
+
+  listener_arn          = aws_globalaccelerator_listener.tls.arn
+  endpoint_group_region = each.key
+  # The one switch: an endpoint's weight would only shift traffic between the endpoints of one region.
+  traffic_dial_percentage = each.value.dial
+
+  # Whether a load balancer is healthy, Global Accelerator takes from its target group. Said all the same: AWS fills in
+  # what is left out, and Terraform would find a difference.
+  health_check_port             = local.port
+  health_check_protocol         = "TCP"
+  health_check_interval_seconds = 10
+  threshold_count               = 3
+
+  endpoint_configuration {
+    endpoint_id = each.value.load_balancer_arn
+    # The only endpoint of its group, so that any weight but 0 means all; 128 is what AWS would fill in.
+    weight = 128
+    # For the firewall's rates and the access logs. The load balancer's security group must let clients in.
+    client_ip_preservation_enabled = true
+  }
+}
