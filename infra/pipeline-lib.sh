@@ -1,0 +1,447 @@
+# shellcheck shell=bash
+# What pipeline.sh, pipeline-destroy.sh and infra/push-images.sh share: an environment's data, credentials, the bucket that
+# holds Terraform's state, and Terraform itself, run so that it can be interrupted. For sourcing.
+#
+# A target is what Terraform is run for once: a root (pre-deployment), or a root in a region (deployment/us-east-1). Its name
+# is also that of its state, TARGET.tfstate.
+#
+# What is unused here is used by those that source this; the backquotes in single quotes are JMESPath's.
+# shellcheck disable=SC2034,SC2016
+
+program=${0##*/}
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+infra=$repository/infra
+
+readonly ok=0 failed=1 changes=2 usage=64 missing=69 busy=75 no_permission=77
+
+# The order of a rollout, one root a line: the stage that it belongs to, its directory in infra, and `once` or the order of its
+# regions. What is switched on comes last: the PASSIVE regions show first that the new code works; but of the states, the
+# ACTIVE one is set first, so that no moment is without one. pipeline-destroy.sh goes through it from the end.
+readonly rollout=(
+    "pre-deployment   pre-deployment   once"
+    "deployment       deployment       passive,active"
+    "post-deployment  wiring           active,passive"
+    "post-deployment  post-deployment  once"
+)
+
+die() {
+    local status=$1
+    shift
+    printf '%s: %s\n' "$program" "$*" >&2
+    exit "$status"
+}
+
+wrong_usage() {
+    die "$usage" "$*; --help tells more"
+}
+
+say() {
+    clear_status
+    printf '%(%H:%M:%S)T  %s\n' -1 "$*"
+}
+
+# For what must not be overlooked.
+warn() {
+    clear_status
+    printf '%(%H:%M:%S)T  ** %s\n' -1 "$*" >&2
+}
+
+require_tools() {
+    local tool
+    ((BASH_VERSINFO[0] > 4 || (BASH_VERSINFO[0] == 4 && BASH_VERSINFO[1] >= 4))) ||
+        die "$missing" "bash 4.4 or newer is needed, this is $BASH_VERSION (on macOS: brew install bash)"
+    for tool; do
+        command -v "$tool" >/dev/null || die "$missing" "$tool is missing; $(where_from "$tool")"
+    done
+}
+
+where_from() {
+    case $1 in
+        terraform) echo "install Terraform 1.11 or a newer 1.x: https://developer.hashicorp.com/terraform/install" ;;
+        aws) echo "install the AWS CLI: https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html" ;;
+        docker) echo "install Docker with buildx: https://docs.docker.com/engine/install" ;;
+        *) echo "install it with the package manager of your system" ;;
+    esac
+}
+
+require_terraform() {
+    local version
+    require_tools terraform
+    version=$(terraform version -json 2>/dev/null | jq -r .terraform_version) || version=unknown
+    case $version in
+        1.[0-9].* | 1.10.* | 0.* | unknown)
+            die "$missing" "Terraform is $version, and 1.11 or a newer 1.x is needed; $(where_from terraform)"
+            ;;
+    esac
+    # Nobody is asked by Terraform itself, and nobody is told of newer versions in the middle of a rollout.
+    export TF_IN_AUTOMATION=1 TF_INPUT=0 CHECKPOINT_DISABLE=1
+    if [[ -z ${TERRAFORM_PLUGIN_DIR:-} && -z ${TF_PLUGIN_CACHE_DIR:-} ]]; then
+        # Without a cache, each root would download the provider for itself in each region: 0.7 GB unpacked.
+        export TF_PLUGIN_CACHE_DIR=$repository/target/pipeline/providers
+        mkdir -p "$TF_PLUGIN_CACHE_DIR"
+    fi
+}
+
+# load_settings NAME: the environment's data as Terraform reads them, which refuses what is wrong before anything is touched.
+load_settings() {
+    local known
+    known=$(cd "$infra/environment" && printf '%s ' */)
+    known=${known//\//}
+    [[ -n $1 ]] || wrong_usage "--env says which environment: ${known% }"
+    [[ $1 =~ ^[a-z0-9]+$ && -f $infra/environment/$1/pipeline.tfvars ]] ||
+        die "$usage" "there is no environment $1 in infra/environment, only: ${known% }"
+
+    environment=$1
+    environment_data=$infra/environment/$1
+    work=$repository/target/pipeline/$1
+    logs=$work/log
+    mkdir -p "$logs"
+
+    local plan=$work/settings.plan log=$logs/settings.log
+    if ! TF_DATA_DIR=$work/data/settings terraform -chdir="$infra/settings" plan -no-color -input=false -lock=false \
+        -state="$work/settings.tfstate" -var-file="$environment_data/pipeline.tfvars" -out="$plan" >"$log" 2>&1; then
+        warn "infra/environment/$1/pipeline.tfvars is refused, and nothing was touched:"
+        show_errors "$log"
+        exit "$failed"
+    fi
+    settings=$(TF_DATA_DIR=$work/data/settings terraform -chdir="$infra/settings" show -json "$plan" |
+        jq -c .planned_values.outputs.settings.value)
+    [[ $(setting .environment) == "$1" ]] ||
+        die "$failed" "infra/environment/$1/pipeline.tfvars says environment = \"$(setting .environment)\", not \"$1\""
+    prefix=$(setting .project)-$1
+    # In the order of a rollout.
+    read -ra regions <<<"$(setting '.regions | join(" ")')"
+
+    # A backend's file has no variables, so Terraform cannot be asked; but it is flat.
+    state_region=$(sed -nE 's/^region[[:space:]]*=[[:space:]]*"([a-z0-9-]+)"[[:space:]]*$/\1/p' "$environment_data/backend.hcl")
+    [[ $state_region =~ ^[a-z]+(-[a-z]+)+-[0-9]+$ ]] ||
+        die "$failed" "infra/environment/$1/backend.hcl must have one line region = \"...\""
+}
+
+# setting FILTER: a part of the environment's data, by a filter of jq.
+setting() {
+    jq -r "$1" <<<"$settings"
+}
+
+# list_regions ORDER: the regions of a line of the rollout, such as passive,active.
+list_regions() {
+    jq -r --arg order "$1" '. as $all | $order | split(",") | map($all[.]) | add | .[]' <<<"$settings"
+}
+
+# AWS, or an emulator in its place: what the emulator needs otherwise is here, and nowhere else.
+find_aws() {
+    local variable
+    emulated=false
+    for variable in $(compgen -e AWS_ENDPOINT_URL); do
+        [[ -z ${!variable} ]] || emulated=true
+    done
+    # An answer longer than the screen would wait for a key.
+    export AWS_PAGER=
+    if $emulated; then
+        export AWS_EC2_METADATA_DISABLED=true
+        if [[ -z ${AWS_CONFIG_FILE:-} && -z ${AWS_PROFILE:-} ]]; then
+            # BUCKET.localhost is no address everywhere.
+            export AWS_CONFIG_FILE=$work/aws-config
+            printf '[default]\ns3 =\n    addressing_style = path\n' >"$AWS_CONFIG_FILE"
+        fi
+    fi
+
+    local answer
+    if ! answer=$(aws sts get-caller-identity --region "$state_region" --query Account --output text 2>&1); then
+        answer=$(grep -v '^$' <<<"$answer" | tail -n 1)
+        die "$no_permission" "there are no credentials that AWS accepts: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and" \
+            "AWS_SECRET_ACCESS_KEY, and try \`aws sts get-caller-identity\` ($answer)"
+    fi
+    account=$answer
+    state_bucket=$prefix-terraform-$account
+    state_key_alias=alias/$prefix-terraform
+}
+
+aws_state() {
+    aws "$@" --region "$state_region"
+}
+
+# Whether the bucket of the state is there, and its key (an ARN, empty if there is none).
+find_state() {
+    local answer
+    state_exists=false
+    if answer=$(aws_state s3api head-bucket --bucket "$state_bucket" 2>&1); then
+        state_exists=true
+    elif [[ $answer != *404* && $answer != *NoSuchBucket* ]]; then
+        die "$no_permission" "the state's bucket $state_bucket cannot be reached: $(grep -v '^$' <<<"$answer" | tail -n 1)"
+    fi
+    state_key=$(aws_state kms describe-key --key-id "$state_key_alias" --query KeyMetadata.Arn --output text 2>/dev/null) ||
+        state_key=
+    states=()
+    if $state_exists; then
+        answer=$(aws_state s3api list-objects-v2 --bucket "$state_bucket" \
+            --query 'Contents[?ends_with(Key, `.tfstate`)].Key' --output text)
+        [[ $answer == None ]] || read -ra states <<<"${answer//[$'\t\n']/ }"
+    fi
+}
+
+# has_state TARGET: whether it was ever applied, and not destroyed since.
+has_state() {
+    [[ " ${states[*]} " == *" $1.tfstate "* ]]
+}
+
+# Makes the bucket of the state, and its key. Safe to repeat: the tag comes last, so that what was interrupted is finished.
+make_state() {
+    local done_with tag=2026-11-a
+    if $state_exists && [[ -n $state_key ]]; then
+        done_with=$(aws_state s3api get-bucket-tagging --bucket "$state_bucket" \
+            --query 'TagSet[?Key==`made-by-pipeline`].Value' --output text 2>/dev/null) || done_with=
+        [[ $done_with != "$tag" ]] || return 0
+    fi
+    local started=$SECONDS
+    if [[ -z $state_key ]]; then
+        state_key=$(aws_state kms create-key --description "Terraform's state of $prefix" \
+            --tags "TagKey=project,TagValue=$(setting .project)" "TagKey=environment,TagValue=$environment" \
+            --query KeyMetadata.Arn --output text)
+        aws_state kms create-alias --alias-name "$state_key_alias" --target-key-id "$state_key"
+    fi
+    aws_state kms enable-key-rotation --key-id "$state_key"
+    if ! $state_exists; then
+        local location=()
+        # The one region that may not be named.
+        [[ $state_region == us-east-1 ]] || location=(--create-bucket-configuration "LocationConstraint=$state_region")
+        aws_state s3api create-bucket --bucket "$state_bucket" "${location[@]}" >/dev/null
+        aws_state s3api wait bucket-exists --bucket "$state_bucket"
+        state_exists=true
+    fi
+    aws_state s3api put-public-access-block --bucket "$state_bucket" --public-access-block-configuration \
+        BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true
+    aws_state s3api put-bucket-versioning --bucket "$state_bucket" --versioning-configuration Status=Enabled
+    aws_state s3api put-bucket-encryption --bucket "$state_bucket" --server-side-encryption-configuration "$(
+        jq -n --arg key "$state_key" '{Rules: [{
+            ApplyServerSideEncryptionByDefault: {SSEAlgorithm: "aws:kms", KMSMasterKeyID: $key}, BucketKeyEnabled: true}]}'
+    )"
+    aws_state s3api put-bucket-policy --bucket "$state_bucket" --policy "$(
+        jq -n --arg bucket "arn:aws:s3:::$state_bucket" '{Version: "2012-10-17", Statement: [{
+            Sid: "OnlyOverTLS", Effect: "Deny", Principal: "*", Action: "s3:*", Resource: [$bucket, "\($bucket)/*"],
+            Condition: {Bool: {"aws:SecureTransport": "false"}}}]}'
+    )"
+    aws_state s3api put-bucket-lifecycle-configuration --bucket "$state_bucket" --lifecycle-configuration "$(
+        jq -n '{Rules: [{ID: "old-versions", Status: "Enabled", Filter: {Prefix: ""},
+            NoncurrentVersionExpiration: {NoncurrentDays: 90, NewerNoncurrentVersions: 10},
+            AbortIncompleteMultipartUpload: {DaysAfterInitiation: 7}}]}'
+    )" >/dev/null
+    aws_state s3api put-bucket-tagging --bucket "$state_bucket" --tagging "$(
+        jq -n --arg project "$(setting .project)" --arg environment "$environment" --arg tag "$tag" '{TagSet: [
+            {Key: "project", Value: $project}, {Key: "environment", Value: $environment},
+            {Key: "made-by-pipeline", Value: $tag}]}'
+    )"
+    record "state" "bucket $state_bucket is made" $((SECONDS - started))
+}
+
+# Two runs in one directory would overwrite each other's plans; two in different ones are kept apart by the state's lock.
+claim_work() {
+    local owner
+    if ! mkdir "$work/claim" 2>/dev/null; then
+        owner=$(cat "$work/claim/pid" 2>/dev/null) || owner=
+        if [[ -n $owner ]] && kill -0 "$owner" 2>/dev/null; then
+            die "$busy" "process $owner works on $environment from this directory; wait for it, or interrupt it with kill -INT $owner"
+        fi
+    fi
+    mkdir -p "$work/claim"
+    echo "$$" >"$work/claim/pid"
+    trap 'rm -rf "$work/claim"' EXIT
+}
+
+# --- Terraform ---
+
+# terraform_at TARGET COMMAND...: a short command in the directory and with the state of a target.
+terraform_at() {
+    local target=$1
+    shift
+    TF_DATA_DIR=$work/data/${target//\//-} terraform -chdir="$infra/${target%%/*}" "$@"
+}
+
+# init_target TARGET: with the state in the bucket.
+init_target() {
+    local log=$logs/${1//\//-}.init.log
+    local options=(-input=false -no-color -reconfigure -lockfile=readonly -backend-config="$environment_data/backend.hcl"
+        -backend-config="bucket=$state_bucket" -backend-config="key=$1.tfstate")
+    [[ -z ${TERRAFORM_PLUGIN_DIR:-} ]] || options+=(-plugin-dir="$TERRAFORM_PLUGIN_DIR")
+    [[ -z $state_key ]] || options+=(-backend-config="kms_key_id=$state_key")
+    if $emulated; then
+        options+=(-backend-config=use_path_style=true -backend-config=skip_credentials_validation=true
+            -backend-config=skip_metadata_api_check=true -backend-config=skip_region_validation=true)
+    fi
+    terraform_at "$1" init "${options[@]}" >"$log" 2>&1 || {
+        report_failure "$1" init "$log"
+        give_up
+    }
+}
+
+# The values of the variables that do not come from the environment's data. Sets `variables`.
+set_variables() {
+    variables=(-var-file="$environment_data/pipeline.tfvars" -var="emulated=$emulated"
+        -var="state_store={bucket=\"$state_bucket\",region=\"$state_region\"}")
+    [[ $1 != */* ]] || variables+=(-var="region=${1#*/}")
+}
+
+running=()
+interrupted=
+status_shown=false
+
+# start LOG COMMAND...: in the background, in a process group of its own: Ctrl-C at the terminal reaches this script alone,
+# which passes it on once, since Terraform takes a second one as an order to drop everything. Sets `started_pid`.
+start() {
+    local log=$1
+    shift
+    set -m
+    "$@" >"$log" 2>&1 </dev/null &
+    set +m
+    started_pid=$!
+    running+=("$started_pid")
+}
+
+# shellcheck disable=SC2317,SC2329  # Called by the traps.
+on_signal() {
+    local pid
+    interrupted=$1
+    ((${#running[@]} > 0)) || exit 130
+    warn "interrupted: waiting for Terraform to finish what it has begun and to release its lock"
+    for pid in "${running[@]}"; do
+        kill -INT -- "-$pid" 2>/dev/null || true
+    done
+}
+trap 'on_signal INT' INT
+trap 'on_signal TERM' TERM
+trap 'on_signal HUP' HUP
+
+# side_by_side STEP TARGET...: starts STEP for each (start_STEP TARGET, with its log), waits for all, and has finish_STEP TARGET
+# STATUS SECONDS LOG called as each ends.
+side_by_side() {
+    local step=$1 target status began=$SECONDS told=$SECONDS
+    shift
+    local -A pids=()
+    for target; do
+        "start_$step" "$target"
+        pids[$target]=$started_pid
+    done
+    while ((${#pids[@]} > 0)); do
+        sleep 0.2 || true
+        for target in "${!pids[@]}"; do
+            kill -0 "${pids[$target]}" 2>/dev/null && continue
+            status=0
+            wait "${pids[$target]}" || status=$?
+            unset "pids[$target]"
+            "finish_$step" "$target" "$status" $((SECONDS - began)) "$(log_of "$step" "$target")"
+        done
+        if ((${#pids[@]} > 0)); then
+            show_status "$step" $((SECONDS - began)) "${!pids[@]}"
+            if ((SECONDS - told >= 60)) && [[ ! -t 1 ]]; then
+                told=$SECONDS
+                say "$(status_of "$step" $((SECONDS - began)) "${!pids[@]}")"
+            fi
+        fi
+    done
+    running=()
+    if [[ -n $interrupted ]]; then
+        warn "interrupted; what was done is in the state, and the same command goes on from here"
+        print_records
+        exit 130
+    fi
+    # Only now: what ran beside it was not to be left alone.
+    ((failure == 0)) || give_up
+}
+
+log_of() {
+    echo "$logs/${2//\//-}.$1.log"
+}
+
+# The line at a terminal that tells how far it is.
+show_status() {
+    [[ -t 1 ]] || return 0
+    clear_status
+    printf '          %s' "$(status_of "$@")"
+    status_shown=true
+}
+
+clear_status() {
+    if $status_shown; then
+        printf '\r\033[K'
+        status_shown=false
+    fi
+}
+
+status_of() {
+    local step=$1 seconds=$2 target count text=
+    shift 2
+    for target; do
+        count=$(grep -cE '(Creation|Modifications|Destruction) complete after|Read complete after|Refreshing state' \
+            "$(log_of "$step" "$target")" 2>/dev/null) || true
+        text+="${text:+; }${target/\// }: $step, $count resources"
+    done
+    echo "$text, $seconds s"
+}
+
+failure=0
+
+# report_failure TARGET STEP LOG: says in short what went wrong, and has it end after what runs beside it.
+report_failure() {
+    local target=$1 step=$2 log=$3 id
+    # That it was interrupted is said once, and is nothing to explain.
+    [[ -z $interrupted ]] || return 0
+    failure=$failed
+    if grep -q 'Error acquiring the state lock' "$log"; then
+        id=$(sed -nE 's/^ *ID: +//p' "$log" | head -n 1)
+        warn "${target/\// }: somebody else is at work on its state:" \
+            "$(sed -nE 's/^ *Who: +//p' "$log" | head -n 1), since $(sed -nE 's/^ *Created: +//p' "$log" | head -n 1)"
+        warn "if that run is dead, and only then, release its lock and run this again:"
+        echo "    TF_DATA_DIR=$work/data/${target//\//-} terraform -chdir=infra/${target%%/*} force-unlock -force $id" >&2
+        failure=$busy
+        return 0
+    fi
+    warn "${target/\// }: $step failed:"
+    show_errors "$log"
+    echo "    the whole output is in $log" >&2
+}
+
+give_up() {
+    ((failure == busy)) || warn "what was done is in the state: the same command goes on from here once this is repaired"
+    print_records
+    exit "$failure"
+}
+
+# show_errors LOG: Terraform's errors without what it did before.
+show_errors() {
+    if grep -q '^Error: ' "$1"; then
+        sed -n '/^Error: /,$p' "$1" | grep -v '^$' | head -n 60 | sed 's/^/    /' >&2
+    else
+        tail -n 20 "$1" | sed 's/^/    /' >&2
+    fi
+}
+
+# changes_of LOG: what a plan changes, one resource a line.
+changes_of() {
+    sed -nE \
+        -e 's/^  # (.*) will be created.*/    + \1/p' \
+        -e 's/^  # (.*) will be updated in-place.*/    ~ \1/p' \
+        -e 's/^  # (.*) will be destroyed.*/    - \1/p' \
+        -e 's/^  # (.*) (must|will) be replaced.*/    -+ \1/p' \
+        -e 's/^  # (.*) is tainted, so must be replaced.*/    -+ \1/p' "$1"
+}
+
+# summary_of LOG: how much a plan changes.
+summary_of() {
+    sed -nE 's/^Plan: (.*)\.$/\1/p' "$1" | grep . || echo "only outputs change"
+}
+
+records=()
+
+# record WHAT OUTCOME SECONDS: says it, and keeps it for the table at the end.
+record() {
+    say "$(printf '%-28s %s (%d s)' "$1" "$2" "$3")"
+    records+=("$(printf '%-28s %6d s  %s' "$1" "$3" "$2")")
+}
+
+print_records() {
+    ((${#records[@]} > 0)) || return 0
+    clear_status
+    echo
+    printf '%s\n' "${records[@]}"
+    printf '%-28s %6d s\n' "in all" "$SECONDS"
+}

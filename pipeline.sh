@@ -1,0 +1,393 @@
+#!/usr/bin/env bash
+# Brings an environment to what infra/ says, in AWS or in an emulator in its place; see --help.
+
+# The functions start_* and finish_* are called by the names of their steps.
+# shellcheck disable=SC2317,SC2329
+
+set -euo pipefail
+# shellcheck source=infra/pipeline-lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/infra/pipeline-lib.sh"
+
+print_help() {
+    cat <<'HELP'
+usage: ./pipeline.sh --env NAME [option...]
+
+Brings an environment to what infra/ says: what regions share, then each region with a test of its readiness (the PASSIVE
+ones first), then the wires between them. Each step is planned, and exactly this plan is applied. It can be repeated at any
+time: what is as it should be stays as it is.
+
+  --env NAME         a directory in infra/environment
+  --plan             only show what would change; changes nothing, takes no lock, needs no more than the right to read
+  --planned          apply the plans that --plan has saved, and refuse those that are no longer true
+  --stage NAME       only this stage: pre-deployment, deployment or post-deployment
+  --region NAME      only what is in this region (of deployment and post-deployment)
+  --parallel         all regions at once, instead of one after the other with a test between
+  --images PAIR      api=sha256:...,worker=sha256:... as infra/push-images.sh prints them; default: what runs now
+  --undo-switch      let the map of states override what an operator has switched by salesctl
+  --yes              ask nothing at a terminal; without a terminal nothing is asked anyway
+  --list             print the environment's data as JSON, the regions in their order; needs no credentials
+  --help             this
+
+Which region is ACTIVE, and which regions there are, is in infra/environment/NAME/pipeline.tfvars.
+
+Environment: AWS_PROFILE and all that the AWS CLI reads. AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_SERVICE: an emulator.
+TERRAFORM_PLUGIN_DIR: a directory that holds the provider, instead of the registry. SMOKE_URL_SA_EAST_1: where that region's
+API is asked for /readiness, if not where Terraform's output says; SMOKE_URL: likewise the one address in front of all.
+SMOKE_SECONDS: how long each may take to become ready, 300 by default.
+
+Plans, logs and salesctl.toml are in target/pipeline/NAME. The state is in the bucket PROJECT-NAME-terraform-ACCOUNT, which the
+first run makes.
+
+Exit codes: 0 done (with --plan: nothing to change), 1 failed, 2 --plan found changes, 64 wrong usage, 69 a tool is missing,
+75 somebody else is at work on it, 77 no credentials, 130 interrupted.
+HELP
+}
+
+name='' mode=apply only_stage='' only_region='' parallel=false images='' undo_switch=false ask=false list=false
+[[ ! -t 0 || ! -t 1 ]] || ask=true
+while (($# > 0)); do
+    case $1 in
+        --env | --stage | --region | --images) [[ -n ${2:-} && $2 != --* ]] || wrong_usage "$1 needs a value" ;;
+    esac
+    case $1 in
+        --env) name=$2 && shift ;;
+        --stage) only_stage=$2 && shift ;;
+        --region) only_region=$2 && shift ;;
+        --images) images=$2 && shift ;;
+        --plan) mode=plan ;;
+        --planned) mode=planned ;;
+        --parallel) parallel=true ;;
+        --undo-switch) undo_switch=true ;;
+        --yes | --auto-approve) ask=false ;;
+        --list) list=true ;;
+        --help | -h)
+            print_help
+            exit 0
+            ;;
+        *) wrong_usage "$1 is no option" ;;
+    esac
+    shift
+done
+case $only_stage in
+    '' | pre-deployment | deployment | post-deployment) ;;
+    *) wrong_usage "--stage is pre-deployment, deployment or post-deployment, not $only_stage" ;;
+esac
+[[ -z $images || $images =~ ^api=(sha256:[0-9a-f]{64}),worker=(sha256:[0-9a-f]{64})$ ]] ||
+    wrong_usage "--images has the form api=sha256:...,worker=sha256:..., as infra/push-images.sh prints it"
+[[ -z $images ]] || images="{\"api\":\"${BASH_REMATCH[1]}\",\"worker\":\"${BASH_REMATCH[2]}\"}"
+[[ -z $only_region || $only_stage != pre-deployment ]] || wrong_usage "pre-deployment is not done region by region"
+
+plan_of() {
+    echo "$work/${1//\//-}.tfplan"
+}
+
+# Whether what a target builds upon is there; if not, says what is missing.
+lacks() {
+    local region
+    case ${1%%/*} in
+        deployment) has_state pre-deployment || echo "pre-deployment" ;;
+        wiring | post-deployment)
+            for region in "${regions[@]}"; do
+                has_state "deployment/$region" || {
+                    echo "deployment $region"
+                    return 0
+                }
+            done
+            ;;
+    esac
+}
+
+# The digests that a region is to run. In this order: those given, what it runs, what another region runs.
+choose_images() {
+    local region found
+    if [[ -n $images ]]; then
+        chosen=$images
+        return 0
+    fi
+    for region in "$1" "${regions[@]}"; do
+        has_state "deployment/$region" || continue
+        [[ $region == "$1" ]] || init_target "deployment/$region"
+        # A repository's name may stand before the digest.
+        found=$(terraform_at "deployment/$region" output -json region 2>/dev/null |
+            jq -c '.images // empty | map_values(sub(".*@"; ""))' 2>/dev/null) || found=
+        if [[ -n $found ]]; then
+            chosen=$found
+            [[ $region == "$1" ]] || say "$1 gets the images that run in $region"
+            return 0
+        fi
+    done
+    if $emulated; then
+        warn "no images are given, and an emulator runs no tasks: the task definitions of $1 get a placeholder"
+        chosen=$(jq -nc '("sha256:" + "0" * 64) as $none | {api: $none, worker: $none}')
+        return 0
+    fi
+    die "$failed" "nothing says which images $1 is to run: build and push them by infra/push-images.sh --env $name," \
+        "and give what it prints by --images"
+}
+
+start_plan() {
+    local options=(-input=false -no-color -detailed-exitcode -out="$(plan_of "$1")")
+    # To look on needs neither the right to write nor a turn.
+    [[ $mode != plan ]] || options+=(-lock=false)
+    set_variables "$1"
+    ! $undo_switch || variables+=(-var=undo_switch=true)
+    if [[ $1 == deployment/* ]]; then
+        choose_images "${1#*/}"
+        variables+=(-var="images=$chosen")
+    fi
+    start "$(log_of plan "$1")" env TF_DATA_DIR="$work/data/${1//\//-}" \
+        terraform -chdir="${directory_of[$1]}" plan "${options[@]}" "${variables[@]}"
+}
+
+finish_plan() {
+    local log=$4
+    has_changes[$1]=false
+    case $2 in
+        0) record "${1/\// }" "nothing to change" "$3" ;;
+        2)
+            has_changes[$1]=true
+            any_changes=true
+            record "${1/\// }" "planned: $(summary_of "$log")" "$3"
+            if [[ $mode == plan ]] || $ask; then
+                changes_of "$log"
+                echo "    in full: $log"
+            fi
+            ;;
+        *) report_failure "$1" plan "$log" ;;
+    esac
+}
+
+start_apply() {
+    start "$(log_of apply "$1")" env TF_DATA_DIR="$work/data/${1//\//-}" \
+        terraform -chdir="${directory_of[$1]}" apply -input=false -no-color "$(plan_of "$1")"
+}
+
+finish_apply() {
+    if (($2 == 0)); then
+        has_state "$1" || states+=("$1.tfstate")
+        record "${1/\// }" "applied: $(sed -nE 's/^Apply complete! Resources: (.*)\.$/\1/p' "$4")" "$3"
+    elif grep -q 'Error: Saved plan is stale' "$4"; then
+        warn "${1/\// }: something has changed since the plan was made; look at a new one: $0 --env $name --plan"
+        failure=$failed
+    else
+        report_failure "$1" apply "$4"
+    fi
+}
+
+# Whether a person at the terminal lets it go on.
+agreed() {
+    local answer
+    $ask || return 0
+    read -r -p "          apply this to ${1/\// } of $name? Only yes means yes: " answer || answer=no
+    [[ $answer == yes ]]
+}
+
+# smoke WHAT URL [CONNECT]: waits until it is ready. CONNECT is the host to connect to, where its name is not known yet.
+smoke() {
+    local what=$1 url=${2%/}/readiness began=$SECONDS deadline=${SMOKE_SECONDS:-300} status options=()
+    if [[ -n ${3:-} ]]; then
+        options=(--connect-to "::$3:443")
+    fi
+    while :; do
+        status=$(curl --silent --output "$logs/smoke.body" --write-out '%{http_code}' --max-time 10 "${options[@]}" "$url") ||
+            status="no answer"
+        if [[ $status == 200 ]]; then
+            record "$what" "ready: $url" $((SECONDS - began))
+            return 0
+        fi
+        if ((SECONDS - began >= deadline)); then
+            warn "$what: $url is not ready after $deadline s: $status"
+            [[ $status == "no answer" ]] || head -c 1000 "$logs/smoke.body" >&2
+            warn "the regions that were to follow are left as they are; back: --images with the digests before"
+            failure=$failed
+            give_up
+        fi
+        sleep 3
+    done
+}
+
+smoke_region() {
+    local variable output url connect=
+    variable=SMOKE_URL_${1//-/_}
+    variable=${variable^^}
+    url=${!variable:-}
+    if [[ -z $url ]]; then
+        if $emulated; then
+            warn "an emulator runs no tasks, so nobody asked whether $1 is ready; $variable can say where its API is"
+            return 0
+        fi
+        output=$(terraform_at "deployment/$1" output -json region)
+        url=$(jq -r .api_url <<<"$output")
+        # Its name is known only after post-deployment, which is the last step of the first rollout.
+        connect=$(jq -r '.api_gateway_domain_name // empty' <<<"$output")
+    fi
+    smoke "$1" "$url" "$connect"
+}
+
+smoke_all() {
+    if [[ -n ${SMOKE_URL:-} ]]; then
+        smoke "all regions" "$SMOKE_URL"
+    elif $emulated; then
+        warn "an emulator has no accelerator, so nobody asked whether it lets sales through; SMOKE_URL can say where"
+    else
+        smoke "all regions" "https://$(setting .domain)"
+    fi
+}
+
+write_salesctl_toml() {
+    local file=$work/salesctl.toml
+    if terraform_at post-deployment output -json 2>/dev/null | jq -er .salesctl_toml.value >"$file.new"; then
+        mv "$file.new" "$file"
+        say "salesctl finds the pipeline by: export SALESCTL_CONFIG=$file"
+    else
+        rm -f "$file.new"
+        warn "post-deployment has no output salesctl_toml"
+    fi
+}
+
+# Plans without a state, while there is none: everything would be created. A copy of the root, so that it is left as it is.
+prepare_without_state() {
+    local copy=$work/without-state file options=(-input=false -no-color -lockfile=readonly)
+    rm -rf "$copy"
+    mkdir -p "$copy/infra/$1"
+    ln -s "$repository/modules" "$copy/modules"
+    for file in "$infra/$1"/* "$infra/$1/.terraform.lock.hcl"; do
+        ln -s "$file" "$copy/infra/$1/"
+    done
+    printf 'terraform {\n  backend "local" {}\n}\n' >"$copy/infra/$1/backend_override.tf"
+    directory_of[$1]=$copy/infra/$1
+    [[ -z ${TERRAFORM_PLUGIN_DIR:-} ]] || options+=(-plugin-dir="$TERRAFORM_PLUGIN_DIR")
+    rm -rf "$work/data/$1"
+    TF_DATA_DIR=$work/data/$1 terraform -chdir="${directory_of[$1]}" init "${options[@]}" >"$logs/$1.init.log" 2>&1 || {
+        report_failure "$1" init "$logs/$1.init.log"
+        give_up
+    }
+}
+
+# roll_out TARGET...: plans and applies, side by side if there are several.
+roll_out() {
+    local target without ready=()
+    for target; do
+        without=$(lacks "$target")
+        if [[ -n $without && $mode == plan ]]; then
+            say "${target/\// }: cannot be planned yet, since it builds upon $without, which has not been applied"
+            rm -f "$(plan_of "$target")"
+            any_changes=true
+            continue
+        fi
+        [[ -z $without ]] || die "$failed" "${target/\// } builds upon $without, which has not been applied; apply that first"
+        directory_of[$target]=$infra/${target%%/*}
+        if $state_exists; then
+            init_target "$target"
+        else
+            say "there is no state yet: the bucket $state_bucket does not exist"
+            prepare_without_state "$target"
+        fi
+        ready+=("$target")
+    done
+    ((${#ready[@]} > 0)) || return 0
+
+    if [[ $mode == planned ]]; then
+        for target in "${ready[@]}"; do
+            [[ -f $(plan_of "$target") ]] || die "$failed" "no plan is saved for ${target/\// }: $(plan_of "$target") is missing"
+            has_changes[$target]=true
+        done
+    else
+        for target in "${ready[@]}"; do rm -f "$(plan_of "$target")"; done
+        side_by_side plan "${ready[@]}"
+    fi
+    [[ $mode != plan ]] || return 0
+
+    local chosen_targets=()
+    for target in "${ready[@]}"; do
+        if ! ${has_changes[$target]}; then
+            has_state "$target" || states+=("$target.tfstate")
+        elif agreed "$target"; then
+            chosen_targets+=("$target")
+        else
+            warn "nothing was applied to ${target/\// }"
+            print_records
+            exit "$failed"
+        fi
+    done
+    ((${#chosen_targets[@]} == 0)) || side_by_side apply "${chosen_targets[@]}"
+    for target in "${ready[@]}"; do
+        case $target in
+            deployment/*) smoke_region "${target#*/}" ;;
+            post-deployment)
+                smoke_all
+                write_salesctl_toml
+                ;;
+        esac
+    done
+}
+
+# A line of the rollout: all regions at once, or one after the other.
+roll_out_line() {
+    local stage=$1 root=$2 order=$3 region group targets
+    [[ -z $only_stage || $stage == "$only_stage" ]] || return 0
+    if [[ $order == once ]]; then
+        [[ -n $only_region ]] || roll_out "$root"
+        return 0
+    fi
+    # Deployments do not depend on each other; but states are set ACTIVE before PASSIVE also when there is hurry.
+    if ! $parallel || [[ $root == wiring ]]; then
+        order=${order//,/ }
+    fi
+    for group in $order; do
+        targets=()
+        for region in $(list_regions "$group"); do
+            [[ -z $only_region || $region == "$only_region" ]] || continue
+            if $parallel; then
+                targets+=("$root/$region")
+            else
+                roll_out "$root/$region"
+            fi
+        done
+        ((${#targets[@]} == 0)) || roll_out "${targets[@]}"
+    done
+}
+
+warn_of_left_regions() {
+    local state region left=
+    for state in "${states[@]}"; do
+        [[ $state == */* ]] || continue
+        region=${state#*/}
+        region=${region%.tfstate}
+        [[ " ${regions[*]} $left " == *" $region "* ]] || left+=" $region"
+    done
+    for region in $left; do
+        warn "$region is no longer in the data, but is still there: ./pipeline-destroy.sh --env $name --region $region"
+    done
+}
+
+require_tools jq
+require_terraform
+load_settings "$name"
+if $list; then
+    setting .
+    exit 0
+fi
+[[ -z $only_region || " ${regions[*]} " == *" $only_region "* ]] ||
+    wrong_usage "$only_region is not a region of $name, only: ${regions[*]}"
+require_tools aws curl
+claim_work
+find_aws
+if $emulated; then
+    warn "AWS_ENDPOINT_URL is set: this goes to an emulator, account $account"
+fi
+find_state
+[[ $mode == plan ]] || make_state
+
+declare -A directory_of=() has_changes=()
+any_changes=false
+for line in "${rollout[@]}"; do
+    # shellcheck disable=SC2086  # Three words.
+    roll_out_line $line
+done
+warn_of_left_regions
+print_records
+if [[ $mode == plan ]] && $any_changes; then
+    exit "$changes"
+fi
+exit "$ok"
