@@ -1,0 +1,32 @@
+# Where the services of a region run. On Fargate alone, and not on Spot: all tasks could be taken away at once.
+
+resource "aws_ecs_cluster" "this" {
+  name = var.name
+
+  # The worker's scaling needs the number of running tasks.
+  setting {
+    name  = "containerInsights"
+    value = "enabled"
+  }
+
+  # Otherwise ECS makes the group, without encryption and for ever.
+  depends_on = [aws_cloudwatch_log_group.insights]
+}
+
+resource "aws_ecs_cluster_capacity_providers" "this" {
+  cluster_name       = aws_ecs_cluster.this.name
+  capacity_providers = ["FARGATE"]
+
+  default_capacity_provider_strategy {
+    capacity_provider = "FARGATE"
+    base              = 0
+    weight            = 1
+  }
+}
+
+resource "aws_cloudwatch_log_group" "insights" {
+  #checkov:skip=CKV_AWS_338:how long logs are kept is the environment's choice
+  name              = "/aws/ecs/containerinsights/${var.name}/performance"
+  retention_in_days = var.logs.retention_days
+  kms_key_id        = var.logs.key_arn
+}

@@ -1,0 +1,64 @@
+# From the clients to the network load balancer, on to the application load balancer, on to the tasks, and no other way.
+
+resource "aws_security_group" "network" {
+  name        = "${var.name}-nlb"
+  description = "Network load balancer: HTTPS from clients, on to the application load balancer"
+  vpc_id      = var.network.vpc_id
+
+  tags = { Name = "${var.name}-nlb" }
+}
+
+# Global Accelerator keeps the addresses of clients, so that they come from everywhere. The load balancer is internal:
+# there is no other way for them.
+resource "aws_vpc_security_group_ingress_rule" "network" {
+  security_group_id = aws_security_group.network.id
+  description       = "HTTPS from clients, through Global Accelerator"
+  ip_protocol       = "tcp"
+  from_port         = 443
+  to_port           = 443
+  cidr_ipv4         = "0.0.0.0/0"
+
+  tags = { Name = "${var.name}-nlb" }
+}
+
+resource "aws_vpc_security_group_egress_rule" "network" {
+  security_group_id            = aws_security_group.network.id
+  description                  = "HTTPS to the application load balancer"
+  ip_protocol                  = "tcp"
+  from_port                    = 443
+  to_port                      = 443
+  referenced_security_group_id = aws_security_group.application.id
+
+  tags = { Name = "${var.name}-nlb" }
+}
+
+resource "aws_security_group" "application" {
+  name        = "${var.name}-alb"
+  description = "Application load balancer: HTTPS from the network load balancer, on to the tasks"
+  vpc_id      = var.network.vpc_id
+
+  tags = { Name = "${var.name}-alb" }
+}
+
+resource "aws_vpc_security_group_ingress_rule" "application" {
+  security_group_id            = aws_security_group.application.id
+  description                  = "HTTPS from the network load balancer"
+  ip_protocol                  = "tcp"
+  from_port                    = 443
+  to_port                      = 443
+  referenced_security_group_id = aws_security_group.network.id
+
+  tags = { Name = "${var.name}-alb" }
+}
+
+# The tasks' own group takes it from this one alone.
+resource "aws_vpc_security_group_egress_rule" "application" {
+  security_group_id = aws_security_group.application.id
+  description       = "HTTPS to the tasks"
+  ip_protocol       = "tcp"
+  from_port         = 8080
+  to_port           = 8080
+  cidr_ipv4         = var.network.cidr
+
+  tags = { Name = "${var.name}-alb" }
+}

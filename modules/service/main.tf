@@ -1,0 +1,143 @@
+# One service on Fargate: at least two tasks in different zones, replaced without a gap, rolled back when new ones fail.
+
+data "aws_region" "current" {}
+
+locals {
+  container = "service"
+  port      = 8080
+}
+
+resource "aws_ecs_task_definition" "this" {
+  family                   = var.name
+  requires_compatibilities = ["FARGATE"]
+  network_mode             = "awsvpc"
+  cpu                      = var.size.cpu
+  memory                   = var.size.memory
+  task_role_arn            = var.roles.task
+  execution_role_arn       = var.roles.execution
+
+  runtime_platform {
+    operating_system_family = "LINUX"
+    cpu_architecture        = var.size.architecture
+  }
+
+  container_definitions = jsonencode([{
+    name                   = local.container
+    image                  = var.image
+    essential              = true
+    user                   = "65532:65532"
+    readonlyRootFilesystem = true
+    stopTimeout            = var.stop_timeout
+    environment            = [for name in sort(keys(var.environment)) : { name = name, value = var.environment[name] }]
+    portMappings           = [{ containerPort = local.port, hostPort = local.port, protocol = "tcp" }]
+    mountPoints            = []
+    volumesFrom            = []
+    systemControls         = []
+    linuxParameters        = { capabilities = { add = [], drop = ["ALL"] } }
+
+    healthCheck = {
+      command     = concat(["CMD"], var.health_check)
+      interval    = 15
+      timeout     = 5
+      retries     = 3
+      startPeriod = 20
+    }
+
+    logConfiguration = {
+      logDriver = "awslogs"
+      options = {
+        awslogs-group         = aws_cloudwatch_log_group.this.name
+        awslogs-region        = data.aws_region.current.name
+        awslogs-stream-prefix = local.container
+        # Sales do not wait for logs.
+        mode            = "non-blocking"
+        max-buffer-size = "4m"
+      }
+    }
+  }])
+}
+
+resource "aws_ecs_service" "this" {
+  name            = var.name
+  cluster         = var.cluster.arn
+  task_definition = aws_ecs_task_definition.this.arn
+  # Where scaling begins.
+  desired_count = var.size.minimum
+  launch_type   = "FARGATE"
+
+  availability_zone_rebalancing      = "ENABLED"
+  deployment_minimum_healthy_percent = 100
+  deployment_maximum_percent         = 200
+  health_check_grace_period_seconds  = var.load_balancer == null ? null : 60
+  wait_for_steady_state              = var.wait_for_steady_state
+  enable_ecs_managed_tags            = true
+  propagate_tags                     = "SERVICE"
+
+  deployment_circuit_breaker {
+    enable   = true
+    rollback = true
+  }
+
+  network_configuration {
+    subnets          = var.network.subnet_ids
+    security_groups  = [aws_security_group.this.id]
+    assign_public_ip = false
+  }
+
+  dynamic "load_balancer" {
+    for_each = var.load_balancer[*]
+
+    content {
+      target_group_arn = load_balancer.value.target_group_arn
+      container_name   = local.container
+      container_port   = local.port
+    }
+  }
+
+  lifecycle {
+    # Scaling decides.
+    ignore_changes = [desired_count]
+  }
+
+  depends_on = [aws_vpc_security_group_egress_rule.https, aws_vpc_security_group_ingress_rule.load_balancer]
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  #checkov:skip=CKV_AWS_338:how long logs are kept is the environment's choice
+  name              = "/ecs/${var.name}"
+  retention_in_days = var.logs.retention_days
+  kms_key_id        = var.logs.key_arn
+}
+
+resource "aws_security_group" "this" {
+  name        = var.name
+  description = "Tasks of ${var.name}: traffic from its load balancer alone, HTTPS outwards"
+  vpc_id      = var.network.vpc_id
+
+  tags = { Name = var.name }
+}
+
+resource "aws_vpc_security_group_ingress_rule" "load_balancer" {
+  for_each = { for balancer in var.load_balancer[*] : "load-balancer" => balancer.security_group_id }
+
+  security_group_id            = aws_security_group.this.id
+  description                  = "HTTPS from the load balancer"
+  ip_protocol                  = "tcp"
+  from_port                    = local.port
+  to_port                      = local.port
+  referenced_security_group_id = each.value
+
+  tags = { Name = var.name }
+}
+
+# To the VPC's endpoints, and through NAT to what has none.
+resource "aws_vpc_security_group_egress_rule" "https" {
+  security_group_id = aws_security_group.this.id
+  description       = "HTTPS to AWS"
+  ip_protocol       = "tcp"
+  from_port         = 443
+  to_port           = 443
+  cidr_ipv4         = "0.0.0.0/0"
+
+  tags = { Name = var.name }
+}
