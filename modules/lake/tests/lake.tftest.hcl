@@ -1,0 +1,80 @@
+mock_provider "aws" {
+  mock_resource "aws_s3_bucket" {
+    defaults = { arn = "arn:aws:s3:::sales-dev-lake-111122223333-sa-east-1" }
+  }
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{}" }
+  }
+}
+
+variables {
+  name                   = "sales-dev-lake-111122223333-sa-east-1"
+  key_arn                = "arn:aws:kms:sa-east-1:111122223333:key/mrk-1"
+  version_retention_days = 90
+}
+
+run "objects_can_be_taken_back_and_never_expire" {
+  assert {
+    condition     = aws_s3_bucket_versioning.this.versioning_configuration[0].status == "Enabled"
+    error_message = "replication needs versions"
+  }
+
+  assert {
+    condition     = alltrue([for rule in aws_s3_bucket_lifecycle_configuration.this.rule : alltrue([for expiration in rule.expiration : expiration.days == null || expiration.days == 0])])
+    error_message = "current objects are the lake"
+  }
+
+  assert {
+    condition     = aws_s3_bucket_lifecycle_configuration.this.rule[0].noncurrent_version_expiration[0].noncurrent_days == 90
+    error_message = "old versions go after the days asked for"
+  }
+
+  assert {
+    condition     = aws_s3_bucket_lifecycle_configuration.this.rule[1].abort_incomplete_multipart_upload[0].days_after_initiation == 1
+    error_message = "unfinished uploads cost for ever"
+  }
+}
+
+run "nobody_from_outside_gets_in_and_nobody_without_tls" {
+  assert {
+    condition = alltrue([
+      aws_s3_bucket_public_access_block.this.block_public_acls,
+      aws_s3_bucket_public_access_block.this.block_public_policy,
+      aws_s3_bucket_public_access_block.this.ignore_public_acls,
+      aws_s3_bucket_public_access_block.this.restrict_public_buckets,
+    ])
+    error_message = "public access is possible"
+  }
+
+  assert {
+    condition     = aws_s3_bucket_ownership_controls.this.rule[0].object_ownership == "BucketOwnerEnforced"
+    error_message = "access lists are off"
+  }
+
+  assert {
+    condition     = data.aws_iam_policy_document.this.statement[0].effect == "Deny" && length(data.aws_iam_policy_document.this.statement[0].resources) == 2
+    error_message = "the bucket and its objects are asked over TLS"
+  }
+}
+
+run "objects_are_encrypted_with_our_key_cheaply" {
+  assert {
+    condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.this.rule).apply_server_side_encryption_by_default).kms_master_key_id == var.key_arn
+    error_message = "not our key"
+  }
+
+  assert {
+    condition     = one(aws_s3_bucket_server_side_encryption_configuration.this.rule).bucket_key_enabled
+    error_message = "without it, KMS is asked for each object"
+  }
+}
+
+run "versions_are_kept_for_a_day_at_least" {
+  command = plan
+
+  variables {
+    version_retention_days = 0
+  }
+
+  expect_failures = [var.version_retention_days]
+}

@@ -1,0 +1,29 @@
+variable "topic_name" {
+  description = "Name of the topic."
+  type        = string
+}
+
+variable "queue_name" {
+  description = "Name of the worker's queue."
+  type        = string
+}
+
+variable "dead_letter_queue_name" {
+  description = "Name of the queue of its dead letters."
+  type        = string
+}
+
+variable "source_topic_arns" {
+  description = "ARNs of the topics of all regions, which alone may send to the queue. They need not exist yet."
+  type        = list(string)
+
+  validation {
+    condition     = length(var.source_topic_arns) > 0 && alltrue([for arn in var.source_topic_arns : can(regex("^arn:aws:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$", arn))])
+    error_message = "source_topic_arns must be the exact ARNs of topics, without wildcards."
+  }
+}
+
+variable "key_arn" {
+  description = "ARN of the key that encrypts topic and queues; its policy has to let SNS in."
+  type        = string
+}
