@@ -1,0 +1,4 @@
+output "rules" {
+  description = "Names of the rules of replication, which its metrics bear, by region of destination."
+  value       = { for rule in local.rules : rule.region => "to-${rule.region}" }
+}

@@ -1,0 +1,96 @@
+resource "aws_iam_role" "this" {
+  name               = var.role_name
+  description        = "Replicates the lake of ${var.source_lake.region} to the other regions."
+  assume_role_policy = data.aws_iam_policy_document.trust.json
+}
+
+data "aws_iam_policy_document" "trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["s3.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [var.account]
+    }
+
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:SourceArn"
+      values   = [var.source_lake.arn]
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "this" {
+  name   = "replication"
+  role   = aws_iam_role.this.id
+  policy = data.aws_iam_policy_document.this.json
+}
+
+data "aws_iam_policy_document" "this" {
+  statement {
+    sid       = "ReadTheLake"
+    actions   = ["s3:GetReplicationConfiguration", "s3:ListBucket"]
+    resources = [var.source_lake.arn]
+  }
+
+  statement {
+    sid       = "ReadItsObjects"
+    actions   = ["s3:GetObjectVersionAcl", "s3:GetObjectVersionForReplication", "s3:GetObjectVersionTagging"]
+    resources = ["${var.source_lake.arn}/*"]
+  }
+
+  # Deletions are not replicated.
+  statement {
+    sid       = "WriteCopies"
+    actions   = ["s3:ReplicateObject", "s3:ReplicateTags"]
+    resources = [for lake in values(var.destinations) : "${lake.arn}/*"]
+  }
+
+  statement {
+    sid       = "Decrypt"
+    actions   = ["kms:Decrypt"]
+    resources = [var.source_lake.key_arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      values   = ["s3.${var.source_lake.region}.amazonaws.com"]
+    }
+
+    # With a bucket key the context is the bucket, not the object.
+    condition {
+      test     = "ArnEquals"
+      variable = "kms:EncryptionContext:aws:s3:arn"
+      values   = [var.source_lake.arn]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.rules
+
+    content {
+      sid       = "EncryptIn${replace(title(replace(statement.value.region, "-", " ")), " ", "")}"
+      actions   = ["kms:Encrypt", "kms:GenerateDataKey"]
+      resources = [statement.value.key_arn]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["s3.${statement.value.region}.amazonaws.com"]
+      }
+
+      condition {
+        test     = "ArnEquals"
+        variable = "kms:EncryptionContext:aws:s3:arn"
+        values   = [statement.value.arn]
+      }
+    }
+  }
+}

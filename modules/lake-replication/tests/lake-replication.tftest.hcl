@@ -1,0 +1,96 @@
+mock_provider "aws" {
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::111122223333:role/mocked" }
+  }
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{}" }
+  }
+}
+
+variables {
+  account   = "111122223333"
+  role_name = "sales-dev-lake-replication-sa-east-1"
+  source_lake = {
+    region  = "sa-east-1"
+    bucket  = "lake-sa-east-1"
+    arn     = "arn:aws:s3:::lake-sa-east-1"
+    key_arn = "arn:aws:kms:sa-east-1:111122223333:key/mrk-1"
+  }
+  destinations = {
+    us-east-1 = { arn = "arn:aws:s3:::lake-us-east-1", key_arn = "arn:aws:kms:us-east-1:111122223333:key/mrk-1" }
+    eu-west-1 = { arn = "arn:aws:s3:::lake-eu-west-1", key_arn = "arn:aws:kms:eu-west-1:111122223333:key/mrk-1" }
+  }
+}
+
+run "every_other_lake_gets_everything_but_deletions" {
+  assert {
+    condition     = toset([for rule in aws_s3_bucket_replication_configuration.this.rule : rule.destination[0].bucket]) == toset(["arn:aws:s3:::lake-us-east-1", "arn:aws:s3:::lake-eu-west-1"])
+    error_message = "each lake replicates to two others where there are three"
+  }
+
+  assert {
+    condition     = length(distinct([for rule in aws_s3_bucket_replication_configuration.this.rule : rule.priority])) == 2
+    error_message = "S3 wants priorities that differ"
+  }
+
+  assert {
+    condition     = alltrue([for rule in aws_s3_bucket_replication_configuration.this.rule : rule.delete_marker_replication[0].status == "Disabled"])
+    error_message = "what is deleted by mistake in one region must stay in the others"
+  }
+
+  assert {
+    condition = alltrue([
+      for rule in aws_s3_bucket_replication_configuration.this.rule :
+      rule.source_selection_criteria[0].sse_kms_encrypted_objects[0].status == "Enabled"
+      && strcontains(rule.destination[0].encryption_configuration[0].replica_kms_key_id, trimprefix(rule.id, "to-"))
+    ])
+    error_message = "without the choice of encrypted objects none is replicated; copies have the key of their region"
+  }
+}
+
+run "the_role_reads_one_lake_writes_the_others_and_deletes_nothing" {
+  assert {
+    condition = !anytrue(flatten([
+      for statement in data.aws_iam_policy_document.this.statement : [
+        for action in statement.actions : strcontains(action, "Delete") || strcontains(action, "*")
+      ]
+    ]))
+    error_message = "the role may delete, or everything"
+  }
+
+  assert {
+    condition = !anytrue(flatten([
+      for statement in data.aws_iam_policy_document.this.statement : [for arn in statement.resources : arn == "*"]
+    ]))
+    error_message = "exact ARNs"
+  }
+
+  assert {
+    condition     = contains(flatten([for condition in data.aws_iam_policy_document.trust.statement[0].condition : condition.values]), "arn:aws:s3:::lake-sa-east-1")
+    error_message = "S3 may take the role for this lake alone"
+  }
+}
+
+run "a_lake_is_not_replicated_to_itself" {
+  command = plan
+
+  variables {
+    destinations = {
+      sa-east-1 = { arn = "arn:aws:s3:::lake-sa-east-1", key_arn = "arn:aws:kms:sa-east-1:111122223333:key/mrk-1" }
+    }
+  }
+
+  expect_failures = [var.destinations]
+}
+
+run "the_key_of_another_region_is_refused" {
+  command = plan
+
+  variables {
+    destinations = {
+      us-east-1 = { arn = "arn:aws:s3:::lake-us-east-1", key_arn = "arn:aws:kms:sa-east-1:111122223333:key/mrk-1" }
+    }
+  }
+
+  expect_failures = [var.destinations]
+}
