@@ -1,0 +1,163 @@
+# Whoever applies makes roles, and so could give itself everything in the end: the approval that the environment demands
+# is the gate. Within it, the role is kept to what Terraform manages here: the services used, of those that have names
+# the resources with ours, and roles with ours, which it can pass to the services that run here alone. It cannot make
+# users or keys, and cannot change who may take it, or what it may do: that is applied by a person.
+
+resource "aws_iam_role_policy" "apply" {
+  for_each = {
+    resources = data.aws_iam_policy_document.apply_resources.json
+    roles     = data.aws_iam_policy_document.apply_roles.json
+  }
+
+  name   = each.key
+  role   = aws_iam_role.this["apply"].id
+  policy = each.value
+}
+
+locals {
+  own = {
+    cloudwatch = ["arn:aws:cloudwatch:*:${var.account}:alarm:${var.prefix}-*", "arn:aws:cloudwatch::${var.account}:dashboard/${var.prefix}-*"]
+    dynamodb   = ["arn:aws:dynamodb:*:${var.account}:table/${var.prefix}-*"]
+    ecr        = ["arn:aws:ecr:*:${var.account}:repository/${var.prefix}/*"]
+    ecs        = ["arn:aws:ecs:*:${var.account}:*/${var.prefix}", "arn:aws:ecs:*:${var.account}:*/${var.prefix}[-/:]*"]
+    logs       = ["arn:aws:logs:*:${var.account}:log-group:*${var.prefix}*"]
+    s3         = ["arn:aws:s3:::${var.prefix}-*"]
+    sns        = ["arn:aws:sns:*:${var.account}:${var.prefix}-*"]
+    sqs        = ["arn:aws:sqs:*:${var.account}:${var.prefix}-*"]
+    ssm        = ["arn:aws:ssm:*:${var.account}:parameter/${var.prefix}/*"]
+  }
+}
+
+data "aws_iam_policy_document" "apply_resources" {
+  #checkov:skip=CKV_AWS_108:it moves no data out; what it may read is its own state and what it manages
+  #checkov:skip=CKV_AWS_109:see the top of this file
+  #checkov:skip=CKV_AWS_111:see the top of this file
+  #checkov:skip=CKV_AWS_356:these services name what is made by numbers, not by us
+
+  dynamic "statement" {
+    for_each = local.own
+
+    content {
+      sid       = title(statement.key)
+      actions   = ["${statement.key}:*"]
+      resources = statement.value
+    }
+  }
+
+  # Their resources have numbers for names, or their actions take none at all.
+  statement {
+    sid = "ServicesWithoutNames"
+    actions = [
+      "acm:*",
+      "apigateway:*",
+      "application-autoscaling:*",
+      "backup-storage:*",
+      "backup:*",
+      "budgets:*",
+      "ec2:*",
+      "elasticloadbalancing:*",
+      "globalaccelerator:*",
+      "kms:*",
+      "route53:*",
+      "wafv2:*",
+    ]
+    resources = ["*"]
+  }
+
+  # Lists, and settings of a whole account, which have no ARN of ours.
+  statement {
+    sid = "WithoutResource"
+    actions = [
+      "cloudwatch:Describe*",
+      "cloudwatch:List*",
+      "dynamodb:List*",
+      "ecr:DescribeRegistry",
+      "ecr:GetAuthorizationToken",
+      "ecr:PutReplicationConfiguration",
+      "ecs:DeregisterTaskDefinition",
+      "ecs:DescribeTaskDefinition",
+      "ecs:List*",
+      "logs:CreateLogDelivery",
+      "logs:DeleteLogDelivery",
+      "logs:DescribeLogGroups",
+      "logs:DescribeResourcePolicies",
+      "logs:GetLogDelivery",
+      "logs:ListLogDeliveries",
+      "logs:PutResourcePolicy",
+      "logs:UpdateLogDelivery",
+      "s3:ListAllMyBuckets",
+      "sns:List*",
+      "sns:Unsubscribe",
+      "sqs:ListQueues",
+      "ssm:DescribeParameters",
+    ]
+    resources = ["*"]
+  }
+}
+
+data "aws_iam_policy_document" "apply_roles" {
+  statement {
+    sid       = "Read"
+    actions   = ["iam:Get*", "iam:List*"]
+    resources = ["*"]
+  }
+
+  statement {
+    sid = "OwnRoles"
+    actions = [
+      "iam:AttachRolePolicy",
+      "iam:CreateRole",
+      "iam:DeleteRole",
+      "iam:DeleteRolePolicy",
+      "iam:DetachRolePolicy",
+      "iam:PutRolePolicy",
+      "iam:TagRole",
+      "iam:UntagRole",
+      "iam:UpdateAssumeRolePolicy",
+      "iam:UpdateRole",
+      "iam:UpdateRoleDescription",
+    ]
+    resources = ["arn:aws:iam::${var.account}:role/${var.prefix}-*"]
+  }
+
+  statement {
+    sid       = "PassOwnRoles"
+    actions   = ["iam:PassRole"]
+    resources = ["arn:aws:iam::${var.account}:role/${var.prefix}-*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values = [
+        "apigateway.amazonaws.com",
+        "backup.amazonaws.com",
+        "ecs-tasks.amazonaws.com",
+        "s3.amazonaws.com",
+        "vpc-flow-logs.amazonaws.com",
+      ]
+    }
+  }
+
+  # Roles that services make for themselves the first time they are used.
+  statement {
+    sid       = "RolesOfServices"
+    actions   = ["iam:CreateServiceLinkedRole"]
+    resources = ["arn:aws:iam::${var.account}:role/aws-service-role/*"]
+  }
+
+  statement {
+    sid    = "NotItself"
+    effect = "Deny"
+    actions = [
+      "iam:AttachRolePolicy",
+      "iam:DeleteRole",
+      "iam:DeleteRolePolicy",
+      "iam:DetachRolePolicy",
+      "iam:PassRole",
+      "iam:PutRolePolicy",
+      "iam:UpdateAssumeRolePolicy",
+      "iam:UpdateRole",
+    ]
+    resources = ["arn:aws:iam::${var.account}:role/${var.prefix}-github-*"]
+  }
+}

@@ -1,0 +1,50 @@
+# What salesctl calls, for drills and switches that are started from GitHub.
+
+locals {
+  permissions = jsondecode(file("${path.module}/../task-role/permissions.json"))["operator"]
+
+  arns = {
+    sales_table         = [for region in var.regions : region.sales_table_arn]
+    sales_table_indexes = [for region in var.regions : "${region.sales_table_arn}/index/*"]
+    idempotency_table   = [for region in var.regions : region.idempotency_table_arn]
+    queue               = [for region in var.regions : region.queue_arn]
+    dead_letter_queue   = [for region in var.regions : region.dead_letter_queue_arn]
+    lake                = [for region in var.regions : region.lake_arn]
+    lake_objects        = [for region in var.regions : "${region.lake_arn}/*"]
+    state_parameter     = [for region in var.regions : region.state_parameter_arn]
+    key                 = [for region in var.regions : region.key_arn]
+    # Metrics have no ARN, and an accelerator has a number for a name.
+    metrics     = ["*"]
+    accelerator = ["arn:aws:globalaccelerator::${var.account}:accelerator/*"]
+  }
+}
+
+resource "aws_iam_role_policy" "operator" {
+  name   = "salesctl"
+  role   = aws_iam_role.this["operator"].id
+  policy = data.aws_iam_policy_document.operator.json
+}
+
+data "aws_iam_policy_document" "operator" {
+  #checkov:skip=CKV_AWS_356:metrics have no ARN
+
+  dynamic "statement" {
+    for_each = local.permissions
+
+    content {
+      sid       = replace(title(replace(statement.key, "_", " ")), " ", "")
+      actions   = statement.value
+      resources = local.arns[statement.key]
+
+      dynamic "condition" {
+        for_each = statement.key == "key" ? [keys(var.regions)] : []
+
+        content {
+          test     = "StringEquals"
+          variable = "kms:ViaService"
+          values   = [for pair in setproduct(["dynamodb", "s3", "sqs"], condition.value) : "${pair[0]}.${pair[1]}.amazonaws.com"]
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,130 @@
+mock_provider "aws" {
+  mock_resource "aws_iam_openid_connect_provider" {
+    defaults = { arn = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com" }
+  }
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{}" }
+  }
+}
+
+variables {
+  repository       = "example/sales"
+  environment      = "dev"
+  prefix           = "sales-dev"
+  account          = "111122223333"
+  state_bucket_arn = "arn:aws:s3:::sales-dev-terraform-111122223333"
+  state_key_alias  = "alias/sales-dev-terraform"
+  regions = {
+    sa-east-1 = {
+      sales_table_arn       = "arn:aws:dynamodb:sa-east-1:111122223333:table/sales-dev-sales"
+      idempotency_table_arn = "arn:aws:dynamodb:sa-east-1:111122223333:table/sales-dev-sales-idempotency"
+      queue_arn             = "arn:aws:sqs:sa-east-1:111122223333:sales-dev-sales"
+      dead_letter_queue_arn = "arn:aws:sqs:sa-east-1:111122223333:sales-dev-sales-dead-letters"
+      lake_arn              = "arn:aws:s3:::sales-dev-lake-111122223333-sa-east-1"
+      state_parameter_arn   = "arn:aws:ssm:sa-east-1:111122223333:parameter/sales-dev/site/state"
+      key_arn               = "arn:aws:kms:sa-east-1:111122223333:key/mrk-1"
+    }
+  }
+}
+
+run "a_token_is_believed_for_exact_subjects_of_one_repository" {
+  assert {
+    condition = alltrue(flatten([
+      for document in data.aws_iam_policy_document.trust : [
+        for condition in document.statement[0].condition : [
+          for value in condition.values : condition.test == "StringEquals" && !strcontains(value, "*")
+        ]
+      ]
+    ]))
+    error_message = "a wildcard lets in what nobody thought of"
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for document in data.aws_iam_policy_document.trust : [
+        for condition in document.statement[0].condition : [
+          for value in condition.values : startswith(value, "repo:example/sales:")
+        ] if endswith(condition.variable, ":sub")
+      ]
+    ]))
+    error_message = "another repository is let in"
+  }
+}
+
+run "only_jobs_of_the_environment_apply_and_switch" {
+  assert {
+    condition = alltrue(flatten([
+      for role in ["apply", "operator"] : [
+        for condition in data.aws_iam_policy_document.trust[role].statement[0].condition : [
+          for value in condition.values : value == "repo:example/sales:environment:dev"
+        ] if endswith(condition.variable, ":sub")
+      ]
+    ]))
+    error_message = "a pull request could apply"
+  }
+}
+
+run "a_plan_changes_nothing_and_reads_no_data" {
+  assert {
+    condition = alltrue(flatten([
+      for statement in data.aws_iam_policy_document.plan.statement : [
+        for action in statement.actions : startswith(action, "kms:") || alltrue([for arn in statement.resources : endswith(arn, ".tflock")])
+      ] if statement.effect != "Deny"
+    ]))
+    error_message = "a plan writes locks, and nothing else"
+  }
+
+  assert {
+    condition = contains(flatten([
+      for statement in data.aws_iam_policy_document.plan.statement : tolist(statement.actions) if statement.effect == "Deny"
+    ]), "dynamodb:Scan")
+    error_message = "a plan could read sales"
+  }
+}
+
+run "apply_makes_no_users_and_cannot_change_itself" {
+  assert {
+    condition = !anytrue(flatten([
+      for statement in concat(data.aws_iam_policy_document.apply_roles.statement, data.aws_iam_policy_document.apply_resources.statement) : [
+        for action in statement.actions : contains(["*", "iam:*", "iam:CreateUser", "iam:CreateAccessKey"], action) || startswith(action, "sts:")
+      ] if statement.effect != "Deny"
+    ]))
+    error_message = "apply could make itself another way in"
+  }
+
+  assert {
+    condition = anytrue([
+      for statement in data.aws_iam_policy_document.apply_roles.statement :
+      statement.effect == "Deny" && contains(statement.actions, "iam:PutRolePolicy") && contains(statement.resources, "arn:aws:iam::111122223333:role/sales-dev-github-*")
+    ])
+    error_message = "apply could change what it may do"
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in data.aws_iam_policy_document.apply_roles.statement :
+      length(statement.condition) == 1 if contains(statement.actions, "iam:PassRole") && statement.effect != "Deny"
+    ])
+    error_message = "roles are passed to the services that run here alone"
+  }
+}
+
+run "the_operator_switches_without_wildcards" {
+  assert {
+    condition = anytrue([
+      for statement in data.aws_iam_policy_document.operator.statement :
+      contains(statement.actions, "ssm:PutParameter") && one(statement.resources) == "arn:aws:ssm:sa-east-1:111122223333:parameter/sales-dev/site/state"
+    ])
+    error_message = "the operator may set the state parameters, and no others"
+  }
+}
+
+run "a_repository_by_wildcard_is_refused" {
+  command = plan
+
+  variables {
+    repository = "example/*"
+  }
+
+  expect_failures = [var.repository]
+}

@@ -1,0 +1,53 @@
+variable "repository" {
+  description = "OWNER/NAME of the repository whose workflows get the roles."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.repository))
+    error_message = "repository must be OWNER/NAME, without wildcards."
+  }
+}
+
+variable "branch" {
+  description = "Branch whose runs may plan without an environment."
+  type        = string
+  default     = "main"
+}
+
+variable "environment" {
+  description = "GitHub environment whose jobs may apply and switch, once its rules have let them through."
+  type        = string
+}
+
+variable "prefix" {
+  description = "What the names of all resources begin with."
+  type        = string
+}
+
+variable "account" {
+  description = "Number of the AWS account."
+  type        = string
+}
+
+variable "state_bucket_arn" {
+  description = "ARN of the bucket that holds Terraform's state."
+  type        = string
+}
+
+variable "state_key_alias" {
+  description = "Alias of the key that encrypts Terraform's state."
+  type        = string
+}
+
+variable "regions" {
+  description = "ARNs of what the operator's command works on, by region."
+  type = map(object({
+    sales_table_arn       = string
+    idempotency_table_arn = string
+    queue_arn             = string
+    dead_letter_queue_arn = string
+    lake_arn              = string
+    state_parameter_arn   = string
+    key_arn               = string
+  }))
+}

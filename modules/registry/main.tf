@@ -1,0 +1,66 @@
+# The image repositories, to which images are pushed once, and from which ECR itself copies them to all other regions.
+#
+# The copies' repositories are made by ECR with the first image. Nothing but ECR writes there (the execution role reads,
+# the apply role pushes to these), and tasks name images by digest: a tag that could be moved there would move nothing.
+# What replicates is a setting of the whole registry: one environment to an account and region.
+
+resource "aws_ecr_repository" "this" {
+  for_each = var.repositories
+
+  #checkov:skip=CKV_AWS_136:an image holds no secret, and a key that does not answer would keep a region from starting tasks
+  name                 = each.value
+  image_tag_mutability = "IMMUTABLE"
+
+  image_scanning_configuration {
+    scan_on_push = true
+  }
+
+  encryption_configuration {
+    encryption_type = "AES256"
+  }
+}
+
+resource "aws_ecr_lifecycle_policy" "this" {
+  for_each = aws_ecr_repository.this
+
+  repository = each.value.name
+
+  policy = jsonencode({
+    rules = [{
+      rulePriority = 1
+      description  = "What runs, and what one would roll back to, is always among the newest"
+      selection = {
+        tagStatus   = "any"
+        countType   = "imageCountMoreThan"
+        countNumber = var.images_kept
+      }
+      action = { type = "expire" }
+    }]
+  })
+}
+
+resource "aws_ecr_replication_configuration" "this" {
+  count = length(var.replica_regions) > 0 ? 1 : 0
+
+  replication_configuration {
+    rule {
+      dynamic "destination" {
+        for_each = var.replica_regions
+
+        content {
+          region      = destination.value
+          registry_id = var.account
+        }
+      }
+
+      dynamic "repository_filter" {
+        for_each = var.repositories
+
+        content {
+          filter      = repository_filter.value
+          filter_type = "PREFIX_MATCH"
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,43 @@
+variable "name" {
+  description = "Name of the role; roles are of all regions, so that it names this one."
+  type        = string
+}
+
+variable "service" {
+  description = "The service whose tasks take the role: api or worker."
+  type        = string
+
+  validation {
+    condition     = contains(["api", "worker"], var.service)
+    error_message = "service must be api or worker."
+  }
+}
+
+variable "account" {
+  description = "Number of the AWS account."
+  type        = string
+}
+
+variable "region" {
+  description = "Region in which the tasks run."
+  type        = string
+}
+
+variable "resources" {
+  description = "ARNs of what the region's services use."
+  type = object({
+    sales_table_arn       = string
+    idempotency_table_arn = string
+    topic_arn             = string
+    queue_arn             = string
+    dead_letter_queue_arn = string
+    lake_arn              = string
+    state_parameter_arn   = string
+    key_arn               = string
+  })
+
+  validation {
+    condition     = !anytrue([for arn in values(var.resources) : strcontains(arn, "*")])
+    error_message = "resources must be exact ARNs, without wildcards."
+  }
+}
