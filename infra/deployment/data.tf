@@ -1,0 +1,87 @@
+# What a region keeps and carries: its key, its replicas of the tables, topic and queues, its lake, and what its services
+# may do with them.
+
+data "terraform_remote_state" "pre_deployment" {
+  backend = "s3"
+  config  = merge(local.remote_state, { key = "pre-deployment.tfstate" })
+}
+
+locals {
+  names          = module.names.regions[local.region]
+  pre_deployment = data.terraform_remote_state.pre_deployment.outputs
+}
+
+module "key" {
+  source = "../../modules/key"
+
+  alias       = local.names.key_alias
+  description = "Sales, events and logs of ${module.names.prefix}."
+  account     = data.aws_caller_identity.current.account_id
+  region      = local.region
+  primary_arn = local.pre_deployment.key_arn
+}
+
+# At home are the tables themselves.
+module "table_replica" {
+  source = "../../modules/table-replica"
+  for_each = local.region == var.home_region ? {} : {
+    sales       = local.pre_deployment.sales_table_arn
+    idempotency = local.pre_deployment.idempotency_table_arn
+  }
+
+  table_arn           = each.value
+  region              = local.region
+  deletion_protection = var.deletion_protection
+  key_arn             = module.key.arn
+}
+
+module "messaging" {
+  source = "../../modules/messaging"
+
+  topic_name             = local.names.topic
+  queue_name             = local.names.queue
+  dead_letter_queue_name = local.names.dead_letter_queue
+  source_topic_arns      = [for names in values(module.names.regions) : names.topic_arn]
+  key_arn                = module.key.arn
+}
+
+module "lake" {
+  source = "../../modules/lake"
+
+  name                   = local.names.lake
+  key_arn                = module.key.arn
+  version_retention_days = var.retention.lake_versions
+}
+
+locals {
+  task_resources = {
+    sales_table_arn       = local.names.sales_table_arn
+    idempotency_table_arn = local.names.idempotency_table_arn
+    topic_arn             = local.names.topic_arn
+    queue_arn             = local.names.queue_arn
+    dead_letter_queue_arn = local.names.dead_letter_queue_arn
+    lake_arn              = local.names.lake_arn
+    state_parameter_arn   = local.names.state_parameter_arn
+    key_arn               = module.key.arn
+  }
+}
+
+module "api_role" {
+  source = "../../modules/task-role"
+
+  name      = "${module.names.prefix}-api-${local.region}"
+  service   = "api"
+  account   = data.aws_caller_identity.current.account_id
+  region    = local.region
+  resources = local.task_resources
+}
+
+module "worker_role" {
+  source = "../../modules/task-role"
+
+  name      = "${module.names.prefix}-worker-${local.region}"
+  service   = "worker"
+  account   = data.aws_caller_identity.current.account_id
+  region    = local.region
+  resources = local.task_resources
+}

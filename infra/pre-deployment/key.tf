@@ -1,0 +1,17 @@
+# The key of the environment. Its replicas are made by deployment, each in its own region.
+module "key" {
+  source = "../../modules/key"
+
+  alias       = local.names.key_alias
+  description = "Sales, events and logs of ${module.names.prefix}."
+  account     = data.aws_caller_identity.current.account_id
+  region      = local.region
+}
+
+locals {
+  # What is applied once is applied at home.
+  names = module.names.regions[var.home_region]
+
+  # The replicas of a multi-region key have its id.
+  key_arns = { for region in keys(var.regions) : region => replace(module.key.arn, ":${var.home_region}:", ":${region}:") }
+}

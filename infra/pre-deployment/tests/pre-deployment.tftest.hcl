@@ -1,0 +1,97 @@
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "111122223333" }
+  }
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{}" }
+  }
+  mock_resource "aws_kms_key" {
+    defaults = { arn = "arn:aws:kms:sa-east-1:111122223333:key/mrk-1", key_id = "mrk-1" }
+  }
+  mock_resource "aws_iam_openid_connect_provider" {
+    defaults = { arn = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com" }
+  }
+  mock_resource "aws_acm_certificate" {
+    defaults = {
+      domain_validation_options = [{
+        domain_name           = "sales.example.com"
+        resource_record_name  = "_1.sales.example.com."
+        resource_record_type  = "CNAME"
+        resource_record_value = "_2.acm-validations.aws."
+      }]
+    }
+  }
+}
+
+variables {
+  project     = "sales"
+  environment = "dev"
+  domain      = "sales.example.com"
+  regions = {
+    sa-east-1 = { cidr = "10.10.0.0/16" }
+    us-east-1 = { cidr = "10.11.0.0/16" }
+    eu-west-1 = { cidr = "10.12.0.0/16" }
+  }
+  home_region   = "sa-east-1"
+  backup_region = "us-west-2"
+  states        = { sa-east-1 = "ACTIVE", us-east-1 = "PASSIVE", eu-west-1 = "PASSIVE" }
+  state_store   = { bucket = "sales-dev-terraform-111122223333", region = "sa-east-1" }
+}
+
+run "it_is_applied_whole" {
+  assert {
+    condition     = output.key_arn == "arn:aws:kms:sa-east-1:111122223333:key/mrk-1"
+    error_message = "the key is at home"
+  }
+
+  assert {
+    condition     = aws_route53_record.validation.name == "_1.sales.example.com." && aws_route53_record.validation.type == "CNAME"
+    error_message = "one record validates the certificates of all regions"
+  }
+
+  assert {
+    condition     = one(aws_acm_certificate.this.subject_alternative_names) == "*.sales.example.com"
+    error_message = "api.DOMAIN and api-REGION.DOMAIN are covered by the wildcard"
+  }
+
+  assert {
+    condition     = local.key_arns["us-east-1"] == "arn:aws:kms:us-east-1:111122223333:key/mrk-1"
+    error_message = "replicas of a key have its id"
+  }
+
+  assert {
+    condition     = length(output.github_role_arns) == 0
+    error_message = "no repository, no roles"
+  }
+}
+
+run "workflows_of_one_repository_get_roles" {
+  variables {
+    github_repository = "example/sales"
+  }
+
+  assert {
+    condition     = toset(keys(output.github_role_arns)) == toset(["apply", "operator", "plan"])
+    error_message = "plan, apply and operator"
+  }
+}
+
+run "no_active_region_is_refused" {
+  command = plan
+
+  variables {
+    states = { sa-east-1 = "PASSIVE", us-east-1 = "PASSIVE", eu-west-1 = "PASSIVE" }
+  }
+
+  expect_failures = [var.states]
+}
+
+run "a_home_that_is_no_region_is_refused" {
+  command = plan
+
+  variables {
+    home_region = "us-west-2"
+  }
+
+  expect_failures = [var.home_region]
+}
