@@ -17,11 +17,17 @@ pub struct Arguments {
     /// Print the description of the API (OpenAPI 3.1, JSON), and do nothing else
     #[arg(long)]
     openapi: bool,
+    /// Ask the API on this machine whether it is alive, where PORT and BIND_HOST say; exit code 0 or 1
+    #[arg(long, conflicts_with = "openapi")]
+    healthcheck: bool,
 }
 
 impl command_line::Arguments for Arguments {
-    fn errand(self) -> Option<Errand> {
-        self.openapi.then(|| Errand::Print(docs::description()))
+    fn errand(self, environment: &Environment) -> Read<Option<Errand>> {
+        if self.openapi {
+            return Ok(Some(Errand::Print(docs::description())));
+        }
+        self.healthcheck.then(|| environment.listen_address().map(Errand::Healthcheck)).transpose()
     }
 }
 

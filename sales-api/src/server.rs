@@ -17,6 +17,7 @@ use sales::http::server::serve;
 use sales::ports::{SaleTable, SaleTopic, SiteSwitch};
 use sales::sale::Region;
 use sales::site::Site;
+use sales::vital_signs;
 use tokio_util::sync::CancellationToken;
 
 use crate::announcer::Announcer;
@@ -99,6 +100,7 @@ where
     let (announcer, announcing) = Announcer::new(topic, metrics.clone(), no_more_announcements.clone());
     let announcing = actix_web::rt::spawn(announcing);
     actix_web::rt::spawn(refresh.run(shutdown.clone()));
+    actix_web::rt::spawn(vital_signs::log(site.clone(), || None, shutdown.clone()));
     let (probed, jitter, until) = (table(), entropy.clone(), shutdown.clone());
     actix_web::rt::spawn(async move { dependencies.sales_table.watch(jitter, until, || probed.probe()).await });
 

@@ -191,7 +191,7 @@ async fn paths_and_methods_that_nobody_answers_are_told_so() {
 #[tokio::test]
 async fn those_who_run_the_service_learn_what_they_need_and_clients_cannot_grow_the_metrics() {
     let stage = Stage::set("operations").await.unwrap();
-    let api = api(&stage, stage.active()).await;
+    let mut api = api(&stage, stage.active()).await;
     assert_eq!(send(&api, "GET", "/healthcheck").await.json::<Value>().await.unwrap(), json!({"status": 200}));
     assert_eq!(send(&api, "GET", "/liveness").await.status(), StatusCode::OK);
     let version: Value = send(&api, "GET", "/version").await.json().await.unwrap();
@@ -222,6 +222,10 @@ async fn those_who_run_the_service_learn_what_they_need_and_clients_cannot_grow_
     // The request for the metrics themselves is the one thing that is new.
     assert!(after.lines().count() <= before + 20, "{after}");
     assert!(after.contains("http_requests_total") && after.ends_with("# EOF\n"));
+
+    let signs = eventually("vital signs in the log", async || api.vital_signs()).await;
+    assert_eq!((&signs["level"], &signs["state"]), (&json!("INFO"), &json!("ACTIVE")));
+    assert!(signs["state_age_seconds"].is_u64() && signs.get("pending").is_none(), "{signs}");
 }
 
 /// What the API Gateway in front of the API is made from.
@@ -321,6 +325,24 @@ async fn what_was_accepted_is_announced_with_its_trace_before_the_process_ends()
     assert_eq!((text("ce-source"), text("home")), ("sa-east-1", "sa-east-1"));
     assert_eq!(body["id"], text("ce-id"));
     assert!(text("traceparent").contains(trace) && !text("traceparent").contains("00f067aa0ba902b7"));
+}
+
+#[tokio::test]
+async fn the_program_tells_whether_its_service_on_this_machine_is_alive() {
+    let stage = Stage::set("alive").await.unwrap();
+    let mut api = api(&stage, stage.active()).await;
+    let port = api.url.rsplit_once(':').unwrap().1.to_owned();
+    let ask = |port: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sales-api"));
+        let output = command.arg("--healthcheck").env_clear().env("PORT", port).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(ask(&port), (Some(0), String::new()));
+    assert_eq!(api.process.stop().await, 0);
+    let (code, said) = ask(&port);
+    assert_eq!((code, said.lines().count()), (Some(1), 1), "{said}");
+    assert!(said.starts_with(&format!("error: 127.0.0.1:{port} is not alive: ")), "{said}");
+    assert_eq!(ask("http").0, Some(64));
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use sales::clock::Clock;
 use sales::entropy::Entropy;
 use sales::ports::{Backlog, PortResult, SaleTable};
 use sales::sale::{Region, Shards};
+use sales::vital_signs::Owed;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +34,14 @@ impl BacklogGauge {
         let gauge = Self { region, clock, last: Arc::default() };
         registry.register_collector(Box::new(gauge.clone()));
         gauge
+    }
+
+    /// As measured last, its age as it is now; `None` before the first measurement.
+    #[must_use]
+    pub fn owed(&self) -> Option<Owed> {
+        let Backlog { facts, oldest } = (*self.last.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let oldest_age = oldest.map_or(Duration::ZERO, |oldest| self.clock.now().since(oldest));
+        Some(Owed { facts, oldest_age })
     }
 
     /// Measures again and again until `shutdown`. What fails shows the measurement before.
@@ -64,14 +73,15 @@ async fn measure<T: SaleTable>(table: &T, shards: Shards) -> PortResult<Backlog>
 
 impl Collector for BacklogGauge {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let Some(Backlog { facts, oldest }) = *self.last.lock().unwrap_or_else(PoisonError::into_inner) else {
-            return Ok(());
-        };
-        let age = oldest.map_or(0, |oldest| self.clock.now().since(oldest).as_secs());
+        let Some(Owed { facts, oldest_age }) = self.owed() else { return Ok(()) };
         let region = [("region", self.region.as_str())];
         for (name, help, value) in [
             ("sales_pending", "Facts owed to the lake, as this region's index knows it", facts),
-            ("sales_pending_oldest_age_seconds", "Time since the oldest of them was accepted; 0 without any", age),
+            (
+                "sales_pending_oldest_age_seconds",
+                "Time since the oldest of them was accepted; 0 without any",
+                oldest_age.as_secs(),
+            ),
         ] {
             let gauge = ConstGauge::new(value);
             let mut metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;

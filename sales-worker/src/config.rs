@@ -14,11 +14,15 @@ use crate::work::Settings;
 /// Brings each accepted sale into the lake exactly once.
 #[derive(Parser)]
 #[command(version, after_help = VARIABLES)]
-pub struct Arguments {}
+pub struct Arguments {
+    /// Ask the worker on this machine whether it is alive, where PORT and BIND_HOST say; exit code 0 or 1
+    #[arg(long)]
+    healthcheck: bool,
+}
 
 impl command_line::Arguments for Arguments {
-    fn errand(self) -> Option<Errand> {
-        None
+    fn errand(self, environment: &Environment) -> Read<Option<Errand>> {
+        self.healthcheck.then(|| environment.listen_address().map(Errand::Healthcheck)).transpose()
     }
 }
 

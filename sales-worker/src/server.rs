@@ -14,6 +14,7 @@ use sales::http::requests::RequestMetrics;
 use sales::http::server::serve;
 use sales::ports::{Lake, Leases, Marks, SaleQueue, SaleTable, SiteSwitch};
 use sales::site::Site;
+use sales::vital_signs;
 use tokio_util::sync::CancellationToken;
 
 use crate::backlog::BacklogGauge;
@@ -72,6 +73,8 @@ where
 
     tracing::info!(site.region = site.region().as_str(), address = %listen, version = version.version, "working");
     watch_dependencies(&outside, dependencies, &entropy, &shutdown);
+    let (signs_of, owed) = (site.clone(), backlog.clone());
+    actix_web::rt::spawn(vital_signs::log(signs_of, move || owed.owed(), shutdown.clone()));
     let http_shutdown = CancellationToken::new();
     let configure = move || {
         let (operations, requests) = (operations.clone(), requests.clone());

@@ -11,7 +11,7 @@ use aws_sdk_sqs::types::{Message, MessageAttributeValue};
 use reqwest::StatusCode;
 use sales_local::resources::{Region, State};
 use sales_local::testing::{Fault, Running, Stage, client, eventually};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A sale as the API would announce it, numbered so that it is a test's own.
 struct Announced {
@@ -301,11 +301,15 @@ async fn the_backlog_is_shown_in_a_region_that_stands_by() {
     for number in 40..43 {
         insert(&stage, &Announced::of_2025(number)).await;
     }
-    let worker = worker(&stage, region, &[]).await;
+    let mut worker = worker(&stage, region, &[]).await;
     counted(&worker, "sales_pending{region=\"us-east-1\"} 3").await;
     let age = "sales_pending_oldest_age_seconds{region=\"us-east-1\"}";
     counted(&worker, age).await;
     assert!(!counts(&worker, "sales_sweeps_total").await, "a passive region sweeps nothing");
+
+    let signs = eventually("vital signs in the log", async || worker.vital_signs()).await;
+    assert_eq!((&signs["level"], &signs["state"], &signs["pending"]), (&json!("INFO"), &json!("PASSIVE"), &json!(3)));
+    assert!(signs["pending_oldest_age_seconds"].is_u64() && signs["state_age_seconds"].is_u64(), "{signs}");
 }
 
 /// The tasks that hold shards of a region now.
@@ -431,6 +435,24 @@ async fn missing_resources_show_in_readiness_and_are_said_once() {
         let said = log.lines().filter(|line| line.contains(&format!("\"{name}\"")) && line.contains("WARN"));
         assert_eq!(said.count(), 1, "{name}: {log}");
     }
+}
+
+#[tokio::test]
+async fn the_program_tells_whether_its_service_on_this_machine_is_alive() {
+    let stage = Stage::set("alive").await.unwrap();
+    let mut worker = worker(&stage, stage.active(), &[]).await;
+    let port = worker.url.rsplit_once(':').unwrap().1.to_owned();
+    let ask = |port: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sales-worker"));
+        let output = command.arg("--healthcheck").env_clear().env("PORT", port).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(ask(&port), (Some(0), String::new()));
+    assert_eq!(worker.process.stop().await, 0);
+    let (code, said) = ask(&port);
+    assert_eq!((code, said.lines().count()), (Some(1), 1), "{said}");
+    assert!(said.starts_with(&format!("error: 127.0.0.1:{port} is not alive: ")), "{said}");
+    assert_eq!(ask("http").0, Some(64));
 }
 
 #[tokio::test]

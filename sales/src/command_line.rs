@@ -2,17 +2,22 @@
 
 use std::fmt::Display;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::environment::{EXIT_USAGE, Environment, Read};
+use crate::http::healthcheck;
 use crate::telemetry::Logging;
 
 /// A service's arguments.
 pub trait Arguments: Parser {
-    /// What they ask for; without any a service works.
-    fn errand(self) -> Option<Errand>;
+    /// What they ask for, and the variables that it needs; without any errand a service works.
+    ///
+    /// # Errors
+    /// When a variable that the errand needs is wrong.
+    fn errand(self, environment: &Environment) -> Read<Option<Errand>>;
 }
 
 /// What a service can be asked for instead of its work.
@@ -20,6 +25,8 @@ pub trait Arguments: Parser {
 pub enum Errand {
     /// To print this.
     Print(String),
+    /// To ask the process that listens there whether it is alive.
+    Healthcheck(SocketAddr),
 }
 
 /// Reads the arguments `A` and the variables; then logs and works, unless the arguments ask for something else.
@@ -42,9 +49,13 @@ where
         }
     };
     let environment = Environment::of_process();
-    match arguments.errand() {
-        Some(Errand::Print(text)) => return print(&text),
-        None => {}
+    match arguments.errand(&environment) {
+        Ok(Some(Errand::Print(text))) => return print(&text),
+        Ok(Some(Errand::Healthcheck(listen))) => {
+            return healthcheck::ask(listen).await.map_or_else(|error| fail(1, &error), |()| ExitCode::SUCCESS);
+        }
+        Ok(None) => {}
+        Err(error) => return fail(EXIT_USAGE, &error),
     }
     let (logging, config) = match read(&environment) {
         Ok(configured) => configured,

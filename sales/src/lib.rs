@@ -24,3 +24,4 @@ pub mod shutdown;
 pub mod site;
 pub mod telemetry;
 pub mod trace;
+pub mod vital_signs;

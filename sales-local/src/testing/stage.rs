@@ -139,4 +139,11 @@ impl Running {
         let read = self.log.rewind().and_then(|()| self.log.read_to_string(&mut text));
         read.map_or_else(|error| error.to_string(), |_| text)
     }
+
+    /// The last vital signs in its log.
+    pub fn vital_signs(&mut self) -> Option<serde_json::Value> {
+        let log = self.log();
+        let mut lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        lines.rfind(|line| line["message"] == "vital signs")
+    }
 }

@@ -1,5 +1,6 @@
 //! What both services answer alike over HTTP, and how they start and stop serving.
 
+pub mod healthcheck;
 pub mod operations;
 pub mod problem;
 pub mod requests;

@@ -1,0 +1,104 @@
+//! Asking the process that serves on this machine whether it is alive: for containers, in which nothing else could ask.
+
+use std::error::Error;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use hyper::client::conn::http1;
+use hyper::header::HOST;
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Why the process is not alive, as far as can be told from outside of it.
+#[derive(Debug, thiserror::Error)]
+#[error("{address} is not alive: {reason}")]
+pub struct NotAlive {
+    address: SocketAddr,
+    reason: String,
+}
+
+/// Asks the process that listens on `listen` for its liveness.
+///
+/// # Errors
+/// When it does not answer 200 within two seconds.
+pub async fn ask(listen: SocketAddr) -> Result<(), NotAlive> {
+    let address = on_this_machine(listen);
+    let reason = match tokio::time::timeout(PATIENCE, liveness(address)).await {
+        Ok(Ok(StatusCode::OK)) => return Ok(()),
+        Ok(Ok(status)) => format!("it answers {status}"),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
+    };
+    Err(NotAlive { address, reason })
+}
+
+async fn liveness(address: SocketAddr) -> Result<StatusCode, Box<dyn Error>> {
+    let stream = TcpStream::connect(address).await?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let request = Request::get("/liveness").header(HOST, address.to_string()).body(String::new())?;
+    Ok(sender.send_request(request).await?.status())
+}
+
+/// Who listens on all interfaces is asked over the loopback.
+fn on_this_machine(listen: SocketAddr) -> SocketAddr {
+    let host = match listen.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+        other => other,
+    };
+    SocketAddr::new(host, listen.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
+    async fn listener() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, address)
+    }
+
+    #[test]
+    fn who_listens_on_all_interfaces_is_asked_over_the_loopback() {
+        for (listen, asked) in [
+            ("0.0.0.0:81", "127.0.0.1:81"),
+            ("[::]:81", "[::1]:81"),
+            ("127.0.0.2:81", "127.0.0.2:81"),
+            ("10.0.0.7:81", "10.0.0.7:81"),
+        ] {
+            assert_eq!(on_this_machine(listen.parse().unwrap()).to_string(), asked);
+        }
+    }
+
+    #[tokio::test]
+    async fn only_200_is_alive() {
+        for (status, alive) in [("200 OK", true), ("204 No Content", false), ("503 Service Unavailable", false)] {
+            let (listener, address) = listener().await;
+            let answering = async {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                stream
+            };
+            let (asked, _stream) = tokio::join!(ask(address), answering);
+            assert_eq!(asked.is_ok(), alive, "{status}: {asked:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_does_not_answer_in_time_is_not_alive() {
+        let (listener, address) = listener().await;
+        let reason = ask(address).await.unwrap_err().to_string();
+        assert_eq!(reason, format!("{address} is not alive: no answer within 2 s"));
+        drop(listener);
+        assert!(ask(address).await.is_err(), "nobody listens any more");
+    }
+}

@@ -1,0 +1,121 @@
+//! How a service is, in one line of its log a minute: what alarms are made from where nobody asks for its metrics.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::site::{Site, SiteState};
+
+/// By then the state has been asked for, and what is owed has been measured, if all is well.
+const FIRST_AFTER: Duration = Duration::from_secs(5);
+
+/// The time between two lines: the alarms' own period.
+const INTERVAL: Duration = Duration::from_secs(60);
+
+/// What is owed to the lake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owed {
+    /// Sales and cancellations that are not there yet.
+    pub facts: u64,
+    /// Time since the oldest of them was accepted; zero without any.
+    pub oldest_age: Duration,
+}
+
+/// Logs a line a minute until `shutdown`. What is not known is not in the line; `owed` says so by `None`.
+pub async fn log(site: Site, owed: impl Fn() -> Option<Owed>, shutdown: CancellationToken) {
+    let mut ticks = tokio::time::interval_at(Instant::now() + FIRST_AFTER, INTERVAL);
+    while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+        let owed = owed();
+        // These names are those of the metric filters on the log.
+        tracing::info!(
+            state = site.state().map_or("UNKNOWN", SiteState::name),
+            state_age_seconds = site.age().map(|age| age.as_secs()),
+            pending = owed.map(|owed| owed.facts),
+            pending_oldest_age_seconds = owed.map(|owed| owed.oldest_age.as_secs()),
+            "vital signs"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::entropy::Entropy;
+    use crate::ports::{FailureKind, PortError, PortResult, SiteSwitch};
+    use crate::sale::Region;
+
+    /// Answers once, and never again.
+    #[derive(Clone, Default)]
+    struct OnceActive(Arc<Mutex<bool>>);
+
+    impl SiteSwitch for OnceActive {
+        async fn read(&self) -> PortResult<SiteState> {
+            let answered = std::mem::replace(&mut *self.0.lock().unwrap(), true);
+            let kind = FailureKind::Unavailable;
+            let error = PortError { operation: "GetParameter", kind, detail: "down".into() };
+            if answered { Err(error) } else { Ok(SiteState::Active) }
+        }
+    }
+
+    /// A log in memory.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Log {
+        /// The vital signs in it, but for their times.
+        fn vital_signs(&self) -> Vec<Value> {
+            let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+            let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+            let mut lines: Vec<Value> = lines.filter(|line| line["message"] == "vital signs").collect();
+            lines.iter_mut().for_each(|line| drop(line.as_object_mut().unwrap().remove("timestamp")));
+            lines
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_a_minute_says_what_is_known_and_leaves_out_what_is_not() {
+        let log = Log::default();
+        let writer = log.clone();
+        let lines = tracing_subscriber::fmt().json().flatten_event(true).with_span_list(false).with_target(false);
+        let lines = lines.with_writer(move || writer.clone()).finish();
+        let _until_the_end = tracing::subscriber::set_default(lines);
+
+        let (site, refresh) = Site::new(Region::new("sa-east-1"), OnceActive::default(), Entropy::system());
+        let (shutdown, owed) = (CancellationToken::new(), Arc::new(Mutex::new(None)));
+        let measured = owed.clone();
+        let logging = tokio::spawn(super::log(site, move || *measured.lock().unwrap(), shutdown.clone()));
+
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        let refreshing = tokio::spawn(refresh.run(shutdown.clone()));
+        *owed.lock().unwrap() = Some(Owed { facts: 3, oldest_age: Duration::from_secs(40) });
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        *owed.lock().unwrap() = Some(Owed { facts: 0, oldest_age: Duration::ZERO });
+        tokio::time::sleep(Duration::from_secs(60)).await;
+
+        shutdown.cancel();
+        logging.await.unwrap();
+        refreshing.await.unwrap();
+        let signs = |state_age: u64, pending: u64, oldest_age: u64| {
+            json!({"level": "INFO", "message": "vital signs", "state": "ACTIVE", "state_age_seconds": state_age,
+                "pending": pending, "pending_oldest_age_seconds": oldest_age})
+        };
+        let nothing_known = json!({"level": "INFO", "message": "vital signs", "state": "UNKNOWN"});
+        assert_eq!(log.vital_signs(), [nothing_known, signs(59, 3, 40), signs(119, 0, 0)]);
+    }
+}
