@@ -1,0 +1,58 @@
+# How clients get in: through Global Accelerator to the network load balancer, or through API Gateway to the same one.
+
+locals {
+  # The first is asked through Global Accelerator, the second in any region, the third in this one.
+  hosts = [module.names.url_host, module.names.api_host, local.names.api_host]
+}
+
+module "certificate" {
+  source = "../../modules/certificate"
+
+  domain = var.domain
+}
+
+module "load_balancers" {
+  source = "../../modules/load-balancers"
+
+  name                      = module.names.prefix
+  hosts                     = local.hosts
+  certificate_arn           = module.certificate.arn
+  access_log_retention_days = var.retention.logs
+  deletion_protection       = var.deletion_protection
+
+  network = {
+    vpc_id     = module.network.vpc_id
+    cidr       = module.network.cidr
+    subnet_ids = module.network.private_subnet_ids
+  }
+}
+
+module "api_gateway" {
+  source = "../../modules/api-gateway"
+
+  name            = module.names.prefix
+  openapi         = file("${path.module}/openapi.json")
+  nlb_arn         = module.load_balancers.nlb_arn
+  backend_host    = local.names.api_host
+  certificate_arn = module.certificate.arn
+  throttle        = var.requests
+  logs            = local.logs
+
+  hosts = {
+    all    = module.names.api_host
+    region = local.names.api_host
+  }
+}
+
+module "firewall" {
+  source = "../../modules/firewall"
+
+  name     = module.names.prefix
+  vpc_cidr = module.network.cidr
+  logs     = local.logs
+
+  protected = {
+    alb = module.load_balancers.alb_arn
+    api = module.api_gateway.stage_arn
+  }
+}

@@ -1,0 +1,24 @@
+# Where a region's services run, and what they can reach from there.
+
+locals {
+  # What modules want to know of logs.
+  logs = {
+    retention_days = var.retention.logs
+    key_arn        = module.key.arn
+  }
+}
+
+module "network" {
+  source = "../../modules/network"
+
+  name = module.names.prefix
+  cidr = var.regions[local.region].cidr
+  logs = local.logs
+}
+
+module "cluster" {
+  source = "../../modules/cluster"
+
+  name = module.names.prefix
+  logs = local.logs
+}

@@ -1,0 +1,24 @@
+output "region" {
+  description = "What the stages after this one, operators and tests need to know of the region."
+  value = {
+    nlb_arn      = module.load_balancers.nlb_arn
+    nlb_dns_name = module.load_balancers.nlb_dns_name
+    nlb_zone_id  = module.load_balancers.nlb_zone_id
+
+    # Where the record of the host for all regions leads to, and that of this region's own host.
+    api_gateway_domain_name        = module.api_gateway.domains.all.domain_name
+    api_gateway_zone_id            = module.api_gateway.domains.all.zone_id
+    api_gateway_region_domain_name = module.api_gateway.domains.region.domain_name
+    api_gateway_region_zone_id     = module.api_gateway.domains.region.zone_id
+
+    api_url               = "https://${local.names.api_host}"
+    queue_url             = module.messaging.queue_url
+    dead_letter_queue_url = module.messaging.dead_letter_queue_url
+    images                = local.images
+
+    services = {
+      api    = module.api.environment
+      worker = module.worker.environment
+    }
+  }
+}

@@ -1,0 +1,121 @@
+# The API and the worker. What they are told is all that differs between regions.
+
+locals {
+  # Without digests there is no image: the services refuse it by name.
+  images = {
+    api    = "${local.names.api_repository}@${try(var.images.api, "none")}"
+    worker = "${local.names.worker_repository}@${try(var.images.worker, "none")}"
+  }
+}
+
+module "api" {
+  source = "../../modules/service"
+
+  name  = "${module.names.prefix}-api"
+  image = local.images.api
+  size  = merge({ architecture = var.compute.architecture }, var.compute.api)
+
+  cluster = {
+    name = module.cluster.name
+    arn  = module.cluster.arn
+  }
+
+  network = {
+    vpc_id     = module.network.vpc_id
+    subnet_ids = module.network.private_subnet_ids
+  }
+
+  roles = {
+    task      = module.api_role.arn
+    execution = module.names.execution_role_arn
+  }
+
+  environment = {
+    AWS_REGION                 = local.region
+    DYNAMO_SALES_TABLE         = local.names.sales_table
+    SNS_SALES_PROCESSING_TOPIC = module.messaging.topic_arn
+    SSM_PARAMETER_STORE_STATE  = local.names.state_parameter
+    # Encrypted up to the task. Load balancers do not ask who has signed a target's certificate.
+    TLS = "self-signed"
+  }
+
+  health_check = ["/usr/local/bin/sales-api", "--healthcheck"]
+
+  # Requests in flight may take 8 s (DRAIN_SECONDS in sales/src/http/server.rs), then announcements 6 s (FLUSH_TIME in
+  # sales-api/src/server.rs).
+  stop_timeout = 30
+
+  load_balancer = {
+    target_group_arn  = module.load_balancers.target_group_arn
+    security_group_id = module.load_balancers.alb_security_group_id
+  }
+
+  scaling = {
+    # The other half of the CPU is for the minutes until new tasks serve, and for a region that takes over another's.
+    cpu_percent = 50
+    requests = {
+      # 500 a second, far below what a quarter of a core can answer.
+      per_task_and_minute = 30000
+      resource_label = join("/", [
+        module.load_balancers.alb_arn_suffix, module.load_balancers.target_group_arn_suffix
+      ])
+    }
+  }
+
+  logs                  = local.logs
+  wait_for_steady_state = local.tasks_run
+}
+
+module "worker" {
+  source = "../../modules/service"
+
+  name  = "${module.names.prefix}-worker"
+  image = local.images.worker
+  size  = merge({ architecture = var.compute.architecture }, var.compute.worker)
+
+  cluster = {
+    name = module.cluster.name
+    arn  = module.cluster.arn
+  }
+
+  network = {
+    vpc_id     = module.network.vpc_id
+    subnet_ids = module.network.private_subnet_ids
+  }
+
+  roles = {
+    task      = module.worker_role.arn
+    execution = module.names.execution_role_arn
+  }
+
+  environment = {
+    AWS_REGION                     = local.region
+    DYNAMO_SALES_IDEMPOTENCY_TABLE = local.names.idempotency_table
+    DYNAMO_SALES_TABLE             = local.names.sales_table
+    S3_SALES_BUCKET                = module.lake.bucket
+    SQS_SALES_QUEUE                = module.messaging.queue_url
+    SSM_PARAMETER_STORE_STATE      = local.names.state_parameter
+  }
+
+  health_check = ["/usr/local/bin/sales-worker", "--healthcheck"]
+
+  # What is in work may take 25 s (DRAIN_TIME in sales-worker/src/work.rs), then the health check's server 8 s
+  # (DRAIN_SECONDS in sales/src/http/server.rs).
+  stop_timeout = 60
+
+  scaling = {
+    backlog = {
+      # Some seconds of work for a task.
+      messages_per_task = 500
+      queue_name        = module.messaging.queue_name
+    }
+  }
+
+  logs                  = local.logs
+  wait_for_steady_state = local.tasks_run
+}
+
+locals {
+  # An emulator keeps services, but starts none of their tasks.
+  tasks_run = !var.emulated
+}
