@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use clap::Parser;
 use sales::command_line::{self, Errand};
 use sales::environment::{Environment, Read};
+use sales::http::Transport;
 use sales::sale::{Region, Shards};
 use sales::telemetry::Logging;
 
@@ -17,7 +18,8 @@ pub struct Arguments {
     /// Print the description of the API (OpenAPI 3.1, JSON), and do nothing else
     #[arg(long)]
     openapi: bool,
-    /// Ask the API on this machine whether it is alive, where PORT and BIND_HOST say; exit code 0 or 1
+    /// Ask the API on this machine whether it is alive, where PORT and BIND_HOST say, by TLS if TLS says so; exit code
+    /// 0 or 1
     #[arg(long, conflicts_with = "openapi")]
     healthcheck: bool,
 }
@@ -27,7 +29,10 @@ impl command_line::Arguments for Arguments {
         if self.openapi {
             return Ok(Some(Errand::Print(docs::description())));
         }
-        self.healthcheck.then(|| environment.listen_address().map(Errand::Healthcheck)).transpose()
+        if !self.healthcheck {
+            return Ok(None);
+        }
+        Ok(Some(Errand::Healthcheck(environment.listen_address()?, environment.transport()?)))
     }
 }
 
@@ -43,6 +48,8 @@ Required:
 Optional:
   PORT                        port to listen on [default: 8080]
   BIND_HOST                   IP address to listen on [default: 0.0.0.0]
+  TLS                         self-signed: serve HTTPS alone (TLS 1.2 and 1.3), with a certificate that this process
+                              makes at its start, for a load balancer that does not verify it [default: HTTP]
   PENDING_SHARDS              shards of the pending index, the same everywhere [default: 16]
   LOG_FORMAT                  json or text [default: text on a terminal, else json]
   RUST_LOG                    which events are logged [default: info]
@@ -66,6 +73,8 @@ pub struct Config {
     pub shards: Shards,
     /// `PORT` and `BIND_HOST`
     pub listen: SocketAddr,
+    /// `TLS`
+    pub transport: Transport,
 }
 
 impl Config {
@@ -79,6 +88,7 @@ impl Config {
             sales_table: environment.table("DYNAMO_SALES_TABLE")?,
             shards: environment.shards()?,
             listen: environment.listen_address()?,
+            transport: environment.transport()?,
             region,
         };
         Ok((environment.logging()?, config))

@@ -27,5 +27,5 @@ async fn run(config: Config) -> anyhow::Result<()> {
             move || DynamoSaleTable::new(&connection.with_own_pool(), table.clone(), shards, dependency.clone())
         },
     };
-    server::run(config.listen, config.region.clone(), outside, shutdown).await
+    server::run(config.listen, config.transport, config.region.clone(), outside, shutdown).await
 }

@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 use sales::clock::Clock;
 use sales::entropy::Entropy;
 use sales::health::{Dependency, Health};
+use sales::http::Transport;
 use sales::http::operations::{self, Operations, Version};
 use sales::http::requests::RequestMetrics;
 use sales::http::server::serve;
@@ -69,6 +70,7 @@ pub struct Sales<T> {
 /// Serves until `shutdown`, then finishes what is in flight.
 pub async fn run<W, P, T, F>(
     listen: SocketAddr,
+    transport: Transport,
     region: Region,
     outside: impl FnOnce(&Dependencies) -> Outside<W, P, F>,
     shutdown: CancellationToken,
@@ -127,7 +129,7 @@ where
         }
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    serve(listener, threads, configure, shutdown).await?;
+    serve(listener, transport, threads, configure, shutdown).await?;
 
     no_more_announcements.cancel();
     finish(announcing).await;

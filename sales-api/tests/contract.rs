@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 #![expect(clippy::disallowed_types, reason = "a test looks into the queue itself")]
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use hyper_util::rt::TokioIo;
 use reqwest::{Method, Response, StatusCode};
+use sales_local::process::Program;
 use sales_local::resources::Region;
 use sales_local::testing::{Fault, Running, Stage, client, eventually};
 use serde_json::{Value, json};
@@ -345,6 +348,47 @@ async fn the_program_tells_whether_its_service_on_this_machine_is_alive() {
     assert_eq!(ask("http").0, Some(64));
 }
 
+/// An order over HTTPS, answered on a connection of its own.
+async fn post_by_tls(address: SocketAddr) -> StatusCode {
+    let stream = sales::http::tls::connect_on_this_machine(address).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let request = hyper::Request::post("/sales").header("host", "localhost").header("content-length", ORDER.len());
+    sender.send_request(request.body(ORDER.to_owned()).unwrap()).await.expect("an answer").status()
+}
+
+#[tokio::test]
+async fn with_tls_the_api_speaks_nothing_else_and_finishes_what_it_has_begun() {
+    let stage = Stage::set("tls").await.unwrap();
+    let [port] = sales_local::ports::free().unwrap();
+    let program = env!("CARGO_BIN_EXE_sales-api");
+    let port_text = port.to_string();
+    let place = [("AWS_ENDPOINT_URL", stage.proxy.endpoint()), ("PORT", &port_text), ("TLS", "self-signed")];
+    let service = Program::new(program).environment(stage.active().api_environment()).environment(place);
+    let mut process = service.grace(Duration::from_secs(25)).start().unwrap();
+    let healthcheck = |tls: &[(&str, &str)]| {
+        let mut command = std::process::Command::new(program);
+        let output = command.arg("--healthcheck").env_clear().env("PORT", &port_text).envs(tls.to_vec()).output();
+        output.unwrap().status.code()
+    };
+    let alive = async || (healthcheck(&[("TLS", "self-signed")]) == Some(0)).then_some(());
+    eventually("the API serves by TLS", alive).await;
+    assert_eq!(healthcheck(&[]), Some(1), "not over plain HTTP");
+
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    assert_eq!(post_by_tls(address).await, StatusCode::CREATED);
+    assert!(client().get(format!("http://{address}/healthcheck")).send().await.is_err(), "not over plain HTTP");
+
+    stage.proxy.fail("PutItem", Fault::Delay(Duration::from_secs(1)));
+    let before = stage.proxy.calls("PutItem");
+    let in_flight = tokio::spawn(post_by_tls(address));
+    eventually("its write is in flight", async || (stage.proxy.calls("PutItem") > before).then_some(())).await;
+    process.terminate().unwrap();
+    assert_eq!(in_flight.await.unwrap(), StatusCode::CREATED);
+    assert_eq!(process.wait().await, 0);
+    assert_eq!(stage.active().pending_count().await.unwrap(), 2);
+}
+
 #[tokio::test]
 async fn a_wrong_variable_ends_the_process_with_one_line_that_names_it() {
     let stage = Stage::set("variables").await.unwrap();
@@ -357,6 +401,7 @@ async fn a_wrong_variable_ends_the_process_with_one_line_that_names_it() {
         ("SSM_PARAMETER_STORE_STATE", ""),
         ("DYNAMO_SALES_TABLE", "a b"),
         ("PORT", "http"),
+        ("TLS", "on"),
         ("PORT", "70000"),
         ("AWS_ENDPOINT_URL", "localhost"),
         ("RUST_LOG", "sales=loud"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Parser;
 use sales::command_line::{self, Errand};
 use sales::environment::{Environment, Read, S3Addressing};
+use sales::http::Transport;
 use sales::sale::Region;
 use sales::telemetry::Logging;
 
@@ -22,7 +23,10 @@ pub struct Arguments {
 
 impl command_line::Arguments for Arguments {
     fn errand(self, environment: &Environment) -> Read<Option<Errand>> {
-        self.healthcheck.then(|| environment.listen_address().map(Errand::Healthcheck)).transpose()
+        if !self.healthcheck {
+            return Ok(None);
+        }
+        Ok(Some(Errand::Healthcheck(environment.listen_address()?, Transport::Plain)))
     }
 }
 

@@ -9,6 +9,7 @@ use prometheus_client::registry::Registry;
 use sales::clock::Clock;
 use sales::entropy::Entropy;
 use sales::health::{Dependency, Health};
+use sales::http::Transport;
 use sales::http::operations::{self, Operations, Version};
 use sales::http::requests::RequestMetrics;
 use sales::http::server::serve;
@@ -82,7 +83,7 @@ where
             config.app_data(Data::new(operations)).app_data(Data::new(requests));
         }
     };
-    let mut serving = actix_web::rt::spawn(serve(listener, 1, configure, http_shutdown.clone()));
+    let mut serving = actix_web::rt::spawn(serve(listener, Transport::Plain, 1, configure, http_shutdown.clone()));
     let inside = Inside { site, refresh, clock, entropy, metrics, backlog };
     tokio::select! {
         ended = &mut serving => return Ok(ended??),

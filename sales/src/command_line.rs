@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::environment::{EXIT_USAGE, Environment, Read};
-use crate::http::healthcheck;
+use crate::http::{Transport, healthcheck};
 use crate::telemetry::Logging;
 
 /// A service's arguments.
@@ -26,7 +26,7 @@ pub enum Errand {
     /// To print this.
     Print(String),
     /// To ask the process that listens there whether it is alive.
-    Healthcheck(SocketAddr),
+    Healthcheck(SocketAddr, Transport),
 }
 
 /// Reads the arguments `A` and the variables; then logs and works, unless the arguments ask for something else.
@@ -51,8 +51,9 @@ where
     let environment = Environment::of_process();
     match arguments.errand(&environment) {
         Ok(Some(Errand::Print(text))) => return print(&text),
-        Ok(Some(Errand::Healthcheck(listen))) => {
-            return healthcheck::ask(listen).await.map_or_else(|error| fail(1, &error), |()| ExitCode::SUCCESS);
+        Ok(Some(Errand::Healthcheck(listen, transport))) => {
+            let asked = healthcheck::ask(listen, transport).await;
+            return asked.map_or_else(|error| fail(1, &error), |()| ExitCode::SUCCESS);
         }
         Ok(None) => {}
         Err(error) => return fail(EXIT_USAGE, &error),

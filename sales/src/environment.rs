@@ -8,6 +8,7 @@ use std::str::FromStr;
 use thiserror::Error;
 use url::Url;
 
+use crate::http::Transport;
 use crate::sale::{Region, Shards};
 
 /// Exit code for a wrong or missing variable or argument (`EX_USAGE` of sysexits.h).
@@ -218,6 +219,21 @@ impl Environment {
         Ok(SocketAddr::new(host, self.number("PORT", 1, 8080, u16::MAX)?))
     }
 
+    /// `TLS`: `self-signed` for HTTPS with a certificate of the process's own, else HTTP.
+    ///
+    /// # Errors
+    /// When it is anything else.
+    pub fn transport(&self) -> Read<Transport> {
+        let variable = "TLS";
+        match self.optional(variable)?.as_deref() {
+            None => Ok(Transport::Plain),
+            Some("self-signed") => Ok(Transport::SelfSigned),
+            Some(other) => {
+                Err(InvalidVariable::new(variable, format_args!("must be self-signed or not set, not {other:?}")))
+            }
+        }
+    }
+
     /// `PENDING_SHARDS`: how many shards the pending index has (16). The same in every service and region.
     ///
     /// # Errors
@@ -396,6 +412,16 @@ mod tests {
         assert!(problem(environment(&[("BIND_HOST", "localhost")]).listen_address()).starts_with("BIND_HOST must be"));
         assert_eq!(environment(&[]).shards(), Ok(Shards::DEFAULT));
         assert!(problem(environment(&[("PENDING_SHARDS", "0")]).shards()).starts_with("PENDING_SHARDS must be"));
+    }
+
+    #[test]
+    fn tls_is_asked_for_by_its_one_name() {
+        assert_eq!(environment(&[]).transport(), Ok(Transport::Plain));
+        assert_eq!(environment(&[("TLS", "self-signed")]).transport(), Ok(Transport::SelfSigned));
+        for text in ["true", "off", "Self-Signed", "/etc/key.pem"] {
+            let variable: &'static str = text;
+            assert!(problem(environment(&[("TLS", variable)]).transport()).starts_with("TLS must be"), "{text}");
+        }
     }
 
     #[test]

@@ -4,10 +4,12 @@ use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use super::tls::{self, Transport};
 use hyper::client::conn::http1;
 use hyper::header::HOST;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 /// How long an answer may take.
@@ -21,13 +23,13 @@ pub struct NotAlive {
     reason: String,
 }
 
-/// Asks the process that listens on `listen` for its liveness.
+/// Asks the process that listens on `listen` for its liveness. Whatever certificate it shows is believed.
 ///
 /// # Errors
 /// When it does not answer 200 within two seconds.
-pub async fn ask(listen: SocketAddr) -> Result<(), NotAlive> {
+pub async fn ask(listen: SocketAddr, transport: Transport) -> Result<(), NotAlive> {
     let address = on_this_machine(listen);
-    let reason = match tokio::time::timeout(PATIENCE, liveness(address)).await {
+    let reason = match tokio::time::timeout(PATIENCE, liveness(address, transport)).await {
         Ok(Ok(StatusCode::OK)) => return Ok(()),
         Ok(Ok(status)) => format!("it answers {status}"),
         Ok(Err(error)) => error.to_string(),
@@ -36,8 +38,17 @@ pub async fn ask(listen: SocketAddr) -> Result<(), NotAlive> {
     Err(NotAlive { address, reason })
 }
 
-async fn liveness(address: SocketAddr) -> Result<StatusCode, Box<dyn Error>> {
-    let stream = TcpStream::connect(address).await?;
+async fn liveness(address: SocketAddr, transport: Transport) -> Result<StatusCode, Box<dyn Error>> {
+    match transport {
+        Transport::Plain => liveness_over(TcpStream::connect(address).await?, address).await,
+        Transport::SelfSigned => liveness_over(tls::connect_on_this_machine(address).await?, address).await,
+    }
+}
+
+async fn liveness_over<S>(stream: S, address: SocketAddr) -> Result<StatusCode, Box<dyn Error>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     let request = Request::get("/liveness").header(HOST, address.to_string()).body(String::new())?;
@@ -88,7 +99,7 @@ mod tests {
                 stream.write_all(answer.as_bytes()).await.unwrap();
                 stream
             };
-            let (asked, _stream) = tokio::join!(ask(address), answering);
+            let (asked, _stream) = tokio::join!(ask(address, Transport::Plain), answering);
             assert_eq!(asked.is_ok(), alive, "{status}: {asked:?}");
         }
     }
@@ -96,9 +107,9 @@ mod tests {
     #[tokio::test]
     async fn who_does_not_answer_in_time_is_not_alive() {
         let (listener, address) = listener().await;
-        let reason = ask(address).await.unwrap_err().to_string();
+        let reason = ask(address, Transport::Plain).await.unwrap_err().to_string();
         assert_eq!(reason, format!("{address} is not alive: no answer within 2 s"));
         drop(listener);
-        assert!(ask(address).await.is_err(), "nobody listens any more");
+        assert!(ask(address, Transport::Plain).await.is_err(), "nobody listens any more");
     }
 }

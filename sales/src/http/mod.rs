@@ -5,5 +5,7 @@ pub mod operations;
 pub mod problem;
 pub mod requests;
 pub mod server;
+pub mod tls;
 
 pub use problem::Problem;
+pub use tls::Transport;

@@ -12,7 +12,7 @@ use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, Error, HttpServer};
 use tokio_util::sync::CancellationToken;
 
-use super::{operations, problem, requests};
+use super::{Transport, operations, problem, requests, tls};
 
 /// Longer than a load balancer keeps an idle connection (60 s), so that it never picks one that we just closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -28,9 +28,10 @@ struct Draining(AtomicBool);
 /// `shutdown`, and returns when the requests in flight have been answered.
 ///
 /// # Errors
-/// When the listener cannot be used, or the server fails.
+/// When the listener cannot be used, there is no certificate, or the server fails.
 pub async fn serve<C, S>(
     listener: TcpListener,
+    transport: Transport,
     workers: usize,
     configure: C,
     shutdown: CancellationToken,
@@ -53,9 +54,12 @@ where
     .workers(workers)
     .keep_alive(KEEP_ALIVE)
     .shutdown_timeout(DRAIN_SECONDS)
-    .disable_signals()
-    .listen(listener)?
-    .run();
+    .disable_signals();
+    let server = match transport {
+        Transport::Plain => server.listen(listener)?,
+        Transport::SelfSigned => server.listen_rustls_0_23(listener, tls::self_signed()?)?,
+    };
+    let server = server.run();
     let handle = server.handle();
     let mut serving = actix_web::rt::spawn(server);
     tokio::select! {
