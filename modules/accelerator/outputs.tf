@@ -12,3 +12,15 @@ output "zone_id" {
   description = "Hosted zone of that name, for alias records."
   value       = aws_globalaccelerator_accelerator.this.hosted_zone_id
 }
+
+output "dials" {
+  description = "Traffic dial of each region, in percent."
+  value       = { for region, group in aws_globalaccelerator_endpoint_group.region : region => group.traffic_dial_percentage }
+}
+
+output "endpoint_weights" {
+  description = "Weight of each region's only endpoint; what switches traffic is the dial."
+  value = {
+    for region, group in aws_globalaccelerator_endpoint_group.region : region => one(group.endpoint_configuration).weight
+  }
+}

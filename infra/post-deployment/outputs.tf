@@ -1,0 +1,58 @@
+output "states" {
+  description = "The map of states as it is applied: ACTIVE or PASSIVE for each region."
+  value       = var.states
+}
+
+output "url" {
+  description = "The one address in front of all regions: Global Accelerator."
+  value       = local.url
+}
+
+output "api_url" {
+  description = "The same through API Gateway, by weighted records."
+  value       = "https://${module.names.api_host}"
+}
+
+output "accelerator_arn" {
+  description = "ARN of the accelerator, for whoever turns its dials."
+  value       = module.accelerator.arn
+}
+
+output "backup_vaults" {
+  description = "Names of the vaults of backups, by region."
+  value = {
+    (var.home_region)   = module.backup.vault
+    (var.backup_region) = module.backup.copies_vault
+  }
+}
+
+output "salesctl_toml" {
+  description = "The configuration of salesctl: where everything is."
+  value       = local.salesctl_toml
+}
+
+locals {
+  url = "https://${module.names.url_host}"
+
+  # Strings of JSON are strings of TOML, too.
+  salesctl_toml = join("\n", concat(
+    [
+      "url = ${jsonencode(local.url)}",
+      "accelerator_arn = ${jsonencode(module.accelerator.arn)}",
+    ],
+    flatten([
+      for region, deployment in local.deployments : [
+        "",
+        "[regions.${region}]",
+        "api_url = ${jsonencode(deployment.api_url)}",
+        "state_parameter = ${jsonencode(module.names.regions[region].state_parameter)}",
+        "sales_table = ${jsonencode(module.names.regions[region].sales_table)}",
+        "idempotency_table = ${jsonencode(module.names.regions[region].idempotency_table)}",
+        "queue_url = ${jsonencode(deployment.queue_url)}",
+        "dead_letter_queue_url = ${jsonencode(deployment.dead_letter_queue_url)}",
+        "lake_bucket = ${jsonencode(module.names.regions[region].lake)}",
+      ]
+    ]),
+    [""],
+  ))
+}

@@ -1,0 +1,246 @@
+# Without credentials: what this stage does with the map of states and with what the other stages have made.
+
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "111122223333" }
+  }
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{}" }
+  }
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::111122223333:role/sales-dev-backup" }
+  }
+  mock_resource "aws_backup_vault" {
+    defaults = { arn = "arn:aws:backup:sa-east-1:111122223333:backup-vault:sales-dev" }
+  }
+}
+
+mock_provider "aws" {
+  alias = "us_west_2"
+
+  mock_resource "aws_globalaccelerator_accelerator" {
+    defaults = {
+      arn      = "arn:aws:globalaccelerator::111122223333:accelerator/1234abcd-abcd-1234-abcd-1234abcdefgh"
+      dns_name = "a1234567890abcdef.awsglobalaccelerator.com"
+    }
+  }
+  mock_resource "aws_globalaccelerator_listener" {
+    defaults = {
+      arn = "arn:aws:globalaccelerator::111122223333:accelerator/1234abcd-abcd-1234-abcd-1234abcdefgh/listener/0123vxyz"
+    }
+  }
+}
+
+mock_provider "aws" {
+  alias = "copies"
+
+  mock_resource "aws_kms_key" {
+    defaults = { arn = "arn:aws:kms:us-west-2:111122223333:key/11111111-2222-3333-4444-555555555555" }
+  }
+  mock_resource "aws_backup_vault" {
+    defaults = { arn = "arn:aws:backup:us-west-2:111122223333:backup-vault:sales-dev-copies" }
+  }
+}
+
+override_data {
+  target = data.terraform_remote_state.pre_deployment
+  values = {
+    outputs = {
+      zone_id = "Z0123456789ABCDEFGHIJ"
+      key_arn = "arn:aws:kms:sa-east-1:111122223333:key/mrk-00000000000000000000000000000000"
+    }
+  }
+}
+
+override_data {
+  target = data.terraform_remote_state.deployment["eu-west-1"]
+  values = {
+    outputs = {
+      region = {
+        nlb_arn                 = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/net/sales-dev/0123456789abcdef"
+        nlb_dns_name            = "sales-dev-0123456789abcdef.elb.eu-west-1.amazonaws.com"
+        nlb_zone_id             = "Z00000000000000000001"
+        api_gateway_domain_name = "d-cccccccccc.execute-api.eu-west-1.amazonaws.com"
+        api_gateway_zone_id     = "Z10000000000000000001"
+        api_url                 = "https://api-eu-west-1.sales.example.com"
+        queue_url               = "https://sqs.eu-west-1.amazonaws.com/111122223333/sales-dev-sales"
+        dead_letter_queue_url   = "https://sqs.eu-west-1.amazonaws.com/111122223333/sales-dev-sales-dead-letters"
+        images                  = {}
+        services                = {}
+      }
+    }
+  }
+}
+
+override_data {
+  target = data.terraform_remote_state.deployment["sa-east-1"]
+  values = {
+    outputs = {
+      region = {
+        nlb_arn                 = "arn:aws:elasticloadbalancing:sa-east-1:111122223333:loadbalancer/net/sales-dev/0123456789abcdef"
+        nlb_dns_name            = "sales-dev-0123456789abcdef.elb.sa-east-1.amazonaws.com"
+        nlb_zone_id             = "Z00000000000000000002"
+        api_gateway_domain_name = "d-aaaaaaaaaa.execute-api.sa-east-1.amazonaws.com"
+        api_gateway_zone_id     = "Z10000000000000000002"
+        api_url                 = "https://api-sa-east-1.sales.example.com"
+        queue_url               = "https://sqs.sa-east-1.amazonaws.com/111122223333/sales-dev-sales"
+        dead_letter_queue_url   = "https://sqs.sa-east-1.amazonaws.com/111122223333/sales-dev-sales-dead-letters"
+        images                  = {}
+        services                = {}
+      }
+    }
+  }
+}
+
+override_data {
+  target = data.terraform_remote_state.deployment["us-east-1"]
+  values = {
+    outputs = {
+      region = {
+        nlb_arn                 = "arn:aws:elasticloadbalancing:us-east-1:111122223333:loadbalancer/net/sales-dev/0123456789abcdef"
+        nlb_dns_name            = "sales-dev-0123456789abcdef.elb.us-east-1.amazonaws.com"
+        nlb_zone_id             = "Z00000000000000000003"
+        api_gateway_domain_name = "d-bbbbbbbbbb.execute-api.us-east-1.amazonaws.com"
+        api_gateway_zone_id     = "Z10000000000000000003"
+        api_url                 = "https://api-us-east-1.sales.example.com"
+        queue_url               = "https://sqs.us-east-1.amazonaws.com/111122223333/sales-dev-sales"
+        dead_letter_queue_url   = "https://sqs.us-east-1.amazonaws.com/111122223333/sales-dev-sales-dead-letters"
+        images                  = {}
+        services                = {}
+      }
+    }
+  }
+}
+
+variables {
+  project       = "sales"
+  environment   = "dev"
+  domain        = "sales.example.com"
+  home_region   = "sa-east-1"
+  backup_region = "us-west-2"
+  state_store   = { bucket = "sales-dev-terraform-111122223333", region = "sa-east-1" }
+  regions = {
+    sa-east-1 = { cidr = "10.10.0.0/16" }
+    us-east-1 = { cidr = "10.11.0.0/16" }
+  }
+  states = { sa-east-1 = "ACTIVE", us-east-1 = "PASSIVE" }
+}
+
+run "a_passive_region_gets_no_traffic" {
+  command = plan
+
+  assert {
+    condition     = module.traffic.dials == { sa-east-1 = 100, us-east-1 = 0 }
+    error_message = "the dials do not follow the map"
+  }
+
+  assert {
+    condition     = module.accelerator.dials == { sa-east-1 = 100, us-east-1 = 0 }
+    error_message = "the accelerator's dials are not the map's"
+  }
+
+  assert {
+    condition     = module.dns.weights == { sa-east-1 = 100, us-east-1 = 0 }
+    error_message = "the records' weights are not the map's"
+  }
+}
+
+run "its_endpoint_is_as_ready_as_the_other" {
+  command = plan
+
+  assert {
+    condition     = module.accelerator.endpoint_weights == { sa-east-1 = 128, us-east-1 = 128 }
+    error_message = "PASSIVE is the dial's 0 and never an endpoint's weight: that would keep the region from taking over"
+  }
+}
+
+run "a_flipped_map_flips_dials_and_weights" {
+  command = plan
+
+  variables {
+    states = { sa-east-1 = "PASSIVE", us-east-1 = "ACTIVE" }
+  }
+
+  assert {
+    condition     = module.accelerator.dials == { sa-east-1 = 0, us-east-1 = 100 }
+    error_message = "the accelerator's dials are not the map's"
+  }
+
+  assert {
+    condition     = module.dns.weights == { sa-east-1 = 0, us-east-1 = 100 }
+    error_message = "the records' weights are not the map's"
+  }
+
+  assert {
+    condition     = output.states == tomap({ sa-east-1 = "PASSIVE", us-east-1 = "ACTIVE" })
+    error_message = "the map is told otherwise"
+  }
+}
+
+run "regions_that_are_active_side_by_side_share_alike" {
+  command = plan
+
+  variables {
+    states = { sa-east-1 = "ACTIVE", us-east-1 = "ACTIVE" }
+  }
+
+  assert {
+    condition     = module.accelerator.dials == { sa-east-1 = 100, us-east-1 = 100 }
+    error_message = "a dial is not open"
+  }
+
+  assert {
+    condition     = length(distinct(values(module.dns.weights))) == 1
+    error_message = "the weights differ"
+  }
+}
+
+run "a_map_without_an_active_region_is_refused" {
+  command = plan
+
+  variables {
+    states = { sa-east-1 = "PASSIVE", us-east-1 = "PASSIVE" }
+  }
+
+  expect_failures = [var.states]
+}
+
+run "a_map_with_an_unknown_region_is_refused" {
+  command = plan
+
+  variables {
+    states = { sa-east-1 = "ACTIVE", us-east-1 = "PASSIVE", eu-west-1 = "ACTIVE" }
+  }
+
+  expect_failures = [var.states]
+}
+
+run "a_third_region_is_a_change_of_data" {
+  command = plan
+
+  variables {
+    regions = {
+      eu-west-1 = { cidr = "10.12.0.0/16" }
+      sa-east-1 = { cidr = "10.10.0.0/16" }
+      us-east-1 = { cidr = "10.11.0.0/16" }
+    }
+    states = { eu-west-1 = "ACTIVE", sa-east-1 = "ACTIVE", us-east-1 = "PASSIVE" }
+  }
+
+  assert {
+    condition     = module.accelerator.dials == { eu-west-1 = 100, sa-east-1 = 100, us-east-1 = 0 }
+    error_message = "the third region has no dial of its own"
+  }
+
+  assert {
+    condition     = module.dns.weights == { eu-west-1 = 100, sa-east-1 = 100, us-east-1 = 0 }
+    error_message = "the third region has no record of its own"
+  }
+}
+
+run "the_operators_command_is_told_where_everything_is" {
+  assert {
+    condition     = output.salesctl_toml == file("tests/salesctl.toml")
+    error_message = "salesctl.toml is another one:\n${output.salesctl_toml}"
+  }
+}
