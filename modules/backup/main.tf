@@ -77,17 +77,9 @@ data "aws_iam_policy_document" "key" {
   }
 }
 
-# Tables are copied to other regions, and get cold, only with the service's own format of backups. A setting of the
-# account in this region, which other environments share: set once, and what others change is left alone.
-resource "aws_backup_region_settings" "this" {
-  resource_type_opt_in_preference     = { DynamoDB = true, S3 = true }
-  resource_type_management_preference = { DynamoDB = true }
-
-  lifecycle {
-    ignore_changes = [resource_type_opt_in_preference, resource_type_management_preference]
-  }
-}
-
+# Tables are copied to other regions, and get cold, only with the service's own format of backups, and buckets are backed
+# up only where that is opted in to. Both are settings of the account, not of an environment: docs/infrastructure.md says
+# how they are made, once.
 resource "aws_backup_plan" "this" {
   name = var.name
 
@@ -116,8 +108,6 @@ resource "aws_backup_plan" "this" {
       }
     }
   }
-
-  depends_on = [aws_backup_region_settings.this]
 }
 
 resource "aws_backup_selection" "this" {

@@ -23,8 +23,8 @@ resource "aws_route53_record" "region" {
   type    = "A"
 
   alias {
-    name                   = each.value.domain_name
-    zone_id                = each.value.zone_id
+    name                   = each.value.own.domain_name
+    zone_id                = each.value.own.zone_id
     evaluate_target_health = false
   }
 }
@@ -59,8 +59,8 @@ resource "aws_route53_record" "api" {
   }
 
   alias {
-    name    = each.value.domain_name
-    zone_id = each.value.zone_id
+    name    = each.value.shared.domain_name
+    zone_id = each.value.shared.zone_id
     # The health check sees more than API Gateway itself.
     evaluate_target_health = false
   }

@@ -27,12 +27,12 @@ variable "accelerator" {
 }
 
 variable "regions" {
-  description = "Each region's host, the DNS name and hosted zone of its API Gateway domain, and its weight among all."
+  description = "Each region's own host, where its API Gateway answers that host and the shared one, and its weight there."
   type = map(object({
-    host        = string
-    domain_name = string
-    zone_id     = string
-    weight      = number
+    host   = string
+    own    = object({ domain_name = string, zone_id = string })
+    shared = object({ domain_name = string, zone_id = string })
+    weight = number
   }))
 
   validation {

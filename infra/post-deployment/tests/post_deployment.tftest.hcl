@@ -57,16 +57,18 @@ override_data {
   values = {
     outputs = {
       region = {
-        nlb_arn                 = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/net/sales-dev/0123456789abcdef"
-        nlb_dns_name            = "sales-dev-0123456789abcdef.elb.eu-west-1.amazonaws.com"
-        nlb_zone_id             = "Z00000000000000000001"
-        api_gateway_domain_name = "d-cccccccccc.execute-api.eu-west-1.amazonaws.com"
-        api_gateway_zone_id     = "Z10000000000000000001"
-        api_url                 = "https://api-eu-west-1.sales.example.com"
-        queue_url               = "https://sqs.eu-west-1.amazonaws.com/111122223333/sales-dev-sales"
-        dead_letter_queue_url   = "https://sqs.eu-west-1.amazonaws.com/111122223333/sales-dev-sales-dead-letters"
-        images                  = {}
-        services                = {}
+        nlb_arn                        = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/net/sales-dev/0123456789abcdef"
+        nlb_dns_name                   = "sales-dev-0123456789abcdef.elb.eu-west-1.amazonaws.com"
+        nlb_zone_id                    = "Z00000000000000000001"
+        api_gateway_domain_name        = "d-cccccccccc.execute-api.eu-west-1.amazonaws.com"
+        api_gateway_zone_id            = "Z10000000000000000001"
+        api_gateway_region_domain_name = "d-ccccccccc1.execute-api.eu-west-1.amazonaws.com"
+        api_gateway_region_zone_id     = "Z10000000000000000001"
+        api_url                        = "https://api-eu-west-1.sales.example.com"
+        queue_url                      = "https://sqs.eu-west-1.amazonaws.com/111122223333/sales-dev-sales"
+        dead_letter_queue_url          = "https://sqs.eu-west-1.amazonaws.com/111122223333/sales-dev-sales-dead-letters"
+        images                         = {}
+        services                       = {}
       }
     }
   }
@@ -77,16 +79,18 @@ override_data {
   values = {
     outputs = {
       region = {
-        nlb_arn                 = "arn:aws:elasticloadbalancing:sa-east-1:111122223333:loadbalancer/net/sales-dev/0123456789abcdef"
-        nlb_dns_name            = "sales-dev-0123456789abcdef.elb.sa-east-1.amazonaws.com"
-        nlb_zone_id             = "Z00000000000000000002"
-        api_gateway_domain_name = "d-aaaaaaaaaa.execute-api.sa-east-1.amazonaws.com"
-        api_gateway_zone_id     = "Z10000000000000000002"
-        api_url                 = "https://api-sa-east-1.sales.example.com"
-        queue_url               = "https://sqs.sa-east-1.amazonaws.com/111122223333/sales-dev-sales"
-        dead_letter_queue_url   = "https://sqs.sa-east-1.amazonaws.com/111122223333/sales-dev-sales-dead-letters"
-        images                  = {}
-        services                = {}
+        nlb_arn                        = "arn:aws:elasticloadbalancing:sa-east-1:111122223333:loadbalancer/net/sales-dev/0123456789abcdef"
+        nlb_dns_name                   = "sales-dev-0123456789abcdef.elb.sa-east-1.amazonaws.com"
+        nlb_zone_id                    = "Z00000000000000000002"
+        api_gateway_domain_name        = "d-aaaaaaaaaa.execute-api.sa-east-1.amazonaws.com"
+        api_gateway_zone_id            = "Z10000000000000000002"
+        api_gateway_region_domain_name = "d-aaaaaaaaa1.execute-api.sa-east-1.amazonaws.com"
+        api_gateway_region_zone_id     = "Z10000000000000000002"
+        api_url                        = "https://api-sa-east-1.sales.example.com"
+        queue_url                      = "https://sqs.sa-east-1.amazonaws.com/111122223333/sales-dev-sales"
+        dead_letter_queue_url          = "https://sqs.sa-east-1.amazonaws.com/111122223333/sales-dev-sales-dead-letters"
+        images                         = {}
+        services                       = {}
       }
     }
   }
@@ -97,16 +101,18 @@ override_data {
   values = {
     outputs = {
       region = {
-        nlb_arn                 = "arn:aws:elasticloadbalancing:us-east-1:111122223333:loadbalancer/net/sales-dev/0123456789abcdef"
-        nlb_dns_name            = "sales-dev-0123456789abcdef.elb.us-east-1.amazonaws.com"
-        nlb_zone_id             = "Z00000000000000000003"
-        api_gateway_domain_name = "d-bbbbbbbbbb.execute-api.us-east-1.amazonaws.com"
-        api_gateway_zone_id     = "Z10000000000000000003"
-        api_url                 = "https://api-us-east-1.sales.example.com"
-        queue_url               = "https://sqs.us-east-1.amazonaws.com/111122223333/sales-dev-sales"
-        dead_letter_queue_url   = "https://sqs.us-east-1.amazonaws.com/111122223333/sales-dev-sales-dead-letters"
-        images                  = {}
-        services                = {}
+        nlb_arn                        = "arn:aws:elasticloadbalancing:us-east-1:111122223333:loadbalancer/net/sales-dev/0123456789abcdef"
+        nlb_dns_name                   = "sales-dev-0123456789abcdef.elb.us-east-1.amazonaws.com"
+        nlb_zone_id                    = "Z00000000000000000003"
+        api_gateway_domain_name        = "d-bbbbbbbbbb.execute-api.us-east-1.amazonaws.com"
+        api_gateway_zone_id            = "Z10000000000000000003"
+        api_gateway_region_domain_name = "d-bbbbbbbbb1.execute-api.us-east-1.amazonaws.com"
+        api_gateway_region_zone_id     = "Z10000000000000000003"
+        api_url                        = "https://api-us-east-1.sales.example.com"
+        queue_url                      = "https://sqs.us-east-1.amazonaws.com/111122223333/sales-dev-sales"
+        dead_letter_queue_url          = "https://sqs.us-east-1.amazonaws.com/111122223333/sales-dev-sales-dead-letters"
+        images                         = {}
+        services                       = {}
       }
     }
   }

@@ -7,16 +7,16 @@ variables {
   accelerator = { dns_name = "a1234567890abcdef.awsglobalaccelerator.com", zone_id = "Z2BJ6XQ5FK7U4H" }
   regions = {
     sa-east-1 = {
-      host        = "api-sa-east-1.sales.example.com"
-      domain_name = "d-aaaaaaaaaa.execute-api.sa-east-1.amazonaws.com"
-      zone_id     = "ZCMLWB8V5SYIT"
-      weight      = 100
+      host   = "api-sa-east-1.sales.example.com"
+      own    = { domain_name = "d-aaaaaaaaa1.execute-api.sa-east-1.amazonaws.com", zone_id = "ZCMLWB8V5SYIT" }
+      shared = { domain_name = "d-aaaaaaaaa2.execute-api.sa-east-1.amazonaws.com", zone_id = "ZCMLWB8V5SYIT" }
+      weight = 100
     }
     us-east-1 = {
-      host        = "api-us-east-1.sales.example.com"
-      domain_name = "d-bbbbbbbbbb.execute-api.us-east-1.amazonaws.com"
-      zone_id     = "Z1UJRXOUMOOFQ8"
-      weight      = 0
+      host   = "api-us-east-1.sales.example.com"
+      own    = { domain_name = "d-bbbbbbbbb1.execute-api.us-east-1.amazonaws.com", zone_id = "Z1UJRXOUMOOFQ8" }
+      shared = { domain_name = "d-bbbbbbbbb2.execute-api.us-east-1.amazonaws.com", zone_id = "Z1UJRXOUMOOFQ8" }
+      weight = 0
     }
   }
 }
@@ -68,6 +68,14 @@ run "a_region_is_checked_all_the_way_by_its_own_host" {
     ])
     error_message = "a region's own host must not depend on its weight"
   }
+
+  assert {
+    condition = alltrue([
+      for name, record in aws_route53_record.region :
+      one(record.alias).name == var.regions[name].own.domain_name && one(record.alias).name != one(aws_route53_record.api[name].alias).name
+    ])
+    error_message = "API Gateway answers each host at an address of its own"
+  }
 }
 
 run "an_unhealthy_region_is_left_out" {
@@ -83,10 +91,10 @@ run "records_that_lead_nowhere_are_refused" {
   variables {
     regions = {
       sa-east-1 = {
-        host        = "api-sa-east-1.sales.example.com"
-        domain_name = "d-aaaaaaaaaa.execute-api.sa-east-1.amazonaws.com"
-        zone_id     = "ZCMLWB8V5SYIT"
-        weight      = 0
+        host   = "api-sa-east-1.sales.example.com"
+        own    = { domain_name = "d-aaaaaaaaa1.execute-api.sa-east-1.amazonaws.com", zone_id = "ZCMLWB8V5SYIT" }
+        shared = { domain_name = "d-aaaaaaaaa2.execute-api.sa-east-1.amazonaws.com", zone_id = "ZCMLWB8V5SYIT" }
+        weight = 0
       }
     }
   }
