@@ -1,0 +1,215 @@
+# A region planned and applied whole, to a provider that only pretends.
+
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "111122223333" }
+  }
+
+  mock_data "aws_region" {
+    defaults = { name = "sa-east-1" }
+  }
+
+  mock_data "aws_availability_zones" {
+    defaults = { names = ["sa-east-1a", "sa-east-1b", "sa-east-1c"] }
+  }
+
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{}" }
+  }
+
+  mock_resource "aws_kms_key" {
+    defaults = { arn = "arn:aws:kms:sa-east-1:111122223333:key/mrk-1", key_id = "mrk-1" }
+  }
+
+  mock_resource "aws_kms_replica_key" {
+    defaults = { arn = "arn:aws:kms:us-east-1:111122223333:key/mrk-1", key_id = "mrk-1" }
+  }
+
+  mock_resource "aws_sns_topic" {
+    defaults = { arn = "arn:aws:sns:sa-east-1:111122223333:sales-dev-sales" }
+  }
+
+  mock_resource "aws_sqs_queue" {
+    defaults = {
+      arn = "arn:aws:sqs:sa-east-1:111122223333:sales-dev-sales"
+      id  = "https://sqs.sa-east-1.amazonaws.com/111122223333/sales-dev-sales"
+      url = "https://sqs.sa-east-1.amazonaws.com/111122223333/sales-dev-sales"
+    }
+  }
+
+  mock_resource "aws_s3_bucket" {
+    defaults = { arn = "arn:aws:s3:::sales-dev-lake-111122223333-sa-east-1" }
+  }
+
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::111122223333:role/sales-dev" }
+  }
+
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:sa-east-1:111122223333:log-group:sales-dev" }
+  }
+
+  mock_resource "aws_ecs_cluster" {
+    defaults = { arn = "arn:aws:ecs:sa-east-1:111122223333:cluster/sales-dev" }
+  }
+
+  mock_resource "aws_ecs_task_definition" {
+    defaults = { arn = "arn:aws:ecs:sa-east-1:111122223333:task-definition/sales-dev:1" }
+  }
+
+  mock_resource "aws_acm_certificate" {
+    defaults = { arn = "arn:aws:acm:sa-east-1:111122223333:certificate/1" }
+  }
+
+  mock_resource "aws_lb" {
+    defaults = {
+      arn        = "arn:aws:elasticloadbalancing:sa-east-1:111122223333:loadbalancer/app/sales-dev-alb/1"
+      arn_suffix = "app/sales-dev-alb/1"
+    }
+  }
+
+  mock_resource "aws_lb_listener" {
+    defaults = { arn = "arn:aws:elasticloadbalancing:sa-east-1:111122223333:listener/app/sales-dev-alb/1/1" }
+  }
+
+  mock_resource "aws_lb_target_group" {
+    defaults = {
+      arn        = "arn:aws:elasticloadbalancing:sa-east-1:111122223333:targetgroup/sales-dev-api/1"
+      arn_suffix = "targetgroup/sales-dev-api/1"
+    }
+  }
+
+  mock_resource "aws_api_gateway_stage" {
+    defaults = { arn = "arn:aws:apigateway:sa-east-1::/restapis/1/stages/live" }
+  }
+
+  mock_resource "aws_wafv2_web_acl" {
+    defaults = { arn = "arn:aws:wafv2:sa-east-1:111122223333:regional/webacl/sales-dev/1" }
+  }
+
+  mock_resource "aws_wafv2_ip_set" {
+    defaults = { arn = "arn:aws:wafv2:sa-east-1:111122223333:regional/ipset/sales-dev/1" }
+  }
+
+  mock_resource "aws_cloudwatch_metric_alarm" {
+    defaults = { arn = "arn:aws:cloudwatch:sa-east-1:111122223333:alarm:sales-dev" }
+  }
+}
+
+override_data {
+  target = data.terraform_remote_state.pre_deployment
+  values = {
+    outputs = {
+      key_arn               = "arn:aws:kms:sa-east-1:111122223333:key/mrk-1"
+      sales_table_arn       = "arn:aws:dynamodb:sa-east-1:111122223333:table/sales-dev-sales"
+      idempotency_table_arn = "arn:aws:dynamodb:sa-east-1:111122223333:table/sales-dev-sales-idempotency"
+    }
+  }
+}
+
+variables {
+  project     = "sales"
+  environment = "dev"
+  domain      = "sales.example.com"
+  region      = "sa-east-1"
+  regions = {
+    sa-east-1 = { cidr = "10.10.0.0/16" }
+    us-east-1 = { cidr = "10.11.0.0/16" }
+    eu-west-1 = { cidr = "10.12.0.0/16" }
+  }
+  home_region   = "sa-east-1"
+  backup_region = "us-west-2"
+  states        = { sa-east-1 = "ACTIVE", us-east-1 = "PASSIVE", eu-west-1 = "PASSIVE" }
+  state_store   = { bucket = "sales-dev-terraform-111122223333", region = "sa-east-1" }
+  images = {
+    api    = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    worker = "sha256:123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0"
+  }
+}
+
+run "the_home_region_is_applied_whole" {
+  assert {
+    condition = toset(keys(output.region)) == toset([
+      "nlb_arn", "nlb_dns_name", "nlb_zone_id", "api_url", "queue_url", "dead_letter_queue_url", "images", "services",
+      "api_gateway_domain_name", "api_gateway_zone_id", "api_gateway_region_domain_name", "api_gateway_region_zone_id",
+    ])
+    error_message = "what the stages after this one read is all there"
+  }
+
+  assert {
+    condition     = length(module.table_replica) == 0
+    error_message = "at home are the tables themselves"
+  }
+
+  assert {
+    condition = alltrue([
+      for name in ["AWS_REGION", "SNS_SALES_PROCESSING_TOPIC", "SSM_PARAMETER_STORE_STATE", "DYNAMO_SALES_TABLE"] :
+      contains(keys(output.region.services.api), name)
+    ])
+    error_message = "the API's required variables are set"
+  }
+
+  assert {
+    condition = alltrue([
+      for name in [
+        "AWS_REGION", "SQS_SALES_QUEUE", "SSM_PARAMETER_STORE_STATE", "DYNAMO_SALES_TABLE",
+        "DYNAMO_SALES_IDEMPOTENCY_TABLE", "S3_SALES_BUCKET",
+      ] : contains(keys(output.region.services.worker), name)
+    ])
+    error_message = "the worker's required variables are set"
+  }
+
+  assert {
+    condition     = output.region.services.api.TLS == "self-signed"
+    error_message = "the way to the task is encrypted to its end"
+  }
+
+  assert {
+    condition = output.region.images.api == join("@", [
+      "111122223333.dkr.ecr.sa-east-1.amazonaws.com/sales-dev/sales-api", var.images.api
+    ])
+    error_message = "a region does not depend on another one's registry"
+  }
+}
+
+run "another_region_has_replicas_and_names_of_its_own" {
+  command = plan
+
+  variables {
+    region = "us-east-1"
+  }
+
+  assert {
+    condition     = toset(keys(module.table_replica)) == toset(["sales", "idempotency"])
+    error_message = "both tables have a replica in a region that is not home"
+  }
+
+  assert {
+    condition     = output.region.api_url == "https://api-us-east-1.sales.example.com"
+    error_message = "each region has a host of its own"
+  }
+
+  assert {
+    condition     = output.region.services.api.AWS_REGION == "us-east-1"
+    error_message = "services know where they are"
+  }
+}
+
+run "a_region_is_added_by_data_alone_and_its_state_is_not_built_in" {
+  command = plan
+
+  variables {
+    region = "eu-west-1"
+    states = { sa-east-1 = "PASSIVE", us-east-1 = "PASSIVE", eu-west-1 = "ACTIVE" }
+  }
+
+  assert {
+    condition     = !strcontains(jsonencode(output.region.services), "ACTIVE")
+    error_message = "services read the state of their region as they run"
+  }
+
+  assert {
+    condition     = local.hosts == ["sales.example.com", "api.sales.example.com", "api-eu-west-1.sales.example.com"]
+    error_message = "its load balancer answers for the common hosts and for its own"
+  }
+}
