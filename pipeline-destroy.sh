@@ -93,7 +93,8 @@ list_holders() {
         | (.arn // "" | split(":")[3] // "") as $region
         | if $type == "aws_s3_bucket" then ["bucket", .region, .bucket]
           # Replication creates repositories of the same name, which Terraform does not know.
-          elif $type == "aws_ecr_repository" then ["repository", ([$region] + $regions | unique[]), .name]
+          elif $type == "aws_ecr_repository" then
+              (([$region] + $regions) | unique[]) as $place | ["repository", $place, .name]
           elif $type == "aws_backup_vault" then ["vault", $region, .name]
           elif $type == "aws_dynamodb_table" or $type == "aws_dynamodb_table_replica" then
               ["table", $region, (.arn | split("/")[1])]

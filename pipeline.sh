@@ -97,6 +97,19 @@ lacks() {
     esac
 }
 
+# A region pulls from its own registry, and replication brings only what was pushed after it was set up: a new region
+# has none of the older images, and its tasks would fail to start until the circuit breaker gives up.
+require_images() {
+    local service digest
+    for service in api worker; do
+        digest=$(jq -r ".$service" <<<"$chosen")
+        aws ecr describe-images --region "$1" --repository-name "$prefix/sales-$service" \
+            --image-ids "imageDigest=$digest" >/dev/null 2>"$logs/describe-images.log" ||
+            die "$failed" "the image of sales-$service, $digest, is not in the registry of $1: push under a new tag," \
+                "infra/push-images.sh --env $name --tag TAG, and give what it prints by --images"
+    done
+}
+
 # The digests that a region is to run. In this order: those given, what it runs, what another region runs.
 choose_images() {
     local region found
@@ -133,6 +146,7 @@ start_plan() {
     ! $undo_switch || variables+=(-var=undo_switch=true)
     if [[ $1 == deployment/* ]]; then
         choose_images "${1#*/}"
+        $emulated || [[ $mode == plan ]] || require_images "${1#*/}"
         variables+=(-var="images=$chosen")
     fi
     start "$(log_of plan "$1")" env TF_DATA_DIR="$work/data/${1//\//-}" \
@@ -216,7 +230,8 @@ smoke_region() {
             warn "an emulator runs no tasks, so nobody asked whether $1 is ready; $variable can say where its API is"
             return 0
         fi
-        output=$(terraform_at "deployment/$1" output -json region)
+        output=$(terraform_at "deployment/$1" output -json region 2>/dev/null) ||
+            die "$failed" "deployment $1 has no output region, so nobody knows where its API is"
         url=$(jq -r .api_url <<<"$output")
         # Its name is known only after post-deployment, which is the last step of the first rollout.
         connect=$(jq -r '.api_gateway_domain_name // empty' <<<"$output")
@@ -245,7 +260,8 @@ write_salesctl_toml() {
     fi
 }
 
-# Plans without a state, while there is none: everything would be created. A copy of the root, so that it is left as it is.
+# Plans without a state, while there is none: everything would be created. A copy of the root, so that it is left as it
+# is.
 prepare_without_state() {
     local copy=$work/without-state file options=(-input=false -no-color -lockfile=readonly)
     rm -rf "$copy"

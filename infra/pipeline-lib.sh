@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# What pipeline.sh, pipeline-destroy.sh and infra/push-images.sh share: an environment's data, credentials, the bucket that
-# holds Terraform's state, and Terraform itself, run so that it can be interrupted. For sourcing.
+# What pipeline.sh, pipeline-destroy.sh and infra/push-images.sh share: an environment's data, credentials, the bucket
+# that holds Terraform's state, and Terraform itself, run so that it can be interrupted. For sourcing.
 #
-# A target is what Terraform is run for once: a root (pre-deployment), or a root in a region (deployment/us-east-1). Its name
-# is also that of its state, TARGET.tfstate.
+# A target is what Terraform is run for once: a root (pre-deployment), or a root in a region (deployment/us-east-1). Its
+# name is also that of its state, TARGET.tfstate.
 #
 # What is unused here is used by those that source this; the backquotes in single quotes are JMESPath's.
 # shellcheck disable=SC2034,SC2016
@@ -14,9 +14,10 @@ infra=$repository/infra
 
 readonly ok=0 failed=1 changes=2 usage=64 missing=69 busy=75 no_permission=77
 
-# The order of a rollout, one root a line: the stage that it belongs to, its directory in infra, and `once` or the order of its
-# regions. What is switched on comes last: the PASSIVE regions show first that the new code works; but of the states, the
-# ACTIVE one is set first, so that no moment is without one. pipeline-destroy.sh goes through it from the end.
+# The order of a rollout, one root a line: the stage that it belongs to, its directory in infra, and `once` or the order
+# of its regions. What is switched on comes last: the PASSIVE regions show first that the new code works; but of the
+# states, the ACTIVE one is set first, so that no moment is without one. pipeline-destroy.sh goes through it from the
+# end.
 readonly rollout=(
     "pre-deployment   pre-deployment   once"
     "deployment       deployment       passive,active"
@@ -82,7 +83,8 @@ require_terraform() {
     fi
 }
 
-# load_settings NAME: the environment's data as Terraform reads them, which refuses what is wrong before anything is touched.
+# load_settings NAME: the environment's data as Terraform reads them, which refuses what is wrong before anything is
+# touched.
 load_settings() {
     local known
     known=$(cd "$infra/environment" && printf '%s ' */)
@@ -185,7 +187,8 @@ has_state() {
     [[ " ${states[*]} " == *" $1.tfstate "* ]]
 }
 
-# Makes the bucket of the state, and its key. Safe to repeat: the tag comes last, so that what was interrupted is finished.
+# Makes the bucket of the state, and its key. Safe to repeat: the tag comes last, so that what was interrupted is
+# finished.
 make_state() {
     local done_with tag=2026-11-a
     if $state_exists && [[ -n $state_key ]]; then
@@ -234,7 +237,8 @@ make_state() {
     record "state" "bucket $state_bucket is made" $((SECONDS - started))
 }
 
-# Two runs in one directory would overwrite each other's plans; two in different ones are kept apart by the state's lock.
+# Two runs in one directory would overwrite each other's plans; two in different ones are kept apart by the state's
+# lock.
 claim_work() {
     local owner
     if ! mkdir "$work/claim" 2>/dev/null; then
@@ -285,8 +289,8 @@ running=()
 interrupted=
 status_shown=false
 
-# start LOG COMMAND...: in the background, in a process group of its own: Ctrl-C at the terminal reaches this script alone,
-# which passes it on once, since Terraform takes a second one as an order to drop everything. Sets `started_pid`.
+# start LOG COMMAND...: in the background, in a process group of its own: Ctrl-C at the terminal reaches this script
+# alone, which passes it on once, since Terraform takes a second one as an order to drop everything. Sets `started_pid`.
 start() {
     local log=$1
     shift
@@ -311,8 +315,8 @@ trap 'on_signal INT' INT
 trap 'on_signal TERM' TERM
 trap 'on_signal HUP' HUP
 
-# side_by_side STEP TARGET...: starts STEP for each (start_STEP TARGET, with its log), waits for all, and has finish_STEP TARGET
-# STATUS SECONDS LOG called as each ends.
+# side_by_side STEP TARGET...: starts STEP for each (start_STEP TARGET, with its log), waits for all, and has
+# finish_STEP TARGET STATUS SECONDS LOG called as each ends.
 side_by_side() {
     local step=$1 target status began=$SECONDS told=$SECONDS
     shift

@@ -1,5 +1,5 @@
-# What the scripts ask of an environment's data. Nothing is created, so it needs no provider, no credentials and no state;
-# but Terraform itself reads the data and refuses what is wrong with them.
+# What the scripts ask of an environment's data. Nothing is created, so it needs no provider, no credentials and no
+# state; but Terraform itself reads the data and refuses what is wrong with them.
 
 terraform {
   required_version = "~> 1.11"
