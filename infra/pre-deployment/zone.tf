@@ -20,8 +20,8 @@ resource "aws_acm_certificate" "this" {
 }
 
 locals {
-  # A domain and its wildcard have the same one.
-  validation = tolist(aws_acm_certificate.this.domain_validation_options)[0]
+  # The wildcard has the same one.
+  validation = one([for option in aws_acm_certificate.this.domain_validation_options : option if option.domain_name == var.domain])
 }
 
 resource "aws_route53_record" "validation" {

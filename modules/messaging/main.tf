@@ -42,7 +42,6 @@ resource "aws_sqs_queue" "this" {
   name                       = var.queue_name
   visibility_timeout_seconds = 30
   message_retention_seconds  = 4 * local.day
-  receive_wait_time_seconds  = 20
   max_message_size           = local.largest_message
 
   kms_master_key_id                 = var.key_arn
