@@ -17,6 +17,7 @@ module "github" {
   repository       = each.value
   environment      = var.environment
   prefix           = module.names.prefix
+  tags             = { project = var.project, environment = var.environment }
   account          = data.aws_caller_identity.current.account_id
   state_bucket_arn = "arn:aws:s3:::${try(var.state_store.bucket, "${module.names.prefix}-terraform")}"
   state_key_alias  = "${local.names.key_alias}-terraform"

@@ -19,12 +19,13 @@ locals {
     cloudwatch = ["arn:aws:cloudwatch:*:${var.account}:alarm:${var.prefix}-*", "arn:aws:cloudwatch::${var.account}:dashboard/${var.prefix}-*"]
     dynamodb   = ["arn:aws:dynamodb:*:${var.account}:table/${var.prefix}-*"]
     ecr        = ["arn:aws:ecr:*:${var.account}:repository/${var.prefix}/*"]
-    ecs        = ["arn:aws:ecs:*:${var.account}:*/${var.prefix}", "arn:aws:ecs:*:${var.account}:*/${var.prefix}[-/:]*"]
-    logs       = ["arn:aws:logs:*:${var.account}:log-group:*${var.prefix}*"]
-    s3         = ["arn:aws:s3:::${var.prefix}-*"]
-    sns        = ["arn:aws:sns:*:${var.account}:${var.prefix}-*"]
-    sqs        = ["arn:aws:sqs:*:${var.account}:${var.prefix}-*"]
-    ssm        = ["arn:aws:ssm:*:${var.account}:parameter/${var.prefix}/*"]
+    ecs        = [for kind in ["cluster", "service", "task-definition"] : "arn:aws:ecs:*:${var.account}:${kind}/${var.prefix}*"]
+    # API Gateway chooses the names of its own.
+    logs = [for name in ["*${var.prefix}*", "API-Gateway-Execution-Logs_*"] : "arn:aws:logs:*:${var.account}:log-group:${name}"]
+    s3   = ["arn:aws:s3:::${var.prefix}-*"]
+    sns  = ["arn:aws:sns:*:${var.account}:${var.prefix}-*"]
+    sqs  = ["arn:aws:sqs:*:${var.account}:${var.prefix}-*"]
+    ssm  = ["arn:aws:ssm:*:${var.account}:parameter/${var.prefix}/*"]
   }
 }
 
@@ -63,6 +64,24 @@ data "aws_iam_policy_document" "apply_resources" {
       "wafv2:*",
     ]
     resources = ["*"]
+  }
+
+  # Keys have numbers for names, but bear our tags; what is lost with a key is lost for good.
+  dynamic "statement" {
+    for_each = var.tags
+
+    content {
+      sid       = "KeysOfOthersBy${title(statement.key)}"
+      effect    = "Deny"
+      actions   = ["kms:CreateGrant", "kms:Decrypt", "kms:DisableKey", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"]
+      resources = ["*"]
+
+      condition {
+        test     = "StringNotEquals"
+        variable = "aws:ResourceTag/${statement.key}"
+        values   = [statement.value]
+      }
+    }
   }
 
   # Lists, and settings of a whole account, which have no ARN of ours.

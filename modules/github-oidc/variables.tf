@@ -24,6 +24,11 @@ variable "prefix" {
   type        = string
 }
 
+variable "tags" {
+  description = "Tags that the keys of this environment bear, and those of no other."
+  type        = map(string)
+}
+
 variable "account" {
   description = "Number of the AWS account."
   type        = string

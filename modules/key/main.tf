@@ -50,7 +50,7 @@ data "aws_iam_policy_document" "this" {
     }
   }
 
-  # SNS writes to encrypted queues, and alarms and budgets to encrypted topics. Without this, messages vanish silently.
+  # SNS writes to encrypted queues, and alarms to encrypted topics. Without this, messages vanish silently.
   statement {
     sid       = "MessagesOfServices"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
@@ -58,7 +58,7 @@ data "aws_iam_policy_document" "this" {
 
     principals {
       type        = "Service"
-      identifiers = ["budgets.amazonaws.com", "cloudwatch.amazonaws.com", "sns.amazonaws.com"]
+      identifiers = ["cloudwatch.amazonaws.com", "sns.amazonaws.com"]
     }
 
     condition {

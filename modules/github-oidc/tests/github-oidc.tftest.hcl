@@ -12,6 +12,7 @@ variables {
   environment      = "dev"
   prefix           = "sales-dev"
   account          = "111122223333"
+  tags             = { project = "sales", environment = "dev" }
   state_bucket_arn = "arn:aws:s3:::sales-dev-terraform-111122223333"
   state_key_alias  = "alias/sales-dev-terraform"
   regions = {
@@ -106,6 +107,23 @@ run "apply_makes_no_users_and_cannot_change_itself" {
       length(statement.condition) == 1 if contains(statement.actions, "iam:PassRole") && statement.effect != "Deny"
     ])
     error_message = "roles are passed to the services that run here alone"
+  }
+}
+
+run "apply_destroys_no_keys_of_others" {
+  assert {
+    condition = toset([
+      for statement in data.aws_iam_policy_document.apply_resources.statement :
+      one(statement.condition).variable if statement.effect == "Deny" && contains(statement.actions, "kms:ScheduleKeyDeletion")
+    ]) == toset(["aws:ResourceTag/environment", "aws:ResourceTag/project"])
+    error_message = "each tag must be ours"
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for name, arns in local.own : [for arn in arns : strcontains(arn, var.prefix) || strcontains(arn, "API-Gateway-Execution-Logs_")]
+    ]))
+    error_message = "what has a name has ours"
   }
 }
 
