@@ -12,9 +12,9 @@ print_help() {
     cat <<'HELP'
 usage: ./pipeline-destroy.sh --env NAME [option...]
 
-Destroys what pipeline.sh has applied, in the opposite order. It asks for the environment's name first. What holds data blocks
-it (objects in buckets, images, recovery points of backups, tables and load balancers with deletion protection): that is listed
-before anything is destroyed. It can be repeated after any failure, and when only half exists.
+Destroys what pipeline.sh has applied, in the opposite order. It asks for the environment's name first. What holds data
+blocks it (objects in buckets, images, recovery points of backups, tables and load balancers with deletion protection):
+that is listed before anything is destroyed. It can be repeated after any failure, and when only half exists.
 
   --env NAME        a directory in infra/environment
   --region NAME     only this region, also if it is no longer in the environment's data; not if it is ACTIVE there
@@ -23,11 +23,11 @@ before anything is destroyed. It can be repeated after any failure, and when onl
   --parallel        all regions at once
   --help            this
 
-Moving a region away: make it PASSIVE in infra/environment/NAME/pipeline.tfvars and run pipeline.sh; take it out of the data and
-run pipeline.sh again; then this, with --region.
+Moving a region away: make it PASSIVE in infra/environment/NAME/pipeline.tfvars and run pipeline.sh; take it out of the
+data and run pipeline.sh again; then this, with --region.
 
-Exit codes: 0 destroyed, or nothing was there; 1 failed or refused; 64 wrong usage, 69 a tool is missing, 75 somebody else is at
-work on it, 77 no credentials, 130 interrupted. The environment variables are those of pipeline.sh.
+Exit codes: 0 destroyed, or nothing was there; 1 failed or refused; 64 wrong usage, 69 a tool is missing, 75 somebody
+else is at work on it, 77 no credentials, 130 interrupted. The environment variables are those of pipeline.sh.
 HELP
 }
 
@@ -88,7 +88,7 @@ list_targets() {
 
 # What of a target may hold data or refuse to go, as Terraform's state knows it: lines KIND REGION NAME.
 list_holders() {
-    terraform_at "$1" state pull 2>/dev/null | jq -r --argjson regions "$(jq -nc '$ARGS.positional' --args "${regions[@]}")" '
+    terraform_at "$1" state pull 2>/dev/null | jq -r --argjson regions "$(setting .regions)" '
         .resources[]? | select(.mode == "managed") | .type as $type | .instances[].attributes
         | (.arn // "" | split(":")[3] // "") as $region
         | if $type == "aws_s3_bucket" then ["bucket", .region, .bucket]
@@ -120,8 +120,8 @@ empty_bucket() {
 
 why_repository() {
     local found
-    found=$(aws ecr list-images --region "$1" --repository-name "$2" --query 'length(imageIds)' --output text 2>/dev/null) ||
-        return 0
+    found=$(aws ecr list-images --region "$1" --repository-name "$2" --query 'length(imageIds)' --output text \
+        2>/dev/null) || return 0
     [[ $found == 0 ]] || echo "holds images"
 }
 
@@ -158,7 +158,8 @@ empty_table() {
 
 why_balancer() {
     aws elbv2 describe-load-balancer-attributes --region "$1" --load-balancer-arn "$2" --output json 2>/dev/null |
-        jq -r '.Attributes[] | select(.Key == "deletion_protection.enabled" and .Value == "true") | "has deletion protection"'
+        jq -r '.Attributes[] | select(.Key == "deletion_protection.enabled" and .Value == "true")
+            | "has deletion protection"'
 }
 
 empty_balancer() {
@@ -222,7 +223,7 @@ start_destroy() {
 finish_destroy() {
     local state kept=()
     if (($2 == 0)); then
-        record "${1/\// }" "destroyed: $(sed -nE 's/^Apply complete! Resources: .*, ([0-9]+ destroyed)\.$/\1/p' "$4")" "$3"
+        record "${1/\// }" "$(sed -nE 's/^Apply complete! Resources: .*, ([0-9]+ destroyed)\.$/\1/p' "$4")" "$3"
         # So that the list of states is the list of what exists; the bucket keeps the old version.
         aws_state s3api delete-object --bucket "$state_bucket" --key "$1.tfstate" >/dev/null
         for state in "${states[@]}"; do
@@ -266,72 +267,81 @@ remove_state() {
     record "state" "bucket $state_bucket is removed" $((SECONDS - began))
 }
 
-require_tools jq
-require_terraform
-load_settings "$name"
-require_tools aws
-if [[ -n $only_region && $(setting ".states[\"$only_region\"] // empty") == ACTIVE ]]; then
-    die "$failed" "$only_region is ACTIVE in infra/environment/$name/pipeline.tfvars; make it PASSIVE and run" \
-        "./pipeline.sh --env $name first"
-fi
-claim_work
-find_aws
-if $emulated; then
-    warn "AWS_ENDPOINT_URL is set: this goes to an emulator, account $account"
-fi
-find_state
-if ! $state_exists; then
-    say "nothing to destroy: there is no bucket $state_bucket"
-    exit "$ok"
-fi
-
-mapfile -t groups < <(list_targets)
-read -ra targets <<<"${groups[*]:-}"
-if ((${#targets[@]} == 0)) && { [[ -n $only_region ]] || ! $force; }; then
-    say "nothing to destroy: no state in $state_bucket${only_region:+ for $only_region}"
-    exit "$ok"
-fi
-
-if ((${#targets[@]} > 0)); then
-    say "to be destroyed in account $account, in this order:"
-    printf '    %s\n' "${targets[@]/\// }"
-fi
-if [[ -z $confirmation ]]; then
-    printf 'This cannot be undone. Type the name of the environment to destroy it: '
-    read -r confirmation || true
-    [[ -t 0 ]] || echo
-fi
-[[ $confirmation == "$name" ]] || die "$failed" "\"$confirmation\" is not the environment's name, $name; nothing was destroyed"
-
-if ! $force; then
-    blockers=
-    for target in "${targets[@]}"; do
-        init_target "$target"
-        blockers+=$(list_blockers "$target")
-        blockers+=${blockers:+$'\n'}
-    done
-    blockers=$(grep . <<<"$blockers" || true)
-    if [[ -n $blockers ]]; then
-        warn "nothing was destroyed, since this would block it:"
-        printf '%s\n' "$blockers" >&2
-        warn "empty it yourself, or let --force do it, for good"
-        exit "$failed"
-    fi
-fi
-
 declare -A retried=()
-for group in "${groups[@]}"; do
-    # shellcheck disable=SC2086  # Several targets.
-    destroy $group
-done
 
-if [[ -n $only_region ]]; then
-    [[ " ${regions[*]} " != *" $only_region "* ]] ||
-        warn "$only_region is still in infra/environment/$name/pipeline.tfvars: the next pipeline.sh creates it again"
-elif $force; then
-    remove_state
-else
-    say "the state's bucket $state_bucket stays, with the old versions; --force removes it, too"
-fi
-print_records
-exit "$ok"
+main() {
+    local groups targets target blockers group
+    require_tools jq
+    require_terraform
+    load_settings "$name"
+    require_tools aws
+    if [[ -n $only_region && $(setting ".states[\"$only_region\"] // empty") == ACTIVE ]]; then
+        die "$failed" "$only_region is ACTIVE in infra/environment/$name/pipeline.tfvars; make it PASSIVE and run" \
+            "./pipeline.sh --env $name first"
+    fi
+    claim_work
+    find_aws
+    if $emulated; then
+        warn "AWS_ENDPOINT_URL is set: this goes to an emulator, account $account"
+    fi
+    find_state
+    if ! $state_exists; then
+        say "nothing to destroy: there is no bucket $state_bucket"
+        exit "$ok"
+    fi
+
+    mapfile -t groups < <(list_targets)
+    read -ra targets <<<"${groups[*]:-}"
+    if ((${#targets[@]} == 0)) && { [[ -n $only_region ]] || ! $force; }; then
+        say "nothing to destroy: no state in $state_bucket${only_region:+ for $only_region}"
+        exit "$ok"
+    fi
+
+    if ((${#targets[@]} > 0)); then
+        say "to be destroyed in account $account, in this order:"
+        printf '    %s\n' "${targets[@]/\// }"
+    fi
+    if [[ -z $confirmation ]]; then
+        printf 'This cannot be undone. Type the name of the environment to destroy it: '
+        read -r confirmation || true
+        [[ -t 0 ]] || echo
+    fi
+    [[ $confirmation == "$name" ]] ||
+        die "$failed" "\"$confirmation\" is not the environment's name, $name; nothing was destroyed"
+
+    if ! $force; then
+        blockers=
+        for target in "${targets[@]}"; do
+            init_target "$target"
+            blockers+=$(list_blockers "$target")
+            blockers+=${blockers:+$'\n'}
+        done
+        blockers=$(grep . <<<"$blockers" || true)
+        if [[ -n $blockers ]]; then
+            warn "nothing was destroyed, since this would block it:"
+            printf '%s\n' "$blockers" >&2
+            warn "empty it yourself, or let --force do it, for good"
+            exit "$failed"
+        fi
+    fi
+
+    for group in "${groups[@]}"; do
+        # shellcheck disable=SC2086  # Several targets.
+        destroy $group
+    done
+
+    if [[ -n $only_region ]]; then
+        [[ " ${regions[*]} " != *" $only_region "* ]] ||
+            warn "$only_region is still in infra/environment/$name/pipeline.tfvars:" \
+                "the next pipeline.sh creates it again"
+    elif $force; then
+        remove_state
+    else
+        say "the state's bucket $state_bucket stays, with the old versions; --force removes it, too"
+    fi
+    print_records
+    exit "$ok"
+}
+
+# Read to its end before it starts, so that it can be edited while it runs.
+main

@@ -12,9 +12,9 @@ print_help() {
     cat <<'HELP'
 usage: ./pipeline.sh --env NAME [option...]
 
-Brings an environment to what infra/ says: what regions share, then each region with a test of its readiness (the PASSIVE
-ones first), then the wires between them. Each step is planned, and exactly this plan is applied. It can be repeated at any
-time: what is as it should be stays as it is.
+Brings an environment to what infra/ says: what regions share, then each region with a test of its readiness (the
+PASSIVE ones first), then the wires between them. Each step is planned, and exactly this plan is applied. It can be
+repeated at any time: what is as it should be stays as it is.
 
   --env NAME         a directory in infra/environment
   --plan             only show what would change; changes nothing, takes no lock, needs no more than the right to read
@@ -31,15 +31,15 @@ time: what is as it should be stays as it is.
 Which region is ACTIVE, and which regions there are, is in infra/environment/NAME/pipeline.tfvars.
 
 Environment: AWS_PROFILE and all that the AWS CLI reads. AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_SERVICE: an emulator.
-TERRAFORM_PLUGIN_DIR: a directory that holds the provider, instead of the registry. SMOKE_URL_SA_EAST_1: where that region's
-API is asked for /readiness, if not where Terraform's output says; SMOKE_URL: likewise the one address in front of all.
-SMOKE_SECONDS: how long each may take to become ready, 300 by default.
+TERRAFORM_PLUGIN_DIR: a directory that holds the provider, instead of the registry. SMOKE_URL_SA_EAST_1: where that
+region's API is asked for /readiness, if not where Terraform's output says; SMOKE_URL: likewise the one address in front
+of all. SMOKE_SECONDS: how long each may take to become ready, 300 by default.
 
-Plans, logs and salesctl.toml are in target/pipeline/NAME. The state is in the bucket PROJECT-NAME-terraform-ACCOUNT, which the
-first run makes.
+Plans, logs and salesctl.toml are in target/pipeline/NAME. The state is in the bucket PROJECT-NAME-terraform-ACCOUNT,
+which the first run makes.
 
-Exit codes: 0 done (with --plan: nothing to change), 1 failed, 2 --plan found changes, 64 wrong usage, 69 a tool is missing,
-75 somebody else is at work on it, 77 no credentials, 130 interrupted.
+Exit codes: 0 done (with --plan: nothing to change), 1 failed, 2 --plan found changes, 64 wrong usage, 69 a tool is
+missing, 75 somebody else is at work on it, 77 no credentials, 130 interrupted.
 HELP
 }
 
@@ -203,8 +203,8 @@ smoke() {
         options=(--connect-to "::$3:443")
     fi
     while :; do
-        status=$(curl --silent --output "$logs/smoke.body" --write-out '%{http_code}' --max-time 10 "${options[@]}" "$url") ||
-            status="no answer"
+        status=$(curl --silent --output "$logs/smoke.body" --write-out '%{http_code}' --max-time 10 "${options[@]}" \
+            "$url") || status="no answer"
         if [[ $status == 200 ]]; then
             record "$what" "ready: $url" $((SECONDS - began))
             return 0
@@ -291,7 +291,8 @@ roll_out() {
             any_changes=true
             continue
         fi
-        [[ -z $without ]] || die "$failed" "${target/\// } builds upon $without, which has not been applied; apply that first"
+        [[ -z $without ]] ||
+            die "$failed" "${target/\// } builds upon $without, which has not been applied; apply that first"
         directory_of[$target]=$infra/${target%%/*}
         if $state_exists; then
             init_target "$target"
@@ -305,7 +306,8 @@ roll_out() {
 
     if [[ $mode == planned ]]; then
         for target in "${ready[@]}"; do
-            [[ -f $(plan_of "$target") ]] || die "$failed" "no plan is saved for ${target/\// }: $(plan_of "$target") is missing"
+            [[ -f $(plan_of "$target") ]] ||
+                die "$failed" "no plan is saved for ${target/\// }: $(plan_of "$target") is missing"
             has_changes[$target]=true
         done
     else
@@ -377,33 +379,40 @@ warn_of_left_regions() {
     done
 }
 
-require_tools jq
-require_terraform
-load_settings "$name"
-if $list; then
-    setting .
-    exit 0
-fi
-[[ -z $only_region || " ${regions[*]} " == *" $only_region "* ]] ||
-    wrong_usage "$only_region is not a region of $name, only: ${regions[*]}"
-require_tools aws curl
-claim_work
-find_aws
-if $emulated; then
-    warn "AWS_ENDPOINT_URL is set: this goes to an emulator, account $account"
-fi
-find_state
-[[ $mode == plan ]] || make_state
-
 declare -A directory_of=() has_changes=()
 any_changes=false
-for line in "${rollout[@]}"; do
-    # shellcheck disable=SC2086  # Three words.
-    roll_out_line $line
-done
-warn_of_left_regions
-print_records
-if [[ $mode == plan ]] && $any_changes; then
-    exit "$changes"
-fi
-exit "$ok"
+
+main() {
+    require_tools jq
+    require_terraform
+    load_settings "$name"
+    if $list; then
+        setting .
+        exit 0
+    fi
+    [[ -z $only_region || " ${regions[*]} " == *" $only_region "* ]] ||
+        wrong_usage "$only_region is not a region of $name, only: ${regions[*]}"
+    require_tools aws curl
+    claim_work
+    find_aws
+    if $emulated; then
+        warn "AWS_ENDPOINT_URL is set: this goes to an emulator, account $account"
+    fi
+    find_state
+    [[ $mode == plan ]] || make_state
+
+    local line
+    for line in "${rollout[@]}"; do
+        # shellcheck disable=SC2086  # Three words.
+        roll_out_line $line
+    done
+    warn_of_left_regions
+    print_records
+    if [[ $mode == plan ]] && $any_changes; then
+        exit "$changes"
+    fi
+    exit "$ok"
+}
+
+# Read to its end before it starts, so that it can be edited while it runs.
+main

@@ -59,7 +59,7 @@ require_tools() {
 where_from() {
     case $1 in
         terraform) echo "install Terraform 1.11 or a newer 1.x: https://developer.hashicorp.com/terraform/install" ;;
-        aws) echo "install the AWS CLI: https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html" ;;
+        aws) echo "install the AWS CLI: https://docs.aws.amazon.com/cli" ;;
         docker) echo "install Docker with buildx: https://docs.docker.com/engine/install" ;;
         *) echo "install it with the package manager of your system" ;;
     esac
@@ -115,7 +115,8 @@ load_settings() {
     read -ra regions <<<"$(setting '.regions | join(" ")')"
 
     # A backend's file has no variables, so Terraform cannot be asked; but it is flat.
-    state_region=$(sed -nE 's/^region[[:space:]]*=[[:space:]]*"([a-z0-9-]+)"[[:space:]]*$/\1/p' "$environment_data/backend.hcl")
+    state_region=$(sed -nE 's/^region[[:space:]]*=[[:space:]]*"([a-z0-9-]+)"[[:space:]]*$/\1/p' \
+        "$environment_data/backend.hcl")
     [[ $state_region =~ ^[a-z]+(-[a-z]+)+-[0-9]+$ ]] ||
         die "$failed" "infra/environment/$1/backend.hcl must have one line region = \"...\""
 }
@@ -170,10 +171,11 @@ find_state() {
     if answer=$(aws_state s3api head-bucket --bucket "$state_bucket" 2>&1); then
         state_exists=true
     elif [[ $answer != *404* && $answer != *NoSuchBucket* ]]; then
-        die "$no_permission" "the state's bucket $state_bucket cannot be reached: $(grep -v '^$' <<<"$answer" | tail -n 1)"
+        die "$no_permission" "the state's bucket $state_bucket cannot be reached:" \
+            "$(grep -v '^$' <<<"$answer" | tail -n 1)"
     fi
-    state_key=$(aws_state kms describe-key --key-id "$state_key_alias" --query KeyMetadata.Arn --output text 2>/dev/null) ||
-        state_key=
+    state_key=$(aws_state kms describe-key --key-id "$state_key_alias" --query KeyMetadata.Arn --output text \
+        2>/dev/null) || state_key=
     states=()
     if $state_exists; then
         answer=$(aws_state s3api list-objects-v2 --bucket "$state_bucket" \
@@ -217,7 +219,8 @@ make_state() {
     aws_state s3api put-bucket-versioning --bucket "$state_bucket" --versioning-configuration Status=Enabled
     aws_state s3api put-bucket-encryption --bucket "$state_bucket" --server-side-encryption-configuration "$(
         jq -n --arg key "$state_key" '{Rules: [{
-            ApplyServerSideEncryptionByDefault: {SSEAlgorithm: "aws:kms", KMSMasterKeyID: $key}, BucketKeyEnabled: true}]}'
+            ApplyServerSideEncryptionByDefault: {SSEAlgorithm: "aws:kms", KMSMasterKeyID: $key},
+            BucketKeyEnabled: true}]}'
     )"
     aws_state s3api put-bucket-policy --bucket "$state_bucket" --policy "$(
         jq -n --arg bucket "arn:aws:s3:::$state_bucket" '{Version: "2012-10-17", Statement: [{
@@ -244,7 +247,8 @@ claim_work() {
     if ! mkdir "$work/claim" 2>/dev/null; then
         owner=$(cat "$work/claim/pid" 2>/dev/null) || owner=
         if [[ -n $owner ]] && kill -0 "$owner" 2>/dev/null; then
-            die "$busy" "process $owner works on $environment from this directory; wait for it, or interrupt it with kill -INT $owner"
+            die "$busy" "process $owner works on $environment from this directory; wait for it, or interrupt it:" \
+                "kill -INT $owner"
         fi
     fi
     mkdir -p "$work/claim"
@@ -264,7 +268,8 @@ terraform_at() {
 # init_target TARGET: with the state in the bucket.
 init_target() {
     local log=$logs/${1//\//-}.init.log
-    local options=(-input=false -no-color -reconfigure -lockfile=readonly -backend-config="$environment_data/backend.hcl"
+    local options=(-input=false -no-color -reconfigure -lockfile=readonly
+        -backend-config="$environment_data/backend.hcl"
         -backend-config="bucket=$state_bucket" -backend-config="key=$1.tfstate")
     [[ -z ${TERRAFORM_PLUGIN_DIR:-} ]] || options+=(-plugin-dir="$TERRAFORM_PLUGIN_DIR")
     [[ -z $state_key ]] || options+=(-backend-config="kms_key_id=$state_key")
@@ -395,7 +400,8 @@ report_failure() {
         warn "${target/\// }: somebody else is at work on its state:" \
             "$(sed -nE 's/^ *Who: +//p' "$log" | head -n 1), since $(sed -nE 's/^ *Created: +//p' "$log" | head -n 1)"
         warn "if that run is dead, and only then, release its lock and run this again:"
-        echo "    TF_DATA_DIR=$work/data/${target//\//-} terraform -chdir=infra/${target%%/*} force-unlock -force $id" >&2
+        printf '    TF_DATA_DIR=%s terraform -chdir=infra/%s force-unlock -force %s\n' \
+            "$work/data/${target//\//-}" "${target%%/*}" "$id" >&2
         failure=$busy
         return 0
     fi
@@ -405,7 +411,8 @@ report_failure() {
 }
 
 give_up() {
-    ((failure == busy)) || warn "what was done is in the state: the same command goes on from here once this is repaired"
+    ((failure == busy)) ||
+        warn "what was done is in the state: the same command goes on from here once this is repaired"
     print_records
     exit "$failure"
 }

@@ -10,16 +10,16 @@ print_help() {
     cat <<'HELP'
 usage: infra/push-images.sh --env NAME [--tag TAG]
 
-Builds Dockerfile.api and Dockerfile.worker for the environment's architecture, pushes them to ECR in the home region, waits
-until they have been replicated to every region, and prints, as the only line on standard output,
+Builds Dockerfile.api and Dockerfile.worker for the environment's architecture, pushes them to ECR in the home region,
+waits until they have been replicated to every region, and prints, as the only line on standard output,
 
   api=sha256:...,worker=sha256:...
 
 which pipeline.sh takes by --images. pre-deployment must have been applied: it makes the repositories.
 
   --env NAME     a directory in infra/environment
-  --tag TAG      the images' tag; default: the revision that is checked out. Tags are immutable: what is there under this tag
-                 is taken and not built again
+  --tag TAG      the images' tag; default: the revision that is checked out. Tags are immutable: what is there under
+                 this tag is taken and not built again
   --help         this
 
 REPLICATION_SECONDS: how long the replication may take, 900 by default. Exit codes are those of pipeline.sh.
@@ -56,7 +56,8 @@ digest_in() {
 push() {
     local service=$1 image=$registry/$prefix/sales-$1:$tag
     (cd "$repository" && docker buildx build --platform "$platform" --file "Dockerfile.$service" \
-        --build-arg "REVISION=$revision" --provenance=false --tag "$image" --push .) >"$logs/build-$service.log" 2>&1 || {
+        --build-arg "REVISION=$revision" --provenance=false --tag "$image" --push .) \
+        >"$logs/build-$service.log" 2>&1 || {
         tail -n 30 "$logs/build-$service.log" | sed 's/^/    /' >&2
         die "$failed" "sales-$service was not built or not pushed; the whole output is in $logs/build-$service.log"
     }
@@ -86,7 +87,8 @@ case $(setting .architecture) in
     *) platform=linux/amd64 ;;
 esac
 
-aws ecr describe-repositories --region "$home" --repository-names "$prefix/sales-api" "$prefix/sales-worker" >/dev/null 2>&1 ||
+aws ecr describe-repositories --region "$home" --repository-names "$prefix/sales-api" "$prefix/sales-worker" \
+    >/dev/null 2>&1 ||
     die "$failed" "there are no repositories $prefix/sales-api and -worker in $home; apply them first:" \
         "./pipeline.sh --env $name --stage pre-deployment"
 
@@ -100,7 +102,8 @@ for service in api worker; do
         continue
     fi
     if ! $signed_in; then
-        aws ecr get-login-password --region "$home" | docker login --username AWS --password-stdin "$registry" >/dev/null 2>&1 ||
+        aws ecr get-login-password --region "$home" |
+            docker login --username AWS --password-stdin "$registry" >/dev/null 2>&1 ||
             die "$no_permission" "docker cannot sign in to $registry"
         signed_in=true
     fi
@@ -117,7 +120,8 @@ for region in "${regions[@]}"; do
         until found=$(digest_in "$region" "$service") && [[ -n $found ]]; do
             ((SECONDS - began < ${REPLICATION_SECONDS:-900})) ||
                 die "$failed" "sales-$service:$tag has not reached $region after ${REPLICATION_SECONDS:-900} s;" \
-                    "if $region is new: replication takes only what is pushed after its rule, so push under another --tag"
+                    "if $region is new: replication takes only what is pushed after its rule, so push under another" \
+                    "--tag"
             sleep 5
         done
         [[ $found == "${digests[$service]}" ]] ||
