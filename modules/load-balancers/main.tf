@@ -10,9 +10,6 @@ resource "aws_lb" "network" {
   security_groups                  = [aws_security_group.network.id]
   enable_cross_zone_load_balancing = true
   enable_deletion_protection       = var.deletion_protection
-
-  # API Gateway's VPC link comes through PrivateLink, from addresses that nobody can list.
-  enforce_security_group_inbound_rules_on_private_link_traffic = "off"
 }
 
 resource "aws_lb_listener" "network" {

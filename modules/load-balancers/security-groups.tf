@@ -8,11 +8,11 @@ resource "aws_security_group" "network" {
   tags = { Name = "${var.name}-nlb" }
 }
 
-# Global Accelerator keeps the addresses of clients, so that they come from everywhere. The load balancer is internal:
-# there is no other way for them.
+# Global Accelerator keeps the addresses of clients, and API Gateway's private link has addresses that nobody can list, so
+# that requests come from everywhere. The load balancer is internal: there are no other ways for them.
 resource "aws_vpc_security_group_ingress_rule" "network" {
   security_group_id = aws_security_group.network.id
-  description       = "HTTPS from clients, through Global Accelerator"
+  description       = "HTTPS through Global Accelerator and API Gateway"
   ip_protocol       = "tcp"
   from_port         = 443
   to_port           = 443
