@@ -41,7 +41,7 @@ locals {
             description = try(response.description, "as described")
           }
         }
-        x-amazon-apigateway-integration = merge(local.integrations[path], { httpMethod = upper(method) })
+        "x-amazon-apigateway-integration" = merge(local.integrations[path], { httpMethod = upper(method) })
       } if contains(["get", "post", "put", "patch", "delete"], method)
     }
   }
@@ -49,10 +49,10 @@ locals {
   # HEAD, and methods that a path does not have: what to answer is the API's to say.
   any_method = {
     for path in var.paths : path => {
-      x-amazon-apigateway-any-method = {
-        parameters                      = local.path_parameters[path]
-        responses                       = { default = { description = "what the API answers" } }
-        x-amazon-apigateway-integration = merge(local.integrations[path], { httpMethod = "ANY" })
+      "x-amazon-apigateway-any-method" = {
+        parameters                        = local.path_parameters[path]
+        responses                         = { default = { description = "what the API answers" } }
+        "x-amazon-apigateway-integration" = merge(local.integrations[path], { httpMethod = "ANY" })
       }
     }
   }
@@ -89,6 +89,6 @@ locals {
     paths = {
       for path in var.paths : path => merge(local.operations[path], local.any_method[path])
     }
-    x-amazon-apigateway-gateway-responses = local.gateway_responses
+    "x-amazon-apigateway-gateway-responses" = local.gateway_responses
   })
 }

@@ -8,8 +8,8 @@ resource "aws_security_group" "network" {
   tags = { Name = "${var.name}-nlb" }
 }
 
-# Global Accelerator keeps the addresses of clients, and API Gateway's private link has addresses that nobody can list, so
-# that requests come from everywhere. The load balancer is internal: there are no other ways for them.
+# From everywhere: Global Accelerator keeps the addresses of clients, and those of API Gateway's private link nobody can
+# list. As the load balancer is internal, there are no other ways to it.
 resource "aws_vpc_security_group_ingress_rule" "network" {
   security_group_id = aws_security_group.network.id
   description       = "HTTPS through Global Accelerator and API Gateway"

@@ -2,9 +2,9 @@
 
 data "aws_region" "current" {}
 
-data "aws_availability_zones" "available" {
-  #checkov:skip=CKV_AWS_394:a zone that is added has a later letter, and only the first three are taken
-  state = "available"
+# Whether or not a zone is well just now: an apply during its failure must not move subnets to another one.
+data "aws_availability_zones" "usable" {
+  #checkov:skip=CKV_AWS_394:the first three by name are taken, and a new zone has a later name
 
   # Zones in which Fargate does not run, although their regions offer it.
   exclude_zone_ids = ["apne1-az3", "cac1-az3", "use1-az3", "usw1-az2"]
@@ -25,7 +25,7 @@ data "aws_availability_zones" "available" {
 
 locals {
   region = data.aws_region.current.name
-  zones  = slice(sort(data.aws_availability_zones.available.names), 0, 3)
+  zones  = slice(sort(data.aws_availability_zones.usable.names), 0, 3)
 
   # Of the /16 each zone has a quarter for what runs in it, and a 64th for its NAT gateway and what faces the internet.
   private = { for index, zone in local.zones : zone => cidrsubnet(var.cidr, 2, index) }

@@ -124,11 +124,11 @@ run "a_region_with_two_zones_is_refused" {
   command = plan
 
   override_data {
-    target = data.aws_availability_zones.available
+    target = data.aws_availability_zones.usable
     values = { names = ["us-west-1a", "us-west-1c"] }
   }
 
-  expect_failures = [data.aws_availability_zones.available]
+  expect_failures = [data.aws_availability_zones.usable]
 }
 
 run "another_size_than_a_16_is_refused" {
