@@ -76,7 +76,8 @@ require_terraform() {
     esac
     # Nobody is asked by Terraform itself, and nobody is told of newer versions in the middle of a rollout.
     export TF_IN_AUTOMATION=1 TF_INPUT=0 CHECKPOINT_DISABLE=1
-    if [[ -z ${TERRAFORM_PLUGIN_DIR:-} && -z ${TF_PLUGIN_CACHE_DIR:-} ]]; then
+    if [[ -z ${TERRAFORM_PLUGIN_DIR:-} && -z ${TF_PLUGIN_CACHE_DIR:-} ]] &&
+        ! grep -qs provider_installation "${TF_CLI_CONFIG_FILE:-$HOME/.terraformrc}"; then
         # Without a cache, each root would download the provider for itself in each region: 0.7 GB unpacked.
         export TF_PLUGIN_CACHE_DIR=$repository/target/pipeline/providers
         mkdir -p "$TF_PLUGIN_CACHE_DIR"
@@ -408,6 +409,9 @@ report_failure() {
     warn "${target/\// }: $step failed:"
     show_errors "$log"
     echo "    the whole output is in $log" >&2
+    if grep -qE 'Failed to query available provider packages|Failed to install provider' "$log"; then
+        warn "without a way to registry.terraform.io, TERRAFORM_PLUGIN_DIR can name a directory that holds the provider"
+    fi
 }
 
 give_up() {
