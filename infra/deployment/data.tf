@@ -1,5 +1,5 @@
-# What a region keeps and carries: its key, its replicas of the tables, topic and queues, its lake, and what its services
-# may do with them.
+# What a region keeps and carries: its key, its replicas of the tables, topic and queues, its lake, and what its
+# services may do with them.
 
 data "terraform_remote_state" "pre_deployment" {
   backend = "s3"

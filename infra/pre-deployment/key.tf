@@ -13,5 +13,7 @@ locals {
   names = module.names.regions[var.home_region]
 
   # The replicas of a multi-region key have its id.
-  key_arns = { for region in keys(var.regions) : region => replace(module.key.arn, ":${var.home_region}:", ":${region}:") }
+  key_arns = {
+    for region in keys(var.regions) : region => replace(module.key.arn, ":${var.home_region}:", ":${region}:")
+  }
 }

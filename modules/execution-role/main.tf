@@ -45,16 +45,20 @@ data "aws_iam_policy_document" "this" {
   }
 
   statement {
-    sid       = "PullOwnImages"
-    actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-    resources = [for pair in setproduct(var.regions, var.repositories) : "arn:aws:ecr:${pair[0]}:${var.account}:repository/${pair[1]}"]
+    sid     = "PullOwnImages"
+    actions = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    resources = [
+      for pair in setproduct(var.regions, var.repositories) :
+      "arn:aws:ecr:${pair[0]}:${var.account}:repository/${pair[1]}"
+    ]
   }
 
   statement {
     sid     = "WriteOwnLogs"
     actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
     resources = [
-      for pair in setproduct(var.regions, var.log_groups) : "arn:aws:logs:${pair[0]}:${var.account}:log-group:${pair[1]}:log-stream:*"
+      for pair in setproduct(var.regions, var.log_groups) :
+      "arn:aws:logs:${pair[0]}:${var.account}:log-group:${pair[1]}:log-stream:*"
     ]
   }
 }

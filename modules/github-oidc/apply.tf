@@ -16,16 +16,24 @@ resource "aws_iam_role_policy" "apply" {
 
 locals {
   own = {
-    cloudwatch = ["arn:aws:cloudwatch:*:${var.account}:alarm:${var.prefix}-*", "arn:aws:cloudwatch::${var.account}:dashboard/${var.prefix}-*"]
-    dynamodb   = ["arn:aws:dynamodb:*:${var.account}:table/${var.prefix}-*"]
-    ecr        = ["arn:aws:ecr:*:${var.account}:repository/${var.prefix}/*"]
-    ecs        = [for kind in ["cluster", "service", "task-definition"] : "arn:aws:ecs:*:${var.account}:${kind}/${var.prefix}*"]
+    cloudwatch = [
+      "arn:aws:cloudwatch:*:${var.account}:alarm:${var.prefix}-*",
+      "arn:aws:cloudwatch::${var.account}:dashboard/${var.prefix}-*",
+    ]
+    dynamodb = ["arn:aws:dynamodb:*:${var.account}:table/${var.prefix}-*"]
+    ecr      = ["arn:aws:ecr:*:${var.account}:repository/${var.prefix}/*"]
+    ecs = [
+      for kind in ["cluster", "service", "task-definition"] : "arn:aws:ecs:*:${var.account}:${kind}/${var.prefix}*"
+    ]
     # API Gateway chooses the names of its own.
-    logs = [for name in ["*${var.prefix}*", "API-Gateway-Execution-Logs_*"] : "arn:aws:logs:*:${var.account}:log-group:${name}"]
-    s3   = ["arn:aws:s3:::${var.prefix}-*"]
-    sns  = ["arn:aws:sns:*:${var.account}:${var.prefix}-*"]
-    sqs  = ["arn:aws:sqs:*:${var.account}:${var.prefix}-*"]
-    ssm  = ["arn:aws:ssm:*:${var.account}:parameter/${var.prefix}/*"]
+    logs = [
+      for name in ["*${var.prefix}*", "API-Gateway-Execution-Logs_*"] :
+      "arn:aws:logs:*:${var.account}:log-group:${name}"
+    ]
+    s3  = ["arn:aws:s3:::${var.prefix}-*"]
+    sns = ["arn:aws:sns:*:${var.account}:${var.prefix}-*"]
+    sqs = ["arn:aws:sqs:*:${var.account}:${var.prefix}-*"]
+    ssm = ["arn:aws:ssm:*:${var.account}:parameter/${var.prefix}/*"]
   }
 }
 

@@ -42,7 +42,9 @@ data "aws_iam_policy_document" "operator" {
         content {
           test     = "StringEquals"
           variable = "kms:ViaService"
-          values   = [for pair in setproduct(["dynamodb", "s3", "sqs"], condition.value) : "${pair[0]}.${pair[1]}.amazonaws.com"]
+          values = [
+            for pair in setproduct(["dynamodb", "s3", "sqs"], condition.value) : "${pair[0]}.${pair[1]}.amazonaws.com"
+          ]
         }
       }
     }

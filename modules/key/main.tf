@@ -4,6 +4,8 @@
 locals {
   is_primary = var.primary_arn == null
   is_replica = var.primary_arn != null && try(provider::aws::arn_parse(var.primary_arn).region, "") != var.region
+
+  service_roles = "arn:aws:iam::${var.account}:role/aws-service-role"
 }
 
 resource "aws_kms_key" "primary" {
@@ -106,9 +108,7 @@ data "aws_iam_policy_document" "this" {
     condition {
       test     = "ArnEquals"
       variable = "aws:PrincipalArn"
-      values = [
-        "arn:aws:iam::${var.account}:role/aws-service-role/replication.dynamodb.amazonaws.com/AWSServiceRoleForDynamoDBReplication",
-      ]
+      values   = ["${local.service_roles}/replication.dynamodb.amazonaws.com/AWSServiceRoleForDynamoDBReplication"]
     }
   }
 }

@@ -1,6 +1,6 @@
 # From one region's lake to those of all others. Each lake does this, so that whatever any region writes is in all of
-# them; what has been replicated is not replicated again. What was there before its rule is not replicated by it: where a
-# region is added, S3 Batch Replication copies that once.
+# them; what has been replicated is not replicated again. What was there before its rule is not replicated by it: where
+# a region is added, S3 Batch Replication copies that once.
 
 resource "aws_s3_bucket_replication_configuration" "this" {
   bucket = var.source_lake.bucket

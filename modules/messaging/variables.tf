@@ -18,7 +18,9 @@ variable "source_topic_arns" {
   type        = list(string)
 
   validation {
-    condition     = length(var.source_topic_arns) > 0 && alltrue([for arn in var.source_topic_arns : can(regex("^arn:aws:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$", arn))])
+    condition = length(var.source_topic_arns) > 0 && alltrue([
+      for arn in var.source_topic_arns : can(regex("^arn:aws:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$", arn))
+    ])
     error_message = "source_topic_arns must be the exact ARNs of topics, without wildcards."
   }
 }

@@ -7,7 +7,7 @@
 resource "aws_ecr_repository" "this" {
   for_each = var.repositories
 
-  #checkov:skip=CKV_AWS_136:an image holds no secret, and a key that does not answer would keep a region from starting tasks
+  #checkov:skip=CKV_AWS_136:an image holds no secret, and a key that does not answer would keep tasks from starting
   name                 = each.value
   image_tag_mutability = "IMMUTABLE"
 

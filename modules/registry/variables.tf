@@ -19,7 +19,7 @@ variable "replica_regions" {
 }
 
 variable "images_kept" {
-  description = "How many images each repository keeps, the newest; each architecture of an image counts, and its index."
+  description = "How many images each repository keeps, the newest; each architecture counts, and their index."
   type        = number
   default     = 300
 

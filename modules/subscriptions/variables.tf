@@ -18,7 +18,10 @@ variable "dead_letter_queue_arn" {
   type        = string
 
   validation {
-    condition     = provider::aws::arn_parse(var.dead_letter_queue_arn).region == provider::aws::arn_parse(var.topic_arn).region
+    condition = (
+      provider::aws::arn_parse(var.dead_letter_queue_arn).region
+      == provider::aws::arn_parse(var.topic_arn).region
+    )
     error_message = "dead_letter_queue_arn must be in the region of the topic."
   }
 }

@@ -13,7 +13,9 @@ variable "index" {
   default = null
 
   validation {
-    condition     = var.index == null || alltrue([for key in [try(var.index.hash, null), try(var.index.range, null)] : contains(["S", "N"], try(key.type, "S"))])
+    condition = var.index == null || alltrue([
+      for key in [try(var.index.hash, null), try(var.index.range, null)] : contains(["S", "N"], try(key.type, "S"))
+    ])
     error_message = "the type of a key must be S or N."
   }
 }

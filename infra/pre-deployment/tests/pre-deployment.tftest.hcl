@@ -45,7 +45,10 @@ run "it_is_applied_whole" {
   }
 
   assert {
-    condition     = aws_route53_record.validation.name == "_1.sales.example.com." && aws_route53_record.validation.type == "CNAME"
+    condition = (
+      aws_route53_record.validation.name == "_1.sales.example.com."
+      && aws_route53_record.validation.type == "CNAME"
+    )
     error_message = "one record validates the certificates of all regions"
   }
 

@@ -23,7 +23,9 @@ run "own_images_and_own_logs_in_each_region_and_nothing_else" {
 
   assert {
     condition = !anytrue(flatten([
-      for statement in data.aws_iam_policy_document.this.statement : [for action in statement.actions : strcontains(action, "*")]
+      for statement in data.aws_iam_policy_document.this.statement : [
+        for action in statement.actions : strcontains(action, "*")
+      ]
     ]))
     error_message = "an action with a wildcard"
   }
@@ -31,7 +33,9 @@ run "own_images_and_own_logs_in_each_region_and_nothing_else" {
 
 run "ecs_of_this_account_takes_the_role" {
   assert {
-    condition     = contains(flatten([for condition in data.aws_iam_policy_document.trust.statement[0].condition : condition.values]), "111122223333")
+    condition = contains(flatten([
+      for condition in data.aws_iam_policy_document.trust.statement[0].condition : condition.values
+    ]), "111122223333")
     error_message = "ECS could be made to take the role for another account"
   }
 }

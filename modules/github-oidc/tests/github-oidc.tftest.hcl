@@ -69,7 +69,9 @@ run "a_plan_changes_nothing_and_reads_no_data" {
   assert {
     condition = alltrue(flatten([
       for statement in data.aws_iam_policy_document.plan.statement : [
-        for action in statement.actions : startswith(action, "kms:") || alltrue([for arn in statement.resources : endswith(arn, ".tflock")])
+        for action in statement.actions : startswith(action, "kms:") || alltrue([
+          for arn in statement.resources : endswith(arn, ".tflock")
+        ])
       ] if statement.effect != "Deny"
     ]))
     error_message = "a plan writes locks, and nothing else"
@@ -77,7 +79,8 @@ run "a_plan_changes_nothing_and_reads_no_data" {
 
   assert {
     condition = contains(flatten([
-      for statement in data.aws_iam_policy_document.plan.statement : tolist(statement.actions) if statement.effect == "Deny"
+      for statement in data.aws_iam_policy_document.plan.statement :
+      tolist(statement.actions) if statement.effect == "Deny"
     ]), "dynamodb:Scan")
     error_message = "a plan could read sales"
   }
@@ -86,8 +89,12 @@ run "a_plan_changes_nothing_and_reads_no_data" {
 run "apply_makes_no_users_and_cannot_change_itself" {
   assert {
     condition = !anytrue(flatten([
-      for statement in concat(data.aws_iam_policy_document.apply_roles.statement, data.aws_iam_policy_document.apply_resources.statement) : [
-        for action in statement.actions : contains(["*", "iam:*", "iam:CreateUser", "iam:CreateAccessKey"], action) || startswith(action, "sts:")
+      for statement in concat(
+        data.aws_iam_policy_document.apply_roles.statement,
+        data.aws_iam_policy_document.apply_resources.statement,
+        ) : [
+        for action in statement.actions :
+        contains(["*", "iam:*", "iam:CreateUser", "iam:CreateAccessKey"], action) || startswith(action, "sts:")
       ] if statement.effect != "Deny"
     ]))
     error_message = "apply could make itself another way in"
@@ -96,7 +103,8 @@ run "apply_makes_no_users_and_cannot_change_itself" {
   assert {
     condition = anytrue([
       for statement in data.aws_iam_policy_document.apply_roles.statement :
-      statement.effect == "Deny" && contains(statement.actions, "iam:PutRolePolicy") && contains(statement.resources, "arn:aws:iam::111122223333:role/sales-dev-github-*")
+      statement.effect == "Deny" && contains(statement.actions, "iam:PutRolePolicy")
+      && contains(statement.resources, "arn:aws:iam::111122223333:role/sales-dev-github-*")
     ])
     error_message = "apply could change what it may do"
   }
@@ -114,14 +122,17 @@ run "apply_destroys_no_keys_of_others" {
   assert {
     condition = toset([
       for statement in data.aws_iam_policy_document.apply_resources.statement :
-      one(statement.condition).variable if statement.effect == "Deny" && contains(statement.actions, "kms:ScheduleKeyDeletion")
+      one(statement.condition).variable
+      if statement.effect == "Deny" && contains(statement.actions, "kms:ScheduleKeyDeletion")
     ]) == toset(["aws:ResourceTag/environment", "aws:ResourceTag/project"])
     error_message = "each tag must be ours"
   }
 
   assert {
     condition = alltrue(flatten([
-      for name, arns in local.own : [for arn in arns : strcontains(arn, var.prefix) || strcontains(arn, "API-Gateway-Execution-Logs_")]
+      for name, arns in local.own : [
+        for arn in arns : strcontains(arn, var.prefix) || strcontains(arn, "API-Gateway-Execution-Logs_")
+      ]
     ]))
     error_message = "what has a name has ours"
   }
@@ -131,7 +142,8 @@ run "the_operator_switches_without_wildcards" {
   assert {
     condition = anytrue([
       for statement in data.aws_iam_policy_document.operator.statement :
-      contains(statement.actions, "ssm:PutParameter") && one(statement.resources) == "arn:aws:ssm:sa-east-1:111122223333:parameter/sales-dev/site/state"
+      contains(statement.actions, "ssm:PutParameter")
+      && one(statement.resources) == "arn:aws:ssm:sa-east-1:111122223333:parameter/sales-dev/site/state"
     ])
     error_message = "the operator may set the state parameters, and no others"
   }

@@ -24,17 +24,24 @@ variables {
 
 run "every_other_lake_gets_everything_but_deletions" {
   assert {
-    condition     = toset([for rule in aws_s3_bucket_replication_configuration.this.rule : rule.destination[0].bucket]) == toset(["arn:aws:s3:::lake-us-east-1", "arn:aws:s3:::lake-eu-west-1"])
+    condition = toset([
+      for rule in aws_s3_bucket_replication_configuration.this.rule : rule.destination[0].bucket
+    ]) == toset(["arn:aws:s3:::lake-us-east-1", "arn:aws:s3:::lake-eu-west-1"])
     error_message = "each lake replicates to two others where there are three"
   }
 
   assert {
-    condition     = length(distinct([for rule in aws_s3_bucket_replication_configuration.this.rule : rule.priority])) == 2
+    condition = length(distinct([
+      for rule in aws_s3_bucket_replication_configuration.this.rule : rule.priority
+    ])) == 2
     error_message = "S3 wants priorities that differ"
   }
 
   assert {
-    condition     = alltrue([for rule in aws_s3_bucket_replication_configuration.this.rule : rule.delete_marker_replication[0].status == "Disabled"])
+    condition = alltrue([
+      for rule in aws_s3_bucket_replication_configuration.this.rule :
+      rule.delete_marker_replication[0].status == "Disabled"
+    ])
     error_message = "what is deleted by mistake in one region must stay in the others"
   }
 
@@ -66,7 +73,9 @@ run "the_role_reads_one_lake_writes_the_others_and_deletes_nothing" {
   }
 
   assert {
-    condition     = contains(flatten([for condition in data.aws_iam_policy_document.trust.statement[0].condition : condition.values]), "arn:aws:s3:::lake-sa-east-1")
+    condition = contains(flatten([
+      for condition in data.aws_iam_policy_document.trust.statement[0].condition : condition.values
+    ]), "arn:aws:s3:::lake-sa-east-1")
     error_message = "S3 may take the role for this lake alone"
   }
 }

@@ -20,17 +20,27 @@ run "objects_can_be_taken_back_and_never_expire" {
   }
 
   assert {
-    condition     = alltrue([for rule in aws_s3_bucket_lifecycle_configuration.this.rule : alltrue([for expiration in rule.expiration : expiration.days == null || expiration.days == 0])])
+    condition = alltrue([
+      for rule in aws_s3_bucket_lifecycle_configuration.this.rule : alltrue([
+        for expiration in rule.expiration : expiration.days == null || expiration.days == 0
+      ])
+    ])
     error_message = "current objects are the lake"
   }
 
   assert {
-    condition     = aws_s3_bucket_lifecycle_configuration.this.rule[0].noncurrent_version_expiration[0].noncurrent_days == 90
+    condition = (
+      aws_s3_bucket_lifecycle_configuration.this.rule[0].noncurrent_version_expiration[0].noncurrent_days
+      == 90
+    )
     error_message = "old versions go after the days asked for"
   }
 
   assert {
-    condition     = aws_s3_bucket_lifecycle_configuration.this.rule[1].abort_incomplete_multipart_upload[0].days_after_initiation == 1
+    condition = (
+      aws_s3_bucket_lifecycle_configuration.this.rule[1].abort_incomplete_multipart_upload[0].days_after_initiation
+      == 1
+    )
     error_message = "unfinished uploads cost for ever"
   }
 }
@@ -52,14 +62,20 @@ run "nobody_from_outside_gets_in_and_nobody_without_tls" {
   }
 
   assert {
-    condition     = data.aws_iam_policy_document.this.statement[0].effect == "Deny" && length(data.aws_iam_policy_document.this.statement[0].resources) == 2
+    condition = (
+      data.aws_iam_policy_document.this.statement[0].effect == "Deny"
+      && length(data.aws_iam_policy_document.this.statement[0].resources) == 2
+    )
     error_message = "the bucket and its objects are asked over TLS"
   }
 }
 
 run "objects_are_encrypted_with_our_key_cheaply" {
   assert {
-    condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.this.rule).apply_server_side_encryption_by_default).kms_master_key_id == var.key_arn
+    condition = (
+      one(aws_s3_bucket_server_side_encryption_configuration.this.rule)
+      .apply_server_side_encryption_by_default[0].kms_master_key_id == var.key_arn
+    )
     error_message = "not our key"
   }
 

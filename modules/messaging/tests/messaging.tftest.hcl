@@ -34,7 +34,10 @@ run "dead_letters_are_kept_longer_than_messages" {
   }
 
   assert {
-    condition     = jsondecode(aws_sqs_queue_redrive_allow_policy.dead_letters.redrive_allow_policy).redrivePermission == "byQueue"
+    condition = (
+      jsondecode(aws_sqs_queue_redrive_allow_policy.dead_letters.redrive_allow_policy).redrivePermission
+      == "byQueue"
+    )
     error_message = "no other queue may leave its dead letters here"
   }
 }
@@ -61,7 +64,8 @@ run "the_topics_of_all_regions_may_send_and_nobody_else" {
 run "all_of_it_is_encrypted_and_asked_over_tls" {
   assert {
     condition = alltrue([
-      for resource in [aws_sns_topic.this, aws_sqs_queue.this, aws_sqs_queue.dead_letters] : resource.kms_master_key_id == var.key_arn
+      for resource in [aws_sns_topic.this, aws_sqs_queue.this, aws_sqs_queue.dead_letters] :
+      resource.kms_master_key_id == var.key_arn
     ])
     error_message = "SNS drops messages to a queue that has not our own key"
   }
@@ -79,7 +83,10 @@ run "the_queue_takes_what_the_topic_takes" {
   command = plan
 
   assert {
-    condition     = aws_sqs_queue.this.max_message_size == 262144 && aws_sqs_queue.dead_letters.max_message_size == 262144
+    condition = (
+      aws_sqs_queue.this.max_message_size == 262144
+      && aws_sqs_queue.dead_letters.max_message_size == 262144
+    )
     error_message = "a queue that takes less than the topic loses messages"
   }
 }

@@ -10,12 +10,16 @@ run "a_tag_means_one_image_for_ever_and_each_is_scanned" {
   command = plan
 
   assert {
-    condition     = length(aws_ecr_repository.this) == 2 && alltrue([for repository in aws_ecr_repository.this : repository.image_tag_mutability == "IMMUTABLE"])
+    condition = length(aws_ecr_repository.this) == 2 && alltrue([
+      for repository in aws_ecr_repository.this : repository.image_tag_mutability == "IMMUTABLE"
+    ])
     error_message = "a tag could be moved"
   }
 
   assert {
-    condition     = alltrue([for repository in aws_ecr_repository.this : repository.image_scanning_configuration[0].scan_on_push])
+    condition = alltrue([
+      for repository in aws_ecr_repository.this : repository.image_scanning_configuration[0].scan_on_push
+    ])
     error_message = "an image is not scanned"
   }
 
@@ -29,12 +33,18 @@ run "images_are_in_every_region" {
   command = plan
 
   assert {
-    condition     = toset(aws_ecr_replication_configuration.this[0].replication_configuration[0].rule[0].destination[*].region) == toset(["us-east-1", "eu-west-1"])
+    condition = (
+      toset(aws_ecr_replication_configuration.this[0].replication_configuration[0].rule[0].destination[*].region)
+      == toset(["us-east-1", "eu-west-1"])
+    )
     error_message = "a region would have to ask another one for its images"
   }
 
   assert {
-    condition     = toset(aws_ecr_replication_configuration.this[0].replication_configuration[0].rule[0].repository_filter[*].filter) == var.repositories
+    condition = (
+      toset(aws_ecr_replication_configuration.this[0].replication_configuration[0].rule[0].repository_filter[*].filter)
+      == var.repositories
+    )
     error_message = "nothing else in the registry is replicated"
   }
 }

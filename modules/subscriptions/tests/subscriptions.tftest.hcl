@@ -14,7 +14,9 @@ run "each_region_gets_the_message_as_it_was_sent" {
   command = plan
 
   assert {
-    condition     = toset([for subscription in aws_sns_topic_subscription.this : subscription.endpoint]) == toset(values(var.queue_arns))
+    condition = toset([
+      for subscription in aws_sns_topic_subscription.this : subscription.endpoint
+    ]) == toset(values(var.queue_arns))
     error_message = "the queue of a region is missing"
   }
 
@@ -24,7 +26,10 @@ run "each_region_gets_the_message_as_it_was_sent" {
   }
 
   assert {
-    condition     = alltrue([for subscription in aws_sns_topic_subscription.this : jsondecode(subscription.redrive_policy).deadLetterTargetArn == var.dead_letter_queue_arn])
+    condition = alltrue([
+      for subscription in aws_sns_topic_subscription.this :
+      jsondecode(subscription.redrive_policy).deadLetterTargetArn == var.dead_letter_queue_arn
+    ])
     error_message = "what cannot be delivered would vanish unseen"
   }
 }

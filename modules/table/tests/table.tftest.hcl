@@ -10,7 +10,10 @@ run "a_table_can_be_replicated_restored_and_not_deleted" {
   command = plan
 
   assert {
-    condition     = aws_dynamodb_table.this.stream_view_type == "NEW_AND_OLD_IMAGES" && aws_dynamodb_table.this.stream_enabled
+    condition = (
+      aws_dynamodb_table.this.stream_view_type == "NEW_AND_OLD_IMAGES"
+      && aws_dynamodb_table.this.stream_enabled
+    )
     error_message = "global tables need a stream of both images"
   }
 
@@ -30,12 +33,18 @@ run "a_table_can_be_replicated_restored_and_not_deleted" {
   }
 
   assert {
-    condition     = aws_dynamodb_table.this.billing_mode == "PAY_PER_REQUEST" && aws_dynamodb_table.this.hash_key == "id"
+    condition = (
+      aws_dynamodb_table.this.billing_mode == "PAY_PER_REQUEST"
+      && aws_dynamodb_table.this.hash_key == "id"
+    )
     error_message = "on demand, by id"
   }
 
   assert {
-    condition     = length(aws_dynamodb_table.this.global_secondary_index) == 0 && length(aws_dynamodb_table.this.ttl) == 0
+    condition = (
+      length(aws_dynamodb_table.this.global_secondary_index) == 0
+      && length(aws_dynamodb_table.this.ttl) == 0
+    )
     error_message = "nothing that was not asked for"
   }
 }
@@ -57,7 +66,10 @@ run "an_index_holds_keys_alone" {
   }
 
   assert {
-    condition     = { for attribute in aws_dynamodb_table.this.attribute : attribute.name => attribute.type } == { id = "S", pending = "S", timestamp = "N" }
+    condition = (
+      { for attribute in aws_dynamodb_table.this.attribute : attribute.name => attribute.type }
+      == { id = "S", pending = "S", timestamp = "N" }
+    )
     error_message = "the keys of table and index, with their types"
   }
 }
@@ -70,7 +82,10 @@ run "items_expire_by_their_own_attribute" {
   }
 
   assert {
-    condition     = one(aws_dynamodb_table.this.ttl).enabled && one(aws_dynamodb_table.this.ttl).attribute_name == "expires_at"
+    condition = (
+      one(aws_dynamodb_table.this.ttl).enabled
+      && one(aws_dynamodb_table.this.ttl).attribute_name == "expires_at"
+    )
     error_message = "items do not expire"
   }
 }

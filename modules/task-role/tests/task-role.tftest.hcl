@@ -50,7 +50,8 @@ run "the_worker_may_do_what_the_list_says_and_nothing_with_a_wildcard" {
 
   assert {
     condition = [
-      for statement in data.aws_iam_policy_document.this.statement : toset(one(statement.condition).values) if statement.sid == "Key"
+      for statement in data.aws_iam_policy_document.this.statement :
+      toset(one(statement.condition).values) if statement.sid == "Key"
       ][0] == toset([
         "dynamodb.sa-east-1.amazonaws.com", "s3.sa-east-1.amazonaws.com", "sqs.sa-east-1.amazonaws.com",
     ])
@@ -60,13 +61,17 @@ run "the_worker_may_do_what_the_list_says_and_nothing_with_a_wildcard" {
 
 run "tasks_of_this_account_and_region_take_the_role" {
   assert {
-    condition     = one(data.aws_iam_policy_document.trust.statement[0].principals).identifiers == toset(["ecs-tasks.amazonaws.com"])
+    condition = (
+      one(data.aws_iam_policy_document.trust.statement[0].principals).identifiers
+      == toset(["ecs-tasks.amazonaws.com"])
+    )
     error_message = "somebody else may take the role"
   }
 
   assert {
     condition = {
-      for condition in data.aws_iam_policy_document.trust.statement[0].condition : condition.variable => one(condition.values)
+      for condition in data.aws_iam_policy_document.trust.statement[0].condition :
+      condition.variable => one(condition.values)
       } == {
       "aws:SourceAccount" = "111122223333"
       "aws:SourceArn"     = "arn:aws:ecs:sa-east-1:111122223333:*"
