@@ -399,7 +399,10 @@ main() {
         warn "AWS_ENDPOINT_URL is set: this goes to an emulator, account $account"
     fi
     find_state
-    [[ $mode == plan ]] || make_state
+    if [[ $mode != plan ]]; then
+        make_state
+        ! $emulated || supply_managed_keys "${regions[@]}"
+    fi
 
     local line
     for line in "${rollout[@]}"; do

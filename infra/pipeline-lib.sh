@@ -241,6 +241,17 @@ make_state() {
     record "state" "bucket $state_bucket is made" $((SECONDS - started))
 }
 
+# AWS makes this key by itself when a table is first used in a region; an emulator may not, and Terraform asks for it.
+supply_managed_keys() {
+    local region key
+    for region; do
+        aws kms describe-key --region "$region" --key-id alias/aws/dynamodb >/dev/null 2>&1 && continue
+        key=$(aws kms create-key --region "$region" --description "stands for the key that AWS manages" \
+            --query KeyMetadata.Arn --output text)
+        aws kms create-alias --region "$region" --alias-name alias/aws/dynamodb --target-key-id "$key"
+    done
+}
+
 # Two runs in one directory would overwrite each other's plans; two in different ones are kept apart by the state's
 # lock.
 claim_work() {
