@@ -72,10 +72,10 @@ run "nobody_from_outside_gets_in_and_nobody_without_tls" {
 
 run "objects_are_encrypted_with_our_key_cheaply" {
   assert {
-    condition = (
-      one(aws_s3_bucket_server_side_encryption_configuration.this.rule)
-      .apply_server_side_encryption_by_default[0].kms_master_key_id == var.key_arn
-    )
+    condition = alltrue([
+      for rule in aws_s3_bucket_server_side_encryption_configuration.this.rule :
+      rule.apply_server_side_encryption_by_default[0].kms_master_key_id == var.key_arn
+    ])
     error_message = "not our key"
   }
 
