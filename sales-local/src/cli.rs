@@ -5,6 +5,7 @@ use std::str::FromStr;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use sales_local::{
+    edge::ApiAddress,
     ports::{self, Role},
     resources::REGIONS,
 };
@@ -19,6 +20,7 @@ Examples:
   sales-local lose sa-east-1        a region is gone: its API, its worker, and AWS in it
   sales-local restore sa-east-1     it is back
   sales-local demo --sales 1000     post sales, switch regions half-way, count
+  sales-local aws                   AWS alone, empty, for Terraform
 
 Exit codes: 0 done, or stopped after having served; 1 failed; 64 wrong usage;
 128 + the signal's number when interrupted before (130 for Ctrl-C).";
@@ -53,6 +55,8 @@ pub(crate) enum Command {
     Restore(DrillOptions),
     /// Start both regions on free ports, post sales, switch half-way, count what arrived in the lake, stop
     Demo(DemoOptions),
+    /// Start AWS alone, empty, for Terraform, until Ctrl-C
+    Aws(AwsOptions),
 }
 
 /// Where everything listens.
@@ -146,6 +150,47 @@ pub(crate) struct DemoOptions {
     pub(crate) concurrency: u32,
 }
 
+/// Where AWS listens, and where the APIs are that Terraform puts its accelerator in front of.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AwsOptions {
+    /// The address of the accelerator
+    #[arg(long, default_value_t = 8080, value_parser = port())]
+    pub(crate) port: u16,
+    /// Global Accelerator's API
+    #[arg(long, value_name = "PORT", default_value_t = 8090, value_parser = port())]
+    pub(crate) accelerator_port: u16,
+    /// MiniStack, which emulates nearly all of AWS
+    #[arg(long, value_name = "PORT", default_value_t = 4566, value_parser = port())]
+    pub(crate) emulator_port: u16,
+    /// moto, which emulates what MiniStack does not
+    #[arg(long, value_name = "PORT", default_value_t = 4569, value_parser = port())]
+    pub(crate) moto_port: u16,
+    /// Where the API of each region is, or will be; a region that is not named has none
+    #[arg(long, value_name = "REGION=URL,...", value_delimiter = ',', value_parser = api,
+          default_value = "sa-east-1=http://127.0.0.1:8081,us-east-1=http://127.0.0.1:8082")]
+    pub(crate) apis: Vec<(String, ApiAddress)>,
+}
+
+impl AwsOptions {
+    /// All ports with what they are for.
+    pub(crate) fn roles(&self) -> Vec<Role> {
+        [
+            (self.port, "accelerator", "--port"),
+            (self.accelerator_port, "API of Global Accelerator", "--accelerator-port"),
+            (self.emulator_port, "AWS emulator", "--emulator-port"),
+            (self.moto_port, "other AWS emulator", "--moto-port"),
+        ]
+        .map(|(port, purpose, option)| Role { port, purpose: purpose.to_owned(), option })
+        .into()
+    }
+}
+
+fn api(text: &str) -> anyhow::Result<(String, ApiAddress)> {
+    let (region, url) =
+        text.split_once('=').context("a region and a URL are needed, as in eu-west-1=http://127.0.0.1:8083")?;
+    Ok((region.to_owned(), url.parse()?))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -184,6 +229,22 @@ mod tests {
         }
         assert!(parse(&["lose", "mars-east-1"]).is_err());
         assert!(parse(&["lose"]).is_err());
+    }
+
+    #[test]
+    fn apis_are_any_number_of_regions_with_their_urls() {
+        let apis = |arguments: &[&str]| match parse(arguments) {
+            Ok(Command::Aws(options)) => Some(options.apis),
+            _ => None,
+        };
+        let names = |apis: Vec<(String, ApiAddress)>| apis.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!(apis(&["aws"]).map(names), Some(REGIONS.map(str::to_owned).into()));
+        let two = apis(&["aws", "--apis", "eu-west-1=https://127.0.0.1:9000,us-west-2=http://127.0.0.1:9001/"]);
+        let place = |port, tls| ApiAddress { address: ([127, 0, 0, 1], port).into(), tls };
+        assert_eq!(two, Some(vec![("eu-west-1".into(), place(9000, true)), ("us-west-2".into(), place(9001, false))]));
+        for wrong in ["eu-west-1", "eu-west-1=9000", "eu-west-1=ftp://127.0.0.1:9000", "eu-west-1=http://127.0.0.1"] {
+            assert_eq!(apis(&["aws", "--apis", wrong]), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Two regions of the sales pipeline on one machine, in one command.
 
 mod announced;
+mod aws;
 mod cli;
 mod control;
 mod demo;
@@ -61,7 +62,7 @@ async fn until_interrupted(command: Command) -> ExitCode {
         signal = signals.next() => {
             line("\nstopping");
             tokio::spawn(exit_at_next(signals));
-            // To be stopped is how `up` ends well.
+            // To be stopped is how `up` and `aws` end well.
             if serving.load(Ordering::Relaxed) { ExitCode::SUCCESS } else { interrupted_by(signal) }
         }
     }
@@ -74,6 +75,7 @@ async fn run(command: Command, serving: &AtomicBool) -> anyhow::Result<()> {
         Command::Restore(options) => order(Order::Restore(options.part)).await,
         Command::Lake(options) => lake::lake(&options).await,
         Command::Demo(options) => demo::demo(&options).await,
+        Command::Aws(options) => aws::aws(&options, serving).await,
     }
 }
 

@@ -11,7 +11,7 @@ use futures::future::try_join;
 use sales_local::{
     aws_endpoint::AwsEndpoint,
     edge::{Backend, Dial, Edge},
-    emulator::{self, Emulator, Environment},
+    emulator::{Emulator, Environment, MINISTACK},
     process::log_file,
     resources::{Deployment, Place, Region},
     services::Services,
@@ -56,8 +56,8 @@ impl Stack {
         let what = format!("building sales-api, sales-worker and salesctl ({})", build.profile);
         let services = steps.talking(&what, Services::build()).await?;
 
-        let what = format!("getting the AWS emulator, MiniStack {}", emulator::version());
-        let environment = steps.quiet(&what, Environment::prepare(&build.local_directory())).await?;
+        let what = format!("getting the AWS emulator, MiniStack {}", MINISTACK.version());
+        let environment = steps.quiet(&what, Environment::prepare(&MINISTACK, &build.local_directory())).await?;
         let log = log_file(&logs.join("emulator.log"))?;
         let emulator = Emulator::start_in(&environment, Some(ports.emulator_port), log);
         let emulator = steps.quiet("starting it", emulator).await?;
@@ -182,6 +182,7 @@ async fn start_edge(deployment: &Deployment, ports: &UpOptions) -> anyhow::Resul
     Ok(edge)
 }
 
-async fn listen(port: u16) -> anyhow::Result<TcpListener> {
+/// Takes a port of this machine alone.
+pub(crate) async fn listen(port: u16) -> anyhow::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.with_context(|| format!("port {port} cannot be opened"))
 }

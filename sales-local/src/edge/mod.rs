@@ -14,8 +14,8 @@
 //! - There is one address. It serves the endpoint groups of the oldest TCP listener of an accelerator that is enabled,
 //!   whatever ports that listener has; without one, connections are reset.
 //! - The endpoints of a group, whatever their ids say, are its region's API. Their weights matter only in being above
-//!   zero or not, as no one can see which of them gets a connection. There are no regions but those that it is started
-//!   with.
+//!   zero or not, as no one can see which of them gets a connection. In a region whose API it does not know there is
+//!   nothing healthy.
 //! - All clients are equally near to all regions, so a dial is a region's share and not the share of its own
 //!   surroundings.
 //! - Health is asked every second at the API's health check. A region that refuses a connection is passed over at once,
@@ -37,8 +37,8 @@ use std::net::SocketAddr;
 
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
-pub use state::Endpoint;
 use state::State;
+pub use state::{ApiAddress, Endpoint};
 pub use traffic::Dial;
 
 /// A region's API as the edge sees it.
@@ -71,11 +71,11 @@ impl Edge {
         Self::serve(listener, control, state, Some(accelerator_arn))
     }
 
-    /// Starts without any accelerator, with the regions that endpoint groups can be created in and their APIs.
+    /// Starts without any accelerator, with these regions' APIs.
     pub fn start_empty(
         listener: TcpListener,
         control: TcpListener,
-        regions: impl IntoIterator<Item = (String, SocketAddr)>,
+        regions: impl IntoIterator<Item = (String, impl Into<ApiAddress>)>,
     ) -> anyhow::Result<Self> {
         let state = State::new(listener.local_addr()?, regions);
         Self::serve(listener, control, state, None)

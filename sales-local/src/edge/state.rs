@@ -1,12 +1,50 @@
 //! What the edge knows: its regions with the health of their APIs, and the accelerators.
 
-use std::net::SocketAddr;
+use std::{
+    net::{SocketAddr, ToSocketAddrs},
+    str::FromStr,
+};
+
+use anyhow::Context;
 
 use super::{
     health::Health,
     resources::Accelerators,
     traffic::{Candidate, Dial, order},
 };
+
+/// Where a region's API listens, and whether it speaks TLS there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApiAddress {
+    /// Its address.
+    pub address: SocketAddr,
+    /// Whether it speaks TLS, with whatever certificate, as behind load balancers, which do not look at it.
+    pub tls: bool,
+}
+
+impl From<SocketAddr> for ApiAddress {
+    fn from(address: SocketAddr) -> Self {
+        Self { address, tls: false }
+    }
+}
+
+/// From `http://HOST:PORT` or `https://HOST:PORT`.
+impl FromStr for ApiAddress {
+    type Err = anyhow::Error;
+
+    fn from_str(url: &str) -> anyhow::Result<Self> {
+        let (host, tls) = match (url.strip_prefix("http://"), url.strip_prefix("https://")) {
+            (Some(host), _) => Some((host, false)),
+            (_, Some(host)) => Some((host, true)),
+            (None, None) => None,
+        }
+        .with_context(|| format!("{url:?} is not as http://127.0.0.1:8081 is"))?;
+        let host = host.trim_end_matches('/');
+        let mut addresses = host.to_socket_addrs().with_context(|| format!("{host:?} is not as 127.0.0.1:8081 is"))?;
+        let address = addresses.next().with_context(|| format!("{host:?} has no address"))?;
+        Ok(Self { address, tls })
+    }
+}
 
 /// What the edge knows of one region.
 #[derive(Debug, Clone)]
@@ -31,7 +69,7 @@ impl Endpoint {
 #[derive(Debug)]
 pub(super) struct RegionApi {
     pub(super) region: String,
-    pub(super) address: SocketAddr,
+    pub(super) place: ApiAddress,
     pub(super) health: Health,
 }
 
@@ -44,8 +82,12 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(address: SocketAddr, regions: impl IntoIterator<Item = (String, SocketAddr)>) -> Self {
-        let apis = regions.into_iter().map(|(region, address)| RegionApi { region, address, health: Health::Initial });
+    pub(super) fn new<Place: Into<ApiAddress>>(
+        address: SocketAddr,
+        regions: impl IntoIterator<Item = (String, Place)>,
+    ) -> Self {
+        let api = |(region, place): (String, Place)| RegionApi { region, place: place.into(), health: Health::Initial };
+        let apis = regions.into_iter().map(api);
         Self { address, apis: apis.collect(), accelerators: Accelerators::default() }
     }
 
@@ -54,7 +96,7 @@ impl State {
         let groups = self.accelerators.serving_groups();
         let endpoint = |api: &RegionApi| Endpoint {
             region: api.region.clone(),
-            address: api.address,
+            address: api.place.address,
             dial: groups.iter().find(|group| group.region == api.region).map_or(Dial::OFF, |group| group.dial),
             health: api.health,
         };
@@ -67,7 +109,7 @@ impl State {
         let apis = groups.filter_map(|group| {
             let api = self.apis.iter().find(|api| api.region == group.region)?;
             let is_usable = api.health.is_healthy() && group.has_weight();
-            Some((api.address, Candidate { is_usable, dial: group.dial }))
+            Some((api.place.address, Candidate { is_usable, dial: group.dial }))
         });
         let (addresses, candidates): (Vec<_>, Vec<_>) = apis.unzip();
         order(&candidates, draw).into_iter().map(|position| addresses[position]).collect()

@@ -1,4 +1,4 @@
-//! The Python environment with the emulator in it: made once, by whichever process comes first, and kept.
+//! The Python environment with an emulator in it: made once, by whichever process comes first, and kept.
 
 use std::{
     fs::{File, TryLockError},
@@ -12,7 +12,48 @@ use tokio::{process::Command, time::sleep};
 
 use crate::process::{Program, log_file};
 
-const REQUIREMENTS: &str = include_str!("../../emulator-requirements.txt");
+/// An emulator as the package index has it.
+#[derive(Debug)]
+pub struct Package {
+    pub(super) emulator: Kind,
+    /// Its name in the package index.
+    name: &'static str,
+    /// What the directories of its environments begin with.
+    directory: &'static str,
+    /// It and all that it needs, each file pinned by its hash.
+    requirements: &'static str,
+}
+
+/// Which emulator it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    MiniStack,
+    Moto,
+}
+
+/// The emulator of nearly all of AWS.
+pub static MINISTACK: Package = Package {
+    emulator: Kind::MiniStack,
+    name: "ministack",
+    directory: "emulator",
+    requirements: include_str!("../../emulator-requirements.txt"),
+};
+
+/// The emulator of the services that MiniStack lacks, or that Terraform finds changed there although they are not.
+pub static MOTO: Package = Package {
+    emulator: Kind::Moto,
+    name: "moto",
+    directory: "moto",
+    requirements: include_str!("../../moto-requirements.txt"),
+};
+
+impl Package {
+    /// The version that is pinned.
+    pub fn version(&self) -> &'static str {
+        let pinned = self.requirements.lines().find_map(|line| line.strip_prefix(self.name)?.strip_prefix("=="));
+        pinned.and_then(|rest| rest.split_whitespace().next()).unwrap_or("unpinned")
+    }
+}
 
 /// Counted up when environments are made in another way.
 const RECIPE: u32 = 1;
@@ -22,26 +63,22 @@ const OLDEST_PYTHON: (u32, u32) = (3, 10);
 /// The names to look for, the usual one first: a machine whose `python3` is old often has a newer one beside it.
 const PYTHONS: [&str; 7] = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python"];
 
-/// The emulator's version.
-pub fn version() -> &'static str {
-    let pinned = REQUIREMENTS.lines().find_map(|line| line.strip_prefix("ministack=="));
-    pinned.and_then(|rest| rest.split_whitespace().next()).unwrap_or("unpinned")
-}
-
 /// A complete environment.
 #[derive(Debug, Clone)]
 pub struct Environment {
+    package: &'static Package,
     directory: PathBuf,
 }
 
 impl Environment {
-    /// The environment under `directory`, made first when it is missing or was left half made.
+    /// The package's environment under `directory`, made first when it is missing or was left half made.
     ///
     /// Several processes may ask at once: one makes it, the others wait. The lock is the kernel's and ends with its
     /// holder; what counts as complete is a marker that is written last.
-    pub async fn prepare(directory: &Path) -> anyhow::Result<Self> {
+    pub async fn prepare(package: &'static Package, directory: &Path) -> anyhow::Result<Self> {
         let python = Python::find().await?;
-        let environment = Self { directory: directory.join(format!("emulator-{}", fingerprint(&python))) };
+        let name = format!("{}-{}", package.directory, fingerprint(package, &python));
+        let environment = Self { package, directory: directory.join(name) };
         if environment.is_complete() {
             return Ok(environment);
         }
@@ -51,6 +88,11 @@ impl Environment {
             environment.make(&python).await?;
         }
         Ok(environment)
+    }
+
+    /// What is in it.
+    pub(super) fn package(&self) -> &'static Package {
+        self.package
     }
 
     /// Where it is.
@@ -88,7 +130,7 @@ impl Environment {
         }
 
         let requirements = self.directory.join("requirements.txt");
-        std::fs::write(&requirements, REQUIREMENTS)?;
+        std::fs::write(&requirements, self.package.requirements)?;
         let install = ["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--retries", "2"];
         let pip = Program::new(self.python())
             .arguments(install)
@@ -135,9 +177,9 @@ fn pip_failure(output: &str, log: &Path) -> String {
 }
 
 /// Changes with every pinned file, with this crate's recipe, and with the Python that the environment refers to.
-fn fingerprint(python: &Python) -> String {
+fn fingerprint(package: &Package, python: &Python) -> String {
     let mut hasher = DefaultHasher::new();
-    (REQUIREMENTS, RECIPE, &python.executable, python.version).hash(&mut hasher);
+    (package.requirements, RECIPE, &python.executable, python.version).hash(&mut hasher);
     format!("{:016x}", hasher.finish())
 }
 
@@ -216,8 +258,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_emulator_is_pinned() {
-        assert_eq!(version(), "1.5.33");
+    fn the_emulators_are_pinned() {
+        assert_eq!(MINISTACK.version(), "1.5.33");
+        assert_eq!(MOTO.version(), "5.2.1");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The AWS emulator: MiniStack, in a Python environment of its own.
+//! The AWS emulators: MiniStack, which has all that the services need, and moto, which has some of what Terraform needs
+//! beside that. Each is in a Python environment of its own.
 
 mod environment;
 
@@ -12,13 +13,18 @@ use anyhow::bail;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
-pub use environment::{Environment, version};
+use environment::Kind;
+pub use environment::{Environment, MINISTACK, MOTO, Package};
 
 use crate::{
     ports,
     process::{Process, Program, last_line},
+    resources::ACCOUNT,
     workspace::Build,
 };
+
+/// moto's server with what it lacks.
+const MOTO_SERVER: &str = include_str!("moto.py");
 
 /// Starting takes about two seconds of CPU time, and much longer on a machine that is busy compiling.
 const START_DEADLINE: Duration = Duration::from_secs(120);
@@ -34,14 +40,14 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Starts an emulator on `port`, or on a free one. The first start installs it, which takes some seconds.
+    /// Starts MiniStack on `port`, or on a free one. The first start installs it, which takes some seconds.
     pub async fn start(port: Option<u16>) -> anyhow::Result<Self> {
-        let environment = Environment::prepare(&Build::current()?.local_directory()).await?;
+        let environment = Environment::prepare(&MINISTACK, &Build::current()?.local_directory()).await?;
         // A file without a name: it is read if the start fails, and nobody has to remove it.
         Self::start_in(&environment, port, tempfile::tempfile()?).await
     }
 
-    /// Starts an emulator from an environment that is already there, with its log in the file `log`.
+    /// Starts the emulator of an environment that is already there, with its log in the file `log`.
     pub async fn start_in(environment: &Environment, port: Option<u16>, mut log: File) -> anyhow::Result<Self> {
         let attempts = if port.is_some() { 1 } else { FREE_PORT_ATTEMPTS };
         for _ in 0..attempts {
@@ -50,9 +56,14 @@ impl Emulator {
                 None => ports::free::<1>()?[0],
             };
             let identity = Identity::new();
-            let mut process = program(environment, port, &identity).log(log.try_clone()?).start()?;
+            let kind = environment.package().emulator;
+            let program = match kind {
+                Kind::MiniStack => ministack(environment, port, &identity),
+                Kind::Moto => moto(environment, port),
+            };
+            let mut process = program.log(log.try_clone()?).start()?;
             let endpoint = format!("http://127.0.0.1:{port}");
-            if is_serving(&endpoint, &identity, &mut process).await? {
+            if is_serving(kind, &endpoint, &identity, &mut process).await? {
                 return Ok(Self { endpoint, process });
             }
         }
@@ -80,7 +91,7 @@ impl Emulator {
     }
 }
 
-fn program(environment: &Environment, port: u16, identity: &Identity) -> Program {
+fn ministack(environment: &Environment, port: u16, identity: &Identity) -> Program {
     Program::new(environment.python())
         .arguments(["-m", "ministack"])
         // It keeps nothing, and would wait for its clients to close their connections.
@@ -97,7 +108,16 @@ fn program(environment: &Environment, port: u16, identity: &Identity) -> Program
         .environment([("TMPDIR", environment.temporary())])
 }
 
-/// What the emulator repeats in its health answer, so that another one that took the port first is not taken for it.
+fn moto(environment: &Environment, port: u16) -> Program {
+    Program::new(environment.python())
+        .arguments(["-c", MOTO_SERVER, "-H", "127.0.0.1", "-p", &port.to_string()])
+        .grace(Duration::from_secs(1))
+        // Without its images of virtual machines, which nobody here asks for.
+        .environment([("MOTO_ACCOUNT_ID", ACCOUNT), ("MOTO_EC2_LOAD_DEFAULT_AMIS", "false"), ("PYTHONUNBUFFERED", "1")])
+        .environment([("TMPDIR", environment.temporary())])
+}
+
+/// What MiniStack repeats in its health answer, so that another one that took the port first is not taken for it.
 #[derive(Debug, PartialEq, Eq)]
 struct Identity(String);
 
@@ -114,19 +134,31 @@ struct Health {
 }
 
 /// Waits until the emulator answers; false when it ended instead, as it does when its port is taken.
-async fn is_serving(endpoint: &str, identity: &Identity, process: &mut Process) -> anyhow::Result<bool> {
+async fn is_serving(kind: Kind, endpoint: &str, identity: &Identity, process: &mut Process) -> anyhow::Result<bool> {
     let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
-    let health = format!("{endpoint}/_ministack/health");
     let deadline = Instant::now() + START_DEADLINE;
     while Instant::now() < deadline {
         if process.has_ended() {
             return Ok(false);
         }
-        let answer = async { client.get(&health).send().await?.json::<Health>().await };
-        if answer.await.is_ok_and(|health| health.edition == identity.0) {
+        let serves = match kind {
+            Kind::MiniStack => ministack_serves(&client, endpoint, identity).await,
+            Kind::Moto => moto_serves(&client, endpoint).await,
+        };
+        if serves.unwrap_or(false) {
             return Ok(true);
         }
         sleep(Duration::from_millis(20)).await;
     }
     bail!("the emulator did not answer at {endpoint} within {} s", START_DEADLINE.as_secs())
+}
+
+async fn ministack_serves(client: &reqwest::Client, endpoint: &str, identity: &Identity) -> reqwest::Result<bool> {
+    let health: Health = client.get(format!("{endpoint}/_ministack/health")).send().await?.json().await?;
+    Ok(health.edition == identity.0)
+}
+
+/// It has nothing by which it could be told from another one that took the port first.
+async fn moto_serves(client: &reqwest::Client, endpoint: &str) -> reqwest::Result<bool> {
+    Ok(client.get(format!("{endpoint}/moto-api/data.json")).send().await?.status().is_success())
 }

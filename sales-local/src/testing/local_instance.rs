@@ -12,11 +12,10 @@ use tokio::{process::Command, time::sleep};
 
 use super::{DEADLINE, Sandbox};
 use crate::{
-    emulator::Environment,
+    emulator::MINISTACK,
     ports,
     process::{Process, Program, log_file},
     resources::ACCOUNT,
-    workspace::Build,
 };
 
 /// Longer than everything inside may take to stop.
@@ -86,7 +85,7 @@ impl LocalInstance {
             sandbox.link(name)?;
         }
         sandbox.put("cargo", &cargo(&sandbox))?;
-        share_emulator(&sandbox).await?;
+        sandbox.share(&MINISTACK).await?;
 
         let program = Program::new(sandbox.binary("sales-local"))
             .arguments(ports.options())
@@ -183,16 +182,6 @@ esac"#
     )
 }
 
-/// Lets the sandbox use the emulator's environment of the real target directory.
-async fn share_emulator(sandbox: &Sandbox) -> anyhow::Result<()> {
-    let environment = Environment::prepare(&Build::current()?.local_directory()).await?;
-    let directory = environment.directory();
-    let shared = sandbox.target().join("sales-local");
-    std::fs::create_dir_all(&shared)?;
-    std::os::unix::fs::symlink(directory, shared.join(directory.file_name().unwrap_or_default()))?;
-    Ok(())
-}
-
 fn environment(sandbox: &Sandbox) -> Vec<(&'static str, OsString)> {
     // The binaries are on it, too, as the runbook has its reader do.
     let binaries = sandbox.binary("salesctl");
@@ -219,7 +208,7 @@ fn environment(sandbox: &Sandbox) -> Vec<(&'static str, OsString)> {
 }
 
 fn salesctl_config(sandbox: &Sandbox) -> PathBuf {
-    sandbox.target().join("sales-local/salesctl.toml")
+    sandbox.local_directory().join("salesctl.toml")
 }
 
 fn log(sandbox: &Sandbox) -> PathBuf {

@@ -1,10 +1,13 @@
-//! What black-box tests share: a stage of two regions, a proxy that makes AWS fail, and all of it as its user starts it.
+//! What black-box tests share: a stage of two regions, a proxy that makes AWS fail, all of it as its user starts it, and
+//! Terraform with an account to apply to.
 
 mod fault_proxy;
+mod local_aws;
 mod local_instance;
 pub mod runbook;
 mod sandbox;
 mod stage;
+mod terraform;
 
 use std::time::Duration;
 
@@ -15,9 +18,11 @@ use tokio::time::sleep;
 use crate::resources::ACCOUNT;
 
 pub use fault_proxy::{Fault, FaultProxy};
+pub use local_aws::LocalAws;
 pub use local_instance::{LocalInstance, LocalPorts};
 pub use sandbox::Sandbox;
 pub use stage::{Launch, Running, Stage};
+pub use terraform::{Root, Terraform};
 
 /// How long a test waits for what must happen, on a machine that may have much else to do.
 const DEADLINE: Duration = Duration::from_secs(120);

@@ -8,7 +8,10 @@ use std::{
 use anyhow::Context;
 use tempfile::TempDir;
 
-use crate::workspace::Build;
+use crate::{
+    emulator::{Environment, Package},
+    workspace::Build,
+};
 
 /// A directory with a target directory and a place for programs in it, removed when dropped.
 #[derive(Debug)]
@@ -58,6 +61,20 @@ impl Sandbox {
         // A copy could not be started while another test starts something that has inherited its open file.
         std::fs::hard_link(&built, self.binary(name))
             .with_context(|| format!("{} is missing: run `cargo test --workspace`, which builds it", built.display()))
+    }
+
+    /// Lets the sandbox use an emulator's environment of the real target directory, made first when it is missing.
+    pub async fn share(&self, package: &'static Package) -> anyhow::Result<()> {
+        let environment = Environment::prepare(package, &self.build.local_directory()).await?;
+        let directory = environment.directory();
+        std::fs::create_dir_all(self.local_directory())?;
+        let shared = self.local_directory().join(directory.file_name().unwrap_or_default());
+        Ok(std::os::unix::fs::symlink(directory, shared)?)
+    }
+
+    /// What its `target/sales-local` is.
+    pub fn local_directory(&self) -> PathBuf {
+        self.target().join("sales-local")
     }
 
     /// Puts a shell script among the programs.

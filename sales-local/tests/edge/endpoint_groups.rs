@@ -186,7 +186,7 @@ async fn a_group_needs_a_region_and_a_listener_that_exist() {
     let (edge, _first, _second) = start_empty().await;
     let client = client(&edge);
     let listener = create_listener(&client, &create_accelerator(&client).await, ports(80, 80)).await;
-    for wrong in ["", "mars", "eu-west-1"] {
+    for wrong in ["", "mars", "mars-1", "eu-west-", "eu--1", "EU-west-1", "eu-west-12"] {
         let request = client.create_endpoint_group().listener_arn(&listener).endpoint_group_region(wrong);
         assert_eq!(fault(request.send().await), "InvalidArgumentException", "{wrong:?}");
     }

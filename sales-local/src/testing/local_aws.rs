@@ -1,0 +1,105 @@
+//! AWS alone, as `cargo local aws` starts it.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use anyhow::{Context, bail};
+use tokio::time::sleep;
+
+use super::{DEADLINE, Sandbox};
+use crate::{
+    emulator::{MINISTACK, MOTO},
+    ports,
+    process::{Process, Program, log_file},
+};
+
+/// Longer than everything inside may take to stop.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// A running `cargo local aws` in a sandbox of its own, on free ports; it stops when dropped.
+#[derive(Debug)]
+pub struct LocalAws {
+    process: Process,
+    sandbox: Sandbox,
+    front: u16,
+    variables: BTreeMap<String, String>,
+}
+
+impl LocalAws {
+    /// Starts it, with the accelerator in front of these regions' APIs (`http://HOST:PORT`), and waits until it serves.
+    pub async fn start(apis: &[(&str, String)]) -> anyhow::Result<Self> {
+        let sandbox = Sandbox::new()?;
+        sandbox.share(&MINISTACK).await?;
+        sandbox.share(&MOTO).await?;
+        let [front, accelerator, emulator, moto] = ports::free()?;
+        let mut options = vec![
+            format!("--port={front}"),
+            format!("--accelerator-port={accelerator}"),
+            format!("--emulator-port={emulator}"),
+            format!("--moto-port={moto}"),
+        ];
+        if !apis.is_empty() {
+            let apis: Vec<_> = apis.iter().map(|(region, url)| format!("{region}={url}")).collect();
+            options.push(format!("--apis={}", apis.join(",")));
+        }
+        let process = Program::new(sandbox.binary("sales-local"))
+            .arguments(["aws".to_owned()].into_iter().chain(options))
+            .inherits_environment()
+            .directory(sandbox.directory())
+            .grace(GRACE)
+            .log(log_file(&sandbox.directory().join("aws.log"))?)
+            .start()?;
+        let mut aws = Self { process, sandbox, front, variables: BTreeMap::new() };
+        let file = tokio::time::timeout(DEADLINE, aws.announced()).await.context("AWS does not serve")??;
+        aws.variables = variables(&file);
+        Ok(aws)
+    }
+
+    /// What its file says, once it is there.
+    async fn announced(&self) -> anyhow::Result<String> {
+        loop {
+            if let Ok(text) = std::fs::read_to_string(self.file()) {
+                return Ok(text);
+            }
+            if self.process.has_ended() {
+                bail!("it ended: {}", self.said());
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The file for a shell to read.
+    pub fn file(&self) -> PathBuf {
+        self.sandbox.local_directory().join("aws.env")
+    }
+
+    /// What the file has a shell export.
+    pub fn variables(&self) -> &BTreeMap<String, String> {
+        &self.variables
+    }
+
+    /// Where the service of that name in the variables is.
+    pub fn endpoint(&self, service: &str) -> &str {
+        let own = self.variables.get(&format!("AWS_ENDPOINT_URL_{service}"));
+        own.or_else(|| self.variables.get("AWS_ENDPOINT_URL")).map(String::as_str).unwrap_or_default()
+    }
+
+    /// The port of the accelerator.
+    pub fn front(&self) -> u16 {
+        self.front
+    }
+
+    /// What it has said so far.
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(self.sandbox.directory().join("aws.log")).unwrap_or_default()
+    }
+
+    /// Stops it as Ctrl-C does, waits for its end, and returns its exit code.
+    pub async fn stop(&mut self) -> i32 {
+        self.process.stop().await
+    }
+}
+
+fn variables(file: &str) -> BTreeMap<String, String> {
+    let exports = file.lines().filter_map(|line| line.strip_prefix("export ")?.split_once('='));
+    exports.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
