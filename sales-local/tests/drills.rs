@@ -148,7 +148,7 @@ async fn what_the_operator_s_command_line_needs_is_there_for_as_long_as_it_runs(
             idempotency_table = "local-sales-idempotency"
             queue_url = "http://127.0.0.1:{emulator}/111122223333/local-sales"
             dead_letter_queue_url = "http://127.0.0.1:{emulator}/111122223333/local-sales-dead-letters"
-            lake_bucket = "local-sales-lake-{region}"
+            lake_bucket = "local-lake-111122223333-{region}"
             "#,
             ports.aws[position],
             ports.apis[position],

@@ -19,6 +19,9 @@ use super::{ACCOUNT, Deployment, Region, last_part, observe::State};
 
 const DAY: u32 = 24 * 60 * 60;
 
+/// In bytes, and never the limit: an event is far smaller than the 64 KiB that the API takes, but ten travel as one.
+const LARGEST_MESSAGE: u32 = 256 * 1024;
+
 pub(super) async fn create(deployment: &Deployment) -> anyhow::Result<()> {
     let [first, second] = &deployment.regions;
     try_join(sales_table(first, second), idempotency_table(first, second)).await?;
@@ -133,8 +136,9 @@ async fn queue(
     attributes: impl IntoIterator<Item = (QueueAttributeName, String)>,
 ) -> anyhow::Result<()> {
     let name = last_part(url, '/');
-    let request =
-        region.clients.sqs.create_queue().queue_name(name).set_attributes(Some(attributes.into_iter().collect()));
+    let largest = (QueueAttributeName::MaximumMessageSize, LARGEST_MESSAGE.to_string());
+    let attributes = attributes.into_iter().chain([largest]).collect();
+    let request = region.clients.sqs.create_queue().queue_name(name).set_attributes(Some(attributes));
     request.send().await.with_context(|| format!("queue {name} in {}", region.name))?;
     Ok(())
 }

@@ -90,7 +90,7 @@ impl Region {
             dead_letter_queue_url: format!("{endpoint}/{ACCOUNT}/{prefix}-sales-dead-letters"),
             sales_table: format!("{prefix}-sales"),
             idempotency_table: format!("{prefix}-sales-idempotency"),
-            bucket: format!("{prefix}-sales-lake-{name}"),
+            bucket: format!("{prefix}-lake-{ACCOUNT}-{name}"),
             state_parameter: format!("/{prefix}/site/state"),
             endpoint: endpoint.clone(),
             clients: Clients::new(endpoint, name),

@@ -3,3 +3,4 @@
 #![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 
 mod aws;
+mod resources;
