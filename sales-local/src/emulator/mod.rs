@@ -112,8 +112,9 @@ fn moto(environment: &Environment, port: u16) -> Program {
     Program::new(environment.python())
         .arguments(["-c", MOTO_SERVER, "-H", "127.0.0.1", "-p", &port.to_string()])
         .grace(Duration::from_secs(1))
-        // Without its images of virtual machines, which nobody here asks for.
-        .environment([("MOTO_ACCOUNT_ID", ACCOUNT), ("MOTO_EC2_LOAD_DEFAULT_AMIS", "false"), ("PYTHONUNBUFFERED", "1")])
+        // Without its images of virtual machines, which nobody here asks for, and the minute until certificates are valid.
+        .environment([("MOTO_EC2_LOAD_DEFAULT_AMIS", "false"), ("MOTO_ACM_VALIDATION_WAIT", "0")])
+        .environment([("MOTO_ACCOUNT_ID", ACCOUNT), ("PYTHONUNBUFFERED", "1")])
         .environment([("TMPDIR", environment.temporary())])
 }
 

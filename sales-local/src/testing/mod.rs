@@ -4,6 +4,7 @@
 mod fault_proxy;
 mod local_aws;
 mod local_instance;
+mod recorder;
 pub mod runbook;
 mod sandbox;
 mod stage;
@@ -20,6 +21,7 @@ use crate::resources::ACCOUNT;
 pub use fault_proxy::{Fault, FaultProxy};
 pub use local_aws::LocalAws;
 pub use local_instance::{LocalInstance, LocalPorts};
+pub use recorder::{Permission, Recorder};
 pub use sandbox::Sandbox;
 pub use stage::{Launch, Running, Stage};
 pub use terraform::{Root, Terraform};

@@ -3,20 +3,30 @@
 use std::{
     ffi::{OsStr, OsString},
     io::Write,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use anyhow::ensure;
 
-use crate::process::{Program, log_file};
+use crate::{
+    process::{Program, log_file},
+    workspace::Build,
+};
 
 /// Names the directory for `terraform init -plugin-dir` with the AWS provider in it.
 const PLUGIN_DIR: &str = "TERRAFORM_PLUGIN_DIR";
 
+/// Names Terraform's own configuration, which may name a mirror of providers.
+const CONFIGURATION: &str = "TF_CLI_CONFIG_FILE";
+
+/// Below these, and the home directory's, mirrors are put by those who install programs.
+const PLACES: [&str; 4] = ["/usr/local/share", "/usr/share/terraform", "/opt", "/srv"];
+
 /// Terraform on the `PATH`, with the AWS provider in a directory.
 #[derive(Debug, Clone)]
 pub struct Terraform {
-    plugins: OsString,
+    /// What tells Terraform, and the scripts, where the provider is.
+    provider: (&'static str, OsString),
 }
 
 impl Terraform {
@@ -32,20 +42,49 @@ impl Terraform {
         }
     }
 
+    /// Looks where `.ci/infrastructure` does, but for the registry: tests download nothing of that size.
     fn find() -> Result<Self, String> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         if !std::env::split_paths(&path).any(|directory| directory.join("terraform").is_file()) {
             return Err("there is no terraform on the PATH".to_owned());
         }
-        let plugins = std::env::var_os(PLUGIN_DIR);
-        let plugins = plugins.ok_or_else(|| format!("{PLUGIN_DIR} does not name a directory with the provider"))?;
-        Ok(Self { plugins })
+        if let Some(plugins) = std::env::var_os(PLUGIN_DIR).filter(|plugins| !plugins.is_empty()) {
+            return Ok(Self { provider: (PLUGIN_DIR, plugins) });
+        }
+        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+        let configuration = std::env::var_os(CONFIGURATION).unwrap_or_else(|| home.join(".terraformrc").into());
+        if std::fs::read_to_string(&configuration).is_ok_and(|text| text.contains("provider_installation")) {
+            return Ok(Self { provider: (CONFIGURATION, configuration) });
+        }
+        let own = Build::current().map(|build| build.target.join("pipeline/providers")).unwrap_or_default();
+        let places = [own, home.join(".terraform.d/plugins"), home.join(".local/share/terraform/plugins")];
+        let mirror = places.into_iter().chain(PLACES.map(PathBuf::from)).find_map(|place| mirror(&place, 2));
+        match mirror {
+            Some(mirror) => Ok(Self { provider: (PLUGIN_DIR, mirror.into()) }),
+            None => Err(format!("no provider is found; {PLUGIN_DIR} can name a directory that holds it")),
+        }
     }
 
-    /// Where the provider is, as the variable by which scripts are told.
+    /// Where the provider is, as the variable by which Terraform or scripts are told.
     pub fn variable(&self) -> (&'static str, &OsStr) {
-        (PLUGIN_DIR, &self.plugins)
+        (self.provider.0, &self.provider.1)
     }
+
+    fn plugin_dir(&self) -> Option<OsString> {
+        let (PLUGIN_DIR, plugins) = self.variable() else { return None };
+        let mut option = OsString::from("-plugin-dir=");
+        option.push(plugins);
+        Some(option)
+    }
+}
+
+/// The first directory at most so many levels below `place` that has the AWS provider.
+fn mirror(place: &Path, levels: u32) -> Option<PathBuf> {
+    if place.join("registry.terraform.io/hashicorp/aws").is_dir() {
+        return Some(place.to_owned());
+    }
+    let below = levels.checked_sub(1)?;
+    std::fs::read_dir(place).ok()?.flatten().find_map(|entry| mirror(&entry.path(), below))
 }
 
 /// A directory with a configuration, and another for what Terraform keeps of it.
@@ -64,9 +103,8 @@ pub struct Root {
 impl Root {
     /// Runs `terraform init`.
     pub async fn init(&self, arguments: &[&str]) -> anyhow::Result<()> {
-        let mut plugins = OsString::from("-plugin-dir=");
-        plugins.push(&self.terraform.plugins);
-        let mut words = vec![OsStr::new("init"), &plugins];
+        let plugins = self.terraform.plugin_dir();
+        let mut words: Vec<_> = [OsStr::new("init")].into_iter().chain(plugins.as_deref()).collect();
         words.extend(arguments.iter().map(OsStr::new));
         self.run_words(&words, 0).await?;
         Ok(())
@@ -83,7 +121,8 @@ impl Root {
         let program = Program::new("terraform")
             .arguments(arguments)
             .arguments(["-input=false", "-no-color"])
-            .environment([("TF_DATA_DIR", self.data.as_os_str()), ("TF_CLI_CONFIG_FILE", OsStr::new("/dev/null"))])
+            .environment([("TF_DATA_DIR", self.data.as_os_str()), (CONFIGURATION, OsStr::new("/dev/null"))])
+            .environment([self.terraform.variable()])
             .environment([("CHECKPOINT_DISABLE", "1"), ("AWS_EC2_METADATA_DISABLED", "true")])
             .environment(self.environment.iter().map(|(name, value)| (name, value)))
             .directory(&self.directory)

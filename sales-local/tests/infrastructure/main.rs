@@ -3,4 +3,5 @@
 #![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 
 mod aws;
+mod proof;
 mod resources;
