@@ -426,7 +426,7 @@ report_failure() {
 }
 
 give_up() {
-    ((failure == busy)) ||
+    ((failure == busy)) || [[ ${mode:-} == plan ]] ||
         warn "what was done is in the state: the same command goes on from here once this is repaired"
     print_records
     exit "$failure"
