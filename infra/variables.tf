@@ -193,7 +193,7 @@ variable "alerts" {
   description = "Who is told of alarms, and how many US dollars a month are expected."
   type = object({
     emails         = optional(list(string), [])
-    monthly_budget = optional(number, 500)
+    monthly_budget = optional(number, 1500)
   })
   default = {}
 }

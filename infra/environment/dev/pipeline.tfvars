@@ -16,4 +16,4 @@ states = {
 
 deletion_protection = false
 retention           = { logs = 7, lake_versions = 7 }
-alerts              = { emails = [], monthly_budget = 700 }
+alerts              = { emails = [], monthly_budget = 1300 }

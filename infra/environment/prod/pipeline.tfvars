@@ -16,4 +16,4 @@ states = {
 
 deletion_protection = true
 retention           = { logs = 90, lake_versions = 365 }
-alerts              = { emails = [], monthly_budget = 1500 }
+alerts              = { emails = [], monthly_budget = 2000 }
