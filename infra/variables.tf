@@ -49,7 +49,7 @@ variable "regions" {
   }
 
   validation {
-    condition     = length(distinct([for region in values(var.regions) : region.cidr])) == length(var.regions)
+    condition     = length(distinct([for region in values(var.regions) : try(cidrsubnet(region.cidr, 0, 0), region.cidr)])) == length(var.regions)
     error_message = "two regions have the same cidr."
   }
 }
