@@ -10,6 +10,9 @@ pub fn root() -> &'static Path {
     own.parent().unwrap_or(own)
 }
 
+/// What cargo writes into its target directory: the first if it makes the directory, the second always.
+const MARKS: [&str; 2] = ["CACHEDIR.TAG", ".rustc_info.json"];
+
 /// The target directory and the profile that the running program was built in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Build {
@@ -28,9 +31,10 @@ impl Build {
         })
     }
 
-    /// The build that `program` lies in. Cargo marks its target directory with a `CACHEDIR.TAG`.
+    /// The build that `program` lies in.
     fn of(program: &Path) -> Option<Self> {
-        let target = program.ancestors().find(|directory| directory.join("CACHEDIR.TAG").exists())?;
+        let is_target = |directory: &&Path| MARKS.iter().any(|mark| directory.join(mark).exists());
+        let target = program.ancestors().find(is_target)?;
         // target/release/x, target/debug/deps/x, and with --target also target/TRIPLE/release/x
         let mut directories = program.parent()?.strip_prefix(target).ok()?.iter().rev();
         let profile = directories.find(|name| *name != "deps" && *name != "examples")?;
@@ -58,17 +62,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_build_is_found_from_binaries_and_from_tests() {
-        let target = tempfile::tempdir().expect("a directory");
-        std::fs::write(target.path().join("CACHEDIR.TAG"), "").expect("a file");
-        for (program, profile) in [
-            ("release/sales-local", "release"),
-            ("debug/sales-local", "debug"),
-            ("debug/deps/resources-0123", "debug"),
-            ("x86_64-unknown-linux-gnu/release/sales-local", "release"),
-        ] {
-            let build = Build::of(&target.path().join(program)).expect("a build");
-            assert_eq!(build, Build { target: target.path().to_owned(), profile: profile.to_owned() });
+    fn a_build_is_found_from_binaries_and_from_tests_whoever_made_the_target_directory() {
+        for mark in MARKS {
+            let target = tempfile::tempdir().expect("a directory");
+            std::fs::write(target.path().join(mark), "").expect("a file");
+            for (program, profile) in [
+                ("release/sales-local", "release"),
+                ("debug/sales-local", "debug"),
+                ("debug/deps/resources-0123", "debug"),
+                ("x86_64-unknown-linux-gnu/release/sales-local", "release"),
+            ] {
+                let build = Build::of(&target.path().join(program)).expect("a build");
+                assert_eq!(build, Build { target: target.path().to_owned(), profile: profile.to_owned() });
+            }
         }
     }
 
