@@ -1,5 +1,6 @@
 //! What is left in the account: whatever an API still lists of it.
 
+use sales_local::testing::LocalAws;
 use serde_json::Value;
 
 use super::pipeline::Pipeline;
@@ -35,30 +36,35 @@ const LISTS_OF_ALL: [(&str, &str); 5] = [
 ];
 
 /// Everything that is left, as lines.
-pub(crate) async fn left(pipeline: &Pipeline, regions: &[&str]) -> Vec<String> {
+pub(crate) async fn left(pipeline: &Pipeline, aws: &LocalAws, regions: &[&str]) -> Vec<String> {
+    let ask = async |what: &str, query: &str| ask(pipeline, aws, what, query).await;
     let mut left = Vec::new();
     for region in regions {
         for (what, query) in LISTS {
-            left.extend(ask(pipeline, &format!("{what} --region {region}"), query).await);
+            left.extend(ask(&format!("{what} --region {region}"), query).await);
         }
         // A key cannot be deleted at once: it has to be on its way out. AWS's own stay.
-        let keys = ask(pipeline, &format!("kms list-keys --region {region}"), "Keys[].KeyId").await;
+        let keys = ask(&format!("kms list-keys --region {region}"), "Keys[].KeyId").await;
         for key in keys {
             let key = key.rsplit(' ').next().unwrap();
             let about = format!("kms describe-key --region {region} --key-id {key}");
             let query = "[KeyMetadata][?KeyState!='PendingDeletion' && KeyState!='PendingReplicaDeletion' && !starts_with(Description || '', 'Default key')].KeyId";
-            left.extend(ask(pipeline, &about, query).await);
+            left.extend(ask(&about, query).await);
         }
     }
     for (what, query) in LISTS_OF_ALL {
-        left.extend(ask(pipeline, what, query).await);
+        left.extend(ask(what, query).await);
     }
     left
 }
 
-async fn ask(pipeline: &Pipeline, what: &str, query: &str) -> Vec<String> {
+async fn ask(pipeline: &Pipeline, aws: &LocalAws, what: &str, query: &str) -> Vec<String> {
     let mut command = pipeline.command("aws");
     command.args(what.split(' ')).args(["--output", "json", "--query", query]);
+    if what.starts_with("sqs ") {
+        // The AWS CLI's first version does not look for it in the environment for this one service.
+        command.args(["--endpoint-url", aws.endpoint("SQS")]);
+    }
     let output = command.output().await.unwrap();
     assert!(output.status.success(), "{what}: {}", String::from_utf8_lossy(&output.stderr));
     let found: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
