@@ -17,7 +17,8 @@ const LISTS: [(&str, &str); 17] = [
     ("ec2 describe-vpc-endpoints", "VpcEndpoints[?State!='deleted'].VpcEndpointId"),
     ("elbv2 describe-load-balancers", "LoadBalancers[].LoadBalancerArn"),
     ("elbv2 describe-target-groups", "TargetGroups[].TargetGroupArn"),
-    ("ecs list-clusters", "clusterArns[]"),
+    // Those that are deleted stay listed for a while.
+    ("ecs describe-clusters --clusters sales-dev", "clusters[?status!='INACTIVE'].clusterArn"),
     ("apigateway get-rest-apis", "items[].id"),
     ("logs describe-log-groups", "logGroups[].logGroupName"),
     ("acm list-certificates", "CertificateSummaryList[].CertificateArn"),
