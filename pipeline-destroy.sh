@@ -53,14 +53,8 @@ done
 
 # All regions that are in the data or have a state, in the order of the rollout's line.
 known_regions() {
-    local state region
     list_regions "$1"
-    for state in "${states[@]}"; do
-        [[ $state == */* ]] || continue
-        region=${state#*/}
-        region=${region%.tfstate}
-        [[ " ${regions[*]} " == *" $region "* ]] || echo "$region"
-    done | sort -u
+    list_left_regions
 }
 
 # What is to be destroyed, in its order: each line one or more targets side by side.

@@ -367,14 +367,8 @@ roll_out_line() {
 }
 
 warn_of_left_regions() {
-    local state region left=
-    for state in "${states[@]}"; do
-        [[ $state == */* ]] || continue
-        region=${state#*/}
-        region=${region%.tfstate}
-        [[ " ${regions[*]} $left " == *" $region "* ]] || left+=" $region"
-    done
-    for region in $left; do
+    local region
+    for region in $(list_left_regions); do
         warn "$region is no longer in the data, but is still there: ./pipeline-destroy.sh --env $name --region $region"
     done
 }

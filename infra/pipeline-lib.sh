@@ -190,6 +190,17 @@ has_state() {
     [[ " ${states[*]} " == *" $1.tfstate "* ]]
 }
 
+# list_left_regions: those that have a state, but are no longer in the environment's data.
+list_left_regions() {
+    local state region
+    for state in "${states[@]}"; do
+        [[ $state == */* ]] || continue
+        region=${state#*/}
+        region=${region%.tfstate}
+        [[ " ${regions[*]} " == *" $region "* ]] || echo "$region"
+    done | sort -u
+}
+
 # Makes the bucket of the state, and its key. Safe to repeat: the tag comes last, so that what was interrupted is
 # finished.
 make_state() {
