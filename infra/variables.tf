@@ -159,6 +159,17 @@ variable "compute" {
   }
 }
 
+variable "pending_shards" {
+  description = "Partitions of the index of what is owed to the lake, for some 500 sales a second each. More can be added at any time; with fewer, what is pending in the others is left."
+  type        = number
+  default     = 16
+
+  validation {
+    condition     = var.pending_shards >= 1 && var.pending_shards <= 256 && floor(var.pending_shards) == var.pending_shards
+    error_message = "pending_shards must be a whole number from 1 to 256."
+  }
+}
+
 variable "requests" {
   description = "Requests a second and in a burst that each region's API Gateway lets through."
   type = object({

@@ -33,6 +33,7 @@ module "api" {
   environment = {
     AWS_REGION                 = local.region
     DYNAMO_SALES_TABLE         = local.names.sales_table
+    PENDING_SHARDS             = tostring(var.pending_shards)
     SNS_SALES_PROCESSING_TOPIC = module.messaging.topic_arn
     SSM_PARAMETER_STORE_STATE  = local.names.state_parameter
     # Encrypted up to the task. Load balancers do not ask who has signed a target's certificate.
@@ -92,6 +93,7 @@ module "worker" {
     AWS_REGION                     = local.region
     DYNAMO_SALES_IDEMPOTENCY_TABLE = local.names.idempotency_table
     DYNAMO_SALES_TABLE             = local.names.sales_table
+    PENDING_SHARDS                 = tostring(var.pending_shards)
     S3_SALES_BUCKET                = module.lake.bucket
     SQS_SALES_QUEUE                = module.messaging.queue_url
     SSM_PARAMETER_STORE_STATE      = local.names.state_parameter

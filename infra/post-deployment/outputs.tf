@@ -39,6 +39,7 @@ locals {
     [
       "url = ${jsonencode(local.url)}",
       "accelerator_arn = ${jsonencode(module.accelerator.arn)}",
+      "pending_shards = ${var.pending_shards}",
     ],
     flatten([
       for region, deployment in local.deployments : [

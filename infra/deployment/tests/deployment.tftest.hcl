@@ -160,6 +160,13 @@ run "the_home_region_is_applied_whole" {
   }
 
   assert {
+    condition = alltrue([
+      for service in ["api", "worker"] : output.region.services[service].PENDING_SHARDS == "16"
+    ])
+    error_message = "both services agree on the shards"
+  }
+
+  assert {
     condition     = output.region.services.api.TLS == "self-signed"
     error_message = "the way to the task is encrypted to its end"
   }
