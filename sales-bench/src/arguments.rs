@@ -1,0 +1,211 @@
+//! The command line.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::canned::Latency;
+use crate::ceilings::Call;
+
+/// Measures what a sale costs: starts the services as released on an AWS endpoint with canned answers, and prints rates,
+/// latencies, CPU time, AWS calls, write units, log bytes and memory, beside what bare calls cost in the same run
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true, after_help = HELP)]
+pub(crate) struct Arguments {
+    /// What is measured, and how.
+    #[command(flatten)]
+    pub(crate) plan: Plan,
+    /// What this program starts of itself.
+    #[command(subcommand)]
+    pub(crate) part: Option<Part>,
+}
+
+const HELP: &str = "\
+CPU time and memory are read from Linux's /proc. The services get one core, and all else the other ones. A machine's
+speed is in every figure: only ratios within one run say something of the services.
+
+Exit codes: 0 measured, 1 something could not be measured or was answered wrongly, 2 wrong argument
+
+Examples:
+  cargo sales-bench --quick
+  cargo sales-bench --only api --connections 256 --latency aws
+  cargo sales-bench --json > before.json";
+
+/// What is measured, and how.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Plan {
+    /// How often each figure is measured: medians are told, and the lowest and the highest. Queues and backlogs of more
+    /// than 10,000 are measured once
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) runs: u32,
+    /// Seconds of load behind each figure of the API and of the bare calls, after half of that for warming up
+    #[arg(long, default_value_t = 3.0, value_parser = seconds)]
+    pub(crate) seconds: f64,
+    /// How many clients post sales at once, each on a connection of its own
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 16, 64, 256, 1024])]
+    pub(crate) connections: Vec<u64>,
+    /// How long AWS takes to answer: none, aws (DynamoDB 5 ms, SNS 15 ms, SQS 10 ms, S3 25 ms), or so many milliseconds
+    #[arg(long, value_delimiter = ',', default_values_t = [Delay::None, Delay::Milliseconds(5), Delay::Aws])]
+    pub(crate) latency: Vec<Delay>,
+    /// Lets the services call AWS by TLS
+    #[arg(long)]
+    pub(crate) tls: bool,
+    /// How many messages the worker drains
+    #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000])]
+    pub(crate) messages: Vec<u64>,
+    /// How many pending sales the worker sweeps, whatever the latency is, without any
+    #[arg(long, value_delimiter = ',', default_values_t = [1_000, 10_000, 100_000, 1_000_000])]
+    pub(crate) pending: Vec<u64>,
+    /// Measures only these
+    #[arg(long, value_delimiter = ',', value_enum, default_values_t = Subject::value_variants().to_vec())]
+    pub(crate) only: Vec<Subject>,
+    /// How many cores the services get; with all that there are, nobody is kept off any
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) cores: u16,
+    /// A look of a minute: one run, 16 and 256 clients for a second, no latency, small queues
+    #[arg(long, conflicts_with_all = ["runs", "seconds", "connections", "latency", "messages", "pending"])]
+    pub(crate) quick: bool,
+    /// The directory that holds the sales-api and the sales-worker to measure [default: they are built, as for their
+    /// images]
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) services: Option<PathBuf>,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Plan {
+    /// What `--quick` stands for.
+    #[must_use]
+    pub(crate) fn resolved(mut self) -> Self {
+        if self.quick {
+            (self.runs, self.seconds) = (1, 1.0);
+            (self.connections, self.latency) = (vec![16, 256], vec![Delay::None]);
+            (self.messages, self.pending) = (vec![2_000], vec![1_000]);
+        }
+        self
+    }
+
+    /// The time behind each figure of the API and of the bare calls.
+    #[must_use]
+    pub(crate) fn window(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds)
+    }
+
+    /// Until connections are open and code is warm.
+    #[must_use]
+    pub(crate) fn warm_up(&self) -> Duration {
+        self.window() / 2
+    }
+
+    /// Whether `size` messages or facts are measured in this run, the first of which is 1.
+    #[must_use]
+    pub(crate) fn repeats(&self, size: u64, run: u32) -> bool {
+        run == 1 || size <= 10_000
+    }
+
+    /// Whether this is measured.
+    #[must_use]
+    pub(crate) fn includes(&self, subject: Subject) -> bool {
+        self.only.contains(&subject)
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, &'static str> {
+    let seconds = text.parse().ok().filter(|seconds| (0.1..=600.0).contains(seconds));
+    seconds.ok_or("not a number of seconds from 0.1 to 600")
+}
+
+/// What can be measured by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Subject {
+    /// What bare answers and bare AWS calls cost.
+    Ceilings,
+    /// Posting sales.
+    Api,
+    /// The worker on a full queue.
+    Drain,
+    /// The worker on a backlog of pending sales.
+    Sweep,
+}
+
+/// How long AWS takes to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delay {
+    /// Not at all.
+    None,
+    /// As long as it does within a region.
+    Aws,
+    /// So long, whatever is called.
+    Milliseconds(u64),
+}
+
+impl From<Delay> for Latency {
+    fn from(delay: Delay) -> Self {
+        match delay {
+            Delay::None => Self::NONE,
+            Delay::Aws => Self::AWS,
+            Delay::Milliseconds(time) => Self::all(Duration::from_millis(time)),
+        }
+    }
+}
+
+impl FromStr for Delay {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "none" => Ok(Self::None),
+            "aws" => Ok(Self::Aws),
+            _ => {
+                let time = text.parse().ok().filter(|time| (1..=10_000).contains(time));
+                time.map(Self::Milliseconds).ok_or("neither none, aws nor 1 to 10000 milliseconds")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Delay {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => formatter.write_str("none"),
+            Self::Aws => formatter.write_str("aws"),
+            Self::Milliseconds(time) => time.fmt(formatter),
+        }
+    }
+}
+
+/// What this program starts of itself, so that its CPU time is nobody else's.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Part {
+    /// The AWS endpoint
+    #[command(hide = true)]
+    Aws {
+        /// How long it takes to answer
+        #[arg(long)]
+        latency: Delay,
+        /// Where it writes its certificate; with it, it serves TLS
+        #[arg(long)]
+        certificate: Option<PathBuf>,
+    },
+    /// An actix server that does nothing but answer
+    #[command(hide = true)]
+    Answer {
+        /// Its port
+        #[arg(long)]
+        port: u16,
+    },
+    /// One AWS call again and again
+    #[command(hide = true)]
+    Call {
+        /// Which
+        #[arg(value_enum)]
+        call: Call,
+        /// For so many seconds
+        #[arg(long)]
+        seconds: f64,
+    },
+}

@@ -1,0 +1,145 @@
+//! All that the endpoint keeps, and the answer to each operation: no clock, no socket.
+
+use std::time::Duration;
+
+use super::answer::{Answer, JSON_1_1, NotUnderstood};
+use super::control::Load;
+use super::counts::{Counts, Tally};
+use super::facts::PendingFacts;
+use super::operation::Operation;
+use super::queue::Queue;
+use super::sqs::Receive;
+use super::{dynamodb, sns, sqs};
+
+/// What a load has offered, and what was counted since.
+#[derive(Debug)]
+pub(super) struct CannedAws {
+    generation: u16,
+    facts: PendingFacts,
+    queue: Queue,
+    tally: Tally,
+}
+
+/// What becomes of a request.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// It is answered.
+    Answer(Answer),
+    /// It waits for messages.
+    Wait(Receive),
+}
+
+impl CannedAws {
+    /// Offers nothing.
+    pub(super) fn empty() -> Self {
+        let facts = PendingFacts::new(0, 0, Duration::ZERO);
+        Self { generation: 0, facts, queue: Queue::empty(), tally: Tally::default() }
+    }
+
+    /// Forgets what was, and offers what the load says.
+    pub(super) fn load(&mut self, load: Load, now: Duration) -> Result<(), NotUnderstood> {
+        let count = |count: u64| u32::try_from(count).map_err(|error| NotUnderstood(format!("{count}: {error}")));
+        let (messages, pending) = (count(load.messages)?, count(load.pending)?);
+        let generation = self.generation.wrapping_add(1);
+        let queue = Queue::new(messages, generation, now)?;
+        *self = Self { generation, facts: PendingFacts::new(pending, generation, now), queue, tally: Tally::default() };
+        Ok(())
+    }
+
+    /// The counts since the load.
+    pub(super) fn counts(&self) -> Counts {
+        self.tally.so_far()
+    }
+
+    /// Counts a connection.
+    pub(super) fn connected(&mut self) {
+        self.tally.counts.connections += 1;
+    }
+
+    /// Names a request that was not understood.
+    pub(super) fn unknown(&mut self, request: impl FnOnce() -> String) {
+        self.tally.unknown(request);
+    }
+
+    /// Answers a call and counts it. One that waits is counted when it is answered.
+    pub(super) fn answer(&mut self, operation: Operation, body: &[u8]) -> Result<Outcome, NotUnderstood> {
+        let answer = match operation {
+            Operation::ReceiveMessage => {
+                let receive = Receive::parse(body)?;
+                return Ok(self.receive(receive).map_or(Outcome::Wait(receive), Outcome::Answer));
+            }
+            Operation::PutItem => {
+                self.tally.item_written(dynamodb::put(body)?);
+                dynamodb::nothing()
+            }
+            Operation::UpdateItem => self.update(body)?,
+            Operation::DeleteItem => {
+                self.tally.item_written(dynamodb::ONE);
+                dynamodb::nothing()
+            }
+            Operation::BatchWriteItem => {
+                dynamodb::batch_write(body)?.for_each(|units| self.tally.item_written(units));
+                dynamodb::all_written()
+            }
+            Operation::GetItem => self.read((dynamodb::get(body)?, dynamodb::nothing())),
+            Operation::BatchGetItem => self.read(dynamodb::batch_get(body, &self.facts)?),
+            Operation::Query => self.read(dynamodb::query(body, &self.facts)?),
+            Operation::Publish => {
+                self.tally.counts.events_published += 1;
+                sns::published()
+            }
+            Operation::PublishBatch => {
+                let (count, answer) = sns::batch(body)?;
+                self.tally.counts.events_published += count;
+                answer
+            }
+            Operation::DeleteMessageBatch => {
+                let (count, answer) = sqs::batch(body)?;
+                self.tally.counts.messages_deleted += count;
+                answer
+            }
+            Operation::ChangeMessageVisibilityBatch => sqs::batch(body)?.1,
+            Operation::GetQueueAttributes => sqs::attributes(),
+            Operation::SendMessage => sqs::sent(),
+            Operation::PutObject => {
+                self.tally.counts.objects_put += 1;
+                Answer::stored()
+            }
+            Operation::HeadBucket => Answer::status(hyper::StatusCode::OK),
+            Operation::GetParameter => parameter(),
+        };
+        self.tally.call(operation);
+        Ok(Outcome::Answer(answer))
+    }
+
+    /// Answers a receiver with the messages that are there; `None` at an empty queue.
+    pub(super) fn receive(&mut self, receive: Receive) -> Option<Answer> {
+        let (count, answer) = receive.take(&mut self.queue)?;
+        self.tally.counts.messages_received += u64::from(count);
+        self.tally.call(Operation::ReceiveMessage);
+        Some(answer)
+    }
+
+    /// Answers a receiver that has waited in vain.
+    pub(super) fn receive_nothing(&mut self) -> Answer {
+        self.tally.call(Operation::ReceiveMessage);
+        sqs::nothing()
+    }
+
+    fn update(&mut self, body: &[u8]) -> Result<Answer, NotUnderstood> {
+        let updated = dynamodb::update(body)?;
+        self.tally.item_written(updated.units);
+        self.tally.counts.settled += u64::from(updated.settles && self.facts.settle(updated.id));
+        Ok(dynamodb::nothing())
+    }
+
+    fn read(&mut self, (units, answer): (f64, Answer)) -> Answer {
+        self.tally.counts.read_units += units;
+        answer
+    }
+}
+
+/// The only parameter that is asked for is a site's switch.
+fn parameter() -> Answer {
+    Answer::fixed(JSON_1_1, r#"{"Parameter":{"Name":"site","Type":"String","Value":"ACTIVE","Version":1}}"#)
+}

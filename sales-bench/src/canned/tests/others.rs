@@ -1,0 +1,120 @@
+//! S3, SSM, what is unknown, TLS, and control.
+
+use aws_config::SdkConfig;
+use aws_sdk_sqs::config::SharedHttpClient;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use sales::aws::{Connection, S3Lake, SqsSaleQueue, SsmSiteSwitch};
+use sales::environment::S3Addressing;
+use sales::event::Event;
+use sales::ports::{Lake, LakePut, SaleQueue, SiteSwitch};
+use sales::site::SiteState;
+use sales_local::testing;
+
+use super::{Counts, Latency, Running, called, dependency};
+
+#[tokio::test]
+async fn the_lake_stores_and_the_site_is_active() {
+    let running = Running::loaded(1, 0).await;
+    let connection = running.connection();
+    let queue = SqsSaleQueue::new(&connection, format!("{}/000000000000/sales", running.url()), dependency());
+    let delivery = queue.receive(Default::default(), Default::default()).await.unwrap().remove(0);
+    let event = Event::parse(&delivery.body, &delivery.attributes).unwrap();
+
+    let lake = S3Lake::new(&connection, "lake".into(), S3Addressing::Path, dependency());
+    assert_eq!(lake.put(&event.fact).await.unwrap(), LakePut::Stored);
+    lake.probe().await.unwrap();
+    let switch = SsmSiteSwitch::new(&connection, "/sales/site".into(), dependency());
+    assert_eq!(switch.read().await.unwrap(), SiteState::Active);
+    assert_eq!(running.counts().await.objects_put, 1);
+    let expected =
+        called(&[("S3.HeadBucket", 1), ("S3.PutObject", 1), ("SQS.ReceiveMessage", 1), ("SSM.GetParameter", 1)]);
+    assert_eq!(running.calls().await, expected);
+}
+
+#[tokio::test]
+async fn an_object_has_a_tag() {
+    let running = Running::loaded(0, 0).await;
+    let config = aws_sdk_s3::config::Builder::from(&running.sdk()).force_path_style(true).build();
+    let put = aws_sdk_s3::Client::from_conf(config).put_object().bucket("lake").key("a");
+    assert!(put.body(vec![b'x'; 70_000].into()).send().await.unwrap().e_tag().is_some());
+}
+
+#[tokio::test]
+async fn what_is_unknown_is_refused_and_named() {
+    let running = Running::loaded(0, 0).await;
+    aws_sdk_dynamodb::Client::new(&running.sdk()).scan().table_name("sales").send().await.unwrap_err();
+    aws_sdk_sns::Client::new(&running.sdk()).list_topics().send().await.unwrap_err();
+    let client = testing::client();
+    let post = |target: &'static str, body: Vec<u8>| {
+        client.post(running.url()).header("x-amz-target", target).body(body).send()
+    };
+    assert_eq!(client.get(format!("{}/lake/a?b", running.url())).send().await.unwrap().status(), 400);
+    assert_eq!(post("DynamoDB_20120810.PutItem", b"{}".into()).await.unwrap().status(), 400);
+    assert_eq!(post("DynamoDB_20120810.PutItem", vec![b' '; 1024 * 1024 + 1]).await.unwrap().status(), 413);
+    let unknown = running.counts().await.unknown;
+    let expected = [
+        "POST / DynamoDB_20120810.Scan",
+        "POST / ListTopics",
+        "GET /lake/a?b",
+        "POST / DynamoDB_20120810.PutItem missing field `Item` at line 1 column 2",
+        "POST / DynamoDB_20120810.PutItem a body that can not be read",
+    ];
+    assert_eq!(unknown, expected);
+    assert_eq!(running.counts().await.calls.len(), 0);
+}
+
+#[tokio::test]
+async fn a_load_forgets_what_was_counted_and_offered() {
+    let running = Running::loaded(10, 0).await;
+    let queue = SqsSaleQueue::new(&running.connection(), format!("{}/0/sales", running.url()), dependency());
+    queue.receive(Default::default(), Default::default()).await.unwrap();
+    let counts = running.counts().await;
+    assert_eq!((counts.connections, counts.messages_received), (1, 10));
+    running.load(0, 0).await;
+    assert_eq!(running.counts().await, Counts::default());
+    assert_eq!(queue.receive(Default::default(), Default::default()).await.unwrap().len(), 0);
+    // The connection was there before.
+    assert_eq!(running.counts().await.connections, 0);
+}
+
+#[tokio::test]
+async fn control_refuses_what_it_does_not_know() {
+    let running = Running::loaded(0, 0).await;
+    let control = format!("http://127.0.0.1:{}", running.ports.control);
+    let client = testing::client();
+    assert_eq!(client.get(format!("{control}/load")).send().await.unwrap().status(), 404);
+    for body in ["", "{}", r#"{"messages":1}"#, r#"{"messages":4294967296,"pending":0}"#] {
+        assert_eq!(client.post(format!("{control}/load")).body(body).send().await.unwrap().status(), 400, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn tls_is_spoken_to_those_who_trust_the_certificate() {
+    let directory = tempfile::tempdir().unwrap();
+    let certificate = directory.path().join("certificate.pem");
+    let running = Running::start(Latency::NONE, Some(certificate.clone()));
+    running.load(1, 0).await;
+    let trusted = TrustStore::empty().with_pem_certificate(std::fs::read(&certificate).unwrap());
+    for host in ["localhost", "127.0.0.1"] {
+        let switch = switch(&running, host, trusted.clone());
+        assert_eq!(switch.read().await.unwrap(), SiteState::Active);
+    }
+    let switch = switch(&running, "localhost", TrustStore::empty());
+    assert!(switch.read().await.is_err());
+    assert_eq!(running.calls().await, called(&[("SSM.GetParameter", 2)]));
+}
+
+fn switch(running: &Running, host: &str, trusted: TrustStore) -> SsmSiteSwitch {
+    let config = running.sdk().to_builder().endpoint_url(format!("https://{host}:{}", running.ports.aws));
+    let config: SdkConfig = config.http_client(https(trusted)).build();
+    SsmSiteSwitch::new(&Connection::from(config), "/sales/site".into(), dependency())
+}
+
+fn https(trusted: TrustStore) -> SharedHttpClient {
+    let context = TlsContext::builder().with_trust_store(trusted).build().unwrap();
+    aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .tls_context(context)
+        .build_https()
+}

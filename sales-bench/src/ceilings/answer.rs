@@ -1,0 +1,23 @@
+//! An actix server that answers each sale alike, without understanding it.
+
+use std::net::{Ipv4Addr, TcpListener};
+
+use actix_web::{App, HttpResponse, HttpServer, web};
+
+const SALE: &str = r#"{"id":"0192f5c0-7c1d-7a3e-8f11-0123456789ab","product":"O Pequeno Principe","amount":14,"processed":false,"timestamp":1764547199,"region":"sa-east-1"}"#;
+
+/// Answers on `port` with 201 until it is killed. Its settings are actix's own, its threads as many as the API's.
+///
+/// # Errors
+/// When it cannot listen.
+pub(crate) fn answer(port: u16) -> anyhow::Result<()> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let server = HttpServer::new(|| App::new().route("/sales", web::post().to(created))).workers(threads);
+    Ok(actix_web::rt::System::new().block_on(server.listen(listener)?.run())?)
+}
+
+/// Takes the body, since actix closes connections whose requests are left unread.
+async fn created(_: web::Bytes) -> HttpResponse {
+    HttpResponse::Created().content_type("application/json").body(SALE)
+}

@@ -1,0 +1,247 @@
+//! Bare loops of the SDK's calls, of the kinds and sizes that the services make.
+
+#![expect(clippy::disallowed_types, reason = "what is measured here is the SDK itself")]
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use anyhow::Context;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, PutRequest, WriteRequest};
+use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
+use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, MessageSystemAttributeName};
+use aws_smithy_http_client::tls;
+use clap::ValueEnum;
+use futures::future::try_join_all;
+use sales::clock::{Clock, Timestamp};
+use sales::entropy::Entropy;
+use sales::event::{self, Event};
+use sales::sale::{Amount, Fact, Product, Region, Sale, SaleId};
+use sales::trace::TraceParent;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use crate::services::{IDEMPOTENCY_TABLE, LAKE, QUEUE, SALES_TABLE, TOPIC};
+use crate::usage::cpu_time;
+
+/// How many calls are in flight.
+const IN_FLIGHT: usize = 8;
+
+/// A call of the services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Call {
+    /// `PutItem` of a sale under a condition, as the API does for a lone one.
+    PutSale,
+    /// `BatchWriteItem` of 25 sales.
+    WriteSales,
+    /// `PublishBatch` of ten events.
+    PublishEvents,
+    /// `ReceiveMessage` of ten.
+    ReceiveMessages,
+    /// `BatchGetItem` of ten marks that are not there.
+    ReadMarks,
+    /// `PutObject` of a sale.
+    PutObject,
+    /// `BatchWriteItem` of ten marks.
+    WriteMarks,
+    /// `UpdateItem` of a sale that is in the lake.
+    SettleSale,
+    /// `DeleteMessageBatch` of ten.
+    DeleteMessages,
+}
+
+/// What calls have cost.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Cost {
+    /// How many.
+    pub(crate) calls: u64,
+    /// All of their CPU time together.
+    pub(crate) cpu_seconds: f64,
+}
+
+/// Makes the same call for `time`, after half of it for warming up, some in flight at once, on one thread, and tells what
+/// it cost this process.
+///
+/// # Errors
+/// When one fails.
+pub(crate) fn call(call: Call, time: Duration) -> anyhow::Result<Cost> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let caller = Caller::new().await?;
+        caller.repeat(call, time / 2).await?;
+        let before = cpu_time(std::process::id())?;
+        let calls = caller.repeat(call, time).await?;
+        let cpu_seconds = (cpu_time(std::process::id())? - before).as_secs_f64();
+        Ok(Cost { calls, cpu_seconds })
+    })
+}
+
+struct Caller {
+    dynamodb: aws_sdk_dynamodb::Client,
+    sns: aws_sdk_sns::Client,
+    sqs: aws_sdk_sqs::Client,
+    s3: aws_sdk_s3::Client,
+    events: Vec<Event>,
+}
+
+impl Caller {
+    async fn new() -> anyhow::Result<Self> {
+        let http = aws_smithy_http_client::Builder::new();
+        let http = http.tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc)).build_https();
+        let config: SdkConfig = aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await;
+        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
+        Ok(Self {
+            dynamodb: aws_sdk_dynamodb::Client::new(&config),
+            sns: aws_sdk_sns::Client::new(&config),
+            sqs: aws_sdk_sqs::Client::new(&config),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            events: (0..25).map(|_| event()).collect::<anyhow::Result<_>>()?,
+        })
+    }
+
+    async fn repeat(&self, call: Call, time: Duration) -> anyhow::Result<u64> {
+        let until = Instant::now() + time;
+        let loops = (0..IN_FLIGHT).map(async |_| {
+            let mut calls = 0;
+            while Instant::now() < until {
+                self.make(call).await?;
+                calls += 1;
+            }
+            anyhow::Ok(calls)
+        });
+        Ok(try_join_all(loops).await?.into_iter().sum())
+    }
+
+    async fn make(&self, call: Call) -> anyhow::Result<()> {
+        match call {
+            Call::PutSale => {
+                let put = self.dynamodb.put_item().table_name(SALES_TABLE).set_item(Some(item(&self.events[0])));
+                put.condition_expression("attribute_not_exists(id)").send().await?;
+            }
+            Call::WriteSales => self.write(SALES_TABLE, self.events.iter().map(item)).await?,
+            Call::PublishEvents => {
+                let entries = self.events[..10].iter().enumerate().map(|(place, event)| entry(place, event));
+                let entries = entries.collect::<Result<_, _>>()?;
+                self.sns
+                    .publish_batch()
+                    .topic_arn(TOPIC)
+                    .set_publish_batch_request_entries(Some(entries))
+                    .send()
+                    .await?;
+            }
+            Call::ReceiveMessages => {
+                let receive = self.sqs.receive_message().queue_url(QUEUE).max_number_of_messages(10);
+                let receive = receive
+                    .message_attribute_names("All")
+                    .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
+                    .message_system_attribute_names(MessageSystemAttributeName::ApproximateFirstReceiveTimestamp);
+                let received = receive.wait_time_seconds(20).visibility_timeout(30).send().await?;
+                received
+                    .messages
+                    .filter(|messages| messages.len() == 10)
+                    .context("the queue did not give ten messages")?;
+            }
+            Call::ReadMarks => {
+                let keys =
+                    self.events[..10].iter().map(|event| HashMap::from([("id".to_owned(), id(event))])).collect();
+                let keys =
+                    KeysAndAttributes::builder().consistent_read(true).projection_expression("id").set_keys(Some(keys));
+                self.dynamodb.batch_get_item().request_items(IDEMPOTENCY_TABLE, keys.build()?).send().await?;
+            }
+            Call::PutObject => {
+                let fact = &self.events[0].fact;
+                let put = self.s3.put_object().bucket(LAKE).key(event::lake_key(fact)).content_type("application/json");
+                put.if_none_match("*").body(event::body(fact).into_bytes().into()).send().await?;
+            }
+            Call::WriteMarks => {
+                let mark = |event: &Event| {
+                    let expires_at = ("expires_at".to_owned(), AttributeValue::N("1764547199".to_owned()));
+                    HashMap::from([("id".to_owned(), id(event)), expires_at])
+                };
+                self.write(IDEMPOTENCY_TABLE, self.events[..10].iter().map(mark)).await?;
+            }
+            Call::SettleSale => self.settle(&self.events[0]).await?,
+            Call::DeleteMessages => {
+                let entries = (0..10).map(|place| {
+                    let entry = DeleteMessageBatchRequestEntry::builder().id(place.to_string());
+                    entry.receipt_handle("0192f5c0-7c1d-7a3e-8f11-0123456789ab").build()
+                });
+                let entries = entries.collect::<Result<_, _>>()?;
+                self.sqs.delete_message_batch().queue_url(QUEUE).set_entries(Some(entries)).send().await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn write(&self, table: &str, items: impl Iterator<Item = Item>) -> anyhow::Result<()> {
+        let writes = items.map(|item| {
+            let put = PutRequest::builder().set_item(Some(item)).build()?;
+            anyhow::Ok(WriteRequest::builder().put_request(put).build())
+        });
+        let writes = writes.collect::<Result<Vec<_>, _>>()?;
+        self.dynamodb.batch_write_item().request_items(table, writes).send().await?;
+        Ok(())
+    }
+
+    async fn settle(&self, event: &Event) -> anyhow::Result<()> {
+        let mut update = self.dynamodb.update_item().table_name(SALES_TABLE).key("id", id(event));
+        let mut expression = "SET sale_processed = :processed, processed_at = :processed_at".to_owned();
+        update = update
+            .expression_attribute_values(":processed", AttributeValue::Bool(true))
+            .expression_attribute_values(":processed_at", AttributeValue::N("1764547199".to_owned()));
+        for (name, value) in item(event) {
+            if ["product", "amount", "timestamp", "region"].contains(&name.as_str()) {
+                expression.push_str(&format!(", #{name} = if_not_exists(#{name}, :{name})"));
+                update = update.expression_attribute_values(format!(":{name}"), value);
+                update = update.expression_attribute_names(format!("#{name}"), name);
+            }
+        }
+        expression.push_str(" REMOVE pending");
+        update.update_expression(expression).send().await?;
+        Ok(())
+    }
+}
+
+type Item = HashMap<String, AttributeValue>;
+
+fn event() -> anyhow::Result<Event> {
+    let (clock, entropy, region) = (Clock::system(), Entropy::system(), Region::new("sa-east-1"));
+    let sale = Sale {
+        id: SaleId::new(entropy.uuid_v7(&clock)),
+        product: Product::new("O Pequeno Principe".to_owned())?,
+        amount: Amount::from_json_number("14")?,
+        timestamp: Timestamp::from_unix_seconds(1_764_547_199).context("a moment")?,
+        region: Some(region.clone()),
+    };
+    Ok(Event { fact: Fact::Sale(sale), home: Some(region), trace: Some(TraceParent::new(&entropy)) })
+}
+
+fn id(event: &Event) -> AttributeValue {
+    AttributeValue::S(event.fact.id().to_string())
+}
+
+/// With the attributes that the API writes.
+fn item(event: &Event) -> Item {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let number = |number: &str| AttributeValue::N(number.to_owned());
+    let attributes = [
+        ("id", id(event)),
+        ("product", text("O Pequeno Principe")),
+        ("amount", number("14")),
+        ("timestamp", number("1764547199")),
+        ("region", text("sa-east-1")),
+        ("pending", text("11")),
+        ("sale_processed", AttributeValue::Bool(false)),
+    ];
+    attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn entry(place: usize, event: &Event) -> anyhow::Result<PublishBatchRequestEntry> {
+    let mut entry = PublishBatchRequestEntry::builder().id(place.to_string()).message(event::body(&event.fact));
+    for (name, value) in event.attributes() {
+        let value = MessageAttributeValue::builder().data_type("String").string_value(value).build()?;
+        entry = entry.message_attributes(name, value);
+    }
+    Ok(entry.build()?)
+}

@@ -1,0 +1,87 @@
+//! The AWS endpoint as a process of its own, and what it has counted.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use anyhow::{Context, bail};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::arguments::Delay;
+use crate::canned::{Counts, Load};
+
+/// The endpoint at work. Dropping it ends it.
+pub(crate) struct Endpoint {
+    url: String,
+    control: String,
+    certificate: Option<PathBuf>,
+    client: reqwest::Client,
+    _process: Child,
+    _directory: TempDir,
+}
+
+impl Endpoint {
+    /// Starts one that answers after `delay`, by TLS or not.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(crate) async fn start(delay: Delay, tls: bool) -> anyhow::Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let certificate = tls.then(|| directory.path().join("certificate.pem"));
+        let mut command = Command::new(std::env::current_exe().context("this program cannot find itself")?);
+        command.args(["aws", "--latency", &delay.to_string()]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        if let Some(path) = &certificate {
+            command.arg("--certificate").arg(path);
+        }
+        let mut process = command.kill_on_drop(true).spawn().context("the AWS endpoint did not start")?;
+        let says = process.stdout.take().context("the AWS endpoint says nothing")?;
+        let ports = BufReader::new(says).lines().next_line().await?.context("the AWS endpoint ended at once")?;
+        let Some((port, control)) = ports.split_once(' ') else { bail!("the AWS endpoint said {ports:?}") };
+        let scheme = if tls { "https" } else { "http" };
+        Ok(Self {
+            url: format!("{scheme}://127.0.0.1:{port}"),
+            control: format!("http://127.0.0.1:{control}"),
+            certificate,
+            client: reqwest::Client::builder().no_proxy().build()?,
+            _process: process,
+            _directory: directory,
+        })
+    }
+
+    /// The variables that lead an AWS SDK here, and to credentials.
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+        let mut variables = vec![
+            ("AWS_REGION", "sa-east-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "000000000000".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "canned".to_owned()),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+            ("AWS_ENDPOINT_URL", self.url.clone()),
+        ];
+        let certificate = self.certificate.as_ref().map(|path| path.display().to_string());
+        variables.extend(certificate.map(|path| ("SSL_CERT_FILE", path)));
+        variables
+    }
+
+    /// Forgets what was counted, and offers so many messages and pending facts.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub(crate) async fn load(&self, load: &Load) -> anyhow::Result<()> {
+        self.client.post(format!("{}/load", self.control)).json(load).send().await?.error_for_status()?;
+        Ok(())
+    }
+
+    /// What was counted since.
+    ///
+    /// # Errors
+    /// When it does not answer, or was asked something that it does not understand: then the figures say nothing.
+    pub(crate) async fn counts(&self) -> anyhow::Result<Counts> {
+        let answer = self.client.get(format!("{}/counts", self.control)).send().await?.error_for_status()?;
+        let counts: Counts = answer.json().await?;
+        if let Some(request) = counts.unknown.first() {
+            bail!("the AWS endpoint has no answer to: {request}");
+        }
+        Ok(counts)
+    }
+}

@@ -1,0 +1,98 @@
+//! What was measured beside what it was to be.
+
+use serde::Serialize;
+
+use crate::arguments::Subject;
+use crate::report::{Report, number};
+
+/// A goal, and how far it was reached.
+#[derive(Debug, Serialize)]
+pub(crate) struct Goal {
+    /// What is meant.
+    pub(crate) figure: &'static str,
+    /// Not to be passed, or to be reached if `at_least`.
+    pub(crate) goal: f64,
+    /// Whether more is better.
+    pub(crate) at_least: bool,
+    /// What was measured.
+    pub(crate) measured: f64,
+}
+
+impl Goal {
+    /// Whether it was reached.
+    #[must_use]
+    pub(crate) fn is_reached(&self) -> bool {
+        if self.at_least { self.measured >= self.goal } else { self.measured <= self.goal }
+    }
+}
+
+/// The goals whose figures were measured.
+#[must_use]
+pub(crate) fn goals(report: &Report) -> Vec<Goal> {
+    let api = |case: &str, figure: &str| report.median(Subject::Api, case, figure);
+    let drain = |case: &str, figure: &str| report.median(Subject::Drain, case, figure);
+    let bare = |call: &str| report.median(Subject::Ceilings, call, "cpu_us");
+    let most = |figure, goal: Option<f64>, measured: Option<f64>| {
+        Some(Goal { figure, goal: goal?, at_least: false, measured: measured? })
+    };
+    let least = |figure, goal, measured: Option<f64>| Some(Goal { figure, goal, at_least: true, measured: measured? });
+
+    let bare_sale = || Some(bare("Answer, 256 clients")? + bare("WriteSales")? / 25.0 + bare("PublishEvents")? / 10.0);
+    let bare_message = || {
+        let in_tens = ["ReceiveMessages", "ReadMarks", "WriteMarks", "DeleteMessages"];
+        let in_tens: Option<Vec<f64>> = in_tens.into_iter().map(bare).collect();
+        Some(bare("PutObject")? + bare("SettleSale")? + in_tens?.iter().sum::<f64>() / 10.0)
+    };
+    let busy = "10000 messages, latency none";
+    let largest = |subject, figure: &str| {
+        let rows = report.rows(subject);
+        rows.iter().filter_map(|row| Some(row.figures.get(figure)?.highest)).reduce(f64::max)
+    };
+    let log = || Some(api("256 clients, latency none", "log_bytes")? + drain(busy, "log_bytes")?);
+    let all = [
+        most(
+            "CPU us a sale, 256 clients: 45, or 1.5 times its bare calls",
+            Some(bare_sale().map_or(45.0, |bare| (1.5 * bare).max(45.0))),
+            api("256 clients, latency none", "cpu_us"),
+        ),
+        most(
+            "CPU us a sale, 16 clients: a quarter of Go's",
+            Some(550.0 / 4.0),
+            api("16 clients, latency none", "cpu_us"),
+        ),
+        most("calls a sale, 256 clients, no latency", Some(0.3), api("256 clients, latency none", "calls")),
+        most("calls a sale, 256 clients, AWS's latency", Some(0.3), api("256 clients, latency aws", "calls")),
+        most("calls a sale, 16 clients, no latency", Some(1.15), api("16 clients, latency none", "calls")),
+        most("calls a sale, 16 clients, AWS's latency", Some(1.15), api("16 clients, latency aws", "calls")),
+        most("p50 ms, 64 clients, 5 ms a call", Some(8.0), api("64 clients, latency 5", "p50_ms")),
+        most("p99 ms, 64 clients, 5 ms a call", Some(12.0), api("64 clients, latency 5", "p99_ms")),
+        most("p50 ms, 64 clients, AWS's latency", Some(8.0), api("64 clients, latency aws", "p50_ms")),
+        most("p99 ms, 64 clients, AWS's latency", Some(12.0), api("64 clients, latency aws", "p99_ms")),
+        least("sales a second, 1,024 clients, AWS's latency", 20_000.0, api("1024 clients, latency aws", "per_second")),
+        most(
+            "CPU us a message: 1.3 times its bare calls",
+            bare_message().map(|bare| 1.3 * bare),
+            drain(busy, "cpu_us"),
+        ),
+        most("CPU us a message: a quarter of Go's", Some(1_100.0 / 4.0), drain(busy, "cpu_us")),
+        most("calls a message", Some(2.6), drain(busy, "calls")),
+        least("messages a second, 5 ms a call", 2_000.0, drain("10000 messages, latency 5", "per_second")),
+        most("peak memory of the API, MiB", Some(64.0), largest(Subject::Api, "peak_memory_mib")),
+        most("peak memory of the worker, MiB", Some(64.0), largest(Subject::Drain, "peak_memory_mib")),
+        most("ms from start to the first 200, API", Some(100.0), largest(Subject::Api, "first_answer_ms")),
+        most("ms from start to the first 200, worker", Some(100.0), largest(Subject::Drain, "first_answer_ms")),
+        most("log bytes a sale, both services", Some(600.0), log()),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// One line of a table for each.
+#[must_use]
+pub(crate) fn text(goals: &[Goal]) -> String {
+    let lines = goals.iter().map(|goal| {
+        let bound = if goal.at_least { "at least" } else { "at most" };
+        let verdict = if goal.is_reached() { "reached" } else { "MISSED" };
+        format!("| {} | {bound} {} | {} | {verdict} |\n", goal.figure, number(goal.goal), number(goal.measured))
+    });
+    format!("## Goals\n\n| figure | goal | measured | |\n|---|---|---|---|\n{}", lines.collect::<String>())
+}

@@ -1,0 +1,116 @@
+//! Clients that post sales, each as fast as it is answered, on a connection of its own.
+
+use std::cell::{Cell, RefCell};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use hdrhistogram::Histogram;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+const SALE: &[u8] = br#"{"product":"O Pequeno Principe","amount":14.00}"#;
+
+/// What clients have seen within a time.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// Sales that were answered with 201.
+    pub(crate) accepted: u64,
+    /// The time.
+    pub(crate) elapsed: Duration,
+    /// How long each took, in microseconds.
+    pub(crate) latencies: Histogram<u64>,
+}
+
+/// Clients at work. Dropping it lets them end without waiting for answers.
+pub(crate) struct Load {
+    shared: Rc<Shared>,
+    clients: JoinSet<anyhow::Result<()>>,
+}
+
+struct Shared {
+    stopped: Cell<bool>,
+    latencies: RefCell<Histogram<u64>>,
+}
+
+impl Load {
+    /// Connects `clients` clients to the port, and lets them post. Needs a [`tokio::task::LocalSet`].
+    ///
+    /// # Errors
+    /// When one of them cannot connect.
+    pub(crate) async fn start(port: u16, clients: u64) -> anyhow::Result<Self> {
+        let shared = Rc::new(Shared { stopped: Cell::new(false), latencies: RefCell::new(histogram()?) });
+        let mut load = Self { shared, clients: JoinSet::new() };
+        for _ in 0..clients {
+            let sender = connect(port).await?;
+            let shared = load.shared.clone();
+            load.clients.spawn_local(async move { post(sender, &shared).await });
+        }
+        Ok(load)
+    }
+
+    /// What all of them see within `time`.
+    ///
+    /// # Errors
+    /// When one of them was answered otherwise than with 201.
+    pub(crate) async fn watch(&mut self, time: Duration) -> anyhow::Result<Seen> {
+        let started = Instant::now();
+        self.shared.latencies.borrow_mut().reset();
+        tokio::select! {
+            () = sleep(time) => {}
+            Some(ended) = self.clients.join_next() => ended??,
+        }
+        let latencies = self.shared.latencies.replace(histogram()?);
+        Ok(Seen { accepted: latencies.len(), elapsed: started.elapsed(), latencies })
+    }
+
+    /// Lets each end with its next answer.
+    ///
+    /// # Errors
+    /// As [`Load::watch`].
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+        self.shared.stopped.set(true);
+        while let Some(ended) = self.clients.join_next().await {
+            ended??;
+        }
+        Ok(())
+    }
+}
+
+/// Of microseconds up to a minute.
+fn histogram() -> anyhow::Result<Histogram<u64>> {
+    Ok(Histogram::new_with_bounds(1, 60_000_000, 3)?)
+}
+
+async fn connect(port: u16) -> anyhow::Result<SendRequest<Full<Bytes>>> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let stream = TcpStream::connect(address).await.with_context(|| format!("cannot connect to {address}"))?;
+    stream.set_nodelay(true)?;
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::task::spawn_local(connection);
+    Ok(sender)
+}
+
+async fn post(mut sender: SendRequest<Full<Bytes>>, shared: &Shared) -> anyhow::Result<()> {
+    while !shared.stopped.get() {
+        let request = Request::builder().method(Method::POST).uri("/sales").header("host", "localhost");
+        let request = request.header("content-type", "application/json").body(Full::new(Bytes::from_static(SALE)))?;
+        let started = Instant::now();
+        sender.ready().await?;
+        let answer = sender.send_request(request).await.context("the service closed a connection")?;
+        let (status, body) = (answer.status(), answer.into_body().collect().await?.to_bytes());
+        if status != StatusCode::CREATED {
+            bail!("a sale was answered with {status}: {}", String::from_utf8_lossy(&body));
+        }
+        let microseconds = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        shared.latencies.borrow_mut().saturating_record(microseconds);
+    }
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! What a sale costs: the services as released, on an AWS endpoint with canned answers.
+
+mod arguments;
+mod canned;
+mod ceilings;
+mod cores;
+mod endpoint;
+mod goals;
+mod load;
+mod measure;
+mod report;
+mod services;
+mod usage;
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::arguments::{Arguments, Part, Plan, Subject};
+use crate::ceilings::Call;
+use crate::cores::Cores;
+use crate::measure::Bench;
+use crate::report::Report;
+use crate::services::Binaries;
+use clap::{Parser, ValueEnum};
+use serde_json::json;
+use tokio::task::LocalSet;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.part {
+        Some(part) => be(part),
+        None => measure(arguments.plan.resolved()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to be told when this fails, too.
+            _ = writeln!(std::io::stderr(), "sales-bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn be(part: Part) -> anyhow::Result<()> {
+    match part {
+        Part::Aws { latency, certificate } => {
+            canned::run(canned::Settings { latency: latency.into(), tls: certificate })
+        }
+        Part::Answer { port } => ceilings::answer(port),
+        Part::Call { call, seconds } => {
+            let cost = ceilings::call(call, Duration::from_secs_f64(seconds))?;
+            Ok(serde_json::to_writer(std::io::stdout(), &cost)?)
+        }
+    }
+}
+
+fn measure(plan: Plan) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, async {
+        let binaries = match &plan.services {
+            Some(directory) => Binaries::in_directory(directory)?,
+            None => Binaries::build().await?,
+        };
+        let bench = Bench { cores: Cores::divide(plan.cores)?, plan, binaries };
+        let mut report = Report::default();
+        for run in 1..=bench.plan.runs {
+            measure_once(&bench, run, &mut report).await?;
+        }
+        show(&bench.plan, &report)
+    })
+}
+
+/// All of it once, so that what comes later in a noisy hour does so for everything.
+async fn measure_once(bench: &Bench, run: u32, report: &mut Report) -> anyhow::Result<()> {
+    let plan = &bench.plan;
+    let tell = |what: &str| writeln!(std::io::stderr(), "run {run} of {}: {what}", plan.runs);
+    if plan.includes(Subject::Ceilings) {
+        tell("ceilings")?;
+        report.add(Subject::Ceilings, bench.bare_answer(256).await?);
+        for call in Call::value_variants() {
+            let name = call.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+            report.add(Subject::Ceilings, bench.bare_call(*call, &name).await?);
+        }
+    }
+    if plan.includes(Subject::Api) {
+        for delay in &plan.latency {
+            for clients in &plan.connections {
+                tell(&format!("API, {clients} clients, latency {delay}"))?;
+                report.add(Subject::Api, bench.api(*clients, *delay).await?);
+            }
+        }
+    }
+    if plan.includes(Subject::Drain) {
+        for messages in plan.messages.iter().filter(|size| plan.repeats(**size, run)) {
+            for delay in &plan.latency {
+                tell(&format!("worker, {messages} messages, latency {delay}"))?;
+                report.add(Subject::Drain, bench.drain(*messages, *delay).await?);
+            }
+        }
+    }
+    if plan.includes(Subject::Sweep) {
+        for pending in plan.pending.iter().filter(|size| plan.repeats(**size, run)) {
+            tell(&format!("worker, {pending} pending sales"))?;
+            report.add(Subject::Sweep, bench.sweep(*pending).await?);
+        }
+    }
+    Ok(())
+}
+
+fn show(plan: &Plan, report: &Report) -> anyhow::Result<()> {
+    let goals = goals::goals(report);
+    let mut out = std::io::stdout().lock();
+    if plan.json {
+        let document = json!({
+            "seconds": plan.seconds,
+            "tls": plan.tls,
+            "cores": plan.cores,
+            "ceilings": report.rows(Subject::Ceilings),
+            "api": report.rows(Subject::Api),
+            "drain": report.rows(Subject::Drain),
+            "sweep": report.rows(Subject::Sweep),
+            "goals": goals,
+        });
+        serde_json::to_writer_pretty(&mut out, &document)?;
+        return Ok(writeln!(out)?);
+    }
+    Ok(write!(out, "{}{}", report.text(), goals::text(&goals))?)
+}

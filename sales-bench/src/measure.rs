@@ -1,0 +1,206 @@
+//! One measurement after the other: each starts what it needs, and leaves nothing running.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tokio::process::Command;
+use tokio::time::{Instant, sleep};
+
+use crate::arguments::{Delay, Plan};
+use crate::canned::{Counts, Load as Offer};
+use crate::ceilings::{Call, Cost};
+use crate::cores::Cores;
+use crate::endpoint::Endpoint;
+use crate::load::Load;
+use crate::report::Measurement;
+use crate::services::{Binaries, Kind, Service};
+use crate::usage;
+
+/// The time between two looks at what the worker has done.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A worker that does nothing for so long has failed.
+const STALLED: Duration = Duration::from_secs(60);
+
+/// What measurements need.
+pub(crate) struct Bench {
+    /// What is measured, and how.
+    pub(crate) plan: Plan,
+    /// Of what.
+    pub(crate) binaries: Binaries,
+    /// Who runs where.
+    pub(crate) cores: Cores,
+}
+
+impl Bench {
+    /// What one call costs.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(crate) async fn bare_call(&self, call: Call, name: &str) -> anyhow::Result<Measurement> {
+        let endpoint = Endpoint::start(Delay::None, self.plan.tls).await?;
+        endpoint.load(&Offer { messages: u64::from(u32::MAX), pending: 0 }).await?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["call", name, "--seconds", &self.plan.seconds.to_string()]).env_clear().kill_on_drop(true);
+        command.envs(endpoint.environment());
+        let running = self.cores.for_service(|| Ok(command.output()))?;
+        let output = running.await?;
+        if !output.status.success() {
+            bail!("the bare call {name} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        let cost: Cost = serde_json::from_slice(&output.stdout).context("a bare call's cost is not understood")?;
+        endpoint.counts().await?;
+        let calls = cost.calls.max(1) as f64;
+        let mut measured = Measurement::new(format!("{call:?}"));
+        measured.figure("cpu_us", cost.cpu_seconds * 1e6 / calls).figure("per_second", calls / self.plan.seconds);
+        Ok(measured)
+    }
+
+    /// What an answer of actix costs that does nothing else.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub(crate) async fn bare_answer(&self, clients: u64) -> anyhow::Result<Measurement> {
+        let [port] = sales_local::ports::free()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["answer", "--port", &port.to_string()]).kill_on_drop(true);
+        let process = self.cores.for_service(|| Ok(command.spawn()?))?;
+        let id = process.id().context("the bare server ended at once")?;
+        let started = Instant::now();
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            if started.elapsed() > STALLED {
+                bail!("the bare server does not listen on port {port}");
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
+        let mut load = Load::start(port, clients).await?;
+        load.watch(self.plan.warm_up()).await?;
+        let before = usage::cpu_time(id)?;
+        let seen = load.watch(self.plan.window()).await?;
+        let cpu = usage::cpu_time(id)? - before;
+        load.stop().await?;
+        let mut measured = Measurement::new(format!("Answer, {clients} clients"));
+        let answers = seen.accepted.max(1) as f64;
+        measured.figure("cpu_us", cpu.as_secs_f64() * 1e6 / answers);
+        measured.figure("per_second", answers / seen.elapsed.as_secs_f64());
+        Ok(measured)
+    }
+
+    /// Posting sales.
+    ///
+    /// # Errors
+    /// When one is not accepted.
+    pub(crate) async fn api(&self, clients: u64, delay: Delay) -> anyhow::Result<Measurement> {
+        let endpoint = Endpoint::start(delay, self.plan.tls).await?;
+        let mut api = Service::start(&self.binaries, Kind::Api, &endpoint, &self.cores).await?;
+        let mut load = Load::start(api.port, clients).await?;
+        load.watch(self.plan.warm_up()).await?;
+
+        endpoint.load(&Offer { messages: 0, pending: 0 }).await?;
+        let (cpu_before, logged_before) = (api.cpu_time()?, api.logged()?);
+        let seen = load.watch(self.plan.window()).await?;
+        let (cpu, logged) = (api.cpu_time()? - cpu_before, api.logged()? - logged_before);
+        let counts = endpoint.counts().await?;
+        load.stop().await?;
+        let (memory, first_answer) = (api.peak_memory()?, api.first_answer);
+        api.stop().await?;
+
+        let sales = seen.accepted.max(1) as f64;
+        let milliseconds = |quantile| seen.latencies.value_at_quantile(quantile) as f64 / 1e3;
+        let mut measured = Measurement::new(format!("{clients} clients, latency {delay}"));
+        measured
+            .figure("per_second", sales / seen.elapsed.as_secs_f64())
+            .figure("p50_ms", milliseconds(0.5))
+            .figure("p99_ms", milliseconds(0.99))
+            .figure("cpu_us", cpu.as_secs_f64() * 1e6 / sales)
+            .figure("cores", cpu.as_secs_f64() / seen.elapsed.as_secs_f64())
+            .figure("announced_percent", counts.events_published as f64 * 100.0 / sales)
+            .figure("log_bytes", logged as f64 / sales);
+        measured.counts(&counts, sales).memory(memory).figure("first_answer_ms", first_answer.as_secs_f64() * 1e3);
+        Ok(measured)
+    }
+
+    /// The worker on a queue of `messages`.
+    ///
+    /// # Errors
+    /// When it does not process them.
+    pub(crate) async fn drain(&self, messages: u64, delay: Delay) -> anyhow::Result<Measurement> {
+        let offer = Offer { messages, pending: 0 };
+        let name = format!("{messages} messages, latency {delay}");
+        self.work(name, delay, &offer, messages, |counts| counts.messages_deleted).await
+    }
+
+    /// The worker on a backlog of `pending` sales.
+    ///
+    /// # Errors
+    /// When it does not process them.
+    pub(crate) async fn sweep(&self, pending: u64) -> anyhow::Result<Measurement> {
+        let offer = Offer { messages: 0, pending };
+        self.work(format!("{pending} pending"), Delay::None, &offer, pending, |counts| counts.settled).await
+    }
+
+    async fn work(
+        &self,
+        name: String,
+        delay: Delay,
+        offer: &Offer,
+        size: u64,
+        done: fn(&Counts) -> u64,
+    ) -> anyhow::Result<Measurement> {
+        let endpoint = Endpoint::start(delay, self.plan.tls).await?;
+        let mut worker = Service::start(&self.binaries, Kind::Worker, &endpoint, &self.cores).await?;
+        reach(&endpoint, |counts| counts.calls.get("SQS.ReceiveMessage").copied().unwrap_or(0), 1).await?;
+
+        endpoint.load(offer).await?;
+        let (started, cpu_before, logged_before) = (Instant::now(), worker.cpu_time()?, worker.logged()?);
+        let counts = reach(&endpoint, done, size).await?;
+        let (elapsed, cpu) = (started.elapsed().as_secs_f64(), worker.cpu_time()? - cpu_before);
+        let logged = worker.logged()? - logged_before;
+        let memory = worker.peak_memory()?;
+        let first_answer = worker.first_answer;
+        worker.stop().await?;
+
+        let size = size.max(1) as f64;
+        let mut measured = Measurement::new(name);
+        measured
+            .figure("seconds", elapsed)
+            .figure("per_second", size / elapsed)
+            .figure("cpu_us", cpu.as_secs_f64() * 1e6 / size)
+            .figure("cores", cpu.as_secs_f64() / elapsed)
+            .figure("log_bytes", logged as f64 / size);
+        measured.counts(&counts, size).memory(memory).figure("first_answer_ms", first_answer.as_secs_f64() * 1e3);
+        Ok(measured)
+    }
+}
+
+/// Waits until what `done` counts has reached `size`.
+async fn reach(endpoint: &Endpoint, done: impl Fn(&Counts) -> u64, size: u64) -> anyhow::Result<Counts> {
+    let (mut last, mut changed) = (0, Instant::now());
+    loop {
+        let counts = endpoint.counts().await?;
+        let now = done(&counts);
+        if now >= size {
+            return Ok(counts);
+        }
+        if now != last {
+            (last, changed) = (now, Instant::now());
+        } else if changed.elapsed() > STALLED {
+            bail!("the worker stands still at {now} of {size}");
+        }
+        sleep(LOOK).await;
+    }
+}
+
+impl Measurement {
+    fn counts(&mut self, counts: &Counts, size: f64) -> &mut Self {
+        let calls: u64 = counts.calls.values().sum();
+        let each = |count: u64| count as f64 / size;
+        self.calls = counts.calls.iter().map(|(name, count)| (name.clone(), each(*count))).collect::<BTreeMap<_, _>>();
+        self.figure("calls", each(calls)).figure("write_units", each(counts.write_units))
+    }
+
+    fn memory(&mut self, bytes: u64) -> &mut Self {
+        self.figure("peak_memory_mib", bytes as f64 / f64::from(1 << 20))
+    }
+}

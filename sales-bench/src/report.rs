@@ -1,0 +1,213 @@
+//! Figures over several runs, for people as Markdown and for programs as JSON.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
+use serde::Serialize;
+
+use crate::arguments::Subject;
+
+/// What was measured once.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Measurement {
+    /// Under which circumstances.
+    pub(crate) case: String,
+    /// Each figure by its name, which ends in its unit. What is counted is told for each sale, message or call.
+    pub(crate) figures: Vec<(&'static str, f64)>,
+    /// AWS calls for each sale or message, by operation.
+    pub(crate) calls: BTreeMap<String, f64>,
+}
+
+impl Measurement {
+    /// Without figures yet.
+    #[must_use]
+    pub(crate) fn new(case: String) -> Self {
+        Self { case, figures: Vec::new(), calls: BTreeMap::new() }
+    }
+
+    /// Adds one.
+    pub(crate) fn figure(&mut self, name: &'static str, value: f64) -> &mut Self {
+        self.figures.push((name, value));
+        self
+    }
+}
+
+/// A figure over several runs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct Spread {
+    /// The value in the middle.
+    pub(crate) median: f64,
+    /// The lowest.
+    pub(crate) lowest: f64,
+    /// The highest.
+    pub(crate) highest: f64,
+}
+
+impl Spread {
+    fn of(values: &[f64]) -> Self {
+        let mut sorted = values.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let at = |place: usize| sorted.get(place).copied().unwrap_or(f64::NAN);
+        let last = sorted.len().saturating_sub(1);
+        let median = (at(last / 2) + at(last.div_ceil(2))) / 2.0;
+        Self { median, lowest: at(0), highest: at(last) }
+    }
+}
+
+/// What was measured under the same circumstances.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Row {
+    /// Which.
+    pub(crate) case: String,
+    /// How often.
+    pub(crate) runs: usize,
+    /// Each figure by its name.
+    pub(crate) figures: BTreeMap<&'static str, Spread>,
+    /// AWS calls for each sale or message, by operation.
+    pub(crate) calls: BTreeMap<String, Spread>,
+    #[serde(skip)]
+    columns: Vec<&'static str>,
+}
+
+/// All that was measured, in the order in which it first was.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    measured: Vec<(Subject, Measurement)>,
+}
+
+impl Report {
+    /// Adds a measurement.
+    pub(crate) fn add(&mut self, subject: Subject, measurement: Measurement) {
+        self.measured.push((subject, measurement));
+    }
+
+    /// The rows of a subject.
+    #[must_use]
+    pub(crate) fn rows(&self, subject: Subject) -> Vec<Row> {
+        let of_subject = || self.measured.iter().filter(|(of, _)| *of == subject).map(|(_, measured)| measured);
+        let mut cases: Vec<&str> = Vec::new();
+        for measured in of_subject() {
+            if !cases.contains(&measured.case.as_str()) {
+                cases.push(&measured.case);
+            }
+        }
+        cases.into_iter().map(|case| row(of_subject().filter(|measured| measured.case == case).collect())).collect()
+    }
+
+    /// The median of a figure, if it was measured.
+    #[must_use]
+    pub(crate) fn median(&self, subject: Subject, case: &str, figure: &str) -> Option<f64> {
+        let row = self.rows(subject).into_iter().find(|row| row.case == case)?;
+        row.figures.get(figure).map(|spread| spread.median)
+    }
+
+    /// Tables in Markdown.
+    #[must_use]
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        for (subject, heading) in [
+            (Subject::Ceilings, "Ceilings: one call, one answer"),
+            (Subject::Api, "API: for each sale"),
+            (Subject::Drain, "Worker on a queue: for each message"),
+            (Subject::Sweep, "Worker on a backlog: for each pending sale"),
+        ] {
+            let rows = self.rows(subject);
+            if let Some(first) = rows.first() {
+                // Writing to a string does not fail.
+                _ = writeln!(text, "## {heading}\n\n{}\n", table(&first.columns, &rows));
+            }
+        }
+        text
+    }
+}
+
+fn row(measured: Vec<&Measurement>) -> Row {
+    let mut figures: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
+    let mut calls: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for measurement in &measured {
+        measurement.figures.iter().for_each(|(name, value)| figures.entry(name).or_default().push(*value));
+        measurement.calls.iter().for_each(|(name, value)| calls.entry(name.clone()).or_default().push(*value));
+    }
+    let first = measured.first();
+    Row {
+        case: first.map(|measurement| measurement.case.clone()).unwrap_or_default(),
+        runs: measured.len(),
+        figures: figures.into_iter().map(|(name, values)| (name, Spread::of(&values))).collect(),
+        calls: calls.into_iter().map(|(name, values)| (name, Spread::of(&values))).collect(),
+        columns: first.map(|measured| measured.figures.iter().map(|(name, _)| *name).collect()).unwrap_or_default(),
+    }
+}
+
+fn table(columns: &[&str], rows: &[Row]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(ASCII_MARKDOWN);
+    let with_calls = rows.iter().any(|row| !row.calls.is_empty());
+    let headings =
+        std::iter::once("case").chain(columns.iter().copied()).chain(with_calls.then_some("calls by operation"));
+    table.set_header(headings);
+    for row in rows {
+        let figures = columns.iter().map(|name| row.figures.get(name).map(cell).unwrap_or_default());
+        let calls = row
+            .calls
+            .iter()
+            .filter(|(_, spread)| spread.median >= 0.005)
+            .map(|(name, spread)| format!("{} {:.2}", name.rsplit('.').next().unwrap_or(name), spread.median));
+        let calls = with_calls.then(|| calls.collect::<Vec<_>>().join(", "));
+        table.add_row(std::iter::once(row.case.clone()).chain(figures).chain(calls));
+    }
+    for column in table.column_iter_mut().skip(1).take(columns.len()) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// A median, and the lowest and the highest where they differ.
+fn cell(spread: &Spread) -> String {
+    let [median, lowest, highest] = [spread.median, spread.lowest, spread.highest].map(number);
+    if lowest == highest { median } else { format!("{median} ({lowest}-{highest})") }
+}
+
+/// With three digits that say something, or all before the point.
+pub(crate) fn number(value: f64) -> String {
+    let decimals = match value.abs() {
+        size if size >= 100.0 => 0,
+        size if size >= 10.0 => 1,
+        _ => 2,
+    };
+    format!("{value:.decimals$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measurement(case: &str, cpu: f64) -> Measurement {
+        let mut measurement = Measurement::new(case.to_owned());
+        measurement.figure("cpu_us", cpu).figure("per_second", 1000.0);
+        measurement.calls.insert("DynamoDB.PutItem".to_owned(), 1.0);
+        measurement
+    }
+
+    #[test]
+    fn a_figure_is_its_median_and_its_extremes() {
+        assert_eq!(Spread::of(&[3.0, 1.0, 2.0]), Spread { median: 2.0, lowest: 1.0, highest: 3.0 });
+        assert_eq!(Spread::of(&[4.0, 1.0]), Spread { median: 2.5, lowest: 1.0, highest: 4.0 });
+    }
+
+    #[test]
+    fn measurements_of_one_case_are_one_row() {
+        let mut report = Report::default();
+        for (case, cpu) in [("b", 40.0), ("a", 7.0), ("b", 50.0), ("b", 45.25)] {
+            report.add(Subject::Api, measurement(case, cpu));
+        }
+        report.add(Subject::Sweep, measurement("b", 1.0));
+        let rows = report.rows(Subject::Api);
+        assert_eq!(rows.iter().map(|row| (row.case.as_str(), row.runs)).collect::<Vec<_>>(), [("b", 3), ("a", 1)]);
+        assert_eq!(report.median(Subject::Api, "b", "cpu_us"), Some(45.25));
+        assert_eq!(report.median(Subject::Api, "c", "cpu_us"), None);
+        let text = report.text();
+        assert!(text.contains("45.2 (40.0-50.0)") && text.contains("PutItem 1.00"), "{text}");
+        assert!(!text.contains("Ceilings"), "{text}");
+    }
+}

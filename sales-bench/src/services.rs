@@ -1,0 +1,183 @@
+//! The services under measurement: what they are told, and how they are started.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use sales_local::process::{Process, Program, last_line, log_file};
+use sales_local::workspace::{self, Build};
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+
+use crate::cores::Cores;
+use crate::endpoint::Endpoint;
+use crate::usage;
+
+/// The table of the sales.
+pub(crate) const SALES_TABLE: &str = "sales";
+/// The table of the marks.
+pub(crate) const IDEMPOTENCY_TABLE: &str = "sales-idempotency";
+/// The topic's ARN.
+pub(crate) const TOPIC: &str = "arn:aws:sns:sa-east-1:000000000000:sales";
+/// The queue's URL. Whatever host it names, the endpoint is asked.
+pub(crate) const QUEUE: &str = "https://sqs.sa-east-1.amazonaws.com/000000000000/sales";
+/// The lake's bucket.
+pub(crate) const LAKE: &str = "sales-lake";
+
+const API: &str = "sales-api";
+const WORKER: &str = "sales-worker";
+const START_DEADLINE: Duration = Duration::from_secs(30);
+
+/// The binaries of both services.
+#[derive(Debug)]
+pub(crate) struct Binaries {
+    api: PathBuf,
+    worker: PathBuf,
+}
+
+impl Binaries {
+    /// Those in `directory`.
+    ///
+    /// # Errors
+    /// When one is not there.
+    pub(crate) fn in_directory(directory: &Path) -> anyhow::Result<Self> {
+        let find = |name: &str| {
+            let path = directory.join(name);
+            if !path.is_file() {
+                bail!("{} is missing: --services names the directory that holds {API} and {WORKER}", path.display());
+            }
+            Ok(path)
+        };
+        Ok(Self { api: find(API)?, worker: find(WORKER)? })
+    }
+
+    /// Builds them with the features that they have in their images; cargo's progress is shown.
+    ///
+    /// # Errors
+    /// When they cannot be built.
+    pub(crate) async fn build() -> anyhow::Result<Self> {
+        let build = Build::current()?;
+        let mut cargo = Program::new("cargo")
+            .arguments(["build", "--locked", "--package", API, "--package", WORKER])
+            .arguments(["--profile", build.cargo_profile(), "--target-dir"])
+            .arguments([&build.target])
+            .directory(workspace::root())
+            .inherits_environment()
+            .start()?;
+        match cargo.wait().await {
+            0 => Self::in_directory(&build.target.join(&build.profile)),
+            127 => bail!("cargo, which builds the services, is not on the PATH"),
+            _ => bail!("the services could not be built: cargo said why above"),
+        }
+    }
+}
+
+/// Which service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The API.
+    Api,
+    /// The worker.
+    Worker,
+}
+
+/// A service that runs. Dropping it stops it.
+pub(crate) struct Service {
+    kind: Kind,
+    process: Process,
+    log: File,
+    /// Its port.
+    pub(crate) port: u16,
+    /// Time from its start to its first answer with 200, to `GET /healthcheck`.
+    pub(crate) first_answer: Duration,
+    _directory: TempDir,
+}
+
+impl Service {
+    /// Starts a service that finds AWS at `endpoint`, and waits until it answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub(crate) async fn start(
+        binaries: &Binaries,
+        kind: Kind,
+        endpoint: &Endpoint,
+        cores: &Cores,
+    ) -> anyhow::Result<Self> {
+        let path = match kind {
+            Kind::Api => &binaries.api,
+            Kind::Worker => &binaries.worker,
+        };
+        let directory = tempfile::tempdir()?;
+        let mut log = log_file(&directory.path().join("log"))?;
+        let [port] = sales_local::ports::free()?;
+        let program = Program::new(path).environment(environment(endpoint, port)).log(log.try_clone()?);
+        let started = Instant::now();
+        let process = cores.for_service(|| program.start())?;
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        while client.get(format!("http://127.0.0.1:{port}/healthcheck")).send().await.is_err() {
+            if let Some(code) = process.exit_code() {
+                bail!("{} ended with {code}: {}", path.display(), last_line(&mut log));
+            }
+            if started.elapsed() > START_DEADLINE {
+                bail!("{} did not answer within {} s", path.display(), START_DEADLINE.as_secs());
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
+        Ok(Self { kind, process, log, port, first_answer: started.elapsed(), _directory: directory })
+    }
+
+    /// Its CPU time so far.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub(crate) fn cpu_time(&mut self) -> anyhow::Result<Duration> {
+        usage::cpu_time(self.process.id()).with_context(|| last_line(&mut self.log))
+    }
+
+    /// The most memory that it has used, in bytes.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub(crate) fn peak_memory(&self) -> anyhow::Result<u64> {
+        usage::peak_memory(self.process.id())
+    }
+
+    /// How many bytes it has logged so far.
+    ///
+    /// # Errors
+    /// When that is not known.
+    pub(crate) fn logged(&self) -> anyhow::Result<u64> {
+        Ok(self.log.metadata()?.len())
+    }
+
+    /// Stops it as its supervisor would.
+    ///
+    /// # Errors
+    /// When it ended otherwise than it should.
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+        match self.process.stop().await {
+            0 => Ok(()),
+            code => bail!("the service {:?} ended with {code}: {}", self.kind, last_line(&mut self.log)),
+        }
+    }
+}
+
+/// The variables of both services.
+fn environment(endpoint: &Endpoint, port: u16) -> Vec<(&'static str, String)> {
+    let mut variables = endpoint.environment();
+    let fixed = [
+        ("SNS_SALES_PROCESSING_TOPIC", TOPIC),
+        ("SQS_SALES_QUEUE", QUEUE),
+        ("SSM_PARAMETER_STORE_STATE", "/sales/site/state"),
+        ("DYNAMO_SALES_TABLE", SALES_TABLE),
+        ("DYNAMO_SALES_IDEMPOTENCY_TABLE", IDEMPOTENCY_TABLE),
+        ("S3_SALES_BUCKET", LAKE),
+        ("SWEEP_INTERVAL_SECONDS", "1"),
+        ("BIND_HOST", "127.0.0.1"),
+    ];
+    variables.extend(fixed.map(|(name, value)| (name, value.to_owned())));
+    variables.push(("PORT", port.to_string()));
+    variables
+}

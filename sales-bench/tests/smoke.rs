@@ -1,0 +1,85 @@
+//! The benchmark as its users start it, for a moment: all figures are there, and what is counted adds up. Nothing is
+//! asserted of time.
+
+use std::process::{Command, Output};
+
+use sales_local::workspace::Build;
+use serde_json::Value;
+
+fn bench(arguments: &[&str]) -> Output {
+    let build = Build::current().unwrap();
+    let services = build.target.join(&build.profile);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sales-bench"));
+    command.arg("--services").arg(services).args(arguments).output().unwrap()
+}
+
+fn measure(arguments: &[&str]) -> Value {
+    let short = ["--json", "--runs", "1", "--seconds", "0.3", "--latency", "none"];
+    let output = bench(&[&short, arguments].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The median of a figure, or of an operation's calls, in the only row of a subject.
+fn median(report: &Value, subject: &str, kind: &str, name: &str) -> f64 {
+    let rows = report[subject].as_array().unwrap();
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    rows[0][kind][name]["median"].as_f64().unwrap_or_else(|| panic!("{subject} has no {name}: {rows:?}"))
+}
+
+#[test]
+fn the_services_are_measured_and_their_calls_add_up() {
+    let subjects = ["--only", "api,drain,sweep", "--connections", "16", "--messages", "300", "--pending", "300"];
+    let report = measure(&subjects);
+    for (subject, write_units) in [("api", 2.0), ("drain", 3.0), ("sweep", 3.0)] {
+        let figure = |name| median(&report, subject, "figures", name);
+        for name in ["per_second", "cpu_us", "log_bytes", "peak_memory_mib", "first_answer_ms"] {
+            assert!(figure(name) > 0.0, "{subject} {name}");
+        }
+        // What the API has in flight when the counting ends is counted on one side only.
+        let tolerance = if subject == "api" { 0.3 } else { 0.05 };
+        assert!((figure("write_units") - write_units).abs() < write_units * tolerance, "{subject}: {report:#}");
+        let calls = report[subject][0]["calls"].as_object().unwrap();
+        let sum: f64 = calls.values().map(|calls| calls["median"].as_f64().unwrap()).sum();
+        assert!((figure("calls") - sum).abs() < 1e-9, "{subject}");
+    }
+    for subject in ["drain", "sweep"] {
+        assert_eq!(median(&report, subject, "calls", "S3.PutObject"), 1.0, "{subject}");
+        assert_eq!(median(&report, subject, "calls", "DynamoDB.UpdateItem"), 1.0, "{subject}");
+    }
+}
+
+#[test]
+fn the_ceilings_are_measured_also_by_tls() {
+    let report = measure(&["--only", "ceilings", "--tls"]);
+    let rows = report["ceilings"].as_array().unwrap();
+    assert_eq!(rows.len(), 10);
+    for row in rows {
+        assert!(row["figures"]["cpu_us"]["median"].as_f64().unwrap() > 0.0, "{row}");
+    }
+}
+
+#[test]
+fn people_get_tables_and_goals() {
+    let output =
+        bench(&["--runs", "2", "--seconds", "0.1", "--only", "api", "--connections", "1", "--latency", "none"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("| 1 clients, latency none |") && text.contains("## Goals"), "{text}");
+    let progress = String::from_utf8(output.stderr).unwrap();
+    assert!(progress.contains("run 2 of 2: API, 1 clients, latency none"), "{progress}");
+}
+
+#[test]
+fn what_cannot_be_measured_is_told_with_the_reason() {
+    let output = Command::new(env!("CARGO_BIN_EXE_sales-bench")).args(["--services", "/nonexistent"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("/nonexistent/sales-api is missing") && error.contains("--services"), "{error}");
+    let output = bench(&["--cores", "1000"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("more than the"));
+    for wrong in [["--latency", "fast"], ["--seconds", "0"], ["--runs", "0"], ["--only", "nothing"]] {
+        assert_eq!(bench(&wrong).status.code(), Some(2), "{wrong:?}");
+    }
+}
