@@ -53,7 +53,8 @@ pub async fn register_sale<T: SaleTable>(
         region: Some(sales.site.region().clone()),
     };
     if key.is_some() {
-        match sales.table.insert_sale(&sale).await? {
+        // On the heap: each request has room for what it may wait for, and most of them have no key.
+        match Box::pin(sales.table.insert_sale(&sale)).await? {
             InsertSale::Inserted => {}
             InsertSale::AlreadyExists(stored) if stored.sale.same_order(&sale) => {
                 sales.metrics.repeated.inc();

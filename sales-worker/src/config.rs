@@ -44,7 +44,7 @@ Required:
 Optional:
   PORT                            port to listen on [default: 8080]
   BIND_HOST                       IP address to listen on [default: 0.0.0.0]
-  WORKER_CONCURRENCY              batches of up to ten messages in work at a time, 1 to 64 [default: 8]
+  WORKER_CONCURRENCY              batches of up to ten messages in work at a time, 1 to 64 [default: 16]
   PENDING_SHARDS                  shards of the pending index, the same everywhere [default: 16]
   PENDING_GRACE_SECONDS           age from which a pending sale is reconciled, and time after which one that has not
                                   replicated is adopted, 1 to 3600 [default: 30]
@@ -96,7 +96,7 @@ impl Config {
             s3_addressing: environment.aws_endpoints()?,
             listen: environment.listen_address()?,
             work: Settings {
-                concurrency: environment.number("WORKER_CONCURRENCY", 1, 8, 64)?,
+                concurrency: environment.number("WORKER_CONCURRENCY", 1, 16, 64)?,
                 shards: environment.shards()?,
                 grace: seconds("PENDING_GRACE_SECONDS", 30)?,
                 sweep_interval: seconds("SWEEP_INTERVAL_SECONDS", 5)?,

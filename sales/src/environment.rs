@@ -107,7 +107,7 @@ impl Environment {
                 ));
             }
         }
-        Ok(Region::new(name))
+        Ok(Region::new(&name))
     }
 
     /// The ARN of an SNS topic in `region`.

@@ -72,7 +72,7 @@ impl Event {
 }
 
 fn named_region(attributes: &Attributes, name: &str) -> Option<Region> {
-    attributes.get(name).filter(|value| !value.is_empty()).map(Region::new)
+    attributes.get(name).filter(|value| !value.is_empty()).map(|name| Region::new(name))
 }
 
 /// Why a message is no event. [`NotAnEvent::reason`] is short and stable, the message names the cause.

@@ -1,12 +1,14 @@
 //! Batches that form by themselves: what comes while calls are in flight goes together with the next one.
 //!
-//! Nothing ever waits for company: a lone item goes at once, and batches grow only as fast as calls are slow.
+//! A lone item goes at once, and batches grow as calls are slow, or as long as items may be left alone.
 
 use std::future::Future;
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 /// How items gather.
@@ -18,6 +20,8 @@ pub struct Gathering {
     pub eager: usize,
     /// The most calls in flight.
     pub in_flight: usize,
+    /// For how long, after it has taken what there was, it does not look for more; zero where somebody waits.
+    pub pace: Duration,
 }
 
 impl Gathering {
@@ -30,24 +34,34 @@ impl Gathering {
         let mut waiting = Vec::new();
         let mut in_flight = FuturesUnordered::new();
         let mut open = true;
+        let mut rests_until = Instant::now();
         while open || !waiting.is_empty() || !in_flight.is_empty() {
+            let waited = waiting.len();
             while waiting.len() < self.batch
                 && let Ok(item) = arriving.try_recv()
             {
                 waiting.push(item);
             }
+            if waiting.len() > waited {
+                rests_until = Instant::now() + self.pace;
+            }
             if self.goes(waiting.len(), in_flight.len(), open) {
                 in_flight.push(send(std::mem::take(&mut waiting)));
                 continue;
             }
+            let rests = !self.pace.is_zero() && !arriving.is_closed() && Instant::now() < rests_until;
             tokio::select! {
                 // In a fixed order, so that a simulation can be repeated; whichever comes first, the loop goes on.
                 biased;
-                item = arriving.recv(), if open && waiting.len() < self.batch => match item {
-                    Some(item) => waiting.push(item),
+                item = arriving.recv(), if open && !rests && waiting.len() < self.batch => match item {
+                    Some(item) => {
+                        waiting.push(item);
+                        rests_until = Instant::now() + self.pace;
+                    }
                     None => open = false,
                 },
                 Some(()) = in_flight.next() => {}
+                () = sleep_until(rests_until), if rests => {}
                 () = close.cancelled(), if open && !arriving.is_closed() => arriving.close(),
             }
         }
@@ -67,7 +81,7 @@ mod tests {
 
     use super::*;
 
-    const GATHERING: Gathering = Gathering { batch: 3, eager: 1, in_flight: 2 };
+    const GATHERING: Gathering = Gathering { batch: 3, eager: 1, in_flight: 2, pace: Duration::ZERO };
 
     #[test]
     fn a_lone_item_goes_at_once_and_a_partial_batch_waits_for_the_call_in_flight() {
@@ -102,5 +116,26 @@ mod tests {
         running.await.unwrap();
         let batches = batches.lock().unwrap().clone();
         assert_eq!(batches, [vec![1], vec![2, 3, 4], vec![5, 6, 7], vec![8]]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lone_item_goes_at_once_and_what_comes_within_the_pace_after_it_goes_together() {
+        let (sender, receiver) = mpsc::channel(16);
+        let (batches, started) = (Arc::new(Mutex::new(Vec::new())), Instant::now());
+        let seen = batches.clone();
+        let paced = Gathering { pace: Duration::from_millis(5), ..GATHERING };
+        let running = tokio::spawn(paced.run(receiver, CancellationToken::new(), move |batch: Vec<u32>| {
+            seen.lock().unwrap().push((started.elapsed().as_millis(), batch));
+            async {}
+        }));
+        for item in 1..=4 {
+            sender.send(item).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        sender.send(5).await.unwrap();
+        drop(sender);
+        running.await.unwrap();
+        assert_eq!(*batches.lock().unwrap(), [(0, vec![1]), (5, vec![2, 3, 4]), (1_004, vec![5])]);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use rust_decimal::Decimal;
 use thiserror::Error;
@@ -146,7 +147,7 @@ impl fmt::Display for Shard {
 
 /// What was sold: 1 to [`LONGEST_PRODUCT`] characters, not only white space.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Product(String);
+pub struct Product(Arc<str>);
 
 impl Product {
     /// Accepts `name`, or says why not.
@@ -161,7 +162,7 @@ impl Product {
         } else if name.contains(['\u{fffe}', '\u{ffff}']) {
             Err(InvalidSale::ProductNotText)
         } else {
-            Ok(Self(name))
+            Ok(Self(name.into()))
         }
     }
 
@@ -264,12 +265,12 @@ impl IdempotencyKey {
 
 /// The name of an AWS region, such as `sa-east-1`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Region(String);
+pub struct Region(Arc<str>);
 
 impl Region {
     /// The region called `name`.
     #[must_use]
-    pub fn new(name: impl Into<String>) -> Self {
+    pub fn new(name: &str) -> Self {
         Self(name.into())
     }
 

@@ -1,6 +1,6 @@
 //! Logs: one line an event, JSON unless a terminal is watching, written by a thread of their own.
 
-use std::io::IsTerminal;
+use std::io::{BufWriter, IsTerminal};
 
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
@@ -8,6 +8,9 @@ use tracing_subscriber::fmt::time::SystemTime;
 
 /// How many lines may wait for a slow reader of the log; more are dropped rather than hold up a sale.
 const WAITING_LINES: usize = 16_384;
+
+/// How many bytes of lines are written at a time, at most.
+const WRITTEN_AT_ONCE: usize = 64 * 1024;
 
 /// The shape of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +34,9 @@ impl Logging {
     /// Logs from now on, to standard output. What waits to be written is written when the guard is dropped.
     pub fn start(self) -> WorkerGuard {
         let terminal = std::io::stdout().is_terminal();
-        let (writer, guard) =
-            NonBlockingBuilder::default().buffered_lines_limit(WAITING_LINES).finish(std::io::stdout());
+        // That thread flushes whenever no line waits: many lines go by one write when they come thick and fast.
+        let output = BufWriter::with_capacity(WRITTEN_AT_ONCE, std::io::stdout());
+        let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(WAITING_LINES).finish(output);
         let lines = tracing_subscriber::fmt()
             .with_env_filter(self.filter)
             .with_writer(writer)

@@ -21,7 +21,7 @@ pub(crate) async fn a_lake_that_refuses_for_minutes_makes_sales_wait_without_a_r
     const REFUSAL: Duration = Duration::from_secs(120);
     const SALES: usize = 40;
     // As in production, where the pauses are long.
-    let production = [("PENDING_GRACE_SECONDS", "30"), ("SWEEP_INTERVAL_SECONDS", "5"), ("WORKER_CONCURRENCY", "8")];
+    let production = [("PENDING_GRACE_SECONDS", "30"), ("SWEEP_INTERVAL_SECONDS", "5"), ("WORKER_CONCURRENCY", "16")];
     let pipeline = Pipeline::running(&production).await;
     let site = pipeline.first();
     for site in &pipeline.sites {

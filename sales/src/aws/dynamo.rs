@@ -80,10 +80,11 @@ pub(super) async fn probe(client: &Client, table: &str) -> PortResult<()> {
 pub(super) async fn put(client: &Client, table: &str, items: Vec<(FactId, item::Item)>) -> Vec<PortResult<()>> {
     let ids: Vec<FactId> = items.iter().map(|(id, _)| *id).collect();
     // The call refuses an item that stands twice.
-    let unique: Vec<(FactId, item::Item)> = items.into_iter().collect::<HashMap<_, _>>().into_iter().collect();
+    let mut seen = HashSet::with_capacity(ids.len());
+    let mut unique = items.into_iter().filter(|(id, _)| seen.insert(*id)).peekable();
     let mut failures: HashMap<FactId, PortError> = HashMap::new();
-    for chunk in unique.chunks(PUT) {
-        put_chunk(client, table, chunk, &mut failures).await;
+    while unique.peek().is_some() {
+        put_chunk(client, table, unique.by_ref().take(PUT), &mut failures).await;
     }
     ids.iter().map(|id| failures.get(id).map_or(Ok(()), |error| Err(error.clone()))).collect()
 }
@@ -91,32 +92,31 @@ pub(super) async fn put(client: &Client, table: &str, items: Vec<(FactId, item::
 async fn put_chunk(
     client: &Client,
     table: &str,
-    items: &[(FactId, item::Item)],
+    items: impl Iterator<Item = (FactId, item::Item)>,
     failures: &mut HashMap<FactId, PortError>,
 ) {
     let operation = "BatchWriteItem";
-    let mut left: Vec<WriteRequest> = items.iter().filter_map(|(_, item)| write_request(item.clone())).collect();
+    let (mut ids, mut writes): (Vec<FactId>, Vec<WriteRequest>) =
+        items.filter_map(|(id, item)| Some((id, write_request(item)?))).unzip();
     let mut error = throttled(operation);
     for pause in PAUSES.into_iter().map(Some).chain([None]) {
-        let answer = client.batch_write_item().request_items(table, left.clone()).send().await;
+        let answer = client.batch_write_item().request_items(table, writes).send().await;
         match answer {
-            Ok(answer) => {
-                left = answer.unprocessed_items.into_iter().flatten().flat_map(|(_, writes)| writes).collect()
-            }
+            Ok(answer) => writes = answer.unprocessed_items.into_iter().flatten().flat_map(|(_, left)| left).collect(),
             Err(failed) => {
                 error = failure::of(operation, failed);
                 break;
             }
         }
-        if left.is_empty() {
+        if writes.is_empty() {
             return;
         }
+        ids = writes.iter().filter_map(|write| item::fact_id(write.put_request()?.item())).collect();
         if let Some(pause) = pause {
             tokio::time::sleep(pause).await;
         }
     }
-    let ids = left.iter().filter_map(|write| item::fact_id(write.put_request()?.item()));
-    failures.extend(ids.map(|id| (id, error.clone())));
+    failures.extend(ids.into_iter().map(|id| (id, error.clone())));
 }
 
 fn write_request(item: item::Item) -> Option<WriteRequest> {

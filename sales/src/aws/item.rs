@@ -86,7 +86,7 @@ fn moment(item: &Item, name: &str) -> Option<Timestamp> {
 pub fn fact(item: &Item) -> Option<Fact> {
     let text = |name: &str| item.get(name)?.as_s().ok();
     let timestamp = timestamp(item)?;
-    let region = text("region").map(Region::new);
+    let region = text("region").map(|name| Region::new(name));
     match fact_id(item)? {
         FactId::Sale(id) => {
             let product = Product::new(text("product")?.clone()).ok()?;
