@@ -27,7 +27,8 @@ const HELP: &str = "\
 CPU time and memory are read from Linux's /proc. The services get one core, and all else the other ones. A machine's
 speed is in every figure: only ratios within one run say something of the services.
 
-Exit codes: 0 measured, 1 something could not be measured or was answered wrongly, 2 wrong argument
+Exit codes: 0 measured, 1 something could not be measured or was answered wrongly, 2 wrong argument,
+130 interrupted
 
 Examples:
   cargo sales-bench --quick

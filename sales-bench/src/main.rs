@@ -6,6 +6,7 @@ mod ceilings;
 mod cores;
 mod endpoint;
 mod goals;
+mod leash;
 mod load;
 mod measure;
 mod report;
@@ -24,7 +25,11 @@ use crate::report::Report;
 use crate::services::Binaries;
 use clap::{Parser, ValueEnum};
 use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
+
+/// The exit code that shells give to SIGINT.
+const INTERRUPTED: u8 = 128 + 2;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -38,9 +43,10 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            let code = if error.is::<Interrupted>() { ExitCode::from(INTERRUPTED) } else { ExitCode::FAILURE };
             // Nobody is left to be told when this fails, too.
             _ = writeln!(std::io::stderr(), "sales-bench: {error:#}");
-            ExitCode::FAILURE
+            code
         }
     }
 }
@@ -61,17 +67,41 @@ fn be(part: Part) -> anyhow::Result<()> {
 fn measure(plan: Plan) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
-        let binaries = match &plan.services {
-            Some(directory) => Binaries::in_directory(directory)?,
-            None => Binaries::build().await?,
-        };
-        let bench = Bench { cores: Cores::divide(plan.cores)?, plan, binaries };
-        let mut report = Report::default();
-        for run in 1..=bench.plan.runs {
-            measure_once(&bench, run, &mut report).await?;
+        // Whatever is running then is stopped by being dropped.
+        tokio::select! {
+            report = measure_all(&plan) => show(&plan, &report?),
+            signal = interrupted() => Err(signal?.into()),
         }
-        show(&bench.plan, &report)
     })
+}
+
+async fn measure_all(plan: &Plan) -> anyhow::Result<Report> {
+    let binaries = match &plan.services {
+        Some(directory) => Binaries::in_directory(directory)?,
+        None => Binaries::build().await?,
+    };
+    let bench = Bench { cores: Cores::divide(plan.cores)?, plan: plan.clone(), binaries };
+    let mut report = Report::default();
+    for run in 1..=plan.runs {
+        measure_once(&bench, run, &mut report).await?;
+    }
+    Ok(report)
+}
+
+/// Somebody has asked this program to end.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+struct Interrupted;
+
+/// Resolves with SIGINT or SIGTERM.
+async fn interrupted() -> std::io::Result<Interrupted> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(Interrupted)
 }
 
 /// All of it once, so that what comes later in a noisy hour does so for everything.

@@ -1,6 +1,7 @@
 //! One measurement after the other: each starts what it needs, and leaves nothing running.
 
 use std::collections::BTreeMap;
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -64,7 +65,7 @@ impl Bench {
     pub(crate) async fn bare_answer(&self, clients: u64) -> anyhow::Result<Measurement> {
         let [port] = sales_local::ports::free()?;
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["answer", "--port", &port.to_string()]).kill_on_drop(true);
+        command.args(["answer", "--port", &port.to_string()]).stdin(Stdio::piped()).kill_on_drop(true);
         let process = self.cores.for_service(|| Ok(command.spawn()?))?;
         let id = process.id().context("the bare server ended at once")?;
         let started = Instant::now();

@@ -7,22 +7,22 @@ use sales_local::workspace::Build;
 use serde_json::Value;
 
 fn bench(arguments: &[&str]) -> Output {
-    let build = Build::current().unwrap();
+    let build = Build::current().expect("a build");
     let services = build.target.join(&build.profile);
     let mut command = Command::new(env!("CARGO_BIN_EXE_sales-bench"));
-    command.arg("--services").arg(services).args(arguments).output().unwrap()
+    command.arg("--services").arg(services).args(arguments).output().expect("the benchmark starts")
 }
 
 fn measure(arguments: &[&str]) -> Value {
     let short = ["--json", "--runs", "1", "--seconds", "0.3", "--latency", "none"];
     let output = bench(&[&short, arguments].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
+    serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
 /// The median of a figure, or of an operation's calls, in the only row of a subject.
 fn median(report: &Value, subject: &str, kind: &str, name: &str) -> f64 {
-    let rows = report[subject].as_array().unwrap();
+    let rows = report[subject].as_array().expect("rows");
     assert_eq!(rows.len(), 1, "{rows:?}");
     rows[0][kind][name]["median"].as_f64().unwrap_or_else(|| panic!("{subject} has no {name}: {rows:?}"))
 }

@@ -1,6 +1,7 @@
 //! Requests: read whole, held back for as long as their service takes, and answered.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -23,6 +24,9 @@ const LONGEST_BODY: usize = 1024 * 1024;
 
 /// The header by which the JSON protocols name an operation.
 const TARGET: &str = "x-amz-target";
+
+/// The timer rounds up to the next millisecond: asked for half of one less, it is right on average.
+const HALF_A_TICK: Duration = Duration::from_micros(500);
 
 /// What all connections share. No borrow of it outlives a step of the one thread.
 pub(super) struct Endpoint {
@@ -77,7 +81,7 @@ impl Endpoint {
         };
         let latency = self.latency.of(operation.service());
         if !latency.is_zero() {
-            sleep_until(read_at + latency).await;
+            sleep_until(read_at + latency.saturating_sub(HALF_A_TICK)).await;
         }
         // Apart from the match, which would keep it borrowed while a receiver waits.
         let outcome = self.aws.borrow_mut().answer(operation, &body);

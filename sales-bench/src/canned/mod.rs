@@ -28,12 +28,11 @@ mod sqs;
 mod tests;
 mod tls;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
-use std::{io, thread};
 
 use anyhow::Context;
 use sales::clock::Clock;
@@ -43,6 +42,8 @@ use tokio::sync::oneshot;
 
 pub(crate) use control::Load;
 pub(crate) use counts::Counts;
+
+use crate::leash;
 
 use endpoint::Endpoint;
 use operation::Service;
@@ -58,8 +59,8 @@ pub(crate) struct Settings {
 
 /// How long each service takes to answer, counted from when it has read the request.
 ///
-/// The runtime's timer rounds up to the next millisecond, so that an answer comes up to 1 ms later than it is asked to,
-/// unless it is immediate. An unknown request is answered at once.
+/// The runtime's timer counts in milliseconds: an answer that is not immediate comes up to half of one earlier or later
+/// than asked, and on average as asked. An unknown request is answered at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Latency {
     /// DynamoDB.
@@ -112,7 +113,7 @@ impl Latency {
 /// # Errors
 /// When it can not listen, write its ports, or write its certificate.
 pub(crate) fn run(settings: Settings) -> anyhow::Result<()> {
-    serve(settings, write_ports, standard_input_closed())
+    serve(settings, write_ports, leash::let_go())
 }
 
 /// Where the endpoint listens.
@@ -126,17 +127,6 @@ fn write_ports(ports: Ports) -> io::Result<()> {
     let mut output = io::stdout().lock();
     writeln!(output, "{} {}", ports.aws, ports.control)?;
     output.flush()
-}
-
-/// Reads on a thread of its own, which sleeps meanwhile.
-fn standard_input_closed() -> oneshot::Receiver<()> {
-    let (closed, is_closed) = oneshot::channel();
-    thread::spawn(move || {
-        // What comes is of no interest, and an input that can not be read is as good as closed.
-        drop(io::copy(&mut io::stdin().lock(), &mut io::sink()));
-        drop(closed);
-    });
-    is_closed
 }
 
 /// Serves until `stopped` resolves. Tells its ports once it listens.
