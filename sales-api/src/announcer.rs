@@ -16,9 +16,8 @@ use crate::metrics::{Announcement, Metrics};
 /// How many events may wait while the topic is slow: a few megabytes.
 const WAITING: usize = 8192;
 
-/// How many batches may be on their way for each thread that accepts sales: at 15 ms each, enough for 25,000 events a
-/// second. Each takes some 100 KB.
-const IN_FLIGHT: usize = 40;
+/// How many batches may be on their way: at 15 ms each, enough for 20,000 events a second. Each takes some 100 KB.
+const IN_FLIGHT: usize = 32;
 
 /// How long events are left to gather: nobody waits for them, and each look at the buffer wakes a thread.
 const PACE: Duration = Duration::from_millis(5);
@@ -31,17 +30,16 @@ pub struct Announcer {
 }
 
 impl Announcer {
-    /// An announcer for what so many threads accept, and the work of publishing what it is given. The work ends when
-    /// `closed` is cancelled and all that was handed over before is out.
+    /// An announcer, and the work of publishing what it is given. The work ends when `closed` is cancelled and all
+    /// that was handed over before is out.
     pub fn new<T: SaleTopic>(
-        threads: usize,
         topic: T,
         metrics: Metrics,
         closed: CancellationToken,
     ) -> (Self, impl Future<Output = ()>) {
         let (sender, receiver) = mpsc::channel(WAITING);
         let announcer = Self { waiting: sender, metrics: metrics.clone() };
-        let gathering = Gathering { batch: T::BATCH, eager: 1, in_flight: IN_FLIGHT * threads, pace: PACE };
+        let gathering = Gathering { batch: T::BATCH, eager: 1, in_flight: IN_FLIGHT, pace: PACE };
         let publishing = gathering.run(receiver, closed, move |events: Vec<Event>| {
             let (topic, metrics) = (topic.clone(), metrics.clone());
             async move {

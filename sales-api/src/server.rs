@@ -98,9 +98,8 @@ where
     let version = Version { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") };
     let operations = Operations { version, health, site: site.clone(), registry: Arc::new(registry) };
 
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let no_more_announcements = CancellationToken::new();
-    let (announcer, announcing) = Announcer::new(threads, topic, metrics.clone(), no_more_announcements.clone());
+    let (announcer, announcing) = Announcer::new(topic, metrics.clone(), no_more_announcements.clone());
     let announcing = actix_web::rt::spawn(announcing);
     actix_web::rt::spawn(refresh.run(shutdown.clone()));
     actix_web::rt::spawn(vital_signs::log(site.clone(), || None, shutdown.clone()));
@@ -129,6 +128,7 @@ where
                 .configure(routes::configure::<T>);
         }
     };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     serve(listener, transport, threads, configure, shutdown).await?;
 
     no_more_announcements.cancel();

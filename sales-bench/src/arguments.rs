@@ -210,3 +210,24 @@ pub(crate) enum Part {
         seconds: f64,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_latency_is_read_as_it_is_told() {
+        for delay in [Delay::None, Delay::Aws, Delay::Milliseconds(5)] {
+            assert_eq!(delay.to_string().parse(), Ok(delay));
+        }
+        for text in ["", "0", "10001", "-5", "5ms", "AWS"] {
+            assert!(text.parse::<Delay>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_large_is_measured_once() {
+        let plan = Arguments::parse_from(["sales-bench"]).plan.resolved();
+        assert!(plan.repeats(10_000, 2) && plan.repeats(1_000_000, 1) && !plan.repeats(10_001, 2));
+    }
+}

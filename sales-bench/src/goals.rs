@@ -99,3 +99,39 @@ pub(crate) fn text(goals: &[Goal]) -> String {
     });
     format!("## Goals\n\n| figure | goal | measured | |\n|---|---|---|---|\n{}", lines.collect::<String>())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Measurement;
+
+    fn measured(case: &str, figure: &'static str, value: f64) -> Measurement {
+        let mut measurement = Measurement::new(case.to_owned());
+        measurement.figure(figure, value);
+        measurement
+    }
+
+    #[test]
+    fn the_goal_of_a_sale_is_what_bare_calls_cost_but_not_less_than_45_us() {
+        let mut report = Report::default();
+        report.add(Subject::Api, measured("256 clients, latency none", "cpu_us", 50.0));
+        let cpu = |report: &Report| {
+            let goals = goals(report);
+            assert_eq!(goals.len(), 1, "{goals:?}");
+            (goals[0].goal, goals[0].is_reached())
+        };
+        assert_eq!(cpu(&report), (45.0, false));
+        for (call, cost) in [("Answer, 256 clients", 20.0), ("WriteSales", 250.0), ("PublishEvents", 100.0)] {
+            report.add(Subject::Ceilings, measured(call, "cpu_us", cost));
+        }
+        assert_eq!(cpu(&report), (60.0, true));
+    }
+
+    #[test]
+    fn a_rate_is_to_be_reached_and_not_undercut() {
+        let mut report = Report::default();
+        report.add(Subject::Drain, measured("10000 messages, latency 5", "per_second", 1_999.0));
+        let told = text(&goals(&report));
+        assert!(told.contains("at least 2000 | 1999 | MISSED"), "{told}");
+    }
+}

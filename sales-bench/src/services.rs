@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use sales_local::process::{Process, Program, last_line, log_file};
-use sales_local::workspace::{self, Build};
+use sales_local::services::cargo_build;
+use sales_local::workspace::Build;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
@@ -58,18 +59,8 @@ impl Binaries {
     /// When they cannot be built.
     pub(crate) async fn build() -> anyhow::Result<Self> {
         let build = Build::current()?;
-        let mut cargo = Program::new("cargo")
-            .arguments(["build", "--locked", "--package", API, "--package", WORKER])
-            .arguments(["--profile", build.cargo_profile(), "--target-dir"])
-            .arguments([&build.target])
-            .directory(workspace::root())
-            .inherits_environment()
-            .start()?;
-        match cargo.wait().await {
-            0 => Self::in_directory(&build.target.join(&build.profile)),
-            127 => bail!("cargo, which builds the services, is not on the PATH"),
-            _ => bail!("the services could not be built: cargo said why above"),
-        }
+        cargo_build(&build, &["--locked", "--package", API, "--package", WORKER]).await?;
+        Self::in_directory(&build.target.join(&build.profile))
     }
 }
 

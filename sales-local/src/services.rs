@@ -23,6 +23,24 @@ const OPERATOR: &str = "salesctl";
 const GRACE: Duration = Duration::from_secs(25);
 const START_DEADLINE: Duration = Duration::from_secs(60);
 
+/// Lets cargo build programs of the workspace in the profile of `build`; its progress is shown.
+pub async fn cargo_build(build: &Build, programs: &[&str]) -> anyhow::Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut cargo = Program::new(cargo)
+        .arguments(["build"])
+        .arguments(programs)
+        .arguments(["--profile", build.cargo_profile(), "--target-dir"])
+        .arguments([&build.target])
+        .directory(workspace::root())
+        .inherits_environment()
+        .start()?;
+    match cargo.wait().await {
+        0 => Ok(()),
+        127 => bail!("cargo, which builds the services, is not on the PATH"),
+        _ => bail!("the services could not be built: cargo said why above"),
+    }
+}
+
 /// The binaries of both services, and of what operates them.
 #[derive(Debug, Clone)]
 pub struct Services {
@@ -35,20 +53,9 @@ impl Services {
     /// Builds them in the profile that the running program was built in; cargo's progress is shown.
     pub async fn build() -> anyhow::Result<Self> {
         let build = Build::current()?;
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut cargo = Program::new(cargo)
-            // As `cargo local` builds this program, so that what all of them have in common is compiled once.
-            .arguments(["build", "--bin", API, "--bin", WORKER, "--bin", OPERATOR])
-            .arguments(["--profile", build.cargo_profile(), "--target-dir"])
-            .arguments([&build.target])
-            .directory(workspace::root())
-            .inherits_environment()
-            .start()?;
-        match cargo.wait().await {
-            0 => Self::built(&build),
-            127 => bail!("cargo, which builds the services, is not on the PATH"),
-            _ => bail!("the services could not be built: cargo said why above"),
-        }
+        // As `cargo local` builds this program, so that what all of them have in common is compiled once.
+        cargo_build(&build, &["--bin", API, "--bin", WORKER, "--bin", OPERATOR]).await?;
+        Self::built(&build)
     }
 
     /// Those that are already built.

@@ -49,7 +49,7 @@ pub async fn api(world: &World, who: Identity, mut intake: mpsc::Receiver<Incomi
     let metrics = sales_api::metrics::Metrics::new(&mut registry);
     let (site, refresh) = Site::new(region(who.region), client.site_switch(), who.entropy.clone());
     let closed = CancellationToken::new();
-    let (announcer, announcing) = Announcer::new(1, client.sale_topic(), metrics.clone(), closed.clone());
+    let (announcer, announcing) = Announcer::new(client.sale_topic(), metrics.clone(), closed.clone());
     let announcing = tokio::task::spawn_local(announcing);
     tokio::task::spawn_local(refresh.run(stop.clone()));
     let table = Mutated::new(client.sale_table(), world.mutation, &client, &who.clock);

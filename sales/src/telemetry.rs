@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::SystemTime;
 
 /// How many lines may wait for a slow reader of the log; more are dropped rather than hold up a sale.
-const WAITING_LINES: usize = 16_384;
+const WAITING_LINES: usize = 8_192;
 
 /// How many bytes of lines are written at a time, at most.
 const WRITTEN_AT_ONCE: usize = 64 * 1024;
