@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics::{Announcement, Metrics};
 
-/// How many events may wait while the topic is slow: a few megabytes.
-const WAITING: usize = 8192;
+/// How many events may wait while the topic is slow: a megabyte.
+const WAITING: usize = 4096;
 
 /// How many batches may be on their way: at 15 ms each, enough for 20,000 events a second. Each takes some 100 KB.
 const IN_FLIGHT: usize = 32;

@@ -29,7 +29,7 @@ impl GroupedWrites {
     /// Grouped writes to `table`, on this thread, for as long as a clone of the result lives.
     pub fn start<T: SaleTable>(table: T, metrics: Metrics) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
-        let gathering = Gathering { batch: T::GROUP, eager: 8, in_flight: 16, pace: Duration::ZERO };
+        let gathering = Gathering { batch: T::GROUP, eager: 8, in_flight: 8, pace: Duration::ZERO };
         actix_web::rt::spawn(gathering.run(receiver, CancellationToken::new(), move |group: Vec<Write>| {
             let (table, metrics) = (table.clone(), metrics.clone());
             async move { put(&table, &metrics, group).await }
