@@ -6,10 +6,12 @@ use std::process::Stdio;
 use anyhow::{Context, bail};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 
 use crate::arguments::Delay;
 use crate::canned::{Counts, Load};
+use crate::leash;
+use crate::sample::REGION;
 
 /// The endpoint at work. Dropping it ends it.
 pub(crate) struct Endpoint {
@@ -29,12 +31,11 @@ impl Endpoint {
     pub(crate) async fn start(delay: Delay, tls: bool) -> anyhow::Result<Self> {
         let directory = tempfile::tempdir()?;
         let certificate = tls.then(|| directory.path().join("certificate.pem"));
-        let mut command = Command::new(std::env::current_exe().context("this program cannot find itself")?);
-        command.args(["aws", "--latency", &delay.to_string()]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut command = leash::own(["aws", "--latency", &delay.to_string()])?;
         if let Some(path) = &certificate {
             command.arg("--certificate").arg(path);
         }
-        let mut process = command.kill_on_drop(true).spawn().context("the AWS endpoint did not start")?;
+        let mut process = command.stdout(Stdio::piped()).spawn().context("the AWS endpoint did not start")?;
         let says = process.stdout.take().context("the AWS endpoint says nothing")?;
         let ports = BufReader::new(says).lines().next_line().await?.context("the AWS endpoint ended at once")?;
         let Some((port, control)) = ports.split_once(' ') else { bail!("the AWS endpoint said {ports:?}") };
@@ -52,7 +53,7 @@ impl Endpoint {
     /// The variables that lead an AWS SDK here, and to credentials.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         let mut variables = vec![
-            ("AWS_REGION", "sa-east-1".to_owned()),
+            ("AWS_REGION", REGION.to_owned()),
             ("AWS_ACCESS_KEY_ID", "000000000000".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "canned".to_owned()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),

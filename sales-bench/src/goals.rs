@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use crate::arguments::Subject;
+use crate::arguments::{Delay, Subject};
+use crate::cases;
+use crate::ceilings::Call;
 use crate::report::{Report, Spread, number};
 
 /// A goal, and how far it was reached.
@@ -29,21 +31,23 @@ impl Goal {
 /// The goals whose figures were measured.
 #[must_use]
 pub(crate) fn goals(report: &Report) -> Vec<Goal> {
-    let api = |case: &str, figure: &str| report.median(Subject::Api, case, figure);
-    let drain = |case: &str, figure: &str| report.median(Subject::Drain, case, figure);
-    let bare = |call: &str| report.median(Subject::Ceilings, call, "cpu_us");
+    let api = |clients, delay, figure: &str| report.median(Subject::Api, &cases::api(clients, delay), figure);
+    let drain = |delay, figure: &str| report.median(Subject::Drain, &cases::drain(10_000, delay), figure);
+    let ceiling = |case: &str| report.median(Subject::Ceilings, case, "cpu_us");
+    let bare = |call| ceiling(&cases::call(call));
+    let five_ms = Delay::Milliseconds(5);
     let most = |figure, goal: Option<f64>, measured: Option<f64>| {
         Some(Goal { figure, goal: goal?, at_least: false, measured: measured? })
     };
     let least = |figure, goal, measured: Option<f64>| Some(Goal { figure, goal, at_least: true, measured: measured? });
 
-    let bare_sale = || Some(bare("Answer, 256 clients")? + bare("WriteSales")? / 25.0 + bare("PublishEvents")? / 10.0);
+    let bare_sale =
+        || Some(ceiling(&cases::answer())? + bare(Call::WriteSales)? / 25.0 + bare(Call::PublishEvents)? / 10.0);
     let bare_message = || {
-        let in_tens = ["ReceiveMessages", "ReadMarks", "WriteMarks", "DeleteMessages"];
+        let in_tens = [Call::ReceiveMessages, Call::ReadMarks, Call::WriteMarks, Call::DeleteMessages];
         let in_tens: Option<Vec<f64>> = in_tens.into_iter().map(bare).collect();
-        Some(bare("PutObject")? + bare("SettleSale")? + in_tens?.iter().sum::<f64>() / 10.0)
+        Some(bare(Call::PutObject)? + bare(Call::SettleSale)? + in_tens?.iter().sum::<f64>() / 10.0)
     };
-    let busy = "10000 messages, latency none";
     let largest = |subject, figure: &str, of: fn(&Spread) -> f64| {
         let rows = report.rows(subject);
         rows.iter().filter_map(|row| row.figures.get(figure).map(of)).reduce(f64::max)
@@ -51,35 +55,31 @@ pub(crate) fn goals(report: &Report) -> Vec<Goal> {
     let peak = |subject| largest(subject, "peak_memory_mib", |memory| memory.highest);
     // Where a program has to be read from the disk, that is not the program's time.
     let start = |subject| largest(subject, "first_answer_ms", |time| time.median);
-    let log = || Some(api("256 clients, latency none", "log_bytes")? + drain(busy, "log_bytes")?);
+    let log = || Some(api(256, Delay::None, "log_bytes")? + drain(Delay::None, "log_bytes")?);
     let all = [
         most(
             "CPU us a sale, 256 clients: 45, or 1.5 times its bare calls",
             Some(bare_sale().map_or(45.0, |bare| (1.5 * bare).max(45.0))),
-            api("256 clients, latency none", "cpu_us"),
+            api(256, Delay::None, "cpu_us"),
         ),
-        most(
-            "CPU us a sale, 16 clients: a quarter of Go's",
-            Some(550.0 / 4.0),
-            api("16 clients, latency none", "cpu_us"),
-        ),
-        most("calls a sale, 256 clients, no latency", Some(0.3), api("256 clients, latency none", "calls")),
-        most("calls a sale, 256 clients, AWS's latency", Some(0.3), api("256 clients, latency aws", "calls")),
-        most("calls a sale, 16 clients, no latency", Some(1.15), api("16 clients, latency none", "calls")),
-        most("calls a sale, 16 clients, AWS's latency", Some(1.15), api("16 clients, latency aws", "calls")),
-        most("p50 ms, 64 clients, 5 ms a call", Some(8.0), api("64 clients, latency 5", "p50_ms")),
-        most("p99 ms, 64 clients, 5 ms a call", Some(12.0), api("64 clients, latency 5", "p99_ms")),
-        most("p50 ms, 64 clients, AWS's latency", Some(8.0), api("64 clients, latency aws", "p50_ms")),
-        most("p99 ms, 64 clients, AWS's latency", Some(12.0), api("64 clients, latency aws", "p99_ms")),
-        least("sales a second, 1,024 clients, AWS's latency", 20_000.0, api("1024 clients, latency aws", "per_second")),
+        most("CPU us a sale, 16 clients: a quarter of Go's", Some(550.0 / 4.0), api(16, Delay::None, "cpu_us")),
+        most("calls a sale, 256 clients, no latency", Some(0.3), api(256, Delay::None, "calls")),
+        most("calls a sale, 256 clients, AWS's latency", Some(0.3), api(256, Delay::Aws, "calls")),
+        most("calls a sale, 16 clients, no latency", Some(1.15), api(16, Delay::None, "calls")),
+        most("calls a sale, 16 clients, AWS's latency", Some(1.15), api(16, Delay::Aws, "calls")),
+        most("p50 ms, 64 clients, 5 ms a call", Some(8.0), api(64, five_ms, "p50_ms")),
+        most("p99 ms, 64 clients, 5 ms a call", Some(12.0), api(64, five_ms, "p99_ms")),
+        most("p50 ms, 64 clients, AWS's latency", Some(8.0), api(64, Delay::Aws, "p50_ms")),
+        most("p99 ms, 64 clients, AWS's latency", Some(12.0), api(64, Delay::Aws, "p99_ms")),
+        least("sales a second, 1,024 clients, AWS's latency", 20_000.0, api(1_024, Delay::Aws, "per_second")),
         most(
             "CPU us a message: 1.3 times its bare calls",
             bare_message().map(|bare| 1.3 * bare),
-            drain(busy, "cpu_us"),
+            drain(Delay::None, "cpu_us"),
         ),
-        most("CPU us a message: a quarter of Go's", Some(1_100.0 / 4.0), drain(busy, "cpu_us")),
-        most("calls a message", Some(2.6), drain(busy, "calls")),
-        least("messages a second, 5 ms a call", 2_000.0, drain("10000 messages, latency 5", "per_second")),
+        most("CPU us a message: a quarter of Go's", Some(1_100.0 / 4.0), drain(Delay::None, "cpu_us")),
+        most("calls a message", Some(2.6), drain(Delay::None, "calls")),
+        least("messages a second, 5 ms a call", 2_000.0, drain(five_ms, "per_second")),
         most("peak memory of the API, MiB", Some(64.0), peak(Subject::Api)),
         most("peak memory of the worker, MiB", Some(64.0), peak(Subject::Drain)),
         most("ms from start to the first 200, API", Some(100.0), start(Subject::Api)),

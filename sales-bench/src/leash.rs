@@ -1,9 +1,20 @@
 //! What this program starts of itself ends with it, whatever ends it: the kernel closes the pipe between them.
 
+use std::ffi::OsStr;
 use std::io;
+use std::process::Stdio;
 use std::thread;
 
+use anyhow::Context;
+use tokio::process::Command;
 use tokio::sync::oneshot;
+
+/// This program again, to be started with other arguments.
+pub(crate) fn own(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> anyhow::Result<Command> {
+    let mut command = Command::new(std::env::current_exe().context("this program cannot find itself")?);
+    command.args(arguments).stdin(Stdio::piped()).kill_on_drop(true);
+    Ok(command)
+}
 
 /// Resolves when standard input is closed, by whoever has started this process.
 ///

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod canned;
+mod cases;
 mod ceilings;
 mod cores;
 mod endpoint;
@@ -10,6 +11,7 @@ mod leash;
 mod load;
 mod measure;
 mod report;
+mod sample;
 mod services;
 mod usage;
 
@@ -17,16 +19,17 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::{Parser, ValueEnum};
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::LocalSet;
+
 use crate::arguments::{Arguments, Part, Plan, Subject};
 use crate::ceilings::Call;
 use crate::cores::Cores;
 use crate::measure::Bench;
 use crate::report::Report;
 use crate::services::Binaries;
-use clap::{Parser, ValueEnum};
-use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::LocalSet;
 
 /// The exit code that shells give to SIGINT.
 const INTERRUPTED: u8 = 128 + 2;
@@ -110,10 +113,9 @@ async fn measure_once(bench: &Bench, run: u32, report: &mut Report) -> anyhow::R
     let tell = |what: &str| writeln!(std::io::stderr(), "run {run} of {}: {what}", plan.runs);
     if plan.includes(Subject::Ceilings) {
         tell("ceilings")?;
-        report.add(Subject::Ceilings, bench.bare_answer(256).await?);
+        report.add(Subject::Ceilings, bench.bare_answer().await?);
         for call in Call::value_variants() {
-            let name = call.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-            report.add(Subject::Ceilings, bench.bare_call(*call, &name).await?);
+            report.add(Subject::Ceilings, bench.bare_call(*call).await?);
         }
     }
     if plan.includes(Subject::Api) {

@@ -1,18 +1,19 @@
 //! One measurement after the other: each starts what it needs, and leaves nothing running.
 
 use std::collections::BTreeMap;
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use tokio::process::Command;
+use clap::ValueEnum;
 use tokio::time::{Instant, sleep};
 
 use crate::arguments::{Delay, Plan};
 use crate::canned::{Counts, Load as Offer};
+use crate::cases;
 use crate::ceilings::{Call, Cost};
 use crate::cores::Cores;
 use crate::endpoint::Endpoint;
+use crate::leash;
 use crate::load::Load;
 use crate::report::Measurement;
 use crate::services::{Binaries, Kind, Service};
@@ -39,12 +40,12 @@ impl Bench {
     ///
     /// # Errors
     /// When it cannot be made.
-    pub(crate) async fn bare_call(&self, call: Call, name: &str) -> anyhow::Result<Measurement> {
+    pub(crate) async fn bare_call(&self, call: Call) -> anyhow::Result<Measurement> {
+        let name = call.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
         let endpoint = Endpoint::start(Delay::None, self.plan.tls).await?;
         endpoint.load(&Offer { messages: u64::from(u32::MAX), pending: 0 }).await?;
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["call", name, "--seconds", &self.plan.seconds.to_string()]).env_clear().kill_on_drop(true);
-        command.envs(endpoint.environment());
+        let mut command = leash::own(["call", &name, "--seconds", &self.plan.seconds.to_string()])?;
+        command.env_clear().envs(endpoint.environment());
         let running = self.cores.for_service(|| Ok(command.output()))?;
         let output = running.await?;
         if !output.status.success() {
@@ -53,7 +54,7 @@ impl Bench {
         let cost: Cost = serde_json::from_slice(&output.stdout).context("a bare call's cost is not understood")?;
         endpoint.counts().await?;
         let calls = cost.calls.max(1) as f64;
-        let mut measured = Measurement::new(format!("{call:?}"));
+        let mut measured = Measurement::new(cases::call(call));
         measured.figure("cpu_us", cost.cpu_seconds * 1e6 / calls).figure("per_second", calls / self.plan.seconds);
         Ok(measured)
     }
@@ -62,10 +63,9 @@ impl Bench {
     ///
     /// # Errors
     /// When it does not answer.
-    pub(crate) async fn bare_answer(&self, clients: u64) -> anyhow::Result<Measurement> {
+    pub(crate) async fn bare_answer(&self) -> anyhow::Result<Measurement> {
         let [port] = sales_local::ports::free()?;
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["answer", "--port", &port.to_string()]).stdin(Stdio::piped()).kill_on_drop(true);
+        let mut command = leash::own(["answer", "--port", &port.to_string()])?;
         let process = self.cores.for_service(|| Ok(command.spawn()?))?;
         let id = process.id().context("the bare server ended at once")?;
         let started = Instant::now();
@@ -75,13 +75,13 @@ impl Bench {
             }
             sleep(Duration::from_millis(1)).await;
         }
-        let mut load = Load::start(port, clients).await?;
+        let mut load = Load::start(port, cases::ANSWERED_CLIENTS).await?;
         load.watch(self.plan.warm_up()).await?;
         let before = usage::cpu_time(id)?;
         let seen = load.watch(self.plan.window()).await?;
         let cpu = usage::cpu_time(id)? - before;
         load.stop().await?;
-        let mut measured = Measurement::new(format!("Answer, {clients} clients"));
+        let mut measured = Measurement::new(cases::answer());
         let answers = seen.accepted.max(1) as f64;
         measured.figure("cpu_us", cpu.as_secs_f64() * 1e6 / answers);
         measured.figure("per_second", answers / seen.elapsed.as_secs_f64());
@@ -99,9 +99,9 @@ impl Bench {
         load.watch(self.plan.warm_up()).await?;
 
         endpoint.load(&Offer { messages: 0, pending: 0 }).await?;
-        let (cpu_before, logged_before) = (api.cpu_time()?, api.logged()?);
+        let before = api.used()?;
         let seen = load.watch(self.plan.window()).await?;
-        let (cpu, logged) = (api.cpu_time()? - cpu_before, api.logged()? - logged_before);
+        let used = api.used()?.since(before);
         let counts = endpoint.counts().await?;
         load.stop().await?;
         let (memory, first_answer) = (api.peak_memory()?, api.first_answer);
@@ -109,15 +109,14 @@ impl Bench {
 
         let sales = seen.accepted.max(1) as f64;
         let milliseconds = |quantile| seen.latencies.value_at_quantile(quantile) as f64 / 1e3;
-        let mut measured = Measurement::new(format!("{clients} clients, latency {delay}"));
+        let mut measured = Measurement::new(cases::api(clients, delay));
         measured
             .figure("per_second", sales / seen.elapsed.as_secs_f64())
             .figure("p50_ms", milliseconds(0.5))
             .figure("p99_ms", milliseconds(0.99))
-            .figure("cpu_us", cpu.as_secs_f64() * 1e6 / sales)
-            .figure("cores", cpu.as_secs_f64() / seen.elapsed.as_secs_f64())
+            .cpu(used.cpu, seen.elapsed, sales)
             .figure("announced_percent", counts.events_published as f64 * 100.0 / sales)
-            .figure("log_bytes", logged as f64 / sales);
+            .figure("log_bytes", used.logged as f64 / sales);
         measured.counts(&counts, sales).memory(memory).figure("first_answer_ms", first_answer.as_secs_f64() * 1e3);
         Ok(measured)
     }
@@ -128,8 +127,7 @@ impl Bench {
     /// When it does not process them.
     pub(crate) async fn drain(&self, messages: u64, delay: Delay) -> anyhow::Result<Measurement> {
         let offer = Offer { messages, pending: 0 };
-        let name = format!("{messages} messages, latency {delay}");
-        self.work(name, delay, &offer, messages, |counts| counts.messages_deleted).await
+        self.work(cases::drain(messages, delay), delay, &offer, messages, |counts| counts.messages_deleted).await
     }
 
     /// The worker on a backlog of `pending` sales.
@@ -138,7 +136,7 @@ impl Bench {
     /// When it does not process them.
     pub(crate) async fn sweep(&self, pending: u64) -> anyhow::Result<Measurement> {
         let offer = Offer { messages: 0, pending };
-        self.work(format!("{pending} pending"), Delay::None, &offer, pending, |counts| counts.settled).await
+        self.work(cases::sweep(pending), Delay::None, &offer, pending, |counts| counts.settled).await
     }
 
     async fn work(
@@ -154,10 +152,9 @@ impl Bench {
         reach(&endpoint, |counts| counts.calls.get("SQS.ReceiveMessage").copied().unwrap_or(0), 1).await?;
 
         endpoint.load(offer).await?;
-        let (started, cpu_before, logged_before) = (Instant::now(), worker.cpu_time()?, worker.logged()?);
+        let (started, before) = (Instant::now(), worker.used()?);
         let counts = reach(&endpoint, done, size).await?;
-        let (elapsed, cpu) = (started.elapsed().as_secs_f64(), worker.cpu_time()? - cpu_before);
-        let logged = worker.logged()? - logged_before;
+        let (elapsed, used) = (started.elapsed(), worker.used()?.since(before));
         let memory = worker.peak_memory()?;
         let first_answer = worker.first_answer;
         worker.stop().await?;
@@ -165,11 +162,10 @@ impl Bench {
         let size = size.max(1) as f64;
         let mut measured = Measurement::new(name);
         measured
-            .figure("seconds", elapsed)
-            .figure("per_second", size / elapsed)
-            .figure("cpu_us", cpu.as_secs_f64() * 1e6 / size)
-            .figure("cores", cpu.as_secs_f64() / elapsed)
-            .figure("log_bytes", logged as f64 / size);
+            .figure("seconds", elapsed.as_secs_f64())
+            .figure("per_second", size / elapsed.as_secs_f64())
+            .cpu(used.cpu, elapsed, size)
+            .figure("log_bytes", used.logged as f64 / size);
         measured.counts(&counts, size).memory(memory).figure("first_answer_ms", first_answer.as_secs_f64() * 1e3);
         Ok(measured)
     }
@@ -194,6 +190,10 @@ async fn reach(endpoint: &Endpoint, done: impl Fn(&Counts) -> u64, size: u64) ->
 }
 
 impl Measurement {
+    fn cpu(&mut self, cpu: Duration, elapsed: Duration, size: f64) -> &mut Self {
+        self.figure("cpu_us", cpu.as_secs_f64() * 1e6 / size).figure("cores", cpu.as_secs_f64() / elapsed.as_secs_f64())
+    }
+
     fn counts(&mut self, counts: &Counts, size: f64) -> &mut Self {
         let calls: u64 = counts.calls.values().sum();
         let each = |count: u64| count as f64 / size;

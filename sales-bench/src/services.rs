@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use sales_local::process::{Process, Program, last_line, log_file};
-use sales_local::services::cargo_build;
+use sales_local::services::{cargo_build, is_healthy};
 use sales_local::workspace::Build;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
@@ -73,6 +73,22 @@ pub(crate) enum Kind {
     Worker,
 }
 
+/// What a service has used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Used {
+    /// CPU time.
+    pub(crate) cpu: Duration,
+    /// Bytes of log.
+    pub(crate) logged: u64,
+}
+
+impl Used {
+    /// Of that, what it has used since.
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self { cpu: self.cpu - before.cpu, logged: self.logged - before.logged }
+    }
+}
+
 /// A service that runs. Dropping it stops it.
 pub(crate) struct Service {
     kind: Kind,
@@ -107,7 +123,8 @@ impl Service {
         let started = Instant::now();
         let process = cores.for_service(|| program.start())?;
         let client = reqwest::Client::builder().no_proxy().build()?;
-        while client.get(format!("http://127.0.0.1:{port}/healthcheck")).send().await.is_err() {
+        let own = format!("http://127.0.0.1:{port}");
+        while !is_healthy(&client, &own).await {
             if let Some(code) = process.exit_code() {
                 bail!("{} ended with {code}: {}", path.display(), last_line(&mut log));
             }
@@ -119,12 +136,13 @@ impl Service {
         Ok(Self { kind, process, log, port, first_answer: started.elapsed(), _directory: directory })
     }
 
-    /// Its CPU time so far.
+    /// What it has used so far.
     ///
     /// # Errors
     /// When it has ended.
-    pub(crate) fn cpu_time(&mut self) -> anyhow::Result<Duration> {
-        usage::cpu_time(self.process.id()).with_context(|| last_line(&mut self.log))
+    pub(crate) fn used(&mut self) -> anyhow::Result<Used> {
+        let cpu = usage::cpu_time(self.process.id()).with_context(|| last_line(&mut self.log))?;
+        Ok(Used { cpu, logged: self.log.metadata()?.len() })
     }
 
     /// The most memory that it has used, in bytes.
@@ -133,14 +151,6 @@ impl Service {
     /// When it has ended.
     pub(crate) fn peak_memory(&self) -> anyhow::Result<u64> {
         usage::peak_memory(self.process.id())
-    }
-
-    /// How many bytes it has logged so far.
-    ///
-    /// # Errors
-    /// When that is not known.
-    pub(crate) fn logged(&self) -> anyhow::Result<u64> {
-        Ok(self.log.metadata()?.len())
     }
 
     /// Stops it as its supervisor would.

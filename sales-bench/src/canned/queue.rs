@@ -4,21 +4,13 @@ use std::time::Duration;
 
 use sales::clock::Timestamp;
 use sales::event::{self, Event};
-use sales::sale::{Amount, Fact, InvalidSale, Product, Region, Sale, SaleId};
+use sales::sale::{Fact, Region, Sale, SaleId};
 use sales::trace::TraceParent;
 use serde_json::json;
 
 use super::answer::NotUnderstood;
 use super::ids::{Kind, LENGTH, Series};
-
-/// What was sold.
-pub(super) const PRODUCT: &str = "O Pequeno Principe";
-
-/// For how much.
-pub(super) const AMOUNT: &str = "14";
-
-/// Where every sale was accepted.
-pub(super) const REGION: &str = "sa-east-1";
+use crate::sample::{self, REGION};
 
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -73,16 +65,10 @@ impl Queue {
 
 /// The sale of a series' first message.
 fn sale(series: Series, now: Duration) -> Result<Sale, NotUnderstood> {
-    let invalid = |error: InvalidSale| NotUnderstood(error.to_string());
     let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    Ok(Sale {
-        id: SaleId::new(series.id(0)),
-        product: Product::new(PRODUCT.to_owned()).map_err(invalid)?,
-        amount: Amount::from_json_number(AMOUNT).map_err(invalid)?,
-        timestamp: Timestamp::from_unix_seconds(seconds)
-            .ok_or_else(|| NotUnderstood(format!("there is no year for {seconds}")))?,
-        region: Some(Region::new(REGION)),
-    })
+    let timestamp = Timestamp::from_unix_seconds(seconds)
+        .ok_or_else(|| NotUnderstood(format!("there is no year for {seconds}")))?;
+    sample::sale(SaleId::new(series.id(0)), timestamp).map_err(|error| NotUnderstood(error.to_string()))
 }
 
 impl Prepared {
@@ -125,6 +111,7 @@ impl Prepared {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sample::{AMOUNT, PRODUCT};
 
     const NOW: Duration = Duration::from_secs(1_764_547_200);
 

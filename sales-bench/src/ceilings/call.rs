@@ -16,11 +16,12 @@ use futures::future::try_join_all;
 use sales::clock::{Clock, Timestamp};
 use sales::entropy::Entropy;
 use sales::event::{self, Event};
-use sales::sale::{Amount, Fact, Product, Region, Sale, SaleId};
+use sales::sale::{Fact, SaleId};
 use sales::trace::TraceParent;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use crate::sample::{self, AMOUNT, PRODUCT, REGION};
 use crate::services::{IDEMPOTENCY_TABLE, LAKE, QUEUE, SALES_TABLE, TOPIC};
 use crate::usage::cpu_time;
 
@@ -206,15 +207,11 @@ impl Caller {
 type Item = HashMap<String, AttributeValue>;
 
 fn event() -> anyhow::Result<Event> {
-    let (clock, entropy, region) = (Clock::system(), Entropy::system(), Region::new("sa-east-1"));
-    let sale = Sale {
-        id: SaleId::new(entropy.uuid_v7(&clock)),
-        product: Product::new("O Pequeno Principe".to_owned())?,
-        amount: Amount::from_json_number("14")?,
-        timestamp: Timestamp::from_unix_seconds(1_764_547_199).context("a moment")?,
-        region: Some(region.clone()),
-    };
-    Ok(Event { fact: Fact::Sale(sale), home: Some(region), trace: Some(TraceParent::new(&entropy)) })
+    let (clock, entropy) = (Clock::system(), Entropy::system());
+    let timestamp = Timestamp::from_unix_seconds(1_764_547_199).context("a moment")?;
+    let sale = sample::sale(SaleId::new(entropy.uuid_v7(&clock)), timestamp)?;
+    let home = sale.region.clone();
+    Ok(Event { fact: Fact::Sale(sale), home, trace: Some(TraceParent::new(&entropy)) })
 }
 
 fn id(event: &Event) -> AttributeValue {
@@ -227,10 +224,10 @@ fn item(event: &Event) -> Item {
     let number = |number: &str| AttributeValue::N(number.to_owned());
     let attributes = [
         ("id", id(event)),
-        ("product", text("O Pequeno Principe")),
-        ("amount", number("14")),
+        ("product", text(PRODUCT)),
+        ("amount", number(AMOUNT)),
         ("timestamp", number("1764547199")),
-        ("region", text("sa-east-1")),
+        ("region", text(REGION)),
         ("pending", text("11")),
         ("sale_processed", AttributeValue::Bool(false)),
     ];

@@ -8,7 +8,7 @@ use super::Key;
 use crate::canned::answer::{Answer, JSON_1_0, NotUnderstood};
 use crate::canned::facts::{self, PendingFacts};
 use crate::canned::ids::LENGTH;
-use crate::canned::queue::{AMOUNT, PRODUCT, REGION};
+use crate::sample::{AMOUNT, PRODUCT, REGION};
 
 /// What the name of the table of marks contains.
 const MARKS: &str = "idempotency";

@@ -1,0 +1,32 @@
+//! The names under which measurements are told and looked up.
+
+use crate::arguments::Delay;
+use crate::ceilings::Call;
+
+/// How many clients a bare answer is measured at.
+pub(crate) const ANSWERED_CLIENTS: u64 = 256;
+
+/// A bare answer.
+pub(crate) fn answer() -> String {
+    format!("Answer, {ANSWERED_CLIENTS} clients")
+}
+
+/// A bare call.
+pub(crate) fn call(call: Call) -> String {
+    format!("{call:?}")
+}
+
+/// Clients that post sales.
+pub(crate) fn api(clients: u64, delay: Delay) -> String {
+    format!("{clients} clients, latency {delay}")
+}
+
+/// The worker on a queue.
+pub(crate) fn drain(messages: u64, delay: Delay) -> String {
+    format!("{messages} messages, latency {delay}")
+}
+
+/// The worker on a backlog.
+pub(crate) fn sweep(pending: u64) -> String {
+    format!("{pending} pending")
+}
