@@ -1,16 +1,27 @@
 //! The benchmark as its users start it, for a moment: all figures are there, and what is counted adds up. Nothing is
 //! asserted of time.
 
-use std::process::{Command, Output};
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use procfs::process::{Process, Stat, all_processes};
+use rustix::process::{Pid, Signal, kill_process};
 use sales_local::workspace::Build;
 use serde_json::Value;
 
-fn bench(arguments: &[&str]) -> Output {
+fn command(arguments: &[&str]) -> Command {
     let build = Build::current().expect("a build");
     let services = build.target.join(&build.profile);
     let mut command = Command::new(env!("CARGO_BIN_EXE_sales-bench"));
-    command.arg("--services").arg(services).args(arguments).output().expect("the benchmark starts")
+    command.arg("--services").arg(services).args(arguments);
+    command
+}
+
+fn bench(arguments: &[&str]) -> Output {
+    command(arguments).output().expect("the benchmark starts")
 }
 
 fn measure(arguments: &[&str]) -> Value {
@@ -81,5 +92,89 @@ fn what_cannot_be_measured_is_told_with_the_reason() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("more than the"));
     for wrong in [["--latency", "fast"], ["--seconds", "0"], ["--runs", "0"], ["--only", "nothing"]] {
         assert_eq!(bench(&wrong).status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_benchmark_that_is_interrupted_leaves_no_process_and_no_file() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let directory = tempfile::tempdir().unwrap();
+        let (status, error) = end_under_load(signal, directory.path());
+        assert_eq!(status.code(), Some(130), "{signal:?}: {error}");
+        assert!(error.contains("sales-bench: interrupted"), "{signal:?}: {error}");
+        let left: Vec<_> = std::fs::read_dir(directory.path()).unwrap().collect();
+        assert!(left.is_empty(), "{signal:?}: {left:?}");
+    }
+}
+
+#[test]
+fn a_benchmark_that_is_killed_leaves_no_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let (status, _) = end_under_load(Signal::KILL, directory.path());
+    assert_eq!(status.code(), None);
+}
+
+/// Sends a signal to a benchmark whose service is under load, waits until everything that it has started is gone, and
+/// tells how it has ended and what it said.
+fn end_under_load(signal: Signal, temporary: &Path) -> (ExitStatus, String) {
+    // Whatever fails here, it ends by itself.
+    let arguments = ["--only", "api", "--connections", "4", "--latency", "none", "--runs", "1", "--seconds", "30"];
+    let mut bench = command(&arguments);
+    let mut bench = bench.env("TMPDIR", temporary).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut error = BufReader::new(bench.stderr.take().unwrap());
+    let mut said = String::new();
+    error.read_line(&mut said).unwrap();
+    assert!(said.contains("API, 4 clients"), "{said}");
+    let started = under_load(&mut bench);
+    kill_process(Pid::from_child(&bench), signal).unwrap();
+    error.read_to_string(&mut said).unwrap();
+    let status = bench.wait().unwrap();
+    eventually(|| started.iter().all(|process| !runs(process)).then_some(()), "what it had started still runs");
+    (status, said)
+}
+
+/// What the benchmark has started, once the API in it works.
+fn under_load(bench: &mut Child) -> Vec<Stat> {
+    eventually(
+        || {
+            assert_eq!(bench.try_wait().unwrap(), None, "it has ended");
+            let started = descendants(bench.id());
+            let api = started.iter().find(|process| process.comm == "sales-api")?;
+            // Its start takes some ticks, of 10 ms each; it has more only under load.
+            (api.utime + api.stime > 30).then_some(started)
+        },
+        "the API is not under load",
+    )
+}
+
+/// The processes below one, whatever is between.
+fn descendants(ancestor: u32) -> Vec<Stat> {
+    let all: Vec<Stat> = all_processes().unwrap().filter_map(|process| process.ok()?.stat().ok()).collect();
+    let mut found: Vec<Stat> = Vec::new();
+    let mut parents = vec![ancestor.cast_signed()];
+    while let Some(parent) = parents.pop() {
+        for process in all.iter().filter(|process| process.ppid == parent) {
+            parents.push(process.pid);
+            found.push(process.clone());
+        }
+    }
+    found
+}
+
+/// Whether it is still that process, and not only what is left of it until its parent asks.
+fn runs(process: &Stat) -> bool {
+    Process::new(process.pid)
+        .and_then(|now| now.stat())
+        .is_ok_and(|now| now.starttime == process.starttime && now.state != 'Z')
+}
+
+fn eventually<T>(mut check: impl FnMut() -> Option<T>, otherwise: &str) -> T {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(found) = check() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "{otherwise}");
+        thread::sleep(Duration::from_millis(10));
     }
 }
