@@ -1,6 +1,8 @@
 //! The benchmark as its users start it, for a moment: all figures are there, and what is counted adds up. Nothing is
 //! asserted of time.
 
+#![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
+
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
