@@ -1,4 +1,5 @@
-//! What this program starts of itself ends with it, whatever ends it: the kernel closes the pipe between them.
+//! What this program starts of itself ends with it, whatever ends it: the kernel closes the pipe between them. A bare call,
+//! which does not look at its pipe, fails as soon as the endpoint that it calls has ended.
 
 use std::ffi::OsStr;
 use std::io;

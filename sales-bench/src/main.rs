@@ -20,8 +20,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use sales::shutdown::on_signals;
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
 use crate::arguments::{Arguments, Part, Plan, Subject};
@@ -70,10 +70,11 @@ fn be(part: Part) -> anyhow::Result<()> {
 fn measure(plan: Plan) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
+        let interrupted = on_signals()?;
         // Whatever is running then is stopped by being dropped.
         tokio::select! {
             report = measure_all(&plan) => show(&plan, &report?),
-            signal = interrupted() => Err(signal?.into()),
+            () = interrupted.cancelled() => Err(Interrupted.into()),
         }
     })
 }
@@ -95,17 +96,6 @@ async fn measure_all(plan: &Plan) -> anyhow::Result<Report> {
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted")]
 struct Interrupted;
-
-/// Resolves with SIGINT or SIGTERM.
-async fn interrupted() -> std::io::Result<Interrupted> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(Interrupted)
-}
 
 /// All of it once, so that what comes later in a noisy hour does so for everything.
 async fn measure_once(bench: &Bench, run: u32, report: &mut Report) -> anyhow::Result<()> {

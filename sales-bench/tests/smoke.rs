@@ -6,16 +6,15 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use procfs::process::{Process, Stat, all_processes};
 use rustix::process::{Pid, Signal, kill_process};
+use sales_local::testing::eventually;
 use sales_local::workspace::Build;
 use serde_json::Value;
 
 fn command(arguments: &[&str]) -> Command {
-    let build = Build::current().expect("a build");
+    let build = Build::current().unwrap();
     let services = build.target.join(&build.profile);
     let mut command = Command::new(env!("CARGO_BIN_EXE_sales-bench"));
     command.arg("--services").arg(services).args(arguments);
@@ -23,19 +22,19 @@ fn command(arguments: &[&str]) -> Command {
 }
 
 fn bench(arguments: &[&str]) -> Output {
-    command(arguments).output().expect("the benchmark starts")
+    command(arguments).output().unwrap()
 }
 
 fn measure(arguments: &[&str]) -> Value {
     let short = ["--json", "--runs", "1", "--seconds", "0.3", "--latency", "none"];
     let output = bench(&[&short, arguments].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).expect("JSON")
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// The median of a figure, or of an operation's calls, in the only row of a subject.
 fn median(report: &Value, subject: &str, kind: &str, name: &str) -> f64 {
-    let rows = report[subject].as_array().expect("rows");
+    let rows = report[subject].as_array().unwrap();
     assert_eq!(rows.len(), 1, "{rows:?}");
     rows[0][kind][name]["median"].as_f64().unwrap_or_else(|| panic!("{subject} has no {name}: {rows:?}"))
 }
@@ -97,11 +96,11 @@ fn what_cannot_be_measured_is_told_with_the_reason() {
     }
 }
 
-#[test]
-fn a_benchmark_that_is_interrupted_leaves_no_process_and_no_file() {
+#[tokio::test]
+async fn a_benchmark_that_is_interrupted_leaves_no_process_and_no_file() {
     for signal in [Signal::TERM, Signal::INT] {
         let directory = tempfile::tempdir().unwrap();
-        let (status, error) = end_under_load(signal, directory.path());
+        let (status, error) = end_under_load(signal, directory.path()).await;
         assert_eq!(status.code(), Some(130), "{signal:?}: {error}");
         assert!(error.contains("sales-bench: interrupted"), "{signal:?}: {error}");
         let left: Vec<_> = std::fs::read_dir(directory.path()).unwrap().collect();
@@ -109,16 +108,16 @@ fn a_benchmark_that_is_interrupted_leaves_no_process_and_no_file() {
     }
 }
 
-#[test]
-fn a_benchmark_that_is_killed_leaves_no_process() {
+#[tokio::test]
+async fn a_benchmark_that_is_killed_leaves_no_process() {
     let directory = tempfile::tempdir().unwrap();
-    let (status, _) = end_under_load(Signal::KILL, directory.path());
+    let (status, _) = end_under_load(Signal::KILL, directory.path()).await;
     assert_eq!(status.code(), None);
 }
 
 /// Sends a signal to a benchmark whose service is under load, waits until everything that it has started is gone, and
 /// tells how it has ended and what it said.
-fn end_under_load(signal: Signal, temporary: &Path) -> (ExitStatus, String) {
+async fn end_under_load(signal: Signal, temporary: &Path) -> (ExitStatus, String) {
     // Whatever fails here, it ends by itself.
     let arguments = ["--only", "api", "--connections", "4", "--latency", "none", "--runs", "1", "--seconds", "30"];
     let mut bench = command(&arguments);
@@ -127,26 +126,24 @@ fn end_under_load(signal: Signal, temporary: &Path) -> (ExitStatus, String) {
     let mut said = String::new();
     error.read_line(&mut said).unwrap();
     assert!(said.contains("API, 4 clients"), "{said}");
-    let started = under_load(&mut bench);
+    let started = under_load(&mut bench).await;
     kill_process(Pid::from_child(&bench), signal).unwrap();
     error.read_to_string(&mut said).unwrap();
     let status = bench.wait().unwrap();
-    eventually(|| started.iter().all(|process| !runs(process)).then_some(()), "what it had started still runs");
+    eventually("what it had started ends", async || started.iter().all(|process| !runs(process)).then_some(())).await;
     (status, said)
 }
 
 /// What the benchmark has started, once the API in it works.
-fn under_load(bench: &mut Child) -> Vec<Stat> {
-    eventually(
-        || {
-            assert_eq!(bench.try_wait().unwrap(), None, "it has ended");
-            let started = descendants(bench.id());
-            let api = started.iter().find(|process| process.comm == "sales-api")?;
-            // Its start takes some ticks, of 10 ms each; it has more only under load.
-            (api.utime + api.stime > 30).then_some(started)
-        },
-        "the API is not under load",
-    )
+async fn under_load(bench: &mut Child) -> Vec<Stat> {
+    eventually("the API gets under load", async || {
+        assert_eq!(bench.try_wait().unwrap(), None, "it has ended");
+        let started = descendants(bench.id());
+        let api = started.iter().find(|process| process.comm == "sales-api")?;
+        // Its start takes some ticks, of 10 ms each; it has more only under load.
+        (api.utime + api.stime > 30).then_some(started)
+    })
+    .await
 }
 
 /// The processes below one, whatever is between.
@@ -168,15 +165,4 @@ fn runs(process: &Stat) -> bool {
     Process::new(process.pid)
         .and_then(|now| now.stat())
         .is_ok_and(|now| now.starttime == process.starttime && now.state != 'Z')
-}
-
-fn eventually<T>(mut check: impl FnMut() -> Option<T>, otherwise: &str) -> T {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        if let Some(found) = check() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "{otherwise}");
-        thread::sleep(Duration::from_millis(10));
-    }
 }

@@ -26,7 +26,7 @@ const LONGEST_BODY: usize = 1024 * 1024;
 const TARGET: &str = "x-amz-target";
 
 /// The timer rounds up to the next millisecond: asked for half of one less, it is right on average.
-const HALF_A_TICK: Duration = Duration::from_micros(500);
+pub(super) const HALF_A_TICK: Duration = Duration::from_micros(500);
 
 /// What all connections share. No borrow of it outlives a step of the one thread.
 pub(super) struct Endpoint {
