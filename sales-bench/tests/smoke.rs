@@ -128,9 +128,10 @@ async fn end_under_load(signal: Signal, temporary: &Path) -> (ExitStatus, String
     assert!(said.contains("API, 4 clients"), "{said}");
     let started = under_load(&mut bench).await;
     kill_process(Pid::from_child(&bench), signal).unwrap();
-    error.read_to_string(&mut said).unwrap();
     let status = bench.wait().unwrap();
     eventually("what it had started ends", async || started.iter().all(|process| !runs(process)).then_some(())).await;
+    // Only now: whoever has inherited the pipe would hold it open.
+    error.read_to_string(&mut said).unwrap();
     (status, said)
 }
 
