@@ -1,12 +1,9 @@
 //! Both regions' resources on a real emulator, asked through the AWS SDK by the names that the services get.
 
-use std::{
-    future::Future,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
-use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat, ScanBy};
+use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sns::types::MessageAttributeValue;
 use aws_sdk_sqs::types::{Message, QueueAttributeName};
@@ -14,6 +11,7 @@ use futures::future::join_all;
 use sales_local::{
     emulator::Emulator,
     resources::{Deployment, Region, State},
+    testing::eventually,
 };
 use tokio::sync::OnceCell;
 
@@ -33,19 +31,6 @@ fn configuration(endpoint: &str, region: &Region) -> SdkConfig {
 fn s3(endpoint: &str, region: &Region) -> aws_sdk_s3::Client {
     let config = configuration(endpoint, region);
     aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build())
-}
-
-/// Asks until there is an answer.
-async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
-    let asking = async {
-        loop {
-            if let Some(answer) = ask().await {
-                return answer;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), asking).await.unwrap_or_else(|_| panic!("{what} did not happen"))
 }
 
 async fn receive(endpoint: &str, region: &Region) -> Message {
@@ -233,7 +218,7 @@ async fn cloudwatch_knows_how_old_the_oldest_message_of_each_queue_is() {
     assert_eq!(age_of_oldest(&endpoint, &deployment.regions[1], "ages-sales").await, None);
 }
 
-/// The latest maximum of a minute, as an operator asks for it.
+/// The greatest of the last minutes.
 async fn age_of_oldest(endpoint: &str, region: &Region, queue: &str) -> Option<f64> {
     let cloudwatch = aws_sdk_cloudwatch::Client::new(&configuration(endpoint, region));
     let dimension = Dimension::builder().name("QueueName").value(queue).build();
@@ -242,8 +227,8 @@ async fn age_of_oldest(endpoint: &str, region: &Region, queue: &str) -> Option<f
     let query = MetricDataQuery::builder().id("age").metric_stat(maximum.build()).build();
     let now = SystemTime::now();
     let minutes = |count: u64| Duration::from_secs(60 * count);
-    let request = cloudwatch.get_metric_data().metric_data_queries(query).scan_by(ScanBy::TimestampDescending);
+    let request = cloudwatch.get_metric_data().metric_data_queries(query);
     let request = request.start_time((now - minutes(5)).into()).end_time((now + minutes(1)).into());
     let results = request.send().await.expect("an answer").metric_data_results.unwrap_or_default();
-    results.first()?.values().first().copied()
+    results.first()?.values().iter().copied().reduce(f64::max)
 }

@@ -1,5 +1,8 @@
 //! `status` and `pending list`, also of regions that are gone.
 
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_cloudwatch::types::{Dimension, MetricDatum};
 use serde_json::Value;
 
 use crate::console::{Console, owe};
@@ -44,6 +47,32 @@ async fn status_tells_all_that_can_be_known_and_why_the_rest_is_not() {
     let nothing =
         format!("--set regions.sa-east-1.endpoint_url={nobody} --set regions.us-east-1.endpoint_url={nobody}");
     assert_eq!(console.run(&format!("status {nothing}")).await.code, Some(2));
+}
+
+#[tokio::test]
+async fn the_age_of_a_queue_is_the_newest_figure_of_cloudwatch() {
+    let console = Console::open("ages").await;
+    let active = console.stage.active();
+    let sdk = console.stage.sdk(active);
+    let sqs = aws_sdk_sqs::Client::new(&sdk);
+    sqs.send_message().queue_url(&active.queue_url).message_body("{}").send().await.unwrap();
+    let name = active.queue_url.rsplit('/').next().unwrap();
+    let figure = |minutes: u64, seconds: f64| {
+        let queue = Dimension::builder().name("QueueName").value(name).build();
+        let measured = SystemTime::now() - Duration::from_secs(60 * minutes);
+        let datum = MetricDatum::builder().metric_name("ApproximateAgeOfOldestMessage").dimensions(queue);
+        datum.timestamp(measured.into()).value(seconds).build()
+    };
+    let cloudwatch = aws_sdk_cloudwatch::Client::new(&sdk);
+    let figures = cloudwatch.put_metric_data().namespace("AWS/SQS");
+    // In no order of time, and the newest is neither the least nor the most.
+    let figures = figures.metric_data(figure(5, 500.0)).metric_data(figure(1, 9.0)).metric_data(figure(3, 7.0));
+    figures.send().await.unwrap();
+    let ended = console.run("status -o json").await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let status = ended.json();
+    let queue = &region(&status, &active.name)["queue"];
+    assert_eq!((&queue["waiting"], &queue["oldest_age_seconds"]), (&1.into(), &9.into()), "{ended:?}");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat, ScanBy};
+use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat};
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use serde::Serialize;
 use url::Url;
@@ -87,11 +87,35 @@ impl RegionCloud {
         let query = MetricDataQuery::builder().id("age").metric_stat(stat).build();
         let now = SystemTime::now();
         let client = aws_sdk_cloudwatch::Client::new(&self.sdk(Patience::Glance));
-        let request = client.get_metric_data().metric_data_queries(query).scan_by(ScanBy::TimestampDescending);
+        let request = client.get_metric_data().metric_data_queries(query);
         let answer = request.start_time((now - WINDOW).into()).end_time(now.into()).send().await;
         let answer = answer
             .map_err(|error| Trouble::of_sdk("the permission cloudwatch:GetMetricData", "GetMetricData", error))?;
-        let values = answer.metric_data_results.unwrap_or_default().into_iter().flat_map(|result| result.values);
-        Ok(values.flatten().next().map(|seconds| seconds.max(0.0) as u64))
+        let newest = answer.metric_data_results().first().and_then(newest);
+        Ok(newest.map(|seconds| seconds.max(0.0) as u64))
+    }
+}
+
+/// The figure with the latest time, whatever their order.
+fn newest(result: &MetricDataResult) -> Option<f64> {
+    let figures = result.timestamps().iter().zip(result.values());
+    figures.max_by_key(|(time, _)| **time).map(|(_, value)| *value)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_cloudwatch::primitives::DateTime;
+
+    use super::*;
+
+    #[test]
+    fn the_newest_figure_counts_in_either_order() {
+        let result = |figures: &[(i64, f64)]| {
+            let (times, values) = figures.iter().map(|(time, value)| (DateTime::from_secs(*time), *value)).unzip();
+            MetricDataResult::builder().set_timestamps(Some(times)).set_values(Some(values)).build()
+        };
+        assert_eq!(newest(&result(&[(60, 500.0), (120, 7.0)])), Some(7.0));
+        assert_eq!(newest(&result(&[(120, 7.0), (60, 500.0)])), Some(7.0));
+        assert_eq!(newest(&result(&[])), None);
     }
 }
