@@ -26,10 +26,7 @@ fn directory() -> tempfile::TempDir {
 }
 
 /// An address where nobody listens.
-fn nowhere() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    format!("http://{}", listener.local_addr().expect("bound"))
-}
+const NOWHERE: &str = "http://127.0.0.1:1";
 
 /// An API that gives each of so many requests the same answer, and the address of it.
 fn api(requests: usize, answer: &str) -> String {
@@ -56,7 +53,7 @@ fn api(requests: usize, answer: &str) -> String {
 fn a_file_with_a_line_that_is_no_sale_posts_nothing() {
     let directory = directory();
     std::fs::write(directory.path().join("sales.csv"), "product,amount\nLivro,14\nLivro,free\n,2\n").expect("written");
-    let (code, stdout, stderr) = salesctl(&directory, &["load", "--file", "sales.csv", "--url", &nowhere()]);
+    let (code, stdout, stderr) = salesctl(&directory, &["load", "--file", "sales.csv", "--url", NOWHERE]);
     assert_eq!((code, stdout.as_str()), (Some(64), ""));
     assert!(
         stderr.contains("sales.csv: nothing was posted: line 3: amount must be a number; line 4: product"),
@@ -76,8 +73,7 @@ fn without_an_address_it_asks_for_one() {
 
 #[test]
 fn how_much_is_said_exactly_once() {
-    let url = nowhere();
-    for arguments in [&["load", "--url", &url][..], &["load", "--count", "1", "--seconds", "1", "--url", &url]] {
+    for arguments in [&["load", "--url", NOWHERE][..], &["load", "--count", "1", "--seconds", "1", "--url", NOWHERE]] {
         assert_eq!(salesctl(&directory(), arguments).0, Some(64), "{arguments:?}");
     }
 }
@@ -85,7 +81,7 @@ fn how_much_is_said_exactly_once() {
 #[test]
 fn refused_connections_are_failures_with_their_reason() {
     let (code, stdout, stderr) =
-        salesctl(&directory(), &["load", "--count", "3", "--rate", "100", "--output", "json", "--url", &nowhere()]);
+        salesctl(&directory(), &["load", "--count", "3", "--rate", "100", "--output", "json", "--url", NOWHERE]);
     assert_eq!(code, Some(1), "{stderr}");
     let summary: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
     assert_eq!((&summary["sent"], &summary["failed"]), (&3.into(), &3.into()));

@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use anyhow::{Context, bail};
-use tokio::time::sleep;
-
-use super::{DEADLINE, Sandbox};
+use super::{Sandbox, serves};
 use crate::{
     emulator::{MINISTACK, MOTO},
     ports,
@@ -49,22 +46,9 @@ impl LocalAws {
             .log(log_file(&sandbox.directory().join("aws.log"))?)
             .start()?;
         let mut aws = Self { process, sandbox, front, variables: BTreeMap::new() };
-        let file = tokio::time::timeout(DEADLINE, aws.announced()).await.context("AWS does not serve")??;
-        aws.variables = variables(&file);
+        serves(&aws.process, || aws.said()).await?;
+        aws.variables = variables(&std::fs::read_to_string(aws.file())?);
         Ok(aws)
-    }
-
-    /// What its file says, once it is there.
-    async fn announced(&self) -> anyhow::Result<String> {
-        loop {
-            if let Ok(text) = std::fs::read_to_string(self.file()) {
-                return Ok(text);
-            }
-            if self.process.has_ended() {
-                bail!("it ended: {}", self.said());
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
     }
 
     /// The file for a shell to read.

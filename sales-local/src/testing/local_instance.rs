@@ -7,10 +7,9 @@ use std::{
     time::Duration,
 };
 
-use anyhow::bail;
-use tokio::{process::Command, time::sleep};
+use tokio::process::Command;
 
-use super::{DEADLINE, Sandbox};
+use super::{Sandbox, serves};
 use crate::{
     emulator::MINISTACK,
     ports,
@@ -95,7 +94,7 @@ impl LocalInstance {
             .grace(GRACE)
             .log(log_file(&log(&sandbox))?);
         let instance = Self { process: program.start()?, ports, sandbox };
-        tokio::time::timeout(DEADLINE, instance.serves()).await??;
+        serves(&instance.process, || instance.said()).await?;
         Ok(instance)
     }
 
@@ -153,17 +152,6 @@ impl LocalInstance {
     /// Stops it as Ctrl-C does, waits for its end, and returns its exit code.
     pub async fn stop(&mut self) -> i32 {
         self.process.stop().await
-    }
-
-    /// The configuration is the last that is written before it says that it serves.
-    async fn serves(&self) -> anyhow::Result<()> {
-        while !self.salesctl_config().exists() {
-            if self.process.has_ended() {
-                bail!("it ended: {}", self.said());
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
-        Ok(())
     }
 }
 

@@ -16,7 +16,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use tokio::time::sleep;
 
-use crate::resources::ACCOUNT;
+use crate::{process::Process, resources::ACCOUNT};
 
 pub use fault_proxy::{Fault, FaultProxy};
 pub use local_aws::LocalAws;
@@ -43,6 +43,19 @@ pub fn sdk(endpoint: &str, region: &str) -> SdkConfig {
         .region(aws_config::Region::new(region.to_owned()))
         .endpoint_url(endpoint)
         .build()
+}
+
+/// Waits until `cargo local`, or `cargo local aws`, has said all that it says once it serves.
+async fn serves(process: &Process, said: impl Fn() -> String) -> anyhow::Result<()> {
+    let serving = async {
+        while !said().contains("Ctrl-C stops everything") {
+            anyhow::ensure!(!process.has_ended(), "it ended: {}", said());
+            sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    };
+    let served = tokio::time::timeout(DEADLINE, serving).await;
+    served.unwrap_or_else(|_| Err(anyhow::anyhow!("it does not serve: {}", said())))
 }
 
 /// Asks until there is an answer, for as long as a test waits.

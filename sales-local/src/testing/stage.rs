@@ -99,7 +99,8 @@ impl Launch {
 
     /// Starts the service and waits until it serves.
     pub async fn start(&self) -> anyhow::Result<Running> {
-        let log = tempfile::tempfile()?;
+        // Appended to, since reading it moves the position that the service has in common with it.
+        let log = tempfile::Builder::new().append(true).tempfile()?.into_file();
         let process = Program::new(&self.program)
             .environment(self.environment.iter().map(|(name, value)| (name, value)))
             .grace(Duration::from_secs(25))
@@ -135,7 +136,6 @@ impl Running {
     /// What it has logged so far.
     pub fn log(&mut self) -> String {
         let mut text = String::new();
-        // Reading leaves the shared position at the end, which is where the service writes.
         let read = self.log.rewind().and_then(|()| self.log.read_to_string(&mut text));
         read.map_or_else(|error| error.to_string(), |_| text)
     }

@@ -1,11 +1,8 @@
 //! What goes where.
 
-use std::sync::atomic::Ordering;
+use std::{net::SocketAddr, sync::atomic::Ordering};
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::fake::{
     arn, ask_anew, balancer, client, connect, create_accelerator, create_group, create_listener, endpoint, groups,
@@ -55,7 +52,7 @@ async fn without_a_healthy_region_any_region_is_tried() {
 
 #[tokio::test]
 async fn without_a_region_that_takes_it_a_connection_is_reset() {
-    let nowhere = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("bound");
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
     let edge = start([nowhere; 2], [100.0, 100.0]).await;
     let error = connect(&edge).await.read(&mut [0]).await.expect_err("a reset");
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);

@@ -1,7 +1,5 @@
 //! `switch`: what it does in which order, what it owes when something is gone, and that it never makes things worse.
 
-use std::time::Duration;
-
 use aws_sdk_dynamodb::types::AttributeValue;
 use sales_local::{
     resources::State,
@@ -113,11 +111,12 @@ async fn no_region_active_has_to_be_said_twice() {
 #[tokio::test]
 async fn a_region_is_not_made_passive_once_somebody_else_has_made_the_target_passive() {
     let console = Console::open("race").await;
-    console.accelerator.fail("UpdateEndpointGroup", Fault::Delay(Duration::from_millis(700)));
+    console.accelerator.fail("UpdateEndpointGroup", Fault::Delay(NEVER));
     let other = async {
         let turning = async || (console.accelerator.calls("UpdateEndpointGroup") > 0).then_some(());
         eventually("the dials are being turned", turning).await;
         console.stage.deployment.regions[1].set_state(State::Passive).await.unwrap();
+        console.accelerator.heal();
     };
     let (ended, ()) = tokio::join!(console.run("switch --to us-east-1 --yes"), other);
     assert_eq!(ended.code, Some(2), "{ended:?}");
