@@ -48,16 +48,19 @@ fn the_services_are_measured_and_their_calls_add_up() {
         for name in ["per_second", "cpu_us", "log_bytes", "peak_memory_mib", "first_answer_ms"] {
             assert!(figure(name) > 0.0, "{subject} {name}");
         }
-        // What the API has in flight when the counting ends is counted on one side only.
-        let tolerance = if subject == "api" { 0.3 } else { 0.05 };
+        // What the API has in flight where the counting begins and ends is counted on one side only: 16 sales each time.
+        let sales = figure("per_second") * 0.3;
+        let tolerance = if subject == "api" { 0.05 + 2.0 * 16.0 / sales } else { 0.05 };
         assert!((figure("write_units") - write_units).abs() < write_units * tolerance, "{subject}: {report:#}");
         let calls = report[subject][0]["calls"].as_object().unwrap();
         let sum: f64 = calls.values().map(|calls| calls["median"].as_f64().unwrap()).sum();
         assert!((figure("calls") - sum).abs() < 1e-9, "{subject}");
     }
-    for subject in ["drain", "sweep"] {
-        assert_eq!(median(&report, subject, "calls", "S3.PutObject"), 1.0, "{subject}");
-        assert_eq!(median(&report, subject, "calls", "DynamoDB.UpdateItem"), 1.0, "{subject}");
+    for (subject, operation) in [("drain", "S3.PutObject"), ("sweep", "S3.PutObject"), ("drain", "DynamoDB.UpdateItem")]
+    {
+        // More where a call is repeated, as one is that a busy machine holds up for more than a second.
+        let calls = median(&report, subject, "calls", operation);
+        assert!((1.0..1.05).contains(&calls), "{subject}, {operation}: {calls}");
     }
 }
 

@@ -75,9 +75,12 @@ pub fn run_all(
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
         let reporter = scope.spawn(|| {
-            while !ended.load(Ordering::Relaxed) {
+            loop {
                 std::thread::park_timeout(Duration::from_secs(5));
                 progress(over.load(Ordering::Relaxed), broken.load(Ordering::Relaxed), started.elapsed());
+                if ended.load(Ordering::Relaxed) {
+                    break;
+                }
             }
         });
         for worker in workers {
