@@ -48,7 +48,8 @@ pub(crate) struct Plan {
     /// How many clients post sales at once, each on a connection of its own
     #[arg(long, value_delimiter = ',', default_values_t = [1, 16, 64, 256, 1024])]
     pub(crate) connections: Vec<u64>,
-    /// How long AWS takes to answer: none, aws (DynamoDB 5 ms, SNS 15 ms, SQS 10 ms, S3 25 ms), or so many milliseconds
+    /// How long AWS takes to answer: none, aws (DynamoDB 5 ms, SNS 15 ms, SQS 10 ms, S3 25 ms), so many milliseconds, or
+    /// as aws but for services with milliseconds of their own (dynamodb=20+s3=0)
     #[arg(long, value_delimiter = ',', default_values_t = [Delay::None, Delay::Milliseconds(5), Delay::Aws])]
     pub(crate) latency: Vec<Delay>,
     /// Lets the services call AWS by TLS
@@ -142,7 +143,12 @@ pub(crate) enum Delay {
     Aws,
     /// So long, whatever is called.
     Milliseconds(u64),
+    /// As AWS does, but for some services.
+    AwsBut(Latency),
 }
+
+/// The longest in milliseconds.
+const LONGEST: u64 = 10_000;
 
 impl From<Delay> for Latency {
     fn from(delay: Delay) -> Self {
@@ -150,6 +156,7 @@ impl From<Delay> for Latency {
             Delay::None => Self::NONE,
             Delay::Aws => Self::AWS,
             Delay::Milliseconds(time) => Self::all(Duration::from_millis(time)),
+            Delay::AwsBut(latency) => latency,
         }
     }
 }
@@ -161,12 +168,27 @@ impl FromStr for Delay {
         match text {
             "none" => Ok(Self::None),
             "aws" => Ok(Self::Aws),
+            _ if text.contains('=') => aws_but(text).map(Self::AwsBut),
             _ => {
-                let time = text.parse().ok().filter(|time| (1..=10_000).contains(time));
-                time.map(Self::Milliseconds).ok_or("neither none, aws nor 1 to 10000 milliseconds")
+                let time = text.parse().ok().filter(|time| (1..=LONGEST).contains(time));
+                time.map(Self::Milliseconds)
+                    .ok_or("neither none, aws, 1 to 10000 milliseconds nor SERVICE=MILLISECONDS")
             }
         }
     }
+}
+
+fn aws_but(text: &str) -> Result<Latency, &'static str> {
+    let mut latency = Latency::AWS;
+    for part in text.split('+') {
+        let (name, time) = part.split_once('=').ok_or("a service is told as SERVICE=MILLISECONDS")?;
+        let mut services = latency.by_name();
+        let service = services.iter_mut().find(|(service, _)| *service == name);
+        let (_, service) = service.ok_or("a service is dynamodb, sns, sqs, s3 or ssm")?;
+        let time = time.parse().ok().filter(|time| *time <= LONGEST);
+        **service = time.map(Duration::from_millis).ok_or("a service takes 0 to 10000 milliseconds")?;
+    }
+    Ok(latency)
 }
 
 impl fmt::Display for Delay {
@@ -175,6 +197,11 @@ impl fmt::Display for Delay {
             Self::None => formatter.write_str("none"),
             Self::Aws => formatter.write_str("aws"),
             Self::Milliseconds(time) => time.fmt(formatter),
+            Self::AwsBut(latency) => {
+                let mut latency = *latency;
+                let services = latency.by_name().map(|(name, time)| format!("{name}={}", time.as_millis()));
+                formatter.write_str(&services.join("+"))
+            }
         }
     }
 }
@@ -217,10 +244,13 @@ mod tests {
 
     #[test]
     fn a_latency_is_read_as_it_is_told() {
-        for delay in [Delay::None, Delay::Aws, Delay::Milliseconds(5)] {
+        let latency = Latency { dynamodb: Duration::from_millis(20), s3: Duration::ZERO, ..Latency::AWS };
+        assert_eq!("s3=0+dynamodb=20".parse(), Ok(Delay::AwsBut(latency)));
+        for delay in [Delay::None, Delay::Aws, Delay::Milliseconds(5), Delay::AwsBut(latency)] {
             assert_eq!(delay.to_string().parse(), Ok(delay));
         }
-        for text in ["", "0", "10001", "-5", "5ms", "AWS"] {
+        for text in ["", "0", "10001", "-5", "5ms", "AWS", "s3=", "s3=10001", "s3=1ms", "kms=5", "s3=5+", "5+s3=5", "="]
+        {
             assert!(text.parse::<Delay>().is_err(), "{text}");
         }
     }

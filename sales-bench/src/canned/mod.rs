@@ -94,6 +94,12 @@ impl Latency {
         Self { dynamodb: latency, sns: latency, sqs: latency, s3: latency, ssm: latency }
     }
 
+    /// Each service's, with its name.
+    pub(crate) fn by_name(&mut self) -> [(&'static str, &mut Duration); 5] {
+        let Self { dynamodb, sns, sqs, s3, ssm } = self;
+        [("dynamodb", dynamodb), ("sns", sns), ("sqs", sqs), ("s3", s3), ("ssm", ssm)]
+    }
+
     fn of(&self, service: Service) -> Duration {
         match service {
             Service::DynamoDb => self.dynamodb,
