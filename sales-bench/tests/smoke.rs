@@ -56,11 +56,12 @@ fn the_services_are_measured_and_their_calls_add_up() {
         let sum: f64 = calls.values().map(|calls| calls["median"].as_f64().unwrap()).sum();
         assert!((figure("calls") - sum).abs() < 1e-9, "{subject}");
     }
-    for (subject, operation) in [("drain", "S3.PutObject"), ("sweep", "S3.PutObject"), ("drain", "DynamoDB.UpdateItem")]
-    {
-        // More where a call is repeated, as one is that a busy machine holds up for more than a second.
-        let calls = median(&report, subject, "calls", operation);
-        assert!((1.0..1.05).contains(&calls), "{subject}, {operation}: {calls}");
+    for subject in ["drain", "sweep"] {
+        for operation in ["S3.PutObject", "DynamoDB.UpdateItem"] {
+            // More where a call is repeated, as one is that a busy machine holds up for more than a second.
+            let calls = median(&report, subject, "calls", operation);
+            assert!((1.0..1.05).contains(&calls), "{subject}, {operation}: {calls}");
+        }
     }
 }
 

@@ -200,3 +200,18 @@ fn try_again() -> Problem {
 fn milliseconds(started: Instant) -> u64 {
     u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::ResponseError;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_table_that_never_answers_is_503_within_five_seconds() {
+        let asked = Instant::now();
+        let problem = in_time(std::future::pending::<()>()).await.unwrap_err();
+        assert_eq!(problem.status_code(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    }
+}
