@@ -50,8 +50,8 @@ pub(crate) struct Plan {
     pub(crate) connections: Vec<u64>,
     /// How long AWS takes to answer: none, aws (DynamoDB 5 ms, SNS 15 ms, SQS 10 ms, S3 25 ms), so many milliseconds, or
     /// as aws but for services with milliseconds of their own (dynamodb=20+s3=0)
-    #[arg(long, value_delimiter = ',', default_values_t = [Delay::None, Delay::Milliseconds(5), Delay::Aws])]
-    pub(crate) latency: Vec<Delay>,
+    #[arg(long, value_delimiter = ',', default_values_t = [Latency::NONE, Latency::all(Duration::from_millis(5)), Latency::AWS])]
+    pub(crate) latency: Vec<Latency>,
     /// Lets the services call AWS by TLS
     #[arg(long)]
     pub(crate) tls: bool,
@@ -85,7 +85,7 @@ impl Plan {
     pub(crate) fn resolved(mut self) -> Self {
         if self.quick {
             (self.runs, self.seconds) = (1, 1.0);
-            (self.connections, self.latency) = (vec![16, 256], vec![Delay::None]);
+            (self.connections, self.latency) = (vec![16, 256], vec![Latency::NONE]);
             (self.messages, self.pending) = (vec![2_000], vec![1_000]);
         }
         self
@@ -134,50 +134,28 @@ pub(crate) enum Subject {
     Sweep,
 }
 
-/// How long AWS takes to answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Delay {
-    /// Not at all.
-    None,
-    /// As long as it does within a region.
-    Aws,
-    /// So long, whatever is called.
-    Milliseconds(u64),
-    /// As AWS does, but for some services.
-    AwsBut(Latency),
-}
-
-/// The longest in milliseconds.
+/// The longest time that a service can be made to take, in milliseconds.
 const LONGEST: u64 = 10_000;
 
-impl From<Delay> for Latency {
-    fn from(delay: Delay) -> Self {
-        match delay {
-            Delay::None => Self::NONE,
-            Delay::Aws => Self::AWS,
-            Delay::Milliseconds(time) => Self::all(Duration::from_millis(time)),
-            Delay::AwsBut(latency) => latency,
-        }
-    }
-}
-
-impl FromStr for Delay {
+/// As it is told on the command line, and shown.
+impl FromStr for Latency {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
-            "none" => Ok(Self::None),
-            "aws" => Ok(Self::Aws),
-            _ if text.contains('=') => aws_but(text).map(Self::AwsBut),
+            "none" => Ok(Self::NONE),
+            "aws" => Ok(Self::AWS),
+            _ if text.contains('=') => aws_but(text),
             _ => {
                 let time = text.parse().ok().filter(|time| (1..=LONGEST).contains(time));
-                time.map(Self::Milliseconds)
+                time.map(|time| Self::all(Duration::from_millis(time)))
                     .ok_or("neither none, aws, 1 to 10000 milliseconds nor SERVICE=MILLISECONDS")
             }
         }
     }
 }
 
+/// As AWS, but for the services that are named.
 fn aws_but(text: &str) -> Result<Latency, &'static str> {
     let mut latency = Latency::AWS;
     for part in text.split('+') {
@@ -191,14 +169,13 @@ fn aws_but(text: &str) -> Result<Latency, &'static str> {
     Ok(latency)
 }
 
-impl fmt::Display for Delay {
+impl fmt::Display for Latency {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::None => formatter.write_str("none"),
-            Self::Aws => formatter.write_str("aws"),
-            Self::Milliseconds(time) => time.fmt(formatter),
-            Self::AwsBut(latency) => {
-                let mut latency = *latency;
+        match *self {
+            Self::NONE => formatter.write_str("none"),
+            Self::AWS => formatter.write_str("aws"),
+            same if same == Self::all(same.dynamodb) => write!(formatter, "{}", same.dynamodb.as_millis()),
+            mut latency => {
                 let services = latency.by_name().map(|(name, time)| format!("{name}={}", time.as_millis()));
                 formatter.write_str(&services.join("+"))
             }
@@ -214,7 +191,7 @@ pub(crate) enum Part {
     Aws {
         /// How long it takes to answer
         #[arg(long)]
-        latency: Delay,
+        latency: Latency,
         /// Where it writes its certificate; with it, it serves TLS
         #[arg(long)]
         certificate: Option<PathBuf>,
@@ -245,13 +222,18 @@ mod tests {
     #[test]
     fn a_latency_is_read_as_it_is_told() {
         let latency = Latency { dynamodb: Duration::from_millis(20), s3: Duration::ZERO, ..Latency::AWS };
-        assert_eq!("s3=0+dynamodb=20".parse(), Ok(Delay::AwsBut(latency)));
-        for delay in [Delay::None, Delay::Aws, Delay::Milliseconds(5), Delay::AwsBut(latency)] {
-            assert_eq!(delay.to_string().parse(), Ok(delay));
+        assert_eq!("s3=0+dynamodb=20".parse(), Ok(latency));
+        for (latency, text) in [
+            (Latency::NONE, "none"),
+            (Latency::AWS, "aws"),
+            (Latency::all(Duration::from_millis(5)), "5"),
+            (latency, "dynamodb=20+sns=15+sqs=10+s3=0+ssm=10"),
+        ] {
+            assert_eq!((latency.to_string().as_str(), text.parse()), (text, Ok(latency)));
         }
         for text in ["", "0", "10001", "-5", "5ms", "AWS", "s3=", "s3=10001", "s3=1ms", "kms=5", "s3=5+", "5+s3=5", "="]
         {
-            assert!(text.parse::<Delay>().is_err(), "{text}");
+            assert!(text.parse::<Latency>().is_err(), "{text}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! The names under which measurements are told and looked up.
 
-use crate::arguments::Delay;
+use crate::canned::Latency;
 use crate::ceilings::Call;
 
 /// How many clients a bare answer is measured at.
@@ -17,13 +17,13 @@ pub(crate) fn call(call: Call) -> String {
 }
 
 /// Clients that post sales.
-pub(crate) fn api(clients: u64, delay: Delay) -> String {
-    format!("{clients} clients, latency {delay}")
+pub(crate) fn api(clients: u64, latency: Latency) -> String {
+    format!("{clients} clients, latency {latency}")
 }
 
 /// The worker on a queue.
-pub(crate) fn drain(messages: u64, delay: Delay) -> String {
-    format!("{messages} messages, latency {delay}")
+pub(crate) fn drain(messages: u64, latency: Latency) -> String {
+    format!("{messages} messages, latency {latency}")
 }
 
 /// The worker on a backlog.

@@ -8,8 +8,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
 
-use crate::arguments::Delay;
-use crate::canned::{Counts, Load};
+use crate::canned::{Counts, Latency, Load};
 use crate::leash;
 use crate::sample::REGION;
 
@@ -24,14 +23,14 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Starts one that answers after `delay`, by TLS or not.
+    /// Starts one that answers after `latency`, by TLS or not.
     ///
     /// # Errors
     /// When it does not start.
-    pub(crate) async fn start(delay: Delay, tls: bool) -> anyhow::Result<Self> {
+    pub(crate) async fn start(latency: Latency, tls: bool) -> anyhow::Result<Self> {
         let directory = tempfile::tempdir()?;
         let certificate = tls.then(|| directory.path().join("certificate.pem"));
-        let mut command = leash::own(["aws", "--latency", &delay.to_string()])?;
+        let mut command = leash::own(["aws", "--latency", &latency.to_string()])?;
         if let Some(path) = &certificate {
             command.arg("--certificate").arg(path);
         }

@@ -1,8 +1,11 @@
 //! What was measured beside what it was to be.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
-use crate::arguments::{Delay, Subject};
+use crate::arguments::Subject;
+use crate::canned::Latency;
 use crate::cases;
 use crate::ceilings::Call;
 use crate::report::{Report, Spread, number};
@@ -31,11 +34,11 @@ impl Goal {
 /// The goals whose figures were measured.
 #[must_use]
 pub(crate) fn goals(report: &Report) -> Vec<Goal> {
-    let api = |clients, delay, figure: &str| report.median(Subject::Api, &cases::api(clients, delay), figure);
-    let drain = |delay, figure: &str| report.median(Subject::Drain, &cases::drain(10_000, delay), figure);
+    let api = |clients, latency, figure: &str| report.median(Subject::Api, &cases::api(clients, latency), figure);
+    let drain = |latency, figure: &str| report.median(Subject::Drain, &cases::drain(10_000, latency), figure);
     let ceiling = |case: &str| report.median(Subject::Ceilings, case, "cpu_us");
     let bare = |call| ceiling(&cases::call(call));
-    let five_ms = Delay::Milliseconds(5);
+    let five_ms = Latency::all(Duration::from_millis(5));
     let most = |figure, goal: Option<f64>, measured: Option<f64>| {
         Some(Goal { figure, goal: goal?, at_least: false, measured: measured? })
     };
@@ -55,30 +58,30 @@ pub(crate) fn goals(report: &Report) -> Vec<Goal> {
     let peak = |subject| largest(subject, "peak_memory_mib", |memory| memory.highest);
     // Where a program has to be read from the disk, that is not the program's time.
     let start = |subject| largest(subject, "first_answer_ms", |time| time.median);
-    let log = || Some(api(256, Delay::None, "log_bytes")? + drain(Delay::None, "log_bytes")?);
+    let log = || Some(api(256, Latency::NONE, "log_bytes")? + drain(Latency::NONE, "log_bytes")?);
     let all = [
         most(
             "CPU us a sale, 256 clients: 45, or 1.5 times its bare calls",
             Some(bare_sale().map_or(45.0, |bare| (1.5 * bare).max(45.0))),
-            api(256, Delay::None, "cpu_us"),
+            api(256, Latency::NONE, "cpu_us"),
         ),
-        most("CPU us a sale, 16 clients: a quarter of Go's", Some(550.0 / 4.0), api(16, Delay::None, "cpu_us")),
-        most("calls a sale, 256 clients, no latency", Some(0.3), api(256, Delay::None, "calls")),
-        most("calls a sale, 256 clients, AWS's latency", Some(0.3), api(256, Delay::Aws, "calls")),
-        most("calls a sale, 16 clients, no latency", Some(1.15), api(16, Delay::None, "calls")),
-        most("calls a sale, 16 clients, AWS's latency", Some(1.15), api(16, Delay::Aws, "calls")),
+        most("CPU us a sale, 16 clients: a quarter of Go's", Some(550.0 / 4.0), api(16, Latency::NONE, "cpu_us")),
+        most("calls a sale, 256 clients, no latency", Some(0.3), api(256, Latency::NONE, "calls")),
+        most("calls a sale, 256 clients, AWS's latency", Some(0.3), api(256, Latency::AWS, "calls")),
+        most("calls a sale, 16 clients, no latency", Some(1.15), api(16, Latency::NONE, "calls")),
+        most("calls a sale, 16 clients, AWS's latency", Some(1.15), api(16, Latency::AWS, "calls")),
         most("p50 ms, 64 clients, 5 ms a call", Some(8.0), api(64, five_ms, "p50_ms")),
         most("p99 ms, 64 clients, 5 ms a call", Some(12.0), api(64, five_ms, "p99_ms")),
-        most("p50 ms, 64 clients, AWS's latency", Some(8.0), api(64, Delay::Aws, "p50_ms")),
-        most("p99 ms, 64 clients, AWS's latency", Some(12.0), api(64, Delay::Aws, "p99_ms")),
-        least("sales a second, 1,024 clients, AWS's latency", 20_000.0, api(1_024, Delay::Aws, "per_second")),
+        most("p50 ms, 64 clients, AWS's latency", Some(8.0), api(64, Latency::AWS, "p50_ms")),
+        most("p99 ms, 64 clients, AWS's latency", Some(12.0), api(64, Latency::AWS, "p99_ms")),
+        least("sales a second, 1,024 clients, AWS's latency", 20_000.0, api(1_024, Latency::AWS, "per_second")),
         most(
             "CPU us a message: 1.3 times its bare calls",
             bare_message().map(|bare| 1.3 * bare),
-            drain(Delay::None, "cpu_us"),
+            drain(Latency::NONE, "cpu_us"),
         ),
-        most("CPU us a message: a quarter of Go's", Some(1_100.0 / 4.0), drain(Delay::None, "cpu_us")),
-        most("calls a message", Some(2.6), drain(Delay::None, "calls")),
+        most("CPU us a message: a quarter of Go's", Some(1_100.0 / 4.0), drain(Latency::NONE, "cpu_us")),
+        most("calls a message", Some(2.6), drain(Latency::NONE, "calls")),
         least("messages a second, 5 ms a call", 2_000.0, drain(five_ms, "per_second")),
         most("peak memory of the API, MiB", Some(64.0), peak(Subject::Api)),
         most("peak memory of the worker, MiB", Some(64.0), peak(Subject::Drain)),

@@ -56,9 +56,7 @@ fn main() -> ExitCode {
 
 fn be(part: Part) -> anyhow::Result<()> {
     match part {
-        Part::Aws { latency, certificate } => {
-            canned::run(canned::Settings { latency: latency.into(), tls: certificate })
-        }
+        Part::Aws { latency, certificate } => canned::run(canned::Settings { latency, tls: certificate }),
         Part::Answer { port } => ceilings::answer(port),
         Part::Call { call, seconds } => {
             let cost = ceilings::call(call, Duration::from_secs_f64(seconds))?;
@@ -109,18 +107,18 @@ async fn measure_once(bench: &Bench, run: u32, report: &mut Report) -> anyhow::R
         }
     }
     if plan.includes(Subject::Api) {
-        for delay in &plan.latency {
+        for latency in &plan.latency {
             for clients in &plan.connections {
-                tell(&format!("API, {clients} clients, latency {delay}"))?;
-                report.add(Subject::Api, bench.api(*clients, *delay).await?);
+                tell(&format!("API, {clients} clients, latency {latency}"))?;
+                report.add(Subject::Api, bench.api(*clients, *latency).await?);
             }
         }
     }
     if plan.includes(Subject::Drain) {
         for messages in plan.messages.iter().filter(|size| plan.repeats(**size, run)) {
-            for delay in &plan.latency {
-                tell(&format!("worker, {messages} messages, latency {delay}"))?;
-                report.add(Subject::Drain, bench.drain(*messages, *delay).await?);
+            for latency in &plan.latency {
+                tell(&format!("worker, {messages} messages, latency {latency}"))?;
+                report.add(Subject::Drain, bench.drain(*messages, *latency).await?);
             }
         }
     }

@@ -7,8 +7,8 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 use tokio::time::{Instant, sleep};
 
-use crate::arguments::{Delay, Plan};
-use crate::canned::{Counts, Load as Offer};
+use crate::arguments::Plan;
+use crate::canned::{Counts, Latency, Load as Offer};
 use crate::cases;
 use crate::ceilings::{Call, Cost};
 use crate::cores::Cores;
@@ -42,7 +42,7 @@ impl Bench {
     /// When it cannot be made.
     pub(crate) async fn bare_call(&self, call: Call) -> anyhow::Result<Measurement> {
         let name = call.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-        let endpoint = Endpoint::start(Delay::None, self.plan.tls).await?;
+        let endpoint = Endpoint::start(Latency::NONE, self.plan.tls).await?;
         endpoint.load(&Offer { messages: u64::from(u32::MAX), pending: 0 }).await?;
         let mut command = leash::own(["call", &name, "--seconds", &self.plan.seconds.to_string()])?;
         command.env_clear().envs(endpoint.environment());
@@ -92,8 +92,8 @@ impl Bench {
     ///
     /// # Errors
     /// When one is not accepted.
-    pub(crate) async fn api(&self, clients: u64, delay: Delay) -> anyhow::Result<Measurement> {
-        let endpoint = Endpoint::start(delay, self.plan.tls).await?;
+    pub(crate) async fn api(&self, clients: u64, latency: Latency) -> anyhow::Result<Measurement> {
+        let endpoint = Endpoint::start(latency, self.plan.tls).await?;
         let mut api = Service::start(&self.binaries, Kind::Api, &endpoint, &self.cores).await?;
         let mut load = Load::start(api.port, clients).await?;
         load.watch(self.plan.warm_up()).await?;
@@ -109,7 +109,7 @@ impl Bench {
 
         let sales = seen.accepted.max(1) as f64;
         let milliseconds = |quantile| seen.latencies.value_at_quantile(quantile) as f64 / 1e3;
-        let mut measured = Measurement::new(cases::api(clients, delay));
+        let mut measured = Measurement::new(cases::api(clients, latency));
         measured
             .figure("per_second", sales / seen.elapsed.as_secs_f64())
             .figure("p50_ms", milliseconds(0.5))
@@ -125,9 +125,9 @@ impl Bench {
     ///
     /// # Errors
     /// When it does not process them.
-    pub(crate) async fn drain(&self, messages: u64, delay: Delay) -> anyhow::Result<Measurement> {
+    pub(crate) async fn drain(&self, messages: u64, latency: Latency) -> anyhow::Result<Measurement> {
         let offer = Offer { messages, pending: 0 };
-        self.work(cases::drain(messages, delay), delay, &offer, messages, |counts| counts.messages_deleted).await
+        self.work(cases::drain(messages, latency), latency, &offer, messages, |counts| counts.messages_deleted).await
     }
 
     /// The worker on a backlog of `pending` sales.
@@ -136,18 +136,18 @@ impl Bench {
     /// When it does not process them.
     pub(crate) async fn sweep(&self, pending: u64) -> anyhow::Result<Measurement> {
         let offer = Offer { messages: 0, pending };
-        self.work(cases::sweep(pending), Delay::None, &offer, pending, |counts| counts.settled).await
+        self.work(cases::sweep(pending), Latency::NONE, &offer, pending, |counts| counts.settled).await
     }
 
     async fn work(
         &self,
         name: String,
-        delay: Delay,
+        latency: Latency,
         offer: &Offer,
         size: u64,
         done: fn(&Counts) -> u64,
     ) -> anyhow::Result<Measurement> {
-        let endpoint = Endpoint::start(delay, self.plan.tls).await?;
+        let endpoint = Endpoint::start(latency, self.plan.tls).await?;
         let mut worker = Service::start(&self.binaries, Kind::Worker, &endpoint, &self.cores).await?;
         reach(&endpoint, |counts| counts.calls.get("SQS.ReceiveMessage").copied().unwrap_or(0), 1).await?;
 
