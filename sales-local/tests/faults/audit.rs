@@ -17,7 +17,8 @@ use crate::{
     pipeline::{Pipeline, Service},
 };
 
-/// A message that was in dead hands comes back after 30 s; what has failed for minutes is looked at again after 192 at most.
+/// A message that was in dead hands comes back after 30 s; what has failed for minutes is looked at again after 192 at
+/// most.
 const DEADLINE: Duration = Duration::from_secs(300);
 
 /// A sale or a cancellation as the sales table holds it: it is registered.
