@@ -1,6 +1,6 @@
 //! Passing HTTP requests on to AWS, each of which can be looked into first.
 
-use std::{convert::Infallible, time::Duration};
+use std::{io, time::Duration};
 
 use http_body_util::Full;
 use hyper::{
@@ -34,7 +34,7 @@ where
                     let answer = answer.clone();
                     let service = service_fn(move |request| {
                         let answer = answer(request);
-                        async move { Ok::<_, Infallible>(answer.await) }
+                        async move { unless_cut_off(answer.await) }
                     });
                     // A connection that breaks off is the client's own affair.
                     let serving = http1::Builder::new().serve_connection(TokioIo::new(connection), service);
@@ -44,6 +44,24 @@ where
             },
             Some(_) = connections.join_next() => {}
         }
+    }
+}
+
+/// Stands for no answer at all: the connection ends.
+#[derive(Clone, Copy)]
+struct CutOff;
+
+/// Ends the connection instead of an answer.
+pub(crate) fn cut_off() -> Answer {
+    let mut answer = Answer::default();
+    answer.extensions_mut().insert(CutOff);
+    answer
+}
+
+fn unless_cut_off(answer: Answer) -> io::Result<Answer> {
+    match answer.extensions().get() {
+        Some(CutOff) => Err(io::ErrorKind::ConnectionReset.into()),
+        None => Ok(answer),
     }
 }
 

@@ -11,13 +11,15 @@ use http_body_util::BodyExt;
 use hyper::{Request, StatusCode, body::Incoming, http::request::Parts};
 use tokio::{net::TcpListener, time::sleep};
 
-use crate::http_proxy::{Answer, Upstream, refusal, serve};
+use crate::http_proxy::{Answer, Upstream, cut_off, refusal, serve};
 
 /// What a call meets instead of AWS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// An answer with this status.
     Status(u16),
+    /// A refusal with this status and code, in the form of the service's protocol.
+    Refusal(u16, &'static str),
     /// The answer of a service that is asked too much.
     Throttled,
     /// No answer for this long; then AWS is asked after all.
@@ -26,6 +28,8 @@ pub enum Fault {
     LateAnswer(Duration),
     /// AWS does its work, but the answer is 500.
     LostAnswer,
+    /// AWS does its work, but the connection ends instead of an answer.
+    CutAnswer,
 }
 
 /// Stands between a service and AWS, counts the calls, and makes some fail. A test double of the network.
@@ -56,6 +60,8 @@ struct Rule {
     /// One call in so many meets the fault.
     every: usize,
     seen: usize,
+    /// After so many calls the fault is over.
+    times: usize,
 }
 
 /// An operation and its service; a service whose protocol does not tell has no name here.
@@ -84,16 +90,21 @@ impl FaultProxy {
     /// From now on calls of `what` meet `fault`: an operation (such as `PutItem` or `PutObject`), all of a service with
     /// a JSON protocol (such as `DynamoDB`), or all (`*`). What was said first about a call holds.
     pub fn fail(&self, what: &'static str, fault: Fault) {
-        self.fail_every(1, what, fault);
+        self.fail_every(1, usize::MAX, what, fault);
+    }
+
+    /// The same for the next of these calls alone.
+    pub fn fail_once(&self, what: &'static str, fault: Fault) {
+        self.fail_every(1, 1, what, fault);
     }
 
     /// The same for the first, third, fifth... of these calls, so that the next try gets through.
     pub fn fail_every_other(&self, what: &'static str, fault: Fault) {
-        self.fail_every(2, what, fault);
+        self.fail_every(2, usize::MAX, what, fault);
     }
 
-    fn fail_every(&self, every: usize, what: &'static str, fault: Fault) {
-        lock(&self.state.rules).push(Rule { what, fault, every, seen: 0 });
+    fn fail_every(&self, every: usize, times: usize, what: &'static str, fault: Fault) {
+        lock(&self.state.rules).push(Rule { what, fault, every, seen: 0, times });
     }
 
     /// From now on all calls reach AWS.
@@ -126,7 +137,8 @@ impl Drop for FaultProxy {
 impl State {
     fn fault(&self, call: &Call) -> Option<Fault> {
         let mut rules = lock(&self.rules);
-        let rule = rules.iter_mut().find(|rule| ["*", &call.service, &call.operation].contains(&rule.what))?;
+        let meets = |rule: &&mut Rule| ["*", &call.service, &call.operation].contains(&rule.what);
+        let rule = rules.iter_mut().filter(|rule| rule.seen < rule.times).find(meets)?;
         rule.seen += 1;
         ((rule.seen - 1) % rule.every == 0).then_some(rule.fault)
     }
@@ -153,16 +165,18 @@ async fn forward(state: &State, request: Request<Incoming>) -> anyhow::Result<An
     match fault {
         Some(Fault::Status(status)) => return Ok(injected(status, "InternalServerError")),
         Some(Fault::Throttled) => return Ok(injected(400, "ThrottlingException")),
+        Some(Fault::Refusal(status, code)) => return Ok(call.refused(status, code)),
         Some(Fault::Delay(time)) => sleep(time).await,
-        Some(Fault::LateAnswer(_) | Fault::LostAnswer) | None => {}
+        Some(Fault::LateAnswer(_) | Fault::LostAnswer | Fault::CutAnswer) | None => {}
     }
 
     let response = state.upstream.ask(head, body).await?;
     state.note(&call, |count| count.done += 1);
     match fault {
         Some(Fault::LostAnswer) => return Ok(injected(500, "InternalServerError")),
+        Some(Fault::CutAnswer) => return Ok(cut_off()),
         Some(Fault::LateAnswer(time)) => sleep(time).await,
-        Some(Fault::Status(_) | Fault::Throttled | Fault::Delay(_)) | None => {}
+        Some(Fault::Status(_) | Fault::Refusal(..) | Fault::Throttled | Fault::Delay(_)) | None => {}
     }
     Ok(response)
 }
@@ -184,6 +198,21 @@ impl Call {
             other => other,
         });
         Self { service: String::new(), operation: operation.to_owned() }
+    }
+
+    /// S3 and SNS speak XML, the others JSON.
+    fn refused(&self, status: u16, code: &str) -> Answer {
+        if !self.service.is_empty() {
+            return injected(status, code);
+        }
+        let error = format!("<Code>{code}</Code><Message>injected: arn:aws:x</Message>");
+        let body = match self.operation.as_str() {
+            "PutObject" | "HeadBucket" | "GET" => format!("<Error>{error}</Error>"),
+            _ => format!("<ErrorResponse><Error><Type>Sender</Type>{error}</Error></ErrorResponse>"),
+        };
+        let mut answer = Answer::new(body.into());
+        *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+        answer
     }
 }
 

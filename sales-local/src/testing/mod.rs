@@ -1,6 +1,7 @@
 //! What black-box tests share: a stage of two regions, a proxy that makes AWS fail, all of it as its user starts it, and
 //! Terraform with an account to apply to.
 
+mod credentials_endpoint;
 mod fault_proxy;
 mod local_aws;
 mod local_instance;
@@ -18,6 +19,7 @@ use tokio::time::sleep;
 
 use crate::{process::Process, resources::ACCOUNT};
 
+pub use credentials_endpoint::{ContainerCredentials, CredentialsEndpoint};
 pub use fault_proxy::{Fault, FaultProxy};
 pub use local_aws::LocalAws;
 pub use local_instance::{LocalInstance, LocalPorts};
