@@ -8,8 +8,8 @@ use clap::ValueEnum;
 use sales::clock::{Clock, Timestamp};
 use sales::memory::{Client, MemoryLake, MemoryLeases, MemorySaleQueue, MemorySaleTable};
 use sales::ports::{
-    Backlog, DeadLetter, Delivery, FoundSale, Holder, Insert, InsertSale, Lake, LakePut, Lease, Leases, Marks,
-    PageToken, PendingPage, PortResult, SaleQueue, SaleTable,
+    Backlog, DeadLetter, Delivery, FoundSale, Holder, Insert, InsertSale, Lake, LakePut, Lease, Leases, LoadedFacts,
+    Marks, PageToken, PendingPage, PortResult, SaleQueue, SaleTable,
 };
 use sales::sale::{Cancellation, Fact, FactId, Sale, SaleId, Shard};
 use sales::site::SiteState;
@@ -156,7 +156,7 @@ impl SaleTable for Mutated<MemorySaleTable> {
         self.port.held(ids).await
     }
 
-    async fn load_pending(&self, ids: &[FactId]) -> PortResult<Vec<Fact>> {
+    async fn load_pending(&self, ids: &[FactId]) -> PortResult<LoadedFacts> {
         self.port.load_pending(ids).await
     }
 

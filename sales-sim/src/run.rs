@@ -3,7 +3,8 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use sales::event::{Attributes, Event};
+use sales::attributes::Attributes;
+use sales::event::Event;
 use sales::memory::Flow;
 use sales::sale::{Amount, Fact, FactId, Product, Sale, SaleId};
 use tokio::task::LocalSet;

@@ -3,12 +3,11 @@
 //! The body is JSON in one canonical form, so that two regions write the same bytes for the same fact. Around it
 //! lie the attributes of CloudEvents 1.0 in binary mode.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
+use crate::attributes::{Attribute, Attributes};
 use crate::clock::Timestamp;
 use crate::sale::{Amount, Cancellation, Fact, FactId, InvalidSale, Product, Region, Sale, SaleId};
 use crate::trace::TraceParent;
@@ -27,9 +26,6 @@ pub struct Event {
     pub trace: Option<TraceParent>,
 }
 
-/// Names and values that travel beside the body.
-pub type Attributes = BTreeMap<String, String>;
-
 impl Event {
     /// The attributes to send with [`body`].
     #[must_use]
@@ -40,16 +36,16 @@ impl Event {
         };
         let mut attributes = Attributes::from([
             ("ce-specversion".into(), "1.0".into()),
-            ("ce-id".into(), self.fact.id().to_string()),
+            ("ce-id".into(), self.fact.id().to_string().into()),
             ("ce-type".into(), kind.into()),
-            ("ce-time".into(), self.fact.timestamp().rfc3339()),
+            ("ce-time".into(), self.fact.timestamp().rfc3339().into()),
         ]);
         let optional = [
             ("ce-source", self.fact.region().map(ToString::to_string)),
             ("home", self.home.as_ref().map(ToString::to_string)),
             ("traceparent", self.trace.map(|trace| trace.to_string())),
         ];
-        attributes.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        attributes.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))));
         attributes
     }
 
@@ -61,18 +57,22 @@ impl Event {
     /// When it can never be understood, however often it is delivered.
     pub fn parse(body: &str, attributes: &Attributes) -> Result<Self, NotAnEvent> {
         let region = named_region(attributes, "ce-source");
-        let fact = match attributes.get("ce-type").map(String::as_str) {
+        let fact = match text(attributes, "ce-type") {
             None | Some(REGISTERED) => Fact::Sale(parse_sale(body, region)?),
             Some(CANCELLED) => Fact::Cancellation(parse_cancellation(body, region)?),
             Some(_) => return Err(NotAnEvent::UnknownType),
         };
-        let trace = attributes.get("traceparent").and_then(|text| TraceParent::parse(text));
+        let trace = text(attributes, "traceparent").and_then(TraceParent::parse);
         Ok(Self { fact, home: named_region(attributes, "home"), trace })
     }
 }
 
 fn named_region(attributes: &Attributes, name: &str) -> Option<Region> {
-    attributes.get(name).filter(|value| !value.is_empty()).map(|name| Region::new(name))
+    text(attributes, name).filter(|value| !value.is_empty()).map(Region::new)
+}
+
+fn text<'a>(attributes: &'a Attributes, name: &str) -> Option<&'a str> {
+    attributes.get(name).and_then(Attribute::text)
 }
 
 /// Why a message is no event. [`NotAnEvent::reason`] is short and stable, the message names the cause.
@@ -262,8 +262,11 @@ mod tests {
         let Fact::Sale(sale) = sale() else { unreachable!() };
         let trace = Some(TraceParent::new(&crate::entropy::Entropy::system()));
         let event = Event { fact: Fact::Sale(Sale { product, ..sale }), home: Some(Region::new("sa-east-1")), trace };
-        let attributes: usize =
-            event.attributes().iter().map(|(name, value)| name.len() + "String".len() + value.len()).sum();
+        let attributes: usize = event
+            .attributes()
+            .iter()
+            .map(|(name, value)| name.len() + value.data_type.len() + value.text().unwrap().len())
+            .sum();
         assert!(10 * (body(&event.fact).len() + attributes) < 256 * 1024);
     }
 

@@ -1,5 +1,6 @@
 //! What is known of each dependency: said once for each change, shown in `/readiness`, counted in `/metrics`.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +17,10 @@ use crate::ports::{FailureKind, PortError, PortResult};
 /// A success this soon after a failure does not yet mean that all is well: a dependency that answers every other
 /// call has not changed with each of them.
 const SETTLING_TIME: Duration = Duration::from_secs(5);
+
+/// An operation that was refused and is not called any more says nothing after that time, if others succeed. Longer than
+/// the pauses in which what failed is tried again, so that others' successes do not hide a refusal that lasts.
+const REFUSAL_TIME: Duration = Duration::from_secs(60);
 
 /// How long a dependency goes unasked before a probe asks it.
 const PROBE_INTERVAL: Duration = Duration::from_secs(10);
@@ -46,8 +51,41 @@ pub struct Dependency {
 #[derive(Debug, Default)]
 struct Record {
     observed_at: Option<Instant>,
-    failed_at: Option<Instant>,
-    failing: Option<FailureKind>,
+    failing: BTreeMap<&'static str, Failing>,
+    /// Refused once with a code that nobody here knows: when, by operation. If it repeats, the operation fails.
+    refused: BTreeMap<&'static str, Instant>,
+}
+
+/// What is known of an operation that fails.
+#[derive(Debug)]
+struct Failing {
+    kind: FailureKind,
+    at: Instant,
+    detail: String,
+}
+
+impl Record {
+    /// The operation that failed last.
+    fn last(&self) -> Option<&Failing> {
+        self.failing.values().max_by_key(|failing| failing.at)
+    }
+
+    /// Whether this failure tells anything that the log has not told. What a resource holds may change from one
+    /// wrong thing to another, and each is told.
+    fn tells_already(&self, kind: FailureKind, detail: &str) -> bool {
+        let tells =
+            |failing: &Failing| failing.kind == kind && (kind != FailureKind::Invalid || failing.detail == detail);
+        self.failing.values().any(tells)
+    }
+
+    /// Forgets failures that a success of `operation` disproves.
+    fn disprove(&mut self, operation: &'static str) {
+        self.refused.remove(operation);
+        self.failing.retain(|failed, failing| {
+            let same = *failed == operation || failing.kind == FailureKind::Unavailable;
+            failing.at.elapsed() < if same { SETTLING_TIME } else { REFUSAL_TIME }
+        });
+    }
 }
 
 /// A dependency's condition, as far as calls have shown it.
@@ -118,26 +156,43 @@ impl Health {
 }
 
 impl Dependency {
-    /// Notes how a call ended, and hands its result on.
+    /// Notes how a call of `operation` ended, and hands its result on.
+    ///
+    /// A failed call is never noted as a success. One that was refused for itself says nothing about the dependency; one that
+    /// was refused with an unknown code does once the next call of the operation is refused, too.
     ///
     /// # Errors
     /// The call's own.
-    pub fn observe<T>(&self, result: PortResult<T>) -> PortResult<T> {
+    pub fn observe<T>(&self, operation: &'static str, result: PortResult<T>) -> PortResult<T> {
         self.count(result.as_ref().map_or_else(|error| error.kind.name(), |_| "ok"));
         match &result {
-            Ok(_) => self.note_success(),
-            Err(error) if error.kind.concerns_all_calls() => self.note_failure(error),
-            Err(_) => self.note_success(),
+            Ok(_) => self.note_success(operation),
+            Err(error) if error.kind.concerns_all_calls() => self.note_failure(operation, error),
+            Err(error) if error.kind == FailureKind::Unrecognized => self.note_refusal(operation, error),
+            Err(_) => {}
         }
         result
+    }
+
+    /// Notes in which state a dependency is that has one at a time, and does not answer call by call.
+    pub fn note_state(&self, operation: &'static str, state: PortResult<()>) {
+        self.count(state.as_ref().map_or_else(|error| error.kind.name(), |()| "ok"));
+        match state {
+            Ok(()) => {
+                let failing = std::mem::take(&mut lock(&self.record).failing);
+                lock(&self.record).observed_at = Some(Instant::now());
+                self.tell_recovery(!failing.is_empty());
+            }
+            Err(error) => self.note_failure(operation, &error),
+        }
     }
 
     /// The condition as far as calls have shown it.
     #[must_use]
     pub fn condition(&self) -> Condition {
         let record = lock(&self.record);
-        match (record.failing, record.observed_at) {
-            (Some(kind), _) => Condition::Failing(kind),
+        match (record.last(), record.observed_at) {
+            (Some(failing), _) => Condition::Failing(failing.kind),
             (None, Some(_)) => Condition::Working,
             (None, None) => Condition::Unknown,
         }
@@ -165,27 +220,47 @@ impl Dependency {
         self.calls.get_or_create(&Call { dependency: self.name, outcome }).inc();
     }
 
-    fn note_success(&self) {
+    fn note_success(&self, operation: &'static str) {
         let mut record = lock(&self.record);
         record.observed_at = Some(Instant::now());
-        let settled = record.failed_at.is_none_or(|moment| moment.elapsed() >= SETTLING_TIME);
-        if settled && record.failing.take().is_some() {
-            tracing::info!(dependency.name = self.name, "dependency works again");
+        let failed = !record.failing.is_empty();
+        record.disprove(operation);
+        self.tell_recovery(failed && record.failing.is_empty());
+    }
+
+    fn tell_recovery(&self, recovered: bool) {
+        if recovered {
+            tracing::info!(dependency.name = self.name, "dependency recovered");
         }
     }
 
-    fn note_failure(&self, error: &PortError) {
+    fn note_failure(&self, operation: &'static str, error: &PortError) {
         let mut record = lock(&self.record);
         let now = Instant::now();
         record.observed_at = Some(now);
-        record.failed_at = Some(now);
-        if record.failing.replace(error.kind) != Some(error.kind) {
+        let told = record.tells_already(error.kind, &error.detail);
+        record.failing.insert(operation, Failing { kind: error.kind, at: now, detail: error.detail.clone() });
+        if !told {
             tracing::warn!(
                 dependency.name = self.name,
                 failure.kind = error.kind.name(),
                 error.operation = error.operation,
                 error.detail = error.detail,
-                "dependency fails"
+                "dependency unavailable"
+            );
+        }
+    }
+
+    fn note_refusal(&self, operation: &'static str, error: &PortError) {
+        let before = lock(&self.record).refused.insert(operation, Instant::now());
+        if before.is_some_and(|moment| moment.elapsed() < REFUSAL_TIME) {
+            self.note_failure(operation, error);
+        } else {
+            tracing::info!(
+                dependency.name = self.name,
+                error.operation = error.operation,
+                error.detail = error.detail,
+                "call refused with an unknown code"
             );
         }
     }
@@ -203,37 +278,97 @@ mod tests {
         Err(PortError { operation: "PutItem", kind, detail: "arn".into() })
     }
 
+    const PUT: &str = "PutItem";
+    const GET: &str = "GetItem";
+
     #[tokio::test(start_paused = true)]
-    async fn a_dependency_fails_at_the_first_failure_and_works_again_after_a_while_of_successes() {
+    async fn a_dependency_fails_at_the_first_failure_and_recovers_after_a_while_of_successes() {
         let health = Health::default();
         let table = health.needs("sales-table");
         assert_eq!((table.condition(), health.is_ready()), (Condition::Unknown, true));
-        assert!(table.observe(Ok(())).is_ok());
+        assert!(table.observe(PUT, Ok(())).is_ok());
         assert_eq!(table.condition(), Condition::Working);
 
-        assert!(table.observe(failure(FailureKind::Missing)).is_err());
+        assert!(table.observe(PUT, failure(FailureKind::Missing)).is_err());
         assert_eq!((table.condition().name(), health.is_ready()), ("missing", false));
-        assert!(table.observe(Ok(())).is_ok());
+        assert!(table.observe(PUT, Ok(())).is_ok());
         assert_eq!(table.condition().name(), "missing", "one success among failures changes nothing");
 
         tokio::time::advance(SETTLING_TIME).await;
-        assert!(table.observe(Ok(())).is_ok());
+        assert!(table.observe(PUT, Ok(())).is_ok());
         assert_eq!((table.condition().name(), health.is_ready()), ("ok", true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_unreachable_recovers_with_any_operation_and_what_was_refused_with_the_same_or_after_a_minute() {
+        for (kind, after_settling) in [(FailureKind::Unavailable, "ok"), (FailureKind::Denied, "denied")] {
+            let lake = Health::default().needs("lake");
+            assert!(lake.observe(PUT, failure(kind)).is_err());
+            tokio::time::advance(SETTLING_TIME).await;
+            assert!(lake.observe(GET, Ok(())).is_ok());
+            assert_eq!(lake.condition().name(), after_settling);
+            tokio::time::advance(REFUSAL_TIME).await;
+            assert!(lake.observe(GET, Ok(())).is_ok());
+            assert_eq!(lake.condition().name(), "ok");
+        }
     }
 
     #[tokio::test]
     async fn a_refusal_of_one_call_says_nothing_about_the_dependency() {
         let health = Health::default();
         let queue = health.needs("queue");
-        assert!(queue.observe(failure(FailureKind::Rejected)).is_err());
-        assert_eq!(queue.condition(), Condition::Working);
+        for _ in 0..3 {
+            assert!(queue.observe(PUT, failure(FailureKind::Rejected)).is_err());
+        }
+        assert_eq!(queue.condition(), Condition::Unknown, "it is no success either");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unknown_refusal_concerns_the_dependency_once_it_repeats_whatever_else_succeeds() {
+        let health = Health::default();
+        let lake = health.needs("lake");
+        assert!(lake.observe(PUT, failure(FailureKind::Unrecognized)).is_err());
+        assert_eq!((lake.condition(), health.is_ready()), (Condition::Unknown, true));
+        assert!(lake.observe(PUT, Ok(())).is_ok());
+        assert!(lake.observe(PUT, failure(FailureKind::Unrecognized)).is_err());
+        assert_eq!(lake.condition(), Condition::Working, "a success lay between");
+
+        assert!(lake.observe(GET, Ok(())).is_ok());
+        assert!(lake.observe(PUT, failure(FailureKind::Unrecognized)).is_err());
+        assert_eq!((lake.condition().name(), health.is_ready()), ("unrecognized", false));
+        tokio::time::advance(SETTLING_TIME).await;
+        assert!(lake.observe(GET, Ok(())).is_ok());
+        assert_eq!(lake.condition().name(), "unrecognized");
+        assert!(lake.observe(PUT, Ok(())).is_ok());
+        assert_eq!((lake.condition().name(), health.is_ready()), ("ok", true));
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_told_once_for_each_kind_and_each_wrong_content() {
+        let mut record = Record::default();
+        let failing = |kind, detail: &str| Failing { kind, at: Instant::now(), detail: detail.into() };
+        record.failing.insert(PUT, failing(FailureKind::Denied, "a"));
+        record.failing.insert(GET, failing(FailureKind::Invalid, "a"));
+        assert!(record.tells_already(FailureKind::Denied, "b"));
+        assert!(!record.tells_already(FailureKind::Missing, "a"));
+        assert!(record.tells_already(FailureKind::Invalid, "a"));
+        assert!(!record.tells_already(FailureKind::Invalid, "b"));
+    }
+
+    #[tokio::test]
+    async fn a_state_is_what_was_noted_last() {
+        let credentials = Health::default().needs("credentials");
+        credentials.note_state("load", failure(FailureKind::Denied));
+        assert_eq!(credentials.condition().name(), "denied");
+        credentials.note_state("load", Ok(()));
+        assert_eq!(credentials.condition().name(), "ok");
     }
 
     #[tokio::test]
     async fn what_is_only_used_does_not_make_the_service_unready() {
         let health = Health::default();
         let switch = health.uses("site-state");
-        assert!(switch.observe(failure(FailureKind::Unavailable)).is_err());
+        assert!(switch.observe(PUT, failure(FailureKind::Unavailable)).is_err());
         assert_eq!(health.conditions(), [("site-state", Condition::Failing(FailureKind::Unavailable))]);
         assert!(health.is_ready());
     }

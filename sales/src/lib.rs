@@ -5,6 +5,7 @@
 //! region's own state, [`health`] what is known of each dependency, [`http`] what both services answer alike.
 //! With the feature `memory` there are the ports in memory, and the checks that every implementation of them passes.
 
+pub mod attributes;
 pub mod aws;
 pub mod clock;
 pub mod command_line;

@@ -11,8 +11,9 @@ use std::time::Duration;
 use thiserror::Error;
 use uuid::Uuid;
 
+use crate::attributes::Attributes;
 use crate::clock::Timestamp;
-use crate::event::{Attributes, Event};
+use crate::event::Event;
 use crate::sale::{Fact, FactId, Sale, SaleId, Shard};
 use crate::site::SiteState;
 
@@ -41,6 +42,8 @@ pub enum FailureKind {
     Invalid,
     /// This one call was refused; others may well succeed. Another try may, too (a conflict, an expired receipt).
     Rejected,
+    /// Refused with a code that is not known here: this one call or all of them. If it repeats, all of them.
+    Unrecognized,
 }
 
 impl FailureKind {
@@ -53,15 +56,16 @@ impl FailureKind {
             Self::Unavailable => "unavailable",
             Self::Invalid => "invalid",
             Self::Rejected => "rejected",
+            Self::Unrecognized => "unrecognized",
         }
     }
 
-    /// Whether it says something about the dependency as a whole, and not about the one call alone.
+    /// Whether it is known to concern the dependency as a whole, and not the one call alone.
     #[must_use]
     pub fn concerns_all_calls(self) -> bool {
         match self {
             Self::Missing | Self::Denied | Self::Unavailable | Self::Invalid => true,
-            Self::Rejected => false,
+            Self::Rejected | Self::Unrecognized => false,
         }
     }
 }
@@ -110,19 +114,30 @@ pub struct FoundSale {
 pub struct PendingPage {
     /// Oldest first. Entries that are no id of ours are left out.
     pub ids: Vec<FactId>,
-    /// How many entries were left out.
-    pub unreadable: usize,
+    /// The keys of the entries that were left out, as text.
+    pub unreadable: Vec<String>,
     /// Where the next page begins; `None` after the last, which may be empty.
     pub next: Option<PageToken>,
 }
 
+/// What was loaded of some facts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoadedFacts {
+    /// Those that are held and still pending.
+    pub facts: Vec<Fact>,
+    /// Those that are held and pending, but whose items cannot be read.
+    pub unreadable: Vec<FactId>,
+}
+
 /// How much of a shard of the pending index is owed to the lake.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Backlog {
     /// How many facts.
     pub facts: u64,
-    /// When the oldest was accepted.
+    /// When the oldest of those was accepted that say when.
     pub oldest: Option<Timestamp>,
+    /// The keys, as text, of some entries whose id or time cannot be read: those that are first or last in the index's order.
+    pub unreadable: Vec<String>,
 }
 
 /// The place where a page of the pending index ended: the last item's key. Opaque outside the adapters.
@@ -152,8 +167,8 @@ pub trait SaleTable: Clone + Send + Sync + 'static {
     /// Which of these facts this region's table holds.
     fn held(&self, ids: &[FactId]) -> impl Future<Output = PortResult<HashSet<FactId>>> + Send;
 
-    /// The facts among `ids` that are held and still pending; unreadable ones are left out.
-    fn load_pending(&self, ids: &[FactId]) -> impl Future<Output = PortResult<Vec<Fact>>> + Send;
+    /// The facts among `ids` that are held and still pending.
+    fn load_pending(&self, ids: &[FactId]) -> impl Future<Output = PortResult<LoadedFacts>> + Send;
 
     /// Notes that a fact is in the lake, and takes it out of the pending index. Creates the item where it has not
     /// replicated yet, and says what it does not say; what it says stays.

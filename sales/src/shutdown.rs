@@ -19,9 +19,10 @@ pub fn on_signals() -> std::io::Result<CancellationToken> {
                 _ = interrupt.recv() => ("SIGINT", SignalKind::interrupt().as_raw_value()),
             };
             if signals > 1 {
+                tracing::warn!(signal = name, "stopped at once: what was in flight is repeated by others");
                 std::process::exit(128 + number);
             }
-            tracing::info!(signal = name, "stopping: finishing what is in flight");
+            tracing::info!(signal = name, "stopping: finishing what is in flight; a second signal stops at once");
             requested.cancel();
         }
     });

@@ -18,8 +18,8 @@ const INTERVAL: Duration = Duration::from_secs(60);
 pub struct Owed {
     /// Sales and cancellations that are not there yet.
     pub facts: u64,
-    /// Time since the oldest of them was accepted; zero without any.
-    pub oldest_age: Duration,
+    /// Time since the oldest of them was accepted; zero without any, `None` where none of them says when.
+    pub oldest_age: Option<Duration>,
 }
 
 /// Logs a line a minute until `shutdown`. What is not known is not in the line; `owed` says so by `None`.
@@ -32,7 +32,7 @@ pub async fn log(site: Site, owed: impl Fn() -> Option<Owed>, shutdown: Cancella
             state = site.state().map_or("UNKNOWN", SiteState::name),
             state_age_seconds = site.age().map(|age| age.as_secs()),
             pending = owed.map(|owed| owed.facts),
-            pending_oldest_age_seconds = owed.map(|owed| owed.oldest_age.as_secs()),
+            pending_oldest_age_seconds = owed.and_then(|owed| owed.oldest_age).map(|age| age.as_secs()),
             "vital signs"
         );
     }
@@ -103,9 +103,9 @@ mod tests {
 
         tokio::time::sleep(Duration::from_secs(6)).await;
         let refreshing = tokio::spawn(refresh.run(shutdown.clone()));
-        *owed.lock().unwrap() = Some(Owed { facts: 3, oldest_age: Duration::from_secs(40) });
+        *owed.lock().unwrap() = Some(Owed { facts: 3, oldest_age: Some(Duration::from_secs(40)) });
         tokio::time::sleep(Duration::from_secs(60)).await;
-        *owed.lock().unwrap() = Some(Owed { facts: 0, oldest_age: Duration::ZERO });
+        *owed.lock().unwrap() = Some(Owed { facts: 0, oldest_age: Some(Duration::ZERO) });
         tokio::time::sleep(Duration::from_secs(60)).await;
 
         shutdown.cancel();

@@ -6,38 +6,45 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use sales::attributes::Attributes;
+use sales::aws::sale_queue::{from_sqs, to_sqs};
 use sales::aws::{
     Connection, DynamoLeases, DynamoMarks, DynamoSaleTable, S3Lake, SnsSaleTopic, SqsSaleQueue, SsmSiteSwitch,
 };
 use sales::clock::Clock;
 use sales::contract::{Ports, Regions};
+use sales::entropy::Entropy;
 use sales::environment::S3Addressing;
-use sales::event::{Attributes, Event};
+use sales::event::Event;
 use sales::health::{Dependency, Health};
 use sales::ports::{FailureKind, Holder, Lake, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
 use sales::sale::{self, Shards};
 use sales::site::SiteState;
 use sales_local::resources::{Region, State};
-use sales_local::testing::Stage;
+use sales_local::testing::{Fault, FaultProxy, Stage};
 
 /// A region of a stage.
 struct AwsRegion {
     region: Region,
     connection: Connection,
     dependency: Dependency,
+    proxy: FaultProxy,
     sqs: aws_sdk_sqs::Client,
     ssm: aws_sdk_ssm::Client,
 }
 
 impl AwsRegion {
-    fn new(stage: &Stage, region: &Region) -> Self {
+    async fn new(stage: &Stage, region: &Region) -> Self {
         let config = stage.sdk(region);
+        let proxy = stage.own_proxy().await.unwrap();
+        let through_proxy = config.to_builder().endpoint_url(proxy.endpoint()).build();
         Self {
             region: region.clone(),
             dependency: Health::default().needs("checked"),
             sqs: aws_sdk_sqs::Client::new(&config),
             ssm: aws_sdk_ssm::Client::new(&config),
-            connection: config.into(),
+            connection: through_proxy.into(),
+            proxy,
         }
     }
 }
@@ -45,7 +52,7 @@ impl AwsRegion {
 impl Ports for AwsRegion {
     fn sale_table(&self) -> impl SaleTable {
         let table = self.region.sales_table.clone();
-        DynamoSaleTable::new(&self.connection, table, Shards::DEFAULT, self.dependency.clone())
+        DynamoSaleTable::new(&self.connection, table, Shards::DEFAULT, self.dependency.clone(), Entropy::system())
     }
 
     fn sale_topic(&self) -> impl SaleTopic {
@@ -53,11 +60,13 @@ impl Ports for AwsRegion {
     }
 
     fn sale_queue(&self) -> impl SaleQueue {
-        SqsSaleQueue::new(&self.connection, self.region.queue_url.clone(), self.dependency.clone())
+        let url = self.region.queue_url.clone();
+        SqsSaleQueue::new(&self.connection, url, self.dependency.clone(), self.dependency.clone())
     }
 
     fn lake(&self) -> impl Lake {
-        S3Lake::new(&self.connection, self.region.bucket.clone(), S3Addressing::Path, self.dependency.clone())
+        let (bucket, dependency) = (self.region.bucket.clone(), self.dependency.clone());
+        S3Lake::new(&self.connection, bucket, S3Addressing::Path, dependency, Entropy::system())
     }
 
     fn marks(&self) -> impl Marks {
@@ -90,14 +99,23 @@ impl Ports for AwsRegion {
         Some(String::from_utf8(self.region.lake_object(key).await.unwrap()).unwrap())
     }
 
+    async fn send(&self, body: &str, attributes: &Attributes) {
+        let message = self.sqs.send_message().queue_url(&self.region.queue_url).message_body(body);
+        message.set_message_attributes(Some(to_sqs(attributes.clone()))).send().await.unwrap();
+    }
+
+    fn lose_next_answer(&self, operation: &'static str) {
+        self.proxy.fail_once(operation, Fault::CutAnswer);
+    }
+
     async fn dead_letters(&self) -> Vec<(String, Attributes)> {
         let request = self.sqs.receive_message().queue_url(&self.region.dead_letter_queue_url);
         let answer = request.message_attribute_names("All").max_number_of_messages(10).send().await.unwrap();
-        let letters = answer.messages.unwrap_or_default().into_iter().map(|letter| {
-            let attributes = letter.message_attributes.unwrap_or_default().into_iter();
-            let attributes = attributes.map(|(name, value)| (name, value.string_value.unwrap())).collect();
-            (letter.body.unwrap(), attributes)
-        });
+        let letters = answer
+            .messages
+            .unwrap_or_default()
+            .into_iter()
+            .map(|letter| (letter.body.unwrap(), from_sqs(letter.message_attributes.unwrap_or_default())));
         letters.collect()
     }
 }
@@ -107,7 +125,8 @@ async fn regions() -> (Stage, Regions<AwsRegion>) {
     static STAGES: AtomicUsize = AtomicUsize::new(1);
     let number = STAGES.fetch_add(1, Ordering::Relaxed);
     let stage = Stage::set(&format!("contract-{number}")).await.unwrap();
-    let (here, there) = (AwsRegion::new(&stage, stage.active()), AwsRegion::new(&stage, stage.passive()));
+    let here = AwsRegion::new(&stage, stage.active()).await;
+    let there = AwsRegion::new(&stage, stage.passive()).await;
     (stage, Regions { here, there, shards: Shards::DEFAULT, clock: Clock::system() })
 }
 

@@ -1,11 +1,13 @@
 //! The suite of the ports on those in memory, in virtual time: where all is perfect, and where everything trails.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use sales::attributes::Attributes;
 use sales::clock::Clock;
 use sales::contract::{Ports, Regions};
-use sales::event::{Attributes, Event};
+use sales::event::Event;
 use sales::memory::{Call, Client, Cloud, Flow, Network, Passage, Perfect};
 use sales::ports::{Lake, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
 use sales::sale::Shards;
@@ -17,6 +19,16 @@ struct MemoryRegion {
     cloud: Cloud,
     number: usize,
     client: Client,
+    lost: Lost,
+}
+
+/// The operation whose next answer is lost.
+type Lost = Arc<Mutex<Option<&'static str>>>;
+
+/// A network that loses an answer when it is told to, and else is as the other one.
+struct Losing<N> {
+    lost: Lost,
+    network: N,
 }
 
 impl Ports for MemoryRegion {
@@ -56,6 +68,14 @@ impl Ports for MemoryRegion {
         self.cloud.objects(self.number).remove(key).map(|object| object.body)
     }
 
+    async fn send(&self, body: &str, attributes: &Attributes) {
+        self.cloud.enqueue(self.number, body.to_owned(), attributes.clone());
+    }
+
+    fn lose_next_answer(&self, operation: &'static str) {
+        *self.lost.lock().expect("whole") = Some(operation);
+    }
+
     async fn dead_letters(&self) -> Vec<(String, Attributes)> {
         self.cloud.dead_letters(self.number)
     }
@@ -65,9 +85,42 @@ impl Ports for MemoryRegion {
 fn regions(network: impl Network) -> Regions<MemoryRegion> {
     let began = Instant::now();
     let clock = Clock::new(move || Duration::from_secs(1_764_547_199) + began.elapsed());
+    let lost = Lost::default();
+    let network = Losing { lost: Arc::clone(&lost), network };
     let cloud = Cloud::new(2, Shards::DEFAULT, clock.clone(), network);
-    let region = |number| MemoryRegion { cloud: cloud.clone(), number, client: cloud.client(number, 1) };
+    let region = |number| MemoryRegion {
+        cloud: cloud.clone(),
+        number,
+        client: cloud.client(number, 1),
+        lost: Arc::clone(&lost),
+    };
     Regions { here: region(0), there: region(1), shards: Shards::DEFAULT, clock }
+}
+
+impl<N: Network> Network for Losing<N> {
+    fn call(&self, call: Call) -> Passage {
+        let lost = self.lost.lock().expect("whole").take_if(|lost| *lost == call.operation);
+        match (lost, self.network.call(call)) {
+            (Some(_), Passage::Through { there, back, .. }) => Passage::Repeated { there, between: back, back },
+            (_, passage) => passage,
+        }
+    }
+
+    fn replication_lag(&self, flow: Flow) -> Duration {
+        self.network.replication_lag(flow)
+    }
+
+    fn index_lag(&self) -> Duration {
+        self.network.index_lag()
+    }
+
+    fn deliveries(&self, from: usize, to: usize, event: &Event) -> Vec<Duration> {
+        self.network.deliveries(from, to, event)
+    }
+
+    fn storage_clock(&self, region: usize) -> Duration {
+        self.network.storage_clock(region)
+    }
 }
 
 /// Everything works, but nothing at once, and what was sent later may arrive earlier.

@@ -165,7 +165,7 @@ async fn facts<T: SaleTable>(table: &T, shard: Shard, limit: usize) -> sales::po
     let (mut facts, mut page) = (Vec::new(), None);
     loop {
         let read = table.pending(shard, end_of_time, page).await?;
-        facts.extend(table.load_pending(&read.ids).await?);
+        facts.extend(table.load_pending(&read.ids).await?.facts);
         page = read.next;
         if page.is_none() || facts.len() >= limit {
             return Ok(facts);

@@ -237,7 +237,10 @@ fn item(event: &Event) -> Item {
 fn entry(place: usize, event: &Event) -> anyhow::Result<PublishBatchRequestEntry> {
     let mut entry = PublishBatchRequestEntry::builder().id(place.to_string()).message(event::body(&event.fact));
     for (name, value) in event.attributes() {
-        let value = MessageAttributeValue::builder().data_type("String").string_value(value).build()?;
+        let value = MessageAttributeValue::builder()
+            .data_type("String")
+            .string_value(value.text().unwrap_or_default())
+            .build()?;
         entry = entry.message_attributes(name, value);
     }
     Ok(entry.build()?)

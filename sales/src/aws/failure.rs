@@ -12,7 +12,10 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     let kind = match &error {
-        SdkError::ServiceError(answer) => of_code(answer.err().code(), answer.raw().status().as_u16()),
+        SdkError::ServiceError(answer) => {
+            let (code, message) = (answer.err().code(), answer.err().message());
+            kind(code.unwrap_or_default(), message.unwrap_or_default(), answer.raw().status().as_u16())
+        }
         SdkError::DispatchFailure(failure) if failure.is_other() => FailureKind::Denied,
         SdkError::ConstructionFailure(_) => FailureKind::Rejected,
         _ => FailureKind::Unavailable,
@@ -29,7 +32,7 @@ where
 }
 
 /// An error and what caused it, outermost first.
-fn causes(error: &dyn std::error::Error) -> String {
+pub(super) fn causes(error: &dyn std::error::Error) -> String {
     let chain: Vec<String> =
         std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect();
     chain.join(": ")
@@ -49,51 +52,135 @@ where
 
 /// The port error for one entry of a batch.
 pub(super) fn of_entry(operation: &'static str, code: &str, message: Option<&str>, senders_fault: bool) -> PortError {
-    let kind = if senders_fault { FailureKind::Rejected } else { FailureKind::Unavailable };
+    let status = if senders_fault { 400 } else { 500 };
+    let kind = kind(code, message.unwrap_or_default(), status);
     PortError { operation, kind, detail: format!("{code}: {}", message.unwrap_or("no message")) }
 }
 
-fn of_code(code: Option<&str>, status: u16) -> FailureKind {
-    match code.unwrap_or_default() {
-        "ResourceNotFoundException"
-        | "NoSuchBucket"
-        | "NotFound"
-        | "NotFoundException"
-        | "ParameterNotFound"
-        | "AcceleratorNotFoundException"
-        | "ListenerNotFoundException"
-        | "EndpointGroupNotFoundException"
-        | "QueueDoesNotExist"
-        | "AWS.SimpleQueueService.NonExistentQueue" => FailureKind::Missing,
-        "AccessDenied"
-        | "AccessDeniedException"
-        | "AuthorizationError"
-        | "AuthorizationErrorException"
-        | "ExpiredToken"
-        | "ExpiredTokenException"
-        | "IncompleteSignature"
-        | "InvalidAccessKeyId"
-        | "InvalidClientTokenId"
-        | "InvalidSecurity"
-        | "KMSAccessDeniedException"
-        | "KmsAccessDenied"
-        | "MissingAuthenticationToken"
-        | "SignatureDoesNotMatch"
-        | "UnrecognizedClientException" => FailureKind::Denied,
-        // Throttling comes with status 400 from the services with a JSON protocol.
-        "ThrottlingException"
-        | "Throttling"
-        | "ThrottledException"
-        | "RequestThrottled"
-        | "RequestLimitExceeded"
-        | "ProvisionedThroughputExceededException"
-        | "LimitExceededException"
-        | "SlowDown" => FailureKind::Unavailable,
-        _ if matches!(status, 408 | 429 | 500..) => FailureKind::Unavailable,
-        _ if matches!(status, 401 | 403) => FailureKind::Denied,
-        _ if status == 404 => FailureKind::Missing,
-        _ => FailureKind::Rejected,
+/// The resource is not there.
+const MISSING: &[&str] = &[
+    "AcceleratorNotFoundException",
+    "EndpointGroupNotFoundException",
+    "ListenerNotFoundException",
+    "NoSuchBucket",
+    "NonExistentQueue",
+    "NotFound",
+    "NotFoundException",
+    "ParameterNotFound",
+    "QueueDeletedRecently",
+    "QueueDoesNotExist",
+    "ResourceNotFoundException",
+];
+
+/// Credentials, clock, policies or keys: whoever asks may not.
+const DENIED: &[&str] = &[
+    "AccessDenied",
+    "AccessDeniedException",
+    "AccountProblem",
+    "AllAccessDisabled",
+    "AuthFailure",
+    "AuthorizationError",
+    "AuthorizationErrorException",
+    "AuthorizationHeaderMalformed",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "IncompleteSignatureException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSecurity",
+    "InvalidSecurityException",
+    "InvalidSignature",
+    "InvalidSignatureException",
+    "InvalidToken",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "NotAuthorized",
+    "NotSignedUp",
+    "OptInRequired",
+    "RequestExpired",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+    "TokenRefreshRequired",
+    "UnauthorizedOperation",
+    "UnrecognizedClientException",
+];
+
+/// Asked too much, or busy with another change; with status 400 from the services with a JSON protocol.
+const UNAVAILABLE: &[&str] = &[
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+    "InternalFailure",
+    "InternalServerError",
+    "LimitExceededException",
+    "OverLimit",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "ServiceUnavailable",
+    "SlowDown",
+    "TooManyRequestsException",
+    "TransactionInProgressException",
+];
+
+/// This item, message, receipt or object alone.
+const REJECTED: &[&str] = &[
+    "BatchRequestTooLong",
+    "ConditionalCheckFailedException",
+    "ConditionalRequestConflict",
+    "EntityTooLarge",
+    "InvalidMessageContents",
+    "ItemCollectionSizeLimitExceededException",
+    "KeyTooLongError",
+    "MessageNotInflight",
+    "MessageTooLong",
+    "OperationAborted",
+    "PreconditionFailed",
+    "ReceiptHandleIsInvalid",
+    "TransactionConflictException",
+];
+
+/// Codes that name no more than "the request is not valid", with what their message says where one item is meant.
+const BY_MESSAGE: &[(&str, &str)] = &[
+    ("ValidationException", "item size"),
+    ("InvalidParameterValue", "receipt handle"),
+    ("InvalidParameterValue", "receipthandle"),
+    ("InvalidParameterValue", "not available for visibility timeout change"),
+    ("InvalidParameterValue", "must be shorter than"),
+];
+
+fn kind(code: &str, message: &str, status: u16) -> FailureKind {
+    // SQS and SNS spell one thing in several ways: `KmsThrottled`, `KMS.ThrottlingException`, `KMSThrottling`.
+    let code = code.rsplit_once('#').map_or(code, |(_, name)| name);
+    let code = code.strip_prefix("AWS.SimpleQueueService.").unwrap_or(code);
+    let is_among = |codes: &[&str]| codes.contains(&code);
+    let is_of_a_key = code.get(..3).is_some_and(|prefix| prefix.eq_ignore_ascii_case("kms"));
+    if is_among(REJECTED) || is_about_one_item(code, message) {
+        FailureKind::Rejected
+    } else if is_among(UNAVAILABLE) || code.to_ascii_lowercase().contains("throttl") {
+        FailureKind::Unavailable
+    } else if is_among(DENIED) || is_of_a_key {
+        // A key that is disabled, pending deletion, of another kind or not there refuses everybody.
+        FailureKind::Denied
+    } else if is_among(MISSING) {
+        FailureKind::Missing
+    } else {
+        match status {
+            408 | 429 | 500.. => FailureKind::Unavailable,
+            401 | 403 => FailureKind::Denied,
+            404 => FailureKind::Missing,
+            _ => FailureKind::Unrecognized,
+        }
     }
+}
+
+fn is_about_one_item(code: &str, message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    BY_MESSAGE.iter().any(|(general, said)| *general == code && message.contains(said))
 }
 
 #[cfg(test)]
@@ -102,20 +189,64 @@ mod tests {
 
     #[test]
     fn a_failure_is_told_by_its_code_and_then_by_its_status() {
-        for (code, status, kind) in [
-            (Some("ResourceNotFoundException"), 400, FailureKind::Missing),
-            (Some("AWS.SimpleQueueService.NonExistentQueue"), 400, FailureKind::Missing),
-            (None, 404, FailureKind::Missing),
-            (Some("AccessDeniedException"), 400, FailureKind::Denied),
-            (None, 403, FailureKind::Denied),
-            (Some("ProvisionedThroughputExceededException"), 400, FailureKind::Unavailable),
-            (Some("InternalServerError"), 500, FailureKind::Unavailable),
-            (None, 503, FailureKind::Unavailable),
-            (Some("ReceiptHandleIsInvalid"), 404, FailureKind::Missing),
-            (Some("ValidationException"), 400, FailureKind::Rejected),
-            (Some("ConditionalRequestConflict"), 409, FailureKind::Rejected),
+        for (code, status, expected) in [
+            ("ResourceNotFoundException", 400, FailureKind::Missing),
+            ("AWS.SimpleQueueService.NonExistentQueue", 400, FailureKind::Missing),
+            ("com.amazonaws.sqs#QueueDoesNotExist", 400, FailureKind::Missing),
+            ("", 404, FailureKind::Missing),
+            ("AccessDeniedException", 400, FailureKind::Denied),
+            ("", 403, FailureKind::Denied),
+            ("InvalidSignatureException", 400, FailureKind::Denied),
+            ("RequestTimeTooSkewed", 400, FailureKind::Denied),
+            ("KmsDisabled", 400, FailureKind::Denied),
+            ("KMS.AccessDeniedException", 400, FailureKind::Denied),
+            ("KMSInvalidStateException", 400, FailureKind::Denied),
+            ("ProvisionedThroughputExceededException", 400, FailureKind::Unavailable),
+            ("OverLimit", 400, FailureKind::Unavailable),
+            ("KmsThrottled", 400, FailureKind::Unavailable),
+            ("KMS.ThrottlingException", 400, FailureKind::Unavailable),
+            ("KMSThrottlingException", 400, FailureKind::Unavailable),
+            ("InternalServerError", 500, FailureKind::Unavailable),
+            ("", 503, FailureKind::Unavailable),
+            ("ReceiptHandleIsInvalid", 404, FailureKind::Rejected),
+            ("AWS.SimpleQueueService.MessageNotInflight", 400, FailureKind::Rejected),
+            ("ConditionalRequestConflict", 409, FailureKind::Rejected),
+            ("ValidationException", 400, FailureKind::Unrecognized),
+            ("SomethingNewException", 400, FailureKind::Unrecognized),
+            ("", 400, FailureKind::Unrecognized),
         ] {
-            assert_eq!(of_code(code, status), kind, "{code:?} {status}");
+            assert_eq!(kind(code, "", status), expected, "{code:?} {status}");
+        }
+    }
+
+    #[test]
+    fn a_general_code_concerns_one_item_only_where_its_message_says_so() {
+        for (code, message, expected) in [
+            ("ValidationException", "Item size has exceeded the maximum allowed size", FailureKind::Rejected),
+            ("ValidationException", "The provided key element does not match", FailureKind::Unrecognized),
+            ("InvalidParameterValue", "The receipt handle has expired", FailureKind::Rejected),
+            (
+                "InvalidParameterValue",
+                "Value x for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available \
+                 for visibility timeout change.",
+                FailureKind::Rejected,
+            ),
+            ("InvalidParameterValue", "Value 13 for parameter MaxNumberOfMessages", FailureKind::Unrecognized),
+        ] {
+            assert_eq!(kind(code, message, 400), expected, "{code}: {message}");
+        }
+    }
+
+    #[test]
+    fn an_entry_of_a_batch_is_told_by_its_code_and_then_by_whose_fault_it_is() {
+        for (code, senders_fault, expected) in [
+            ("AuthorizationError", true, FailureKind::Denied),
+            ("KMSAccessDenied", true, FailureKind::Denied),
+            ("ReceiptHandleIsInvalid", true, FailureKind::Rejected),
+            ("SomethingNew", true, FailureKind::Unrecognized),
+            ("SomethingNew", false, FailureKind::Unavailable),
+        ] {
+            assert_eq!(of_entry("PublishBatch", code, None, senders_fault).kind, expected, "{code} {senders_fault}");
         }
     }
 }

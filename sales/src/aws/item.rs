@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::clock::Timestamp;
+use crate::entropy::Entropy;
 use crate::ports::StoredSale;
 use crate::sale::{Amount, Cancellation, Fact, FactId, Product, Region, Sale, Shards};
 
@@ -29,6 +30,35 @@ pub(super) fn content(fact: &Fact) -> Vec<(&'static str, AttributeValue)> {
     content.push(("timestamp", AttributeValue::N(fact.timestamp().unix_seconds().to_string())));
     content.extend(fact.region().map(|region| ("region", AttributeValue::S(region.to_string()))));
     content
+}
+
+/// Names one conditional write: whoever finds the item there knows whether it is the same write, tried again after its answer
+/// was lost, or another's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Attempt(String);
+
+impl Attempt {
+    /// One that no other write has.
+    pub(super) fn new(entropy: &Entropy) -> Self {
+        Self(format!("{:016x}", u64::from_le_bytes(entropy.bytes())))
+    }
+
+    /// As it is kept.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether an item was written by this very write.
+    pub(super) fn wrote(&self, item: &Item) -> bool {
+        item.get("attempt").is_some_and(|attempt| attempt.as_s() == Ok(&self.0))
+    }
+}
+
+/// A new item that is put under a condition.
+pub(super) fn attempted(fact: &Fact, shards: Shards, attempt: &Attempt) -> Item {
+    let mut item = pending(fact, shards);
+    item.insert("attempt".into(), AttributeValue::S(attempt.0.clone()));
+    item
 }
 
 /// A new item, owed to the lake.
@@ -64,6 +94,14 @@ pub fn processed_at(item: &Item) -> Option<Timestamp> {
 #[must_use]
 pub fn expires_at(item: &Item) -> Option<Timestamp> {
     moment(item, "expires_at")
+}
+
+/// The item's key as text, also of one that is not ours.
+pub(super) fn key(item: &Item) -> String {
+    match item.get("id") {
+        Some(AttributeValue::S(id)) => id.clone(),
+        other => format!("{other:?}"),
+    }
 }
 
 /// The item's id, if it is one of ours.
@@ -139,6 +177,16 @@ mod tests {
         assert_eq!(names, ["amount", "id", "pending", "product", "region", "sale_processed", "timestamp"]);
         assert_eq!(item["pending"], AttributeValue::S("11".into()));
         assert_eq!(item["sale_processed"], AttributeValue::Bool(false));
+    }
+
+    #[test]
+    fn an_item_tells_which_write_it_is_from() {
+        let entropy = Entropy::system();
+        let (own, other) = (Attempt::new(&entropy), Attempt::new(&entropy));
+        let item = attempted(&facts()[0], Shards::DEFAULT, &own);
+        assert!(own.wrote(&item) && !other.wrote(&item));
+        assert!(!own.wrote(&pending(&facts()[0], Shards::DEFAULT)));
+        assert_eq!(fact(&item), Some(facts()[0].clone()));
     }
 
     #[test]

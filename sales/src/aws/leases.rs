@@ -73,10 +73,10 @@ impl DynamoLeases {
 
 impl Leases for DynamoLeases {
     async fn acquire(&self, shard: Shard, holder: Holder, now: Timestamp, until: Timestamp) -> PortResult<Lease> {
-        self.dependency.observe(self.put(shard, holder, now, until).await)
+        self.dependency.observe("PutItem", self.put(shard, holder, now, until).await)
     }
 
     async fn release(&self, shard: Shard, holder: Holder) -> PortResult<()> {
-        self.dependency.observe(self.delete(shard, holder).await)
+        self.dependency.observe("DeleteItem", self.delete(shard, holder).await)
     }
 }

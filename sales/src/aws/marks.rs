@@ -32,7 +32,7 @@ impl DynamoMarks {
     /// When the table does not answer.
     pub async fn items(&self, ids: &[FactId]) -> PortResult<Vec<item::Item>> {
         let found = dynamo::get(&self.client, &self.table, KeysAndAttributes::builder().consistent_read(true), ids);
-        self.dependency.observe(found.await)
+        self.dependency.observe("BatchGetItem", found.await)
     }
 }
 
@@ -40,7 +40,7 @@ impl Marks for DynamoMarks {
     async fn present(&self, ids: &[FactId]) -> PortResult<HashSet<FactId>> {
         let keys = KeysAndAttributes::builder().consistent_read(true).projection_expression("id");
         let found = dynamo::get(&self.client, &self.table, keys, ids).await;
-        Ok(self.dependency.observe(found)?.iter().filter_map(item::fact_id).collect())
+        Ok(self.dependency.observe("BatchGetItem", found)?.iter().filter_map(item::fact_id).collect())
     }
 
     async fn record(&self, ids: &[FactId], expires_at: Timestamp) -> Vec<PortResult<()>> {
@@ -49,10 +49,10 @@ impl Marks for DynamoMarks {
             (*id, item::Item::from([item::id(*id), ("expires_at".into(), expires_at)]))
         });
         let results = dynamo::put(&self.client, &self.table, items.collect()).await;
-        results.into_iter().map(|result| self.dependency.observe(result)).collect()
+        results.into_iter().map(|result| self.dependency.observe("BatchWriteItem", result)).collect()
     }
 
     async fn probe(&self) -> PortResult<()> {
-        self.dependency.observe(dynamo::probe(&self.client, &self.table).await)
+        self.dependency.observe("GetItem", dynamo::probe(&self.client, &self.table).await)
     }
 }

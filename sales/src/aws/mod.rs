@@ -2,13 +2,14 @@
 
 #![expect(clippy::disallowed_types, reason = "this is the one place for the SDK's clients")]
 
+mod credentials;
 mod dynamo;
 pub mod failure;
 pub mod item;
 mod lake;
 mod leases;
 mod marks;
-mod sale_queue;
+pub mod sale_queue;
 mod sale_table;
 mod sale_topic;
 mod site_switch;
@@ -18,8 +19,10 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, SdkConfig};
-use aws_sdk_dynamodb::config::SharedHttpClient;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_dynamodb::config::{IdentityCache, SharedHttpClient};
 use aws_smithy_http_client::tls;
+use tokio_util::sync::CancellationToken;
 
 pub use lake::S3Lake;
 pub use leases::DynamoLeases;
@@ -29,11 +32,14 @@ pub use sale_table::DynamoSaleTable;
 pub use sale_topic::SnsSaleTopic;
 pub use site_switch::SsmSiteSwitch;
 
+use self::credentials::KeptCredentials;
+use crate::clock::Clock;
+use crate::health::Dependency;
 use crate::sale::Region;
 
 /// What all clients share: region, credentials and their cache, endpoints.
 #[derive(Clone, Debug)]
-pub struct Connection(SdkConfig);
+pub struct Connection(SdkConfig, Option<KeptCredentials>);
 
 impl Connection {
     /// Reads the usual sources (environment, profile, container credentials); asks nobody yet.
@@ -44,21 +50,46 @@ impl Connection {
         if let Ok(name) = AppName::new(application) {
             loader = loader.app_name(name);
         }
-        Self(loader.load().await)
+        Self::from(loader.load().await).with_kept_credentials()
+    }
+
+    /// The same connection whose credentials are loaded outside of its calls.
+    #[must_use]
+    pub fn with_kept_credentials(self) -> Self {
+        let Self(config, _) = self;
+        let Some(source) = config.credentials_provider() else { return Self(config, None) };
+        let kept = KeptCredentials::new(source, Clock::system());
+        let provider = SharedCredentialsProvider::new(kept.clone());
+        // What is kept once is not to be kept by each client in its own way.
+        let config = config.to_builder().credentials_provider(provider).identity_cache(IdentityCache::no_cache());
+        Self(config.build(), Some(kept))
+    }
+
+    /// Has the credentials loaded ahead of need until `shutdown`, and notes in `dependency` whether there are any.
+    pub fn keep_credentials(&self, dependency: Dependency, shutdown: CancellationToken) {
+        if let Some(kept) = &self.1 {
+            tokio::spawn(kept.clone().keep(dependency, shutdown));
+        }
     }
 
     /// The same connection with a pool of its own: a thread that polls its own connections spends a third less
     /// on each call than one that wakes another.
     #[must_use]
     pub fn with_own_pool(&self) -> Self {
-        Self(self.0.to_builder().http_client(connections()).build())
+        Self(self.0.to_builder().http_client(connections()).build(), self.1.clone())
     }
+}
+
+/// A configuration whose credentials are loaded outside of its clients' calls, once for all of them.
+#[must_use]
+pub fn with_kept_credentials(config: SdkConfig) -> SdkConfig {
+    Connection::from(config).with_kept_credentials().0
 }
 
 impl From<SdkConfig> for Connection {
     /// What somebody has put together who does not use the usual sources.
     fn from(config: SdkConfig) -> Self {
-        Self(config)
+        Self(config, None)
     }
 }
 

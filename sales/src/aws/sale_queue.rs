@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{
     BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message,
     MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName,
@@ -14,24 +15,22 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::{Connection, Deadline, failure};
+use crate::attributes::{self, Attribute, Attributes, Value};
 use crate::clock::Timestamp;
-use crate::event::Attributes;
 use crate::health::Dependency;
 use crate::ports::{DeadLetter, Delivery, FailureKind, PortError, PortResult, SaleQueue};
 
-/// Longer than a long poll, so that an idle queue is no failure.
+/// Longer than the longest poll, so that an idle queue is no failure.
 const RECEIVE: Deadline =
-    Deadline { attempts: 1, attempt: Duration::from_secs(25), operation: Duration::from_secs(25) };
+    Deadline { attempts: 1, attempt: Duration::from_secs(30), operation: Duration::from_secs(30) };
+
+/// How long after its wait an answer may take: what is not read by then has been handed out to nobody.
+const ANSWER_TIME: Duration = Duration::from_secs(5);
 
 const CHANGE: Deadline = Deadline { attempts: 3, attempt: Duration::from_secs(2), operation: Duration::from_secs(5) };
 
 /// The most that SQS accepts.
 const LONGEST_VISIBILITY: Duration = Duration::from_secs(12 * 60 * 60);
-
-const MOST_ATTRIBUTES: usize = 10;
-
-/// Why a message is in the dead-letter queue.
-const REASON: &str = "dead-letter-reason";
 
 /// How long the redrive policy is believed before it is read again.
 const POLICY_TRUST: Duration = Duration::from_secs(60);
@@ -43,6 +42,7 @@ pub struct SqsSaleQueue {
     receiver: Client,
     url: String,
     dependency: Dependency,
+    dead_letters: Dependency,
     dead_letter_queue: Arc<Mutex<Option<DeadLetterQueue>>>,
 }
 
@@ -59,15 +59,16 @@ struct RedrivePolicy {
 }
 
 impl SqsSaleQueue {
-    /// The queue with this URL.
+    /// The queue with this URL. `dead_letters` is the queue that its redrive policy names.
     #[must_use]
-    pub fn new(connection: &Connection, url: String, dependency: Dependency) -> Self {
+    pub fn new(connection: &Connection, url: String, dependency: Dependency, dead_letters: Dependency) -> Self {
         let client = |deadline: &Deadline| {
             let config = aws_sdk_sqs::config::Builder::from(&connection.0);
             let config = config.retry_config(deadline.retries()).timeout_config(deadline.timeouts());
             Client::from_conf(config.build())
         };
-        Self { client: client(&CHANGE), receiver: client(&RECEIVE), url, dependency, dead_letter_queue: Arc::default() }
+        let (client, receiver) = (client(&CHANGE), client(&RECEIVE));
+        Self { client, receiver, url, dependency, dead_letters, dead_letter_queue: Arc::default() }
     }
 
     /// The URL of the queue that the redrive policy names; `None` without a policy.
@@ -103,9 +104,7 @@ impl SqsSaleQueue {
 
     async fn send_dead_letter(&self, delivery: &Delivery, reason: &str) -> PortResult<DeadLetter> {
         let Some(url) = self.dead_letter_queue().await? else { return Ok(DeadLetter::NoQueue) };
-        let attributes = dead_letter_attributes(&delivery.attributes, reason);
-        let attributes: HashMap<_, _> =
-            attributes.into_iter().filter_map(|(name, value)| Some((name, text(value)?))).collect();
+        let attributes = to_sqs(attributes::with_reason(&delivery.attributes, reason));
         let message = self.client.send_message().queue_url(url).set_message_attributes(Some(attributes));
         // SQS refuses an empty body, and delivers none.
         let answer = message.message_body(&delivery.body).send().await;
@@ -122,8 +121,22 @@ impl SaleQueue for SqsSaleQueue {
         let request = request
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateFirstReceiveTimestamp);
-        let answer = request.send().await.map_err(|error| failure::of_resource("ReceiveMessage", error));
-        Ok(self.dependency.observe(answer)?.messages.unwrap_or_default().into_iter().filter_map(delivery).collect())
+        let operation = "ReceiveMessage";
+        let answer = match tokio::time::timeout(wait + ANSWER_TIME, request.send()).await {
+            Ok(answer) => answer.map_err(|error| failure::of_resource(operation, error)),
+            Err(_) => {
+                let detail = format!("no answer within {} s of the wait's end", ANSWER_TIME.as_secs());
+                Err(PortError { operation, kind: FailureKind::Unavailable, detail })
+            }
+        };
+        Ok(self
+            .dependency
+            .observe(operation, answer)?
+            .messages
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(delivery)
+            .collect())
     }
 
     async fn acknowledge(&self, receipts: &[&str]) -> PortResult<()> {
@@ -133,7 +146,7 @@ impl SaleQueue for SqsSaleQueue {
         });
         let request = self.client.delete_message_batch().queue_url(&self.url).set_entries(Some(entries.collect()));
         let answer = request.send().await.map_err(|error| failure::of(operation, error));
-        self.dependency.observe(answer.and_then(|answer| first_failure(operation, answer.failed())))
+        self.dependency.observe(operation, answer.and_then(|answer| first_failure(operation, answer.failed())))
     }
 
     async fn hide(&self, receipts: &[(&str, Duration)]) -> PortResult<()> {
@@ -145,7 +158,7 @@ impl SaleQueue for SqsSaleQueue {
         let request = self.client.change_message_visibility_batch().queue_url(&self.url);
         let answer = request.set_entries(Some(entries.collect())).send().await;
         let answer = answer.map_err(|error| failure::of(operation, error));
-        self.dependency.observe(answer.and_then(|answer| first_failure(operation, answer.failed())))
+        self.dependency.observe(operation, answer.and_then(|answer| first_failure(operation, answer.failed())))
     }
 
     async fn dead_letter(&self, delivery: &Delivery, reason: &str) -> PortResult<DeadLetter> {
@@ -154,7 +167,7 @@ impl SaleQueue for SqsSaleQueue {
             // Perhaps another queue is the right one by now.
             *self.dead_letter_queue.lock().await = None;
         }
-        outcome
+        self.dead_letters.observe("SendMessage", outcome)
     }
 }
 
@@ -166,11 +179,10 @@ fn delivery(message: Message) -> Option<Delivery> {
     let system = message.attributes.unwrap_or_default();
     let receive_count = system.get(&MessageSystemAttributeName::ApproximateReceiveCount);
     let first_received = system.get(&MessageSystemAttributeName::ApproximateFirstReceiveTimestamp);
-    let attributes = message.message_attributes.unwrap_or_default();
     Some(Delivery {
         receipt: message.receipt_handle?,
         body: message.body.unwrap_or_default(),
-        attributes: attributes.into_iter().filter_map(|(name, value)| Some((name, value.string_value?))).collect(),
+        attributes: from_sqs(message.message_attributes.unwrap_or_default()),
         receive_count: receive_count.and_then(|count| count.parse().ok()).unwrap_or(1),
         first_received: first_received
             .and_then(|milliseconds| milliseconds.parse::<i64>().ok())
@@ -186,37 +198,28 @@ fn first_failure(operation: &'static str, failed: &[BatchResultErrorEntry]) -> P
     }
 }
 
-/// The message's own attributes and the reason, within the number that a message can carry: of a full message, the
-/// last ones by name make room.
-fn dead_letter_attributes(attributes: &Attributes, reason: &str) -> Attributes {
-    let others = attributes.iter().filter(|(name, _)| *name != REASON).take(MOST_ATTRIBUTES - 1);
-    let mut kept: Attributes = others.map(|(name, value)| (name.clone(), value.clone())).collect();
-    kept.insert(REASON.into(), reason.into());
-    kept
+/// The attributes of a message that was received. SQS delivers none without a value.
+#[must_use]
+pub fn from_sqs(attributes: HashMap<String, MessageAttributeValue>) -> Attributes {
+    let attributes = attributes.into_iter().filter_map(|(name, attribute)| {
+        let text = attribute.string_value.map(Value::Text);
+        let value = text.or_else(|| attribute.binary_value.map(|bytes| Value::Base64(bytes.into_inner())))?;
+        Some((name, Attribute { data_type: attribute.data_type, value }))
+    });
+    attributes.collect()
 }
 
-fn text(value: String) -> Option<MessageAttributeValue> {
-    // SQS refuses empty values.
-    let value = Some(value).filter(|value| !value.is_empty())?;
-    MessageAttributeValue::builder().data_type("String").string_value(value).build().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_full_message_makes_room_for_the_reason() {
-        let full: Attributes = (0..10).map(|number| (format!("a{number}"), "x".to_owned())).collect();
-        let kept = dead_letter_attributes(&full, "malformed");
-        assert_eq!(kept.len(), 10);
-        assert_eq!(kept[REASON], "malformed");
-        assert!(kept.contains_key("a8") && !kept.contains_key("a9"));
-    }
-
-    #[test]
-    fn a_message_that_comes_back_keeps_one_reason() {
-        let again = dead_letter_attributes(&dead_letter_attributes(&Attributes::new(), "malformed"), "invalid-id");
-        assert_eq!(again, Attributes::from([(REASON.into(), "invalid-id".into())]));
-    }
+/// The attributes of a message to send. SQS refuses those without a value.
+#[must_use]
+pub fn to_sqs(attributes: Attributes) -> HashMap<String, MessageAttributeValue> {
+    let attributes = attributes.into_iter().filter_map(|(name, Attribute { data_type, value })| {
+        let attribute = MessageAttributeValue::builder().data_type(data_type);
+        let attribute = match value {
+            Value::Text(text) if !text.is_empty() => attribute.string_value(text),
+            Value::Base64(bytes) if !bytes.is_empty() => attribute.binary_value(Blob::new(bytes)),
+            Value::Text(_) | Value::Base64(_) => return None,
+        };
+        Some((name, attribute.build().ok()?))
+    });
+    attributes.collect()
 }

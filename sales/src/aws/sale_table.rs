@@ -1,17 +1,20 @@
 //! The sales table, in DynamoDB.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure, Select};
 
+use super::item::Attempt;
 use super::{Connection, TABLE, dynamo, failure, item};
 use crate::clock::Timestamp;
+use crate::entropy::Entropy;
 use crate::health::Dependency;
 use crate::ports::{
-    Backlog, FailureKind, FoundSale, Insert, InsertSale, PageToken, PendingPage, PortError, PortResult, SaleTable,
+    Backlog, FailureKind, FoundSale, Insert, InsertSale, LoadedFacts, PageToken, PendingPage, PortError, PortResult,
+    SaleTable,
 };
 use crate::sale::{Fact, FactId, Sale, SaleId, Shard, Shards};
 
@@ -20,6 +23,10 @@ const PENDING_INDEX: &str = "pending-index";
 /// How many entries of the pending index are read at once; as many as one read of the table takes.
 const PAGE: i32 = 100;
 
+/// How many entries at either end of a shard are looked at for some that cannot be read. A time in milliseconds, say, is
+/// later than any other.
+const ENDS: i32 = 10;
+
 /// [`SaleTable`] on DynamoDB.
 #[derive(Clone, Debug)]
 pub struct DynamoSaleTable {
@@ -27,35 +34,63 @@ pub struct DynamoSaleTable {
     table: String,
     shards: Shards,
     dependency: Dependency,
+    entropy: Entropy,
 }
 
 /// An item put under the condition that there is none with its id.
 enum Put {
     Done,
-    /// What was there, as far as the answer told.
-    Taken(Option<item::Item>),
+    /// What was there.
+    Taken(item::Item),
 }
 
 impl DynamoSaleTable {
     /// The table of this name.
     #[must_use]
-    pub fn new(connection: &Connection, table: String, shards: Shards, dependency: Dependency) -> Self {
-        Self { client: dynamo::client(connection, &TABLE), table, shards, dependency }
+    pub fn new(
+        connection: &Connection,
+        table: String,
+        shards: Shards,
+        dependency: Dependency,
+        entropy: Entropy,
+    ) -> Self {
+        Self { client: dynamo::client(connection, &TABLE), table, shards, dependency, entropy }
     }
 
-    async fn put_if_new(&self, fact: &Fact, told: ReturnValuesOnConditionCheckFailure) -> PortResult<Put> {
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(item::pending(fact, self.shards)));
-        let put = put.condition_expression("attribute_not_exists(id)").return_values_on_condition_check_failure(told);
-        match put.send().await {
-            Ok(_) => Ok(Put::Done),
+    /// The SDK tries a call again whose answer was lost: what it then finds there may be its own.
+    async fn put_if_new(&self, fact: &Fact) -> PortResult<Put> {
+        let attempt = Attempt::new(&self.entropy);
+        let new = item::attempted(fact, self.shards, &attempt);
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(new));
+        let put = put
+            .condition_expression("attribute_not_exists(id)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let taken = match put.send().await {
+            Ok(_) => return Ok(Put::Done),
             Err(SdkError::ServiceError(answer)) if answer.err().is_conditional_check_failed_exception() => {
                 match answer.into_err() {
-                    PutItemError::ConditionalCheckFailedException(taken) => Ok(Put::Taken(taken.item)),
-                    _ => Ok(Put::Taken(None)),
+                    PutItemError::ConditionalCheckFailedException(taken) => taken.item,
+                    _ => None,
                 }
             }
-            Err(error) => Err(failure::of("PutItem", error)),
-        }
+            Err(error) => return Err(failure::of("PutItem", error)),
+        };
+        let taken = match taken {
+            Some(item) => Some(item),
+            None => self.items(&[fact.id()]).await?.pop(),
+        };
+        // Items are never deleted: one that was there is there.
+        let taken = taken.unwrap_or_default();
+        Ok(if attempt.wrote(&taken) { Put::Done } else { Put::Taken(taken) })
+    }
+
+    /// The first entries of a shard, or the last ones.
+    async fn end_of(&self, shard: Shard, from_the_oldest: bool) -> PortResult<Vec<item::Item>> {
+        let query = self.client.query().table_name(&self.table).index_name(PENDING_INDEX).limit(ENDS);
+        let query = query.scan_index_forward(from_the_oldest).key_condition_expression("pending = :shard");
+        let query = query.expression_attribute_values(":shard", AttributeValue::S(shard.to_string()));
+        let answer = query.send().await.map_err(|error| failure::of_resource("Query", error));
+        Ok(self.dependency.observe("Query", answer)?.items.unwrap_or_default())
     }
 
     /// The items with these ids as they are now, in any order; those that are not there are left out.
@@ -64,47 +99,40 @@ impl DynamoSaleTable {
     /// When the table does not answer.
     pub async fn items(&self, ids: &[FactId]) -> PortResult<Vec<item::Item>> {
         let found = dynamo::get(&self.client, &self.table, KeysAndAttributes::builder().consistent_read(true), ids);
-        self.dependency.observe(found.await)
+        self.dependency.observe("BatchGetItem", found.await)
     }
 }
 
 impl SaleTable for DynamoSaleTable {
     async fn insert_sale(&self, sale: &Sale) -> PortResult<InsertSale> {
-        let put = self.put_if_new(&Fact::Sale(sale.clone()), ReturnValuesOnConditionCheckFailure::AllOld).await;
-        match self.dependency.observe(put)? {
+        let put = self.put_if_new(&Fact::Sale(sale.clone())).await;
+        match self.dependency.observe("PutItem", put)? {
             Put::Done => Ok(InsertSale::Inserted),
-            Put::Taken(found) => {
-                let found = match found {
-                    Some(item) => vec![item],
-                    None => self.items(&[FactId::Sale(sale.id)]).await?,
-                };
-                let stored = found.iter().find_map(item::stored_sale);
-                stored.map(InsertSale::AlreadyExists).ok_or_else(|| PortError {
-                    operation: "PutItem",
-                    kind: FailureKind::Rejected,
-                    detail: format!("the item {} is no sale", sale.id),
-                })
-            }
+            Put::Taken(found) => item::stored_sale(&found).map(InsertSale::AlreadyExists).ok_or_else(|| PortError {
+                operation: "PutItem",
+                kind: FailureKind::Rejected,
+                detail: format!("the item {} is no sale", sale.id),
+            }),
         }
     }
 
     async fn insert_new_sales(&self, sales: &[Sale]) -> Vec<PortResult<()>> {
         // A lone sale is put under a condition, so that an attempt whose answer was lost is not put a second time.
         if let [sale] = sales {
-            let put = self.put_if_new(&Fact::Sale(sale.clone()), ReturnValuesOnConditionCheckFailure::None).await;
-            return vec![self.dependency.observe(put.map(|_| ()))];
+            let put = self.put_if_new(&Fact::Sale(sale.clone())).await;
+            return vec![self.dependency.observe("PutItem", put.map(|_| ()))];
         }
         let items = sales.iter().map(|sale| {
             let fact = Fact::Sale(sale.clone());
             (fact.id(), item::pending(&fact, self.shards))
         });
         let results = dynamo::put(&self.client, &self.table, items.collect()).await;
-        results.into_iter().map(|result| self.dependency.observe(result)).collect()
+        results.into_iter().map(|result| self.dependency.observe("BatchWriteItem", result)).collect()
     }
 
     async fn insert(&self, fact: &Fact) -> PortResult<Insert> {
-        let put = self.put_if_new(fact, ReturnValuesOnConditionCheckFailure::None).await;
-        self.dependency.observe(put).map(|put| match put {
+        let put = self.put_if_new(fact).await;
+        self.dependency.observe("PutItem", put).map(|put| match put {
             Put::Done => Insert::Inserted,
             Put::Taken(_) => Insert::AlreadyExists,
         })
@@ -119,12 +147,18 @@ impl SaleTable for DynamoSaleTable {
     async fn held(&self, ids: &[FactId]) -> PortResult<HashSet<FactId>> {
         let keys = KeysAndAttributes::builder().consistent_read(true).projection_expression("id");
         let found = dynamo::get(&self.client, &self.table, keys, ids).await;
-        Ok(self.dependency.observe(found)?.iter().filter_map(item::fact_id).collect())
+        Ok(self.dependency.observe("BatchGetItem", found)?.iter().filter_map(item::fact_id).collect())
     }
 
-    async fn load_pending(&self, ids: &[FactId]) -> PortResult<Vec<Fact>> {
-        let items = self.items(ids).await?;
-        Ok(items.iter().filter(|item| item::is_pending(item)).filter_map(item::fact).collect())
+    async fn load_pending(&self, ids: &[FactId]) -> PortResult<LoadedFacts> {
+        let mut loaded = LoadedFacts::default();
+        for item in self.items(ids).await?.iter().filter(|item| item::is_pending(item)) {
+            match item::fact(item) {
+                Some(fact) => loaded.facts.push(fact),
+                None => loaded.unreadable.extend(item::fact_id(item)),
+            }
+        }
+        Ok(loaded)
     }
 
     async fn settle(&self, fact: &Fact, processed_at: Timestamp) -> PortResult<()> {
@@ -145,7 +179,7 @@ impl SaleTable for DynamoSaleTable {
         let update = update.update_expression(format!("SET {} REMOVE pending", assignments.join(", ")));
         let update = update.set_expression_attribute_names(Some(names)).set_expression_attribute_values(Some(values));
         let answer = update.send().await;
-        self.dependency.observe(answer.map(drop).map_err(|error| failure::of("UpdateItem", error)))
+        self.dependency.observe("UpdateItem", answer.map(drop).map_err(|error| failure::of("UpdateItem", error)))
     }
 
     async fn pending(&self, shard: Shard, before: Timestamp, page: Option<PageToken>) -> PortResult<PendingPage> {
@@ -163,10 +197,15 @@ impl SaleTable for DynamoSaleTable {
         let before = AttributeValue::N(before.unix_seconds().to_string());
         let query = query.expression_attribute_values(":before", before).set_exclusive_start_key(from);
         let answer = query.send().await.map_err(|error| failure::of_resource("Query", error));
-        let answer = self.dependency.observe(answer)?;
+        let answer = self.dependency.observe("Query", answer)?;
 
-        let ids: Vec<FactId> = answer.items().iter().filter_map(item::fact_id).collect();
-        let unreadable = answer.items().len() - ids.len();
+        let (mut ids, mut unreadable) = (Vec::with_capacity(answer.items().len()), Vec::new());
+        for entry in answer.items() {
+            match item::fact_id(entry) {
+                Some(id) => ids.push(id),
+                None => unreadable.push(item::key(entry)),
+            }
+        }
         let next = answer.last_evaluated_key.as_ref().and_then(|key| {
             let (id, timestamp) = (key.get("id")?.as_s().ok()?, key.get("timestamp")?.as_n().ok()?);
             Some(PageToken { id: id.clone(), timestamp: timestamp.clone() })
@@ -175,22 +214,27 @@ impl SaleTable for DynamoSaleTable {
     }
 
     async fn backlog(&self, shard: Shard) -> PortResult<Backlog> {
-        let shard = AttributeValue::S(shard.to_string());
+        let first = self.end_of(shard, true).await?;
+        if first.is_empty() {
+            return Ok(Backlog::default());
+        }
+        let last = self.end_of(shard, false).await?;
+        let mut backlog = Backlog { oldest: first.iter().find_map(item::timestamp), ..Backlog::default() };
+        let readable = |entry: &&item::Item| item::fact_id(entry).is_some() && item::timestamp(entry).is_some();
+        let unreadable = first.iter().chain(&last).filter(|entry| !readable(entry)).map(item::key);
+        backlog.unreadable = unreadable.collect::<BTreeSet<_>>().into_iter().collect();
         let query = self.client.query().table_name(&self.table).index_name(PENDING_INDEX);
-        let query = query.key_condition_expression("pending = :shard").expression_attribute_values(":shard", shard);
-        let oldest = query.clone().limit(1).send().await.map_err(|error| failure::of_resource("Query", error));
-        let oldest = self.dependency.observe(oldest)?;
-        let Some(oldest) = oldest.items().first() else { return Ok(Backlog::default()) };
-        let mut backlog = Backlog { facts: 0, oldest: item::timestamp(oldest) };
+        let query = query.key_condition_expression("pending = :shard");
+        let query = query.expression_attribute_values(":shard", AttributeValue::S(shard.to_string()));
         let mut pages = query.select(Select::Count).into_paginator().send();
         while let Some(page) = pages.next().await {
-            let page = self.dependency.observe(page.map_err(|error| failure::of_resource("Query", error)))?;
+            let page = self.dependency.observe("Query", page.map_err(|error| failure::of_resource("Query", error)))?;
             backlog.facts += u64::try_from(page.count).unwrap_or(0);
         }
         Ok(backlog)
     }
 
     async fn probe(&self) -> PortResult<()> {
-        self.dependency.observe(dynamo::probe(&self.client, &self.table).await)
+        self.dependency.observe("GetItem", dynamo::probe(&self.client, &self.table).await)
     }
 }

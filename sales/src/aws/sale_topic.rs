@@ -57,8 +57,8 @@ impl SnsSaleTopic {
 impl SaleTopic for SnsSaleTopic {
     async fn publish(&self, events: &[Event]) -> Vec<PortResult<()>> {
         match self.publish_batch(events).await {
-            Ok(results) => results.into_iter().map(|result| self.dependency.observe(result)).collect(),
-            Err(error) => match self.dependency.observe::<()>(Err(error)) {
+            Ok(results) => results.into_iter().map(|result| self.dependency.observe("PublishBatch", result)).collect(),
+            Err(error) => match self.dependency.observe::<()>("PublishBatch", Err(error)) {
                 Err(error) => events.iter().map(|_| Err(error.clone())).collect(),
                 Ok(()) => Vec::new(),
             },
@@ -69,8 +69,8 @@ impl SaleTopic for SnsSaleTopic {
 fn entry(place: usize, event: &Event) -> Option<PublishBatchRequestEntry> {
     let entry = PublishBatchRequestEntry::builder().id(place.to_string()).message(event::body(&event.fact));
     let entry = event.attributes().into_iter().fold(entry, |entry, (name, value)| {
-        let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
-        match value {
+        let text = value.text().unwrap_or_default();
+        match MessageAttributeValue::builder().data_type(value.data_type.as_str()).string_value(text).build() {
             Ok(value) => entry.message_attributes(name, value),
             Err(_) => entry,
         }

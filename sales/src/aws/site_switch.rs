@@ -44,6 +44,6 @@ impl SiteSwitch for SsmSiteSwitch {
                 detail: format!("the parameter must be ACTIVE or PASSIVE, not {value:?}"),
             })
         });
-        self.dependency.observe(state)
+        self.dependency.observe(operation, state)
     }
 }

@@ -30,6 +30,14 @@ pub async fn a_cancellation_lies_beside_its_sale(regions: &Regions<impl Ports>) 
     }
 }
 
+/// Its answer was lost, and the client library has put it again.
+pub async fn an_own_object_that_is_put_again_is_no_other_s(regions: &Regions<impl Ports>) {
+    let (lake, fact) = (regions.here.lake(), Fact::Sale(sale()));
+    regions.here.lose_next_answer("PutObject");
+    assert_eq!(lake.put(&fact).await.expect("put"), LakePut::Stored);
+    assert_eq!(lake.put(&fact).await.expect("put"), LakePut::AlreadyThere);
+}
+
 /// With the same bytes, and counts there as what has been put.
 pub async fn an_object_is_in_the_other_region_after_a_while(regions: &Regions<impl Ports>) {
     let sale = sale();

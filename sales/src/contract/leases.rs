@@ -52,6 +52,15 @@ pub async fn its_holder_alone_lets_a_shard_go(regions: &Regions<impl Ports>) {
     assert_eq!(leases.acquire(shard, first, now, later).await.expect("asked"), Lease::Other(later));
 }
 
+/// Asking again, as the client library does, is asking for the own lease.
+pub async fn a_lease_whose_answer_was_lost_is_held_by_whoever_asked(regions: &Regions<impl Ports>) {
+    let (leases, shard, [first, second]) = (regions.here.leases(), shard(regions, 0), holders());
+    let (now, until, later) = moments(regions);
+    regions.here.lose_next_answer("PutItem");
+    assert_eq!(leases.acquire(shard, first, now, until).await.expect("asked"), Lease::Own(until));
+    assert_eq!(leases.acquire(shard, second, now, later).await.expect("asked"), Lease::Other(until));
+}
+
 /// One task may hold several, several tasks one each.
 pub async fn shards_are_held_one_by_one(regions: &Regions<impl Ports>) {
     let (leases, [first, second]) = (regions.here.leases(), holders());

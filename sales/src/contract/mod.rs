@@ -17,8 +17,8 @@ pub mod topic;
 
 use std::time::Duration;
 
+use crate::attributes::Attributes;
 use crate::clock::Clock;
-use crate::event::Attributes;
 use crate::ports::{Lake, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
 use crate::sale::Shards;
 use crate::site::SiteState;
@@ -58,6 +58,12 @@ pub trait Ports {
     /// The text of the lake's object with this key.
     fn object(&self, key: &str) -> impl Future<Output = Option<String>>;
 
+    /// Puts a message of somebody else's into the queue.
+    fn send(&self, body: &str, attributes: &Attributes) -> impl Future<Output = ()>;
+
+    /// Lets the next call of this operation do its work, and loses the answer: whoever called tries again.
+    fn lose_next_answer(&self, operation: &'static str);
+
     /// The bodies and attributes of dead letters, those that no earlier call told of at least.
     fn dead_letters(&self) -> impl Future<Output = Vec<(String, Attributes)>>;
 }
@@ -89,6 +95,7 @@ macro_rules! every_check {
                 a_cancellation_is_inserted_once_and_found_with_its_sale
                 a_cancellation_without_its_sale_is_no_sale
                 a_fact_that_never_replicated_is_inserted_once
+                an_own_write_that_is_repeated_is_no_other_s
                 the_facts_held_are_exactly_those_that_are_there
                 a_pending_fact_is_loaded_as_it_was_inserted
                 the_table_can_be_asked_whether_it_answers
@@ -119,12 +126,14 @@ macro_rules! every_check {
                 its_holder_keeps_a_shard_for_longer
                 a_shard_is_free_again_once_its_time_is_over
                 its_holder_alone_lets_a_shard_go
+                a_lease_whose_answer_was_lost_is_held_by_whoever_asked
                 shards_are_held_one_by_one
                 the_other_region_has_leases_of_its_own
             }
             lake {
                 a_fact_is_stored_once_in_its_canonical_bytes
                 a_cancellation_lies_beside_its_sale
+                an_own_object_that_is_put_again_is_no_other_s
                 an_object_is_in_the_other_region_after_a_while
                 the_lake_can_be_asked_whether_it_answers
             }
@@ -144,7 +153,8 @@ macro_rules! every_check {
                 acknowledging_again_or_too_late_concerns_no_other_call
                 a_receipt_that_is_none_takes_no_other_with_it
                 a_dead_letter_is_a_copy_with_its_reason
-                a_dead_letter_with_all_its_attributes_makes_room_for_the_reason
+                attributes_keep_their_types_on_their_way_to_the_dead_letters
+                a_dead_letter_with_all_its_attributes_has_a_reason_and_loses_none
                 a_message_that_is_delivered_too_often_becomes_a_dead_letter_by_itself
             }
             site_switch {

@@ -53,7 +53,7 @@ pub async fn new_sales_are_inserted_alone_and_in_groups_with_a_result_each(regio
             assert_eq!(found.stored, StoredSale { sale: sale.clone(), processed: false });
         }
         let ids: Vec<FactId> = sales.iter().map(|sale| FactId::Sale(sale.id)).collect();
-        assert_eq!(table.load_pending(&ids).await.expect("loaded").len(), count);
+        assert_eq!(table.load_pending(&ids).await.expect("loaded").facts.len(), count);
     }
 }
 
@@ -65,7 +65,7 @@ pub async fn a_lone_new_sale_that_is_put_again_changes_nothing(regions: &Regions
     table.settle(&Fact::Sale(sale.clone()), samples::moment(5)).await.expect("settled");
     insert_new(&table, std::slice::from_ref(&sale)).await;
     assert!(table.find(sale.id).await.expect("asked").expect("found").stored.processed);
-    assert_eq!(table.load_pending(&[FactId::Sale(sale.id)]).await.expect("loaded"), []);
+    assert_eq!(table.load_pending(&[FactId::Sale(sale.id)]).await.expect("loaded").facts, []);
 }
 
 /// Here and, after a while, there.
@@ -99,10 +99,25 @@ pub async fn a_fact_that_never_replicated_is_inserted_once(regions: &Regions<imp
     let fact = Fact::Sale(sale.clone());
     assert_eq!(table.insert(&fact).await.expect("inserted"), Insert::Inserted);
     assert_eq!(table.insert(&fact).await.expect("answered"), Insert::AlreadyExists);
-    assert_eq!(table.load_pending(&[fact.id()]).await.expect("loaded"), std::slice::from_ref(&fact));
+    assert_eq!(table.load_pending(&[fact.id()]).await.expect("loaded").facts, std::slice::from_ref(&fact));
     table.settle(&fact, samples::moment(5)).await.expect("settled");
     assert_eq!(table.insert(&fact).await.expect("answered"), Insert::AlreadyExists);
-    assert_eq!(table.load_pending(&[fact.id()]).await.expect("loaded"), []);
+    assert_eq!(table.load_pending(&[fact.id()]).await.expect("loaded").facts, []);
+}
+
+/// Its answer was lost, and the client library has put it again. A later write of the same is another's.
+pub async fn an_own_write_that_is_repeated_is_no_other_s(regions: &Regions<impl Ports>) {
+    let table = regions.here.sale_table();
+    let sale = sale();
+    regions.here.lose_next_answer("PutItem");
+    assert_eq!(table.insert_sale(&sale).await.expect("inserted"), InsertSale::Inserted);
+    let stored = StoredSale { sale: sale.clone(), processed: false };
+    assert_eq!(table.insert_sale(&sale).await.expect("answered"), InsertSale::AlreadyExists(stored));
+
+    let fact = cancellation(sale.id);
+    regions.here.lose_next_answer("PutItem");
+    assert_eq!(table.insert(&fact).await.expect("inserted"), Insert::Inserted);
+    assert_eq!(table.insert(&fact).await.expect("answered"), Insert::AlreadyExists);
 }
 
 /// Of none, of few and of more than one call of a store takes, however often they are named.
@@ -121,7 +136,7 @@ pub async fn the_facts_held_are_exactly_those_that_are_there(regions: &Regions<i
     assert_eq!(table.held(&asked).await.expect("asked"), there);
     assert_eq!(table.held(&[]).await.expect("asked"), HashSet::new());
     assert_eq!(table.held(&[FactId::Sale(samples::id())]).await.expect("asked"), HashSet::new());
-    assert_eq!(table.load_pending(&asked).await.expect("loaded").len(), there.len());
+    assert_eq!(table.load_pending(&asked).await.expect("loaded").facts.len(), there.len());
 }
 
 /// However it was put, and whatever it says.
@@ -144,8 +159,8 @@ pub async fn a_pending_fact_is_loaded_as_it_was_inserted(regions: &Regions<impl 
             is_loaded(&table, &fact).await;
         }
     }
-    assert_eq!(table.load_pending(&[]).await.expect("loaded"), []);
-    assert_eq!(table.load_pending(&[FactId::Sale(samples::id())]).await.expect("loaded"), []);
+    assert_eq!(table.load_pending(&[]).await.expect("loaded").facts, []);
+    assert_eq!(table.load_pending(&[FactId::Sale(samples::id())]).await.expect("loaded").facts, []);
 }
 
 /// In both regions.
@@ -157,7 +172,7 @@ pub async fn the_table_can_be_asked_whether_it_answers(regions: &Regions<impl Po
 
 async fn is_loaded(table: &impl SaleTable, fact: &Fact) {
     // An id that stands twice is one fact.
-    let loaded = table.load_pending(&[fact.id(), fact.id()]).await.expect("loaded");
+    let loaded = table.load_pending(&[fact.id(), fact.id()]).await.expect("loaded").facts;
     assert_eq!(loaded, std::slice::from_ref(fact));
     if let Fact::Sale(sale) = fact {
         let found = table.find(sale.id).await.expect("asked").expect("found");

@@ -21,6 +21,11 @@ impl Client {
         self.cloud.state(self.region)
     }
 
+    /// Names a conditional write, as often as the network lets it happen.
+    pub(super) fn new_attempt(&self) -> u64 {
+        self.cloud.lock().next_sequence()
+    }
+
     /// Makes a call whose effect may happen never, once or twice, early or late, as the network says.
     pub(super) async fn call<R: Send>(
         &self,

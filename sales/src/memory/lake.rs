@@ -22,6 +22,8 @@ pub struct MemoryLake(Client);
 pub struct StoredObject {
     /// Its bytes.
     pub body: String,
+    /// The call that put it.
+    attempt: u64,
     stamp: Stamp,
 }
 
@@ -49,11 +51,19 @@ impl Lakes {
         }
     }
 
-    fn put(&mut self, region: usize, key: String, body: String, now: Moment, network: &dyn Network) -> LakePut {
-        if self.buckets[region].contains_key(&key) {
-            return LakePut::AlreadyThere;
+    fn put(
+        &mut self,
+        region: usize,
+        key: String,
+        body: String,
+        attempt: u64,
+        now: Moment,
+        network: &dyn Network,
+    ) -> LakePut {
+        if let Some(there) = self.buckets[region].get(&key) {
+            return if there.attempt == attempt { LakePut::Stored } else { LakePut::AlreadyThere };
         }
-        let object = StoredObject { body, stamp: (now + milliseconds(network.storage_clock(region)), region) };
+        let object = StoredObject { body, attempt, stamp: (now + milliseconds(network.storage_clock(region)), region) };
         for other in (0..self.buckets.len()).filter(|other| *other != region) {
             let due = now + milliseconds(network.replication_lag(Flow::Lakes));
             self.links.send(region, other, due, (key.clone(), object.clone()));
@@ -74,9 +84,10 @@ impl Client {
 
 impl Lake for MemoryLake {
     async fn put(&self, fact: &Fact) -> PortResult<LakePut> {
-        let (region, key, body) = (self.0.region, event::lake_key(fact), event::body(fact));
+        let (region, attempt) = (self.0.region, self.0.new_attempt());
+        let (key, body) = (event::lake_key(fact), event::body(fact));
         let put = self.0.call(Service::Lake, "PutObject", DEADLINE, move |state: &mut State, network, _| {
-            state.lakes.put(region, key.clone(), body.clone(), state.now, network)
+            state.lakes.put(region, key.clone(), body.clone(), attempt, state.now, network)
         });
         put.await
     }

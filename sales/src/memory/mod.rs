@@ -34,8 +34,9 @@ pub use sale_table::{ItemView, MemorySaleTable};
 pub use sale_topic::MemorySaleTopic;
 pub use site_switch::MemorySiteSwitch;
 
+use crate::attributes::Attributes;
 use crate::clock::{Clock, Timestamp};
-use crate::event::{Attributes, Event};
+use crate::event::Event;
 use crate::sale::{Fact, FactId, Shards};
 use crate::site::SiteState;
 use global_table::GlobalTable;

@@ -8,19 +8,13 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::{Client, Cloud, MOST_DELIVERIES, Moment, Service, State, milliseconds};
+use crate::attributes::{self, Attributes, DEAD_LETTER_REASON};
 use crate::clock::Timestamp;
-use crate::event::Attributes;
 use crate::ports::{DeadLetter, Delivery, FailureKind, PortError, PortResult, SaleQueue};
 use crate::sale::FactId;
 
 /// As the real one gives up.
 const DEADLINE: Duration = Duration::from_secs(5);
-
-/// The attribute that says why a message is a dead letter.
-const REASON: &str = "dead-letter-reason";
-
-/// The most attributes that a message carries.
-const MOST_ATTRIBUTES: usize = 10;
 
 /// [`SaleQueue`] in memory.
 #[derive(Clone)]
@@ -66,8 +60,9 @@ impl Queue {
     }
 
     pub(super) fn redrive(&mut self) {
-        let (kept, back): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.dead).into_iter().partition(|(_, attributes)| attributes.contains_key(REASON));
+        let (kept, back): (Vec<_>, Vec<_>) = std::mem::take(&mut self.dead)
+            .into_iter()
+            .partition(|(_, attributes)| attributes.contains_key(DEAD_LETTER_REASON));
         self.dead = kept;
         for (body, attributes) in back {
             self.put(body, attributes, 0);
@@ -208,9 +203,7 @@ impl SaleQueue for MemorySaleQueue {
 
     async fn dead_letter(&self, delivery: &Delivery, reason: &str) -> PortResult<DeadLetter> {
         let (region, body) = (self.0.region, delivery.body.clone());
-        let others = delivery.attributes.clone().into_iter().filter(|(name, _)| name != REASON);
-        let mut attributes: Attributes = others.take(MOST_ATTRIBUTES - 1).collect();
-        attributes.insert(REASON.into(), reason.into());
+        let attributes = attributes::with_reason(&delivery.attributes, reason);
         let send = self.0.call(Service::Queue, "SendMessage", DEADLINE, move |state: &mut State, _, _| {
             state.queues[region].dead.push((body.clone(), attributes.clone()));
             DeadLetter::Sent

@@ -7,7 +7,9 @@ use super::global_table::GlobalTable;
 use super::link::Links;
 use super::{Client, Moment, Network, Refused, Service, State, milliseconds};
 use crate::clock::Timestamp;
-use crate::ports::{Backlog, FoundSale, Insert, InsertSale, PageToken, PendingPage, PortResult, SaleTable, StoredSale};
+use crate::ports::{
+    Backlog, FoundSale, Insert, InsertSale, LoadedFacts, PageToken, PendingPage, PortResult, SaleTable, StoredSale,
+};
 use crate::sale::{Fact, FactId, Sale, SaleId, Shard, Shards};
 
 /// As the real one gives up.
@@ -29,6 +31,8 @@ pub struct ItemView {
     pub processed: bool,
     /// Whether it is owed to the lake.
     pub pending: bool,
+    /// The call that wrote it under a condition, if one did.
+    attempt: Option<u64>,
 }
 
 /// An entry of the index, in its order.
@@ -125,13 +129,14 @@ impl Sales {
 }
 
 impl State {
-    fn insert(&mut self, region: usize, fact: &Fact, network: &dyn Network) -> Option<ItemView> {
+    /// What was there before; nothing, too, where the same attempt has put it, whose answer was lost.
+    fn insert(&mut self, region: usize, fact: &Fact, attempt: u64, network: &dyn Network) -> Option<ItemView> {
         let there = self.sales.table.get(region, &fact.id()).cloned();
         if there.is_none() {
-            let item = ItemView { fact: fact.clone(), processed: false, pending: true };
+            let item = ItemView { fact: fact.clone(), processed: false, pending: true, attempt: Some(attempt) };
             self.sales.put(region, item, self.now, network);
         }
-        there
+        there.filter(|item| item.attempt != Some(attempt))
     }
 }
 
@@ -153,10 +158,17 @@ impl MemorySaleTable {
     }
 }
 
+impl MemorySaleTable {
+    /// Puts a fact unless one with its id is there; what was there.
+    async fn put_if_new(&self, fact: Fact) -> PortResult<Option<ItemView>> {
+        let (region, attempt) = (self.0.region, self.0.new_attempt());
+        self.call("PutItem", move |state, network, _| state.insert(region, &fact, attempt, network)).await
+    }
+}
+
 impl SaleTable for MemorySaleTable {
     async fn insert_sale(&self, sale: &Sale) -> PortResult<InsertSale> {
-        let (region, fact) = (self.0.region, Fact::Sale(sale.clone()));
-        let there = self.call("PutItem", move |state, network, _| state.insert(region, &fact, network)).await?;
+        let there = self.put_if_new(Fact::Sale(sale.clone())).await?;
         Ok(match there {
             Some(ItemView { fact: Fact::Sale(sale), processed, .. }) => {
                 InsertSale::AlreadyExists(StoredSale { sale, processed })
@@ -175,7 +187,7 @@ impl SaleTable for MemorySaleTable {
         let put = self.call(operation, move |state, network, refused| {
             let put = facts.iter().enumerate().map(|(place, fact)| {
                 refused.entry(place, operation)?;
-                let item = ItemView { fact: fact.clone(), processed: false, pending: true };
+                let item = ItemView { fact: fact.clone(), processed: false, pending: true, attempt: None };
                 state.sales.put(region, item, state.now, network);
                 Ok(())
             });
@@ -185,8 +197,7 @@ impl SaleTable for MemorySaleTable {
     }
 
     async fn insert(&self, fact: &Fact) -> PortResult<Insert> {
-        let (region, fact) = (self.0.region, fact.clone());
-        let there = self.call("PutItem", move |state, network, _| state.insert(region, &fact, network)).await?;
+        let there = self.put_if_new(fact.clone()).await?;
         Ok(if there.is_some() { Insert::AlreadyExists } else { Insert::Inserted })
     }
 
@@ -212,12 +223,13 @@ impl SaleTable for MemorySaleTable {
         .await
     }
 
-    async fn load_pending(&self, ids: &[FactId]) -> PortResult<Vec<Fact>> {
+    async fn load_pending(&self, ids: &[FactId]) -> PortResult<LoadedFacts> {
         let (region, ids) = (self.0.region, ids.to_vec());
         self.call("BatchGetItem", move |state, _, _| {
             let ids: BTreeSet<FactId> = ids.iter().copied().collect();
             let items = ids.iter().filter_map(|id| state.sales.table.get(region, id));
-            items.filter(|item| item.pending).map(|item| item.fact.clone()).collect()
+            let facts = items.filter(|item| item.pending).map(|item| item.fact.clone()).collect();
+            LoadedFacts { facts, unreadable: Vec::new() }
         })
         .await
     }
@@ -226,8 +238,10 @@ impl SaleTable for MemorySaleTable {
         let (region, fact) = (self.0.region, fact.clone());
         self.call("UpdateItem", move |state, network, _| {
             let there = state.sales.table.get(region, &fact.id());
+            let attempt = there.and_then(|item| item.attempt);
             let fact = there.map_or_else(|| fact.clone(), |item| filled_in(item.fact.clone(), &fact));
-            state.sales.put(region, ItemView { fact, processed: true, pending: false }, state.now, network);
+            let item = ItemView { fact, processed: true, pending: false, attempt };
+            state.sales.put(region, item, state.now, network);
         })
         .await
     }
@@ -245,7 +259,7 @@ impl SaleTable for MemorySaleTable {
             // A full page names a next one, which may turn out to be empty.
             let last = page.last().filter(|_| page.len() == PAGE);
             let next = last.map(|(timestamp, id)| PageToken { id: id.to_string(), timestamp: timestamp.to_string() });
-            PendingPage { ids: page.iter().map(|(_, id)| *id).collect(), unreadable: 0, next }
+            PendingPage { ids: page.iter().map(|(_, id)| *id).collect(), unreadable: Vec::new(), next }
         })
         .await
     }
@@ -255,7 +269,7 @@ impl SaleTable for MemorySaleTable {
         self.call("Query", move |state, _, _| {
             let facts = state.sales.shard(region, shard).count();
             let oldest = state.sales.shard(region, shard).map(|(_, timestamp, _)| *timestamp).min();
-            Backlog { facts: u64::try_from(facts).unwrap_or(u64::MAX), oldest }
+            Backlog { facts: u64::try_from(facts).unwrap_or(u64::MAX), oldest, unreadable: Vec::new() }
         })
         .await
     }

@@ -1,27 +1,27 @@
 //! Dead letters: looking at them, holding them meanwhile, and sending them back.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     time::Duration,
 };
 
 use aws_sdk_sqs::{
     Client,
     types::{
-        ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message, MessageAttributeValue,
-        MessageSystemAttributeName,
+        ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName,
     },
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use futures::future::join_all;
+use sales::{
+    attributes::{self, Attributes, Value},
+    aws::sale_queue::{from_sqs, to_sqs},
+};
 use serde::Serialize;
 
 use super::{Patience, RegionCloud, trouble::Trouble};
 
 const KEY: &str = "dead_letter_queue_url";
-
-/// The attribute in which the worker says why it gave a message up.
-const REASON: &str = "dead-letter-reason";
 
 /// How long a message that is looked at is hidden from others; it is given back sooner unless the command is killed.
 pub(crate) const HELD_FOR: Duration = Duration::from_secs(60);
@@ -42,14 +42,15 @@ pub(crate) struct Letter {
     pub(crate) reason: Option<String>,
     /// Its text.
     pub(crate) body: String,
-    attributes: HashMap<String, MessageAttributeValue>,
+    /// As they were before it was given up.
+    attributes: Attributes,
     receipt: String,
 }
 
 /// An attribute of a message as JSON shows it.
 #[derive(Debug, Serialize)]
-pub(crate) struct Attribute {
-    data_type: String,
+pub(crate) struct Attribute<'a> {
+    data_type: &'a str,
     /// Its text; of binary data the Base64.
     value: String,
 }
@@ -58,16 +59,16 @@ impl Letter {
     fn of(message: Message) -> Option<Self> {
         let system = message.attributes.unwrap_or_default();
         let number = |name| system.get(&name).and_then(|value| value.parse::<i64>().ok());
-        let attributes = message.message_attributes.unwrap_or_default();
+        let attributes = from_sqs(message.message_attributes.unwrap_or_default());
         Some(Self {
             id: message.message_id?,
             sent_at_ms: number(MessageSystemAttributeName::SentTimestamp).unwrap_or_default(),
             received: number(MessageSystemAttributeName::ApproximateReceiveCount)
                 .and_then(|count| u32::try_from(count).ok())
                 .unwrap_or(1),
-            reason: attributes.get(REASON).and_then(|value| value.string_value.clone()),
+            reason: attributes::reason(&attributes),
             body: message.body.unwrap_or_default(),
-            attributes,
+            attributes: attributes::without_reason(attributes),
             receipt: message.receipt_handle?,
         })
     }
@@ -78,17 +79,15 @@ impl Letter {
     }
 
     /// The attributes beside the reason.
-    pub(crate) fn attributes(&self) -> BTreeMap<&str, Attribute> {
-        let others = self.attributes.iter().filter(|(name, _)| *name != REASON);
-        let attribute = |value: &MessageAttributeValue| Attribute {
-            data_type: value.data_type.clone(),
-            value: match (&value.string_value, &value.binary_value) {
-                (Some(text), _) => text.clone(),
-                (None, Some(bytes)) => BASE64_STANDARD.encode(bytes),
-                (None, None) => String::new(),
-            },
-        };
-        others.map(|(name, value)| (name.as_str(), attribute(value))).collect()
+    pub(crate) fn attributes(&self) -> BTreeMap<&str, Attribute<'_>> {
+        let shown = self.attributes.iter().map(|(name, attribute)| {
+            let value = match &attribute.value {
+                Value::Text(text) => text.clone(),
+                Value::Base64(bytes) => BASE64_STANDARD.encode(bytes),
+            };
+            (name.as_str(), Attribute { data_type: &attribute.data_type, value })
+        });
+        shown.collect()
     }
 }
 
@@ -148,8 +147,7 @@ impl Letters<'_> {
         let key = "queue_url";
         let queue = self.region.named(key, self.region.resources.queue_url.as_ref())?;
         let sent = join_all(letters.iter().map(async |letter| {
-            let mut attributes = letter.attributes.clone();
-            attributes.remove(REASON);
+            let attributes = to_sqs(letter.attributes.clone());
             let request = self.client.send_message().queue_url(queue.as_str()).message_body(&letter.body);
             let answer = request.set_message_attributes(Some(attributes)).send().await;
             answer.map(|_| letter).map_err(|error| Trouble::of_sdk(&self.region.key(key), "SendMessage", error))

@@ -18,6 +18,7 @@ use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError
 use aws_smithy_http_client::tls;
 use sales::{
     aws::{Connection, DynamoMarks, DynamoSaleTable},
+    entropy::Entropy,
     health::Health,
     sale::Shards,
 };
@@ -99,7 +100,7 @@ impl Cloud {
             .build_https();
         let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(connections);
         let loader = loader.region(aws_config::Region::new(ACCELERATOR_REGION));
-        let sdk = loader.load().await;
+        let sdk = sales::aws::with_kept_credentials(loader.load().await);
         sign_in(&sdk).await?;
 
         let at = |region: &str, endpoint: Option<String>| {
@@ -134,7 +135,13 @@ impl RegionCloud {
     pub(crate) fn sale_table(&self) -> Result<DynamoSaleTable, Trouble> {
         let table = self.named("sales_table", self.resources.sales_table.as_ref())?;
         let dependency = Health::default().needs("sales-table");
-        Ok(DynamoSaleTable::new(&Connection::from(self.sdk.clone()), table.clone(), self.shards, dependency))
+        Ok(DynamoSaleTable::new(
+            &Connection::from(self.sdk.clone()),
+            table.clone(),
+            self.shards,
+            dependency,
+            Entropy::system(),
+        ))
     }
 
     /// The clients of the services themselves for the marks.

@@ -51,7 +51,9 @@ impl Trouble {
                 TroubleKind::Denied,
             ),
             FailureKind::Unavailable => (format!("{operation}: {}", root(detail)), TroubleKind::Other),
-            FailureKind::Invalid | FailureKind::Rejected => (format!("{operation}: {detail}"), TroubleKind::Other),
+            FailureKind::Invalid | FailureKind::Rejected | FailureKind::Unrecognized => {
+                (format!("{operation}: {detail}"), TroubleKind::Other)
+            }
         };
         Self { text, kind }
     }

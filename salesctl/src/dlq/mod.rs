@@ -51,7 +51,7 @@ struct Exported<'a> {
     sent_at: i64,
     received: u32,
     reason: &'a str,
-    attributes: BTreeMap<&'a str, Attribute>,
+    attributes: BTreeMap<&'a str, Attribute<'a>>,
     body: &'a str,
 }
 

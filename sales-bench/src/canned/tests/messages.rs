@@ -19,7 +19,12 @@ const NO_WAIT: Duration = Duration::ZERO;
 const HIDDEN: Duration = Duration::from_secs(30);
 
 fn queue(running: &Running) -> SqsSaleQueue {
-    SqsSaleQueue::new(&running.connection(), format!("{}/000000000000/sales", running.url()), dependency())
+    SqsSaleQueue::new(
+        &running.connection(),
+        format!("{}/000000000000/sales", running.url()),
+        dependency(),
+        dependency(),
+    )
 }
 
 fn event(delivery: &Delivery) -> Event {
@@ -44,7 +49,7 @@ async fn a_queue_is_received_ten_by_ten_and_then_empty() {
     assert_eq!((delivery.receive_count, delivery.attributes.len()), (1, 7));
     assert!(delivery.first_received.is_some());
     let event = event(delivery);
-    assert_eq!(delivery.attributes["ce-id"], event.fact.id().to_string());
+    assert_eq!(delivery.attributes["ce-id"], event.fact.id().to_string().into());
     assert_eq!(delivery.attributes, event.attributes());
     assert_eq!((&event.home, event.fact.region()), (&Some(Region::new("sa-east-1")), event.home.as_ref()));
 

@@ -5,6 +5,7 @@ use aws_sdk_sqs::config::SharedHttpClient;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use sales::aws::{Connection, S3Lake, SqsSaleQueue, SsmSiteSwitch};
+use sales::entropy::Entropy;
 use sales::environment::S3Addressing;
 use sales::event::Event;
 use sales::ports::{Lake, LakePut, SaleQueue, SiteSwitch};
@@ -17,11 +18,12 @@ use super::{Counts, Latency, Running, called, dependency};
 async fn the_lake_stores_and_the_site_is_active() {
     let running = Running::loaded(1, 0).await;
     let connection = running.connection();
-    let queue = SqsSaleQueue::new(&connection, format!("{}/000000000000/sales", running.url()), dependency());
+    let queue =
+        SqsSaleQueue::new(&connection, format!("{}/000000000000/sales", running.url()), dependency(), dependency());
     let delivery = queue.receive(Default::default(), Default::default()).await.unwrap().remove(0);
     let event = Event::parse(&delivery.body, &delivery.attributes).unwrap();
 
-    let lake = S3Lake::new(&connection, "lake".into(), S3Addressing::Path, dependency());
+    let lake = S3Lake::new(&connection, "lake".into(), S3Addressing::Path, dependency(), Entropy::system());
     assert_eq!(lake.put(&event.fact).await.unwrap(), LakePut::Stored);
     lake.probe().await.unwrap();
     let switch = SsmSiteSwitch::new(&connection, "/sales/site".into(), dependency());
@@ -67,7 +69,8 @@ async fn what_is_unknown_is_refused_and_named() {
 #[tokio::test]
 async fn a_load_forgets_what_was_counted_and_offered() {
     let running = Running::loaded(10, 0).await;
-    let queue = SqsSaleQueue::new(&running.connection(), format!("{}/0/sales", running.url()), dependency());
+    let queue =
+        SqsSaleQueue::new(&running.connection(), format!("{}/0/sales", running.url()), dependency(), dependency());
     queue.receive(Default::default(), Default::default()).await.unwrap();
     let counts = running.counts().await;
     assert_eq!((counts.connections, counts.messages_received), (1, 10));
