@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use sales::aws::{Connection, DynamoSaleTable, SnsSaleTopic, SsmSiteSwitch};
+use sales::entropy::Entropy;
 use sales::{command_line, shutdown};
 use sales_api::config::{Arguments, Config};
 use sales_api::server::{self, Outside};
@@ -18,14 +19,21 @@ async fn main() -> ExitCode {
 async fn run(config: Config) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signals()?;
     let connection = Connection::open(&config.region, "sales-api").await;
-    let outside = |dependencies: &server::Dependencies| Outside {
-        switch: SsmSiteSwitch::new(&connection, config.state_parameter.clone(), dependencies.site_state.clone()),
-        topic: SnsSaleTopic::new(&connection, config.topic_arn.clone(), dependencies.topic.clone()),
-        table: {
-            let (connection, table) = (connection.clone(), config.sales_table.clone());
-            let (shards, dependency) = (config.shards, dependencies.sales_table.clone());
-            move || DynamoSaleTable::new(&connection.with_own_pool(), table.clone(), shards, dependency.clone())
-        },
+    let until = shutdown.clone();
+    let outside = |dependencies: &server::Dependencies| {
+        connection.keep_credentials(dependencies.credentials.clone(), until);
+        Outside {
+            switch: SsmSiteSwitch::new(&connection, config.state_parameter.clone(), dependencies.site_state.clone()),
+            topic: SnsSaleTopic::new(&connection, config.topic_arn.clone(), dependencies.topic.clone()),
+            table: {
+                let (connection, table) = (connection.clone(), config.sales_table.clone());
+                let (shards, dependency) = (config.shards, dependencies.sales_table.clone());
+                move || {
+                    let (table, dependency) = (table.clone(), dependency.clone());
+                    DynamoSaleTable::new(&connection.with_own_pool(), table, shards, dependency, Entropy::system())
+                }
+            },
+        }
     };
     server::run(config.listen, config.transport, config.region.clone(), outside, shutdown).await
 }

@@ -31,6 +31,8 @@ const FLUSH_TIME: Duration = Duration::from_secs(6);
 
 /// What the API depends on.
 pub struct Dependencies {
+    /// Without them, nothing works.
+    pub credentials: Dependency,
     /// Without it, no sale is accepted.
     pub sales_table: Dependency,
     /// Without it, sales reach the lake later.
@@ -86,6 +88,7 @@ where
     let mut registry = Registry::default();
     let health = Health::new(&mut registry);
     let dependencies = Dependencies {
+        credentials: health.needs("credentials"),
         sales_table: health.needs("sales-table"),
         topic: health.uses("topic"),
         site_state: health.uses("site-state"),

@@ -7,13 +7,15 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
-use sales::clock::Clock;
+use sales::clock::{Clock, Timestamp};
 use sales::entropy::Entropy;
 use sales::ports::{Backlog, PortResult, SaleTable};
 use sales::sale::{Region, Shards};
 use sales::vital_signs::Owed;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use crate::unreadable::{Look, Unreadable};
 
 /// The time between two measurements, and at least so many times as long as the last one took: counting a large
 /// backlog takes a call for each ten thousand facts, and must stay the smaller part of what is asked of the index.
@@ -25,13 +27,21 @@ const TIMES_ITS_DURATION: u32 = 10;
 pub struct BacklogGauge {
     region: Region,
     clock: Clock,
-    last: Arc<Mutex<Option<Backlog>>>,
+    last: Arc<Mutex<Option<Measured>>>,
+    unreadable: Unreadable,
+}
+
+/// The sum over all shards.
+#[derive(Clone, Copy, Debug, Default)]
+struct Measured {
+    facts: u64,
+    oldest: Option<Timestamp>,
 }
 
 impl BacklogGauge {
     /// Shows nothing before the first measurement.
     pub fn new(registry: &mut Registry, region: Region, clock: Clock) -> Self {
-        let gauge = Self { region, clock, last: Arc::default() };
+        let gauge = Self { region, clock, last: Arc::default(), unreadable: Unreadable::default() };
         registry.register_collector(Box::new(gauge.clone()));
         gauge
     }
@@ -39,18 +49,24 @@ impl BacklogGauge {
     /// As measured last, its age as it is now; `None` before the first measurement.
     #[must_use]
     pub fn owed(&self) -> Option<Owed> {
-        let Backlog { facts, oldest } = (*self.last.lock().unwrap_or_else(PoisonError::into_inner))?;
-        let oldest_age = oldest.map_or(Duration::ZERO, |oldest| self.clock.now().since(oldest));
-        Some(Owed { facts, oldest_age })
+        let Measured { facts, oldest } = (*self.last.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let oldest_age = oldest.map(|oldest| self.clock.now().since(oldest));
+        Some(Owed { facts, oldest_age: if facts == 0 { Some(Duration::ZERO) } else { oldest_age } })
+    }
+
+    /// What of it cannot be read.
+    #[must_use]
+    pub fn unreadable(&self) -> Unreadable {
+        self.unreadable.clone()
     }
 
     /// Measures again and again until `shutdown`. What fails shows the measurement before.
     pub async fn run<T: SaleTable>(self, table: T, shards: Shards, entropy: Entropy, shutdown: CancellationToken) {
         loop {
             let started = Instant::now();
-            let Some(measured) = shutdown.run_until_cancelled(measure(&table, shards)).await else { return };
-            if let Ok(backlog) = measured {
-                *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(backlog);
+            let Some(measured) = shutdown.run_until_cancelled(self.measure(&table, shards)).await else { return };
+            if let Ok(measured) = measured {
+                *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(measured);
             }
             let pause = entropy.jitter(INTERVAL.max(started.elapsed() * TIMES_ITS_DURATION));
             if shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
@@ -58,31 +74,36 @@ impl BacklogGauge {
             }
         }
     }
-}
 
-/// One shard after the other: nobody waits for it.
-async fn measure<T: SaleTable>(table: &T, shards: Shards) -> PortResult<Backlog> {
-    let mut all = Backlog::default();
-    for shard in shards.iter() {
-        let Backlog { facts, oldest } = table.backlog(shard).await?;
-        all.facts += facts;
-        all.oldest = [all.oldest, oldest].into_iter().flatten().min();
+    /// One shard after the other: nobody waits for it.
+    async fn measure<T: SaleTable>(&self, table: &T, shards: Shards) -> PortResult<Measured> {
+        let mut all = Measured::default();
+        for shard in shards.iter() {
+            let Backlog { facts, oldest, unreadable } = table.backlog(shard).await?;
+            all.facts += facts;
+            all.oldest = [all.oldest, oldest].into_iter().flatten().min();
+            self.unreadable.note(Look::Measurement, shard, unreadable.into_iter().collect());
+        }
+        Ok(all)
     }
-    Ok(all)
 }
 
 impl Collector for BacklogGauge {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let Some(Owed { facts, oldest_age }) = self.owed() else { return Ok(()) };
         let region = [("region", self.region.as_str())];
+        let unreadable = u64::try_from(self.unreadable.count()).unwrap_or(u64::MAX);
         for (name, help, value) in [
-            ("sales_pending", "Facts owed to the lake, as this region's index knows it", facts),
+            ("sales_pending", "Facts owed to the lake, as this region's index knows it", Some(facts)),
             (
                 "sales_pending_oldest_age_seconds",
                 "Time since the oldest of them was accepted; 0 without any",
-                oldest_age.as_secs(),
+                oldest_age.map(|age| age.as_secs()),
             ),
+            ("sales_pending_unreadable", "Items of the index that cannot be read, as far as known", Some(unreadable)),
         ] {
+            // What is not known is not shown as zero.
+            let Some(value) = value else { continue };
             let gauge = ConstGauge::new(value);
             let mut metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
             gauge.encode(metric.encode_family(&region)?)?;

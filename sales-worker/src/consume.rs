@@ -1,6 +1,7 @@
 //! Taking messages off the queue. One message, one fate: none holds up or discards its neighbours.
 
 use std::collections::HashSet;
+use std::pin::pin;
 use std::time::Duration;
 
 use sales::clock::Timestamp;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::backoff::Backoff;
 use crate::fate::{Done, Fate};
 use crate::ownership::{Decision, decide};
+use crate::polling::{POLL, Polling};
 use crate::process::Processing;
 use crate::stand_by::{Awaited, StandBy, stand_by};
 
@@ -37,14 +39,13 @@ const SHORTEST_HIDING: Duration = Duration::from_secs(1);
 /// How long the intake rests while a dependency fails, so that failing costs neither calls nor deliveries.
 const REST: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(15) };
 
-/// How long the first call waits, and the first one after a failure: soon it is known whether the queue works.
-const SHORT_WAIT: Duration = Duration::from_secs(1);
-
 /// What is needed to consume. Cheap to clone.
 #[derive(Clone)]
 pub struct Consumer<Q, T, L, M> {
     /// Where messages come from.
     pub queue: Q,
+    /// Whose turn it is to receive.
+    pub polling: Polling,
     /// How facts get to the lake.
     pub processing: Processing<T, L, M>,
     /// This region.
@@ -58,41 +59,57 @@ pub struct Consumer<Q, T, L, M> {
 impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
     /// Consumes until `shutdown`, which stops the intake and not the work.
     pub async fn run(self, shutdown: CancellationToken) {
-        let (mut failures, mut wait) = (0, SHORT_WAIT);
+        let mut failures = 0;
         loop {
             let rest = self.entropy.jitter(REST.after(failures));
             if shutdown.run_until_cancelled(tokio::time::sleep(rest)).await.is_none() {
                 return;
             }
-            let receiving = self.queue.receive(wait, HIDDEN_FOR);
-            let Some(received) = shutdown.run_until_cancelled(receiving).await else { return };
+            let Some(turn) = shutdown.run_until_cancelled(self.polling.turn()).await else { return };
+            // Not cut off by the shutdown: what the queue hands out then would stay hidden from everybody.
+            let received = self.queue.receive(POLL, HIDDEN_FOR).await;
+            turn.end(received.as_ref().map_or(0, Vec::len));
             let worked = match received {
                 Ok(deliveries) if deliveries.is_empty() => true,
-                Ok(deliveries) => self.handle_hidden(&deliveries).await,
+                Ok(deliveries) => self.handle(&deliveries).await,
                 Err(_) => false,
             };
-            (failures, wait) = if worked { (0, Q::LONGEST_WAIT) } else { (failures.saturating_add(1), SHORT_WAIT) };
+            failures = if worked { 0 } else { failures.saturating_add(1) };
         }
     }
 
-    /// Handles messages, and keeps them hidden meanwhile. Tells whether all dependencies worked.
-    async fn handle_hidden(&self, deliveries: &[Delivery]) -> bool {
-        let receipts: Vec<(&str, Duration)> = deliveries.iter().map(|it| (it.receipt.as_str(), HIDDEN_FOR)).collect();
-        let extending = async {
-            loop {
-                tokio::time::sleep(EXTENSION_INTERVAL).await;
-                // A failure is noted by the queue's adapter; the next extension may succeed in time.
-                let _ = self.queue.hide(&receipts).await;
-            }
-        };
-        tokio::select! {
-            biased;
-            worked = self.handle(deliveries) => worked,
-            () = extending => true,
-        }
-    }
-
+    /// Handles messages. Tells whether all dependencies worked.
     async fn handle(&self, deliveries: &[Delivery]) -> bool {
+        let fates = self.hidden_during(deliveries, self.work_on(deliveries)).await;
+        self.carry_out(&fates).await
+    }
+
+    /// Keeps messages hidden while work runs. An extension under way is waited for, so that none takes effect after what
+    /// is said of the messages next.
+    async fn hidden_during<O>(&self, deliveries: &[Delivery], work: impl Future<Output = O>) -> O {
+        let receipts: Vec<(&str, Duration)> = deliveries.iter().map(|it| (it.receipt.as_str(), HIDDEN_FOR)).collect();
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                () = tokio::time::sleep(EXTENSION_INTERVAL) => {}
+            }
+            let mut extending = pin!(self.queue.hide(&receipts));
+            // A failure is noted by the queue's adapter; the next extension may succeed in time.
+            tokio::select! {
+                biased;
+                done = &mut work => {
+                    let _ = extending.await;
+                    return done;
+                }
+                _ = &mut extending => {}
+            }
+        }
+    }
+
+    /// The fate of each message, after its work is done.
+    async fn work_on<'a>(&self, deliveries: &'a [Delivery]) -> Vec<(&'a Delivery, Fate)> {
         let started = Instant::now();
         let mut fates: Vec<(&Delivery, Fate)> = Vec::with_capacity(deliveries.len());
         let mut understood: Vec<(&Delivery, Event)> = Vec::with_capacity(deliveries.len());
@@ -109,7 +126,7 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
             self.log(event, &fate, started);
             fates.push((delivery, fate));
         }
-        self.carry_out(&fates).await
+        fates
     }
 
     /// The fate of each event, in order, after its work is done.
@@ -182,13 +199,22 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
                 );
                 Fate::NoDeadLetterQueue
             }
-            Err(error) => Fate::Failed(error),
+            Err(error) => {
+                tracing::info!(
+                    reason,
+                    error.operation = error.operation,
+                    error.detail = error.detail,
+                    "message not understood: kept, as it cannot be copied to the dead-letter queue"
+                );
+                Fate::DeadLetterFailed
+            }
         }
     }
 
     /// Acknowledges last. Tells whether all dependencies worked.
     async fn carry_out(&self, fates: &[(&Delivery, Fate)]) -> bool {
         let (mut acknowledged, mut hidden, mut worked) = (Vec::new(), Vec::new(), true);
+        let mut refused = false;
         for (delivery, fate) in fates {
             self.count(fate);
             let (retry, longest) = match fate {
@@ -197,15 +223,19 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
                     continue;
                 }
                 Fate::NotReplicated { adopted_in } => (REPLICATION_RETRY, (*adopted_in).max(SHORTEST_HIDING)),
-                Fate::NoDeadLetterQueue => (RETRY, RETRY.longest),
+                // Of no concern to the others.
+                Fate::NoDeadLetterQueue | Fate::DeadLetterFailed => (RETRY, RETRY.longest),
                 Fate::Failed(error) => {
                     worked &= !error.kind.concerns_all_calls();
+                    refused |= error.kind == FailureKind::Unrecognized;
                     (RETRY, RETRY.longest)
                 }
             };
             let pause = self.entropy.jitter(retry.after(delivery.receive_count)).min(longest);
             hidden.push((delivery.receipt.as_str(), pause));
         }
+        // All of them, it seems, and the next ones, too.
+        worked &= !refused || !acknowledged.is_empty();
         // What is not acknowledged or hidden comes back by itself, and is done again without effect.
         if !acknowledged.is_empty() {
             worked &= self.queue.acknowledge(&acknowledged).await.is_ok();
@@ -225,7 +255,8 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
             Fate::Acknowledge(Done::Processed | Done::StoodBy | Done::DeadLetter)
             | Fate::Failed(_)
             | Fate::NotReplicated { .. }
-            | Fate::NoDeadLetterQueue => {}
+            | Fate::NoDeadLetterQueue
+            | Fate::DeadLetterFailed => {}
         }
     }
 
@@ -252,11 +283,18 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
                     "sale adopted, as it has not replicated to this region"
                 );
             }
-            Fate::Failed(error) if !error.kind.concerns_all_calls() => {
-                let (operation, detail) = (error.operation, error.detail.as_str());
+            Fate::Failed(PortError { kind: FailureKind::Rejected, operation, detail }) => {
                 tracing::warn!(sale.id = %id, trace.id = trace_id, span.id = span_id, operation, detail, "message kept");
             }
-            Fate::Acknowledge(_) | Fate::Failed(_) | Fate::NotReplicated { .. } | Fate::NoDeadLetterQueue => {
+            // Of a dependency that refuses everything its adapter tells.
+            Fate::Failed(PortError { kind: FailureKind::Unrecognized, operation, detail }) => {
+                tracing::info!(sale.id = %id, trace.id = trace_id, span.id = span_id, operation, detail, "message kept");
+            }
+            Fate::Acknowledge(_)
+            | Fate::Failed(_)
+            | Fate::NotReplicated { .. }
+            | Fate::NoDeadLetterQueue
+            | Fate::DeadLetterFailed => {
                 tracing::debug!(sale.id = %id, trace.id = trace_id, span.id = span_id, outcome, "message seen");
             }
         }

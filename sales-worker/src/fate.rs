@@ -18,6 +18,8 @@ pub enum Fate {
     },
     /// It is not understood, and the queue has no redrive policy: it stays.
     NoDeadLetterQueue,
+    /// It is not understood, and cannot be copied to the dead-letter queue: it stays, hidden for longer each time.
+    DeadLetterFailed,
 }
 
 /// Why a message is off the queue.
@@ -48,7 +50,7 @@ impl Fate {
             Self::Acknowledge(Done::StoodBy) => "stood-by",
             Self::Acknowledge(Done::Adopted) => "adopted",
             Self::Acknowledge(Done::DeadLetter) => "dead-letter",
-            Self::Failed(_) => "failed",
+            Self::Failed(_) | Self::DeadLetterFailed => "failed",
             Self::NotReplicated { .. } => "not-replicated",
             Self::NoDeadLetterQueue => "no-dead-letter-queue",
         }

@@ -1,6 +1,6 @@
 //! Brings each accepted sale into the lake exactly once.
 //!
-//! A message's way: [`consume`] takes it off the queue, [`ownership`] decides whose work it is, [`process`] does it or
+//! A message's way: [`consume`] takes it off the queue in its turn ([`polling`]), [`ownership`] decides whose work it is, [`process`] does it or
 //! [`stand_by`] sees to it that it is not forgotten. [`reconcile`] brings to the lake what the pending index still holds
 //! after a while, however its message fared; [`leases`] share that among the tasks of a region. [`work`] runs all of it.
 //! `design.md` beside this folder follows every step, and says what a crash after it leaves behind.
@@ -13,8 +13,10 @@ pub mod fate;
 pub mod leases;
 pub mod metrics;
 pub mod ownership;
+pub mod polling;
 pub mod process;
 pub mod reconcile;
 pub mod server;
 pub mod stand_by;
+pub mod unreadable;
 pub mod work;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use sales::aws::{Connection, DynamoLeases, DynamoMarks, DynamoSaleTable, S3Lake, SqsSaleQueue, SsmSiteSwitch};
+use sales::entropy::Entropy;
 use sales::{command_line, shutdown};
 use sales_worker::config::{Arguments, Config};
 use sales_worker::server::{self, Dependencies};
@@ -20,15 +21,27 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signals()?;
     let connection = Connection::open(&config.region, "sales-worker").await;
     let Config { region, state_parameter, queue_url, sales_table, idempotency_table, bucket, .. } = config.clone();
-    let shards = config.work.shards;
+    let (shards, until) = (config.work.shards, shutdown.clone());
     let outside = |dependencies: &Dependencies| {
+        connection.keep_credentials(dependencies.credentials.clone(), until);
         let switch = SsmSiteSwitch::new(&connection, state_parameter, dependencies.site_state.clone());
         let outside = Outside {
-            queue: SqsSaleQueue::new(&connection, queue_url, dependencies.queue.clone()),
-            table: DynamoSaleTable::new(&connection, sales_table, shards, dependencies.sales_table.clone()),
+            queue: SqsSaleQueue::new(
+                &connection,
+                queue_url,
+                dependencies.queue.clone(),
+                dependencies.dead_letters.clone(),
+            ),
+            table: DynamoSaleTable::new(
+                &connection,
+                sales_table,
+                shards,
+                dependencies.sales_table.clone(),
+                Entropy::system(),
+            ),
             marks: DynamoMarks::new(&connection, idempotency_table.clone(), dependencies.marks.clone()),
             leases: DynamoLeases::new(&connection, idempotency_table, region, dependencies.marks.clone()),
-            lake: S3Lake::new(&connection, bucket, config.s3_addressing, dependencies.lake.clone()),
+            lake: S3Lake::new(&connection, bucket, config.s3_addressing, dependencies.lake.clone(), Entropy::system()),
         };
         (switch, outside)
     };

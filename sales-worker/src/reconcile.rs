@@ -3,12 +3,13 @@
 //! This one mechanism covers a failed publish, a lost message, a dead home region, a switch and a restored region.
 //! What it costs is bounded: a page of ids at a time, a few facts in work, and each shard by one task of the region.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::StreamExt;
 use sales::clock::Timestamp;
 use sales::entropy::Entropy;
-use sales::ports::{Lake, LakePut, Leases, Marks, PortResult, SaleTable};
+use sales::ports::{FailureKind, Lake, LakePut, Leases, Marks, PortResult, SaleTable};
 use sales::sale::{Fact, FactId, Shard, Shards};
 use sales::site::{Site, SiteState};
 use tokio_util::sync::CancellationToken;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::backoff::Backoff;
 use crate::leases::SweepLeases;
 use crate::process::Processing;
+use crate::unreadable::{Look, Unreadable};
 
 /// How many shards are swept side by side.
 const SIDE_BY_SIDE: usize = 4;
@@ -42,7 +44,13 @@ pub struct Reconciler<T, L, M, S> {
     pub grace: Duration,
     /// The time between two sweeps.
     pub interval: Duration,
+    /// What of the index cannot be read.
+    pub unreadable: Unreadable,
 }
+
+/// How often in a row facts may be refused with unknown codes before a shard's sweep ends: some of them may be the
+/// cause, and must not keep the others from the lake; if all calls are refused, trying each fact is of no use.
+const REFUSED_IN_A_ROW: u32 = 10;
 
 impl<T: SaleTable, L: Lake, M: Marks, S: Leases> Reconciler<T, L, M, S> {
     /// Sweeps until `shutdown`; what is in work then is finished.
@@ -86,28 +94,41 @@ impl<T: SaleTable, L: Lake, M: Marks, S: Leases> Reconciler<T, L, M, S> {
 
     async fn sweep_shard(&self, shard: Shard, before: Timestamp, shutdown: &CancellationToken) -> PortResult<()> {
         if !self.leases.take(shard).await? {
+            self.unreadable.note(Look::Sweep, shard, BTreeSet::new());
             return Ok(());
         }
-        let mut page = None;
+        let (mut page, mut unreadable, mut refused) = (None, BTreeSet::new(), 0);
         loop {
             if shutdown.is_cancelled() || self.site.state() != Some(SiteState::Active) {
                 return Ok(());
             }
             let found = self.processing.table.pending(shard, before, page).await?;
+            unreadable.extend(found.unreadable);
             for ids in found.ids.chunks(IN_WORK) {
-                self.reconcile(ids).await?;
+                // The index trails the table: what is settled already is left out here.
+                let loaded = self.processing.table.load_pending(ids).await?;
+                unreadable.extend(loaded.unreadable.iter().map(ToString::to_string));
+                refused = match self.reconcile(&loaded.facts).await {
+                    Err(error) if error.kind != FailureKind::Unrecognized || refused >= REFUSED_IN_A_ROW => {
+                        return Err(error);
+                    }
+                    Err(_) => refused + 1,
+                    Ok(()) => 0,
+                };
             }
             page = found.next;
-            if page.is_none() || !self.leases.keep(shard).await? {
+            if page.is_none() {
+                self.unreadable.note(Look::Sweep, shard, unreadable);
+                return Ok(());
+            }
+            if !self.leases.keep(shard).await? {
                 return Ok(());
             }
         }
     }
 
     /// Fails when nothing could be done: then the next facts would not fare better.
-    async fn reconcile(&self, ids: &[FactId]) -> PortResult<()> {
-        // The index trails the table: what is settled already is left out here.
-        let facts = self.processing.table.load_pending(ids).await?;
+    async fn reconcile(&self, facts: &[Fact]) -> PortResult<()> {
         if facts.is_empty() {
             return Ok(());
         }
@@ -135,6 +156,11 @@ impl<T: SaleTable, L: Lake, M: Marks, S: Leases> Reconciler<T, L, M, S> {
                 }
                 // Of a failing dependency its adapter tells.
                 Err(error) if error.kind.concerns_all_calls() => failure = Err(error),
+                Err(error) if error.kind == FailureKind::Unrecognized => {
+                    let (operation, detail) = (error.operation, error.detail.as_str());
+                    tracing::info!(sale.id = %id, operation, detail, "sale not reconciled");
+                    failure = failure.and(Err(error));
+                }
                 Err(error) => {
                     worked = true;
                     let (operation, detail) = (error.operation, error.detail.as_str());

@@ -25,8 +25,12 @@ use crate::work::{Inside, Outside, work};
 
 /// What the worker depends on.
 pub struct Dependencies {
+    /// Without them, nothing works.
+    pub credentials: Dependency,
     /// Brings the messages.
     pub queue: Dependency,
+    /// Without it, messages that cannot be understood stay in the queue.
+    pub dead_letters: Dependency,
     /// Keeps the sales.
     pub sales_table: Dependency,
     /// Knows what is in the lake.
@@ -57,7 +61,9 @@ where
     let mut registry = Registry::default();
     let health = Health::new(&mut registry);
     let dependencies = Dependencies {
+        credentials: health.needs("credentials"),
         queue: health.needs("queue"),
+        dead_letters: health.uses("dead-letter-queue"),
         sales_table: health.needs("sales-table"),
         marks: health.needs("idempotency-table"),
         lake: health.needs("lake"),

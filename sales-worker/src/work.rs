@@ -14,6 +14,7 @@ use crate::backlog::BacklogGauge;
 use crate::consume::Consumer;
 use crate::leases::SweepLeases;
 use crate::metrics::Metrics;
+use crate::polling::Polling;
 use crate::process::Processing;
 use crate::reconcile::Reconciler;
 
@@ -82,17 +83,19 @@ pub async fn work<W, Q, T, M, S, L>(
     let Inside { site, refresh, clock, entropy, metrics, backlog } = inside;
     let tasks = TaskTracker::new();
     tasks.spawn_local(refresh.run(shutdown.clone()));
+    let unreadable = backlog.unreadable();
     tasks.spawn_local(backlog.run(table.clone(), shards, entropy.clone(), shutdown.clone()));
     // Before the first answer everything would be stood by for, even where this region is the one to process it.
     if shutdown.run_until_cancelled(site.asked_once()).await.is_some() {
         let leases = SweepLeases::new(leases, clock.clone(), entropy.clone());
         let processing = Processing { table, lake, marks, clock, metrics };
         let (work, here, jitter) = (processing.clone(), site.clone(), entropy.clone());
-        let consumer = Consumer { queue, processing: work, site: here, grace, entropy: jitter };
+        let polling = Polling::new(concurrency);
+        let consumer = Consumer { queue, polling, processing: work, site: here, grace, entropy: jitter };
         for _ in 0..concurrency {
             tasks.spawn_local(consumer.clone().run(shutdown.clone()));
         }
-        let reconciler = Reconciler { processing, leases, site, entropy, shards, grace, interval };
+        let reconciler = Reconciler { processing, leases, site, entropy, shards, grace, interval, unreadable };
         tasks.spawn_local(reconciler.run(shutdown.clone()));
     }
     tasks.close();

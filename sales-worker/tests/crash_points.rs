@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
+use sales::attributes::Attributes;
 use sales::clock::Clock;
 use sales::entropy::Entropy;
-use sales::event::{Attributes, Event};
+use sales::event::Event;
 use sales::memory::{Call, Cloud, Flow, Network, Passage, Perfect, Service};
 use sales::ports::{Marks, SaleTable};
 use sales::sale::{Amount, Cancellation, Fact, Product, Region, Sale, Shards};

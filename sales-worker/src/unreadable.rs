@@ -1,0 +1,75 @@
+//! What is in the pending index and cannot be read: nobody but an operator can bring it to the lake or take it away.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sales::sale::Shard;
+
+/// So many ids are named in one line of the log.
+const NAMED: usize = 20;
+
+/// What is known of unreadable items. Cheap to clone; clones know the same.
+#[derive(Clone, Debug, Default)]
+pub struct Unreadable(Arc<Mutex<Known>>);
+
+type Known = BTreeMap<(Look, Shard), BTreeSet<String>>;
+
+/// Who has come upon them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Look {
+    /// The measurement of what is owed, which sees the keys alone.
+    Measurement,
+    /// A sweep, which reads the items.
+    Sweep,
+}
+
+impl Unreadable {
+    /// Notes all unreadable items that a look at a shard has come upon, by their ids, and logs those that are new.
+    pub fn note(&self, look: Look, shard: Shard, ids: BTreeSet<String>) {
+        let mut known = self.known();
+        let new: Vec<&String> = ids.iter().filter(|id| !known.values().any(|ids| ids.contains(*id))).collect();
+        if !new.is_empty() {
+            let named = new.iter().take(NAMED).map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
+            tracing::warn!(
+                pending.shard = %shard,
+                pending.unreadable = new.len(),
+                pending.ids = ?named,
+                "items of the pending index cannot be read, and stay there: correct or delete them"
+            );
+        }
+        if ids.is_empty() {
+            known.remove(&(look, shard));
+        } else {
+            known.insert((look, shard), ids);
+        }
+    }
+
+    /// How many there are, as far as this task has looked.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.known().values().flatten().collect::<BTreeSet<_>>().len()
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sales::sale::Shards;
+
+    use super::*;
+
+    #[test]
+    fn an_item_counts_once_whoever_comes_upon_it_and_no_longer_than_it_is_there() {
+        let unreadable = Unreadable::default();
+        let shard = Shards::DEFAULT.iter().next().unwrap();
+        let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<BTreeSet<String>>();
+        unreadable.note(Look::Measurement, shard, ids(&["a", "b"]));
+        unreadable.note(Look::Sweep, shard, ids(&["b", "c"]));
+        assert_eq!(unreadable.count(), 3);
+        unreadable.note(Look::Sweep, shard, ids(&[]));
+        assert_eq!(unreadable.count(), 2);
+    }
+}
