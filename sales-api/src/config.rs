@@ -56,7 +56,10 @@ Optional:
   AWS_ENDPOINT_URL            where to find AWS, also per service (AWS_ENDPOINT_URL_SNS, ...)
   AWS_ACCESS_KEY_ID, ...      credentials, from the sources that every AWS SDK knows
 
-Exit codes: 0 stopped as asked, 1 cannot serve, 64 wrong or missing variable or argument";
+SIGTERM and SIGINT stop the intake and finish what is in flight; a second signal stops at once.
+
+Exit codes: 0 stopped as asked, 1 cannot serve, 64 wrong or missing variable or argument, 128 and the signal's number
+after a second signal";
 
 /// The variables, checked.
 #[derive(Debug)]

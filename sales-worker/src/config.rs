@@ -54,7 +54,11 @@ Optional:
   AWS_ENDPOINT_URL                where to find AWS, also per service (AWS_ENDPOINT_URL_S3, ...)
   AWS_ACCESS_KEY_ID, ...          credentials, from the sources that every AWS SDK knows
 
-Exit codes: 0 stopped as asked, 1 cannot work, 64 wrong or missing variable or argument";
+SIGTERM and SIGINT stop the intake and finish what is in flight, in 25 s at most; after a second signal the messages in
+work are hidden for up to 30 s, and then come back.
+
+Exit codes: 0 stopped as asked, 1 cannot work, 64 wrong or missing variable or argument, 128 and the signal's number
+after a second signal";
 
 /// The variables, checked.
 #[derive(Clone, Debug)]
