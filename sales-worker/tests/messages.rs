@@ -392,6 +392,9 @@ async fn work_in_flight_is_finished_and_nothing_new_is_taken_after_the_signal() 
     eventually("the object is on its way", async || (stage.proxy.calls("PutObject") > 0).then_some(())).await;
     worker.process.terminate().unwrap();
     eventually("the signal is noticed", async || worker.log().contains("SIGTERM").then_some(())).await;
+    // A receive that was under way is waited for, and what it brings is handled; no other is begun.
+    let received = async || (stage.proxy.done("ReceiveMessage") == stage.proxy.calls("ReceiveMessage")).then_some(());
+    eventually("no receive is under way", received).await;
     enqueue(&stage, region, &second.body(), &[("home", "sa-east-1")]).await;
     assert_eq!(worker.process.wait().await, 0);
     let keys = region.lake_keys().await.unwrap();
