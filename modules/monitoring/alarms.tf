@@ -113,22 +113,33 @@ locals {
     },
   )
 
-  # Names of metrics that make up the rate of 5xx at each entrance; `requests` are those that `errors` are part of.
+  # Metrics that make up the rate of 5xx at each entrance; `requests` are those that `errors` are part of. Both without
+  # what Route 53 asks of /active, which a PASSIVE region answers with 503 as it should. It comes through API Gateway, by
+  # whose metrics of single methods it is told apart at the load balancer, too.
   entrances = {
     load-balancer = {
-      namespace  = "AWS/ApplicationELB"
-      dimensions = { LoadBalancer = var.entrance.alb_arn_suffix }
       # What the load balancer answers for want of a target is not counted among its requests.
-      metrics  = { served = "RequestCount", target = "HTTPCode_Target_5XX_Count", own = "HTTPCode_ELB_5XX_Count" }
-      requests = "(FILL(served, 0) + FILL(own, 0))"
-      errors   = "(FILL(target, 0) + FILL(own, 0))"
+      metrics  = merge(local.questions, { for id, name in local.load_balancer_metrics : id => merge(local.load_balancer, { name = name }) })
+      requests = "(FILL(served, 0) + FILL(own, 0) - FILL(asked, 0))"
+      errors   = "(FILL(target, 0) + FILL(own, 0) - FILL(passive, 0))"
     }
     api-gateway = {
-      namespace  = "AWS/ApiGateway"
-      dimensions = { ApiName = var.entrance.api_name, Stage = var.entrance.api_stage }
-      metrics    = { served = "Count", failed = "5XXError" }
-      requests   = "FILL(served, 0)"
-      errors     = "FILL(failed, 0)"
+      metrics  = merge(local.questions, { for id, name in local.api_gateway_metrics : id => merge(local.api_gateway, { name = name }) })
+      requests = "(FILL(served, 0) - FILL(asked, 0))"
+      errors   = "(FILL(failed, 0) - FILL(passive, 0))"
+    }
+  }
+
+  load_balancer         = { namespace = "AWS/ApplicationELB", dimensions = { LoadBalancer = var.entrance.alb_arn_suffix } }
+  load_balancer_metrics = { served = "RequestCount", target = "HTTPCode_Target_5XX_Count", own = "HTTPCode_ELB_5XX_Count" }
+  api_gateway           = { namespace = "AWS/ApiGateway", dimensions = { ApiName = var.entrance.api_name, Stage = var.entrance.api_stage } }
+  api_gateway_metrics   = { served = "Count", failed = "5XXError" }
+
+  questions = {
+    for id, name in { asked = "Count", passive = "5XXError" } : id => {
+      name                  = name
+      namespace             = local.api_gateway.namespace
+      dimensions            = merge(local.api_gateway.dimensions, { Method = "GET", Resource = "/active" })
     }
   }
 }
@@ -183,9 +194,9 @@ resource "aws_cloudwatch_metric_alarm" "server_errors" {
       return_data = false
 
       metric {
-        namespace   = each.value.namespace
-        metric_name = metric_query.value
-        dimensions  = each.value.dimensions
+        namespace   = metric_query.value.namespace
+        metric_name = metric_query.value.name
+        dimensions  = metric_query.value.dimensions
         period      = 60
         stat        = "Sum"
       }

@@ -11,13 +11,18 @@ locals {
       ]
     },
     {
-      title = "5xx a minute"
+      title = "5xx a minute, without those that tell Route 53 that the region is PASSIVE"
       stat  = "Sum"
-      metrics = [
-        ["AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", "LoadBalancer", var.entrance.alb_arn_suffix],
-        ["AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", "LoadBalancer", var.entrance.alb_arn_suffix],
-        ["AWS/ApiGateway", "5XXError", "ApiName", var.entrance.api_name, "Stage", var.entrance.api_stage],
-      ]
+      metrics = concat(
+        [for name, entrance in local.entrances : [{ label = name, expression = entrance.errors }]],
+        [
+          for id, metric in merge(values(local.entrances)[*].metrics...) : concat(
+            [metric.namespace, metric.name],
+            flatten([for name, value in metric.dimensions : [name, value]]),
+            [{ id = id, visible = false }],
+          ) if !contains(["served", "asked"], id)
+        ],
+      )
     },
     {
       title = "Answered within, 99 of 100, in seconds"

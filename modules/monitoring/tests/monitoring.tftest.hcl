@@ -116,9 +116,41 @@ run "what_the_load_balancer_answers_without_a_target_counts" {
   assert {
     condition = anytrue([
       for query in aws_cloudwatch_metric_alarm.server_errors["load-balancer"].metric_query :
-      strcontains(query.expression == null ? "" : query.expression, "(FILL(served, 0) + FILL(own, 0))")
+      strcontains(query.expression == null ? "" : query.expression, "(FILL(served, 0) + FILL(own, 0) - FILL(asked, 0))")
     ])
     error_message = "a region without tasks would have no errors"
+  }
+}
+
+# Route 53's checkers ask about once a second, which alone is more than server_errors_requests.
+run "a_passive_region_that_says_so_is_not_impaired" {
+  assert {
+    condition = alltrue([
+      for alarm in aws_cloudwatch_metric_alarm.server_errors : anytrue([
+        for query in alarm.metric_query :
+        strcontains(query.expression == null ? "" : query.expression, "- FILL(passive, 0)) / ")
+      ])
+    ])
+    error_message = "each PASSIVE region would ring for ever"
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for alarm in aws_cloudwatch_metric_alarm.server_errors : [
+        for query in alarm.metric_query : one(query.metric).dimensions == tomap({
+          ApiName = "sales-dev", Stage = "live", Method = "GET", Resource = "/active"
+        }) if contains(["asked", "passive"], query.id)
+      ]
+    ]))
+    error_message = "what is taken off is something else than the answers to Route 53"
+  }
+
+  assert {
+    condition = alltrue([
+      for alarm in aws_cloudwatch_metric_alarm.server_errors :
+      length(setintersection(alarm.metric_query[*].id, ["asked", "passive"])) == 2
+    ])
+    error_message = "an expression names a metric that is not there"
   }
 }
 
