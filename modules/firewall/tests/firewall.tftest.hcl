@@ -103,6 +103,41 @@ run "a_single_address_cannot_take_it_all" {
   }
 }
 
+run "health_checkers_of_route_53_get_through" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for path in ["/active", "/readiness"] : anytrue(flatten([
+        for rule in aws_wafv2_web_acl.this.rule : [
+          for statement in rule.statement : [
+            for group in statement.managed_rule_group_statement : [
+              for down in group.scope_down_statement : [
+                for not in down.not_statement : [
+                  for inner in not.statement : [
+                    for match in inner.regex_match_statement : can(regex(match.regex_string, path))
+                  ]
+                ]
+              ]
+            ] if group.name == "AWSManagedRulesAmazonIpReputationList"
+          ]
+        ]
+      ]))
+    ])
+    error_message = "a list of addresses could make all regions unhealthy at once"
+  }
+
+  # Some hundred requests of one checker in five minutes, were it to ask for all regions at one of them.
+  assert {
+    condition = alltrue(flatten([
+      for rule in aws_wafv2_web_acl.this.rule : [
+        for statement in rule.statement : [for limit in statement.rate_based_statement[*].limit : limit >= 1000]
+      ]
+    ]))
+    error_message = "a checker asks each path every 10 s"
+  }
+}
+
 run "logs_go_where_waf_may_write" {
   command = plan
 
