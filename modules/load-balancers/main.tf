@@ -116,13 +116,15 @@ resource "aws_lb_listener_rule" "health" {
   }
 }
 
-# A rule has five values at most, so that paths are taken two by two. What is not among them, such as /metrics, is for
+# A rule has five values at most, so that paths are taken two by two at most. What is not among them, such as /metrics, is for
 # operators inside and refused here.
 resource "aws_lb_listener_rule" "api" {
   for_each = {
     sales       = { priority = 20, paths = ["/sales", "/sales/*"] }
     description = { priority = 30, paths = ["/openapi.json", "/docs*"] }
     readiness   = { priority = 40, paths = ["/readiness", "/version"] }
+    # Asked by Route 53's health checks alone. Never by a load balancer's own: a PASSIVE region's tasks are well.
+    active = { priority = 50, paths = ["/active"] }
   }
 
   listener_arn = aws_lb_listener.application.arn
