@@ -65,7 +65,7 @@ variable "home_region" {
 }
 
 variable "states" {
-  description = "ACTIVE or PASSIVE for each region: the only place that says where traffic goes. Parameters, traffic dials and record weights follow from it."
+  description = "ACTIVE or PASSIVE for each region: the only place that says where traffic goes. Parameters and traffic dials follow from it, and health checks from the parameters."
   type        = map(string)
 
   validation {

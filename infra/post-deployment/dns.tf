@@ -15,7 +15,6 @@ module "dns" {
       host   = module.names.regions[region].api_host
       own    = { domain_name = deployment.api_gateway_region_domain_name, zone_id = deployment.api_gateway_region_zone_id }
       shared = { domain_name = deployment.api_gateway_domain_name, zone_id = deployment.api_gateway_zone_id }
-      weight = module.traffic.record_weights[region]
     }
   }
 }

@@ -9,8 +9,19 @@ output "url" {
 }
 
 output "api_url" {
-  description = "The same through API Gateway, by weighted records."
+  description = "The same through API Gateway, by health checks."
   value       = "https://${module.names.api_host}"
+}
+
+output "dns" {
+  description = "What Route 53 answers that by: its zone, the name, the names of the two choices, each region's health checks, and all records."
+  value = {
+    zone_id       = data.terraform_remote_state.pre_deployment.outputs.zone_id
+    host          = module.names.api_host
+    choices       = module.dns.choices
+    health_checks = module.dns.health_checks
+    answers       = module.dns.answers
+  }
 }
 
 output "accelerator_arn" {

@@ -1,9 +1,29 @@
 output "health_checks" {
-  description = "Identifier of each region's health check."
-  value       = { for region, check in aws_route53_health_check.region : region => check.id }
+  description = "Identifiers of each region's health checks: whether it is active, whether it is ready."
+  value = {
+    for region in keys(var.regions) : region => {
+      for question in keys(local.questions) : question => aws_route53_health_check.region["${question}/${region}"].id
+    }
+  }
 }
 
-output "weights" {
-  description = "Weight of each region's record behind the shared host of API Gateway."
-  value       = { for region, record in aws_route53_record.api : region => one(record.weighted_routing_policy).weight }
+output "choices" {
+  description = "Names of the first and the second choice behind the host of API Gateway in front of all regions."
+  value       = { first = local.choices.PRIMARY.name, second = local.choices.SECONDARY.name }
+}
+
+output "answers" {
+  description = "What each record of the choices leads to, by which rule, and by whose health."
+  value = {
+    for record in concat(values(aws_route53_record.api), values(aws_route53_record.active), values(aws_route53_record.ready)) :
+    "${record.name} ${record.set_identifier}" => {
+      target       = one(record.alias).name
+      health_check = record.health_check_id
+      rules = concat(
+        [for rule in record.failover_routing_policy : "failover ${rule.type}"],
+        [for rule in record.latency_routing_policy : "latency ${rule.region}"],
+        [for rule in record.weighted_routing_policy : "weight ${rule.weight}"],
+      )
+    }
+  }
 }

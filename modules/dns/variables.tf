@@ -27,21 +27,21 @@ variable "accelerator" {
 }
 
 variable "regions" {
-  description = "Each region's own host, where its API Gateway answers that host and the shared one, and its weight there."
+  description = "Each region's own host, and where its API Gateway answers that host and the shared one. Not its state: no record may depend on it."
   type = map(object({
     host   = string
     own    = object({ domain_name = string, zone_id = string })
     shared = object({ domain_name = string, zone_id = string })
-    weight = number
   }))
 
   validation {
-    condition     = alltrue([for region in values(var.regions) : region.weight >= 0 && region.weight <= 255])
-    error_message = "a weight must be 0 to 255."
+    condition     = length(var.regions) > 0
+    error_message = "regions is empty: the names would lead nowhere."
   }
 
+  # Route 53 calls the results of a health check unpredictable that asks for the name that it decides about.
   validation {
-    condition     = anytrue([for region in values(var.regions) : region.weight > 0])
-    error_message = "no region gets traffic: at least one weight must be above 0."
+    condition     = alltrue([for region in values(var.regions) : region.host != var.api_host])
+    error_message = "a region's own host must not be api_host, whose records its health checks decide about."
   }
 }

@@ -14,7 +14,7 @@ output "url_host" {
 }
 
 output "api_host" {
-  description = "Host of API Gateway in front of all regions, by weighted records."
+  description = "Host of API Gateway in front of all regions, by health checks."
   value       = "api.${var.domain}"
 }
 

@@ -1,7 +1,8 @@
-# Where traffic goes, as it follows from the map of states. Nothing is created here.
+# Where Global Accelerator's traffic goes, as it follows from the map of states. Nothing is created here. What goes through
+# API Gateway follows Route 53's health checks (modules/dns), and nothing that could be applied.
 
 locals {
-  # The same share for each ACTIVE region. 0 is the off switch of both, and neither is absolute: when all that is
-  # ACTIVE is unhealthy, Global Accelerator and Route 53 use what is left, which accepts sales although it is PASSIVE.
-  share = { ACTIVE = 100, PASSIVE = 0 }
+  # The same for each ACTIVE region. 0 is the off switch, and not absolute: when all that is ACTIVE is unhealthy, Global
+  # Accelerator uses what is left, which accepts sales although it is PASSIVE.
+  dial = { ACTIVE = 100, PASSIVE = 0 }
 }

@@ -144,11 +144,6 @@ run "a_passive_region_gets_no_traffic" {
     condition     = module.accelerator.dials == { sa-east-1 = 100, us-east-1 = 0 }
     error_message = "the accelerator's dials are not the map's"
   }
-
-  assert {
-    condition     = module.dns.weights == { sa-east-1 = 100, us-east-1 = 0 }
-    error_message = "the records' weights are not the map's"
-  }
 }
 
 run "its_endpoint_is_as_ready_as_the_other" {
@@ -160,7 +155,7 @@ run "its_endpoint_is_as_ready_as_the_other" {
   }
 }
 
-run "a_flipped_map_flips_dials_and_weights" {
+run "a_flipped_map_flips_the_dials" {
   command = plan
 
   variables {
@@ -170,11 +165,6 @@ run "a_flipped_map_flips_dials_and_weights" {
   assert {
     condition     = module.accelerator.dials == { sa-east-1 = 0, us-east-1 = 100 }
     error_message = "the accelerator's dials are not the map's"
-  }
-
-  assert {
-    condition     = module.dns.weights == { sa-east-1 = 0, us-east-1 = 100 }
-    error_message = "the records' weights are not the map's"
   }
 
   assert {
@@ -193,11 +183,6 @@ run "regions_that_are_active_side_by_side_share_alike" {
   assert {
     condition     = module.accelerator.dials == { sa-east-1 = 100, us-east-1 = 100 }
     error_message = "a dial is not open"
-  }
-
-  assert {
-    condition     = length(distinct(values(module.dns.weights))) == 1
-    error_message = "the weights differ"
   }
 }
 
@@ -239,8 +224,47 @@ run "a_third_region_is_a_change_of_data" {
   }
 
   assert {
-    condition     = module.dns.weights == { eu-west-1 = 100, sa-east-1 = 100, us-east-1 = 0 }
-    error_message = "the third region has no record of its own"
+    condition     = toset(keys(module.dns.health_checks)) == toset(["eu-west-1", "sa-east-1", "us-east-1"])
+    error_message = "the third region is no choice of DNS"
+  }
+}
+
+run "both_regions_are_behind_both_choices" {
+  assert {
+    condition = {
+      for name, answer in output.dns.answers : name => "${answer.target}: ${join(", ", answer.rules)}"
+      } == {
+      "api.sales.example.com active"           = "active.api.sales.example.com: failover PRIMARY"
+      "api.sales.example.com ready"            = "ready.api.sales.example.com: failover SECONDARY"
+      "active.api.sales.example.com sa-east-1" = "d-aaaaaaaaaa.execute-api.sa-east-1.amazonaws.com: latency sa-east-1"
+      "active.api.sales.example.com us-east-1" = "d-bbbbbbbbbb.execute-api.us-east-1.amazonaws.com: latency us-east-1"
+      "ready.api.sales.example.com sa-east-1"  = "d-aaaaaaaaaa.execute-api.sa-east-1.amazonaws.com: latency sa-east-1"
+      "ready.api.sales.example.com us-east-1"  = "d-bbbbbbbbbb.execute-api.us-east-1.amazonaws.com: latency us-east-1"
+    }
+    error_message = "the PASSIVE region is not a choice as the ACTIVE one is"
+  }
+}
+
+# With the state of the run before, so that a record that is left as it is keeps its health check.
+run "a_flipped_map_changes_no_record" {
+  variables {
+    states = { sa-east-1 = "PASSIVE", us-east-1 = "ACTIVE" }
+  }
+
+  assert {
+    condition     = output.dns.answers == run.both_regions_are_behind_both_choices.dns.answers
+    error_message = "a record follows the map: after a switch by salesctl it would lead where it did before"
+  }
+}
+
+run "what_dns_answers_by_can_be_looked_up" {
+  assert {
+    condition = (
+      output.dns.zone_id == "Z0123456789ABCDEFGHIJ" && output.dns.host == "api.sales.example.com"
+      && output.dns.choices == { first = "active.api.sales.example.com", second = "ready.api.sales.example.com" }
+      && alltrue([for region in keys(var.regions) : length(distinct(values(output.dns.health_checks[region]))) == 2])
+    )
+    error_message = "salesctl needs the zone, the names and the health checks"
   }
 }
 

@@ -1,0 +1,124 @@
+# How the host of API Gateway in front of all regions follows a switch: by health checks alone. No record depends on the
+# map of states, so that nothing has to be changed when a region is switched or lost, and Route 53's control plane, which
+# is in us-east-1, is not needed on the day.
+#
+#   api.DOMAIN
+#   |- primary:   active.api.DOMAIN, the nearest region that is ACTIVE and ready
+#   `- secondary: ready.api.DOMAIN, the nearest region that is ready, in whatever state: all accept sales
+#
+# When no region is either, Route 53 takes all records for healthy, from the primary on: the nearest region is asked.
+
+locals {
+  # Three places on three continents, the fewest that Route 53 takes. One that is cut off does not decide: a region is
+  # healthy while more than 18 % of the checkers say so.
+  checkers = ["ap-southeast-1", "eu-west-1", "us-west-2"]
+
+  questions = { active = "/active", ready = "/readiness" }
+
+  checks = {
+    for pair in setproduct(keys(local.questions), keys(var.regions)) : "${pair[0]}/${pair[1]}" => {
+      host = var.regions[pair[1]].host
+      path = local.questions[pair[0]]
+    }
+  }
+
+  choices = {
+    PRIMARY   = { name = "active.${var.api_host}", set_identifier = "active" }
+    SECONDARY = { name = "ready.${var.api_host}", set_identifier = "ready" }
+  }
+}
+
+# All the way through: API Gateway, both load balancers, a task.
+resource "aws_route53_health_check" "region" {
+  for_each = local.checks
+
+  type          = "HTTPS"
+  fqdn          = each.value.host
+  port          = 443
+  resource_path = each.value.path
+  # API Gateway knows its domains by the name in the handshake.
+  enable_sni = true
+  regions    = local.checkers
+  # Half a minute until a switch or a failure is noticed.
+  request_interval  = 10
+  failure_threshold = 3
+
+  tags = { Name = "${each.value.host}${each.value.path}" }
+}
+
+# An ACTIVE region whose table fails would be asked, and answer 503, while another one could take the sale.
+resource "aws_route53_health_check" "first_choice" {
+  for_each = var.regions
+
+  type                   = "CALCULATED"
+  child_health_threshold = length(local.questions)
+  child_healthchecks     = [for question in keys(local.questions) : aws_route53_health_check.region["${question}/${each.key}"].id]
+
+  tags = { Name = "${each.value.host} is active and ready" }
+}
+
+resource "aws_route53_record" "active" {
+  #checkov:skip=CKV2_AWS_23:It leads to the API Gateway of a region, which another stage has made
+  for_each = var.regions
+
+  zone_id         = var.zone_id
+  name            = local.choices.PRIMARY.name
+  type            = "A"
+  set_identifier  = each.key
+  health_check_id = aws_route53_health_check.first_choice[each.key].id
+
+  latency_routing_policy {
+    region = each.key
+  }
+
+  alias {
+    name                   = each.value.shared.domain_name
+    zone_id                = each.value.shared.zone_id
+    evaluate_target_health = true
+  }
+}
+
+resource "aws_route53_record" "ready" {
+  #checkov:skip=CKV2_AWS_23:It leads to the API Gateway of a region, which another stage has made
+  for_each = var.regions
+
+  zone_id         = var.zone_id
+  name            = local.choices.SECONDARY.name
+  type            = "A"
+  set_identifier  = each.key
+  health_check_id = aws_route53_health_check.region["ready/${each.key}"].id
+
+  latency_routing_policy {
+    region = each.key
+  }
+
+  alias {
+    name                   = each.value.shared.domain_name
+    zone_id                = each.value.shared.zone_id
+    evaluate_target_health = true
+  }
+}
+
+resource "aws_route53_record" "api" {
+  #checkov:skip=CKV2_AWS_23:It leads to the records above
+  for_each = local.choices
+
+  zone_id        = var.zone_id
+  name           = var.api_host
+  type           = "A"
+  set_identifier = each.value.set_identifier
+
+  failover_routing_policy {
+    type = each.key
+  }
+
+  alias {
+    name    = each.value.name
+    zone_id = var.zone_id
+    # Without it the primary would be answered whether or not a region is ACTIVE.
+    evaluate_target_health = true
+  }
+
+  # Route 53 refuses an alias to a name that is not there.
+  depends_on = [aws_route53_record.active, aws_route53_record.ready]
+}
