@@ -33,7 +33,8 @@ Which region is ACTIVE, and which regions there are, is in infra/environment/NAM
 Environment: AWS_PROFILE and all that the AWS CLI reads. AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_SERVICE: an emulator.
 TERRAFORM_PLUGIN_DIR: a directory that holds the provider, instead of the registry. SMOKE_URL_SA_EAST_1: where that
 region's API is asked for /readiness, if not where Terraform's output says; SMOKE_URL: likewise the one address in front
-of all. SMOKE_SECONDS: how long each may take to become ready, 300 by default.
+of all. SMOKE_SECONDS: how long each may take to become ready, 300 by default. CAPACITY_SECONDS: how long a region may
+take to start its least number of tasks, 600 by default.
 
 Plans, logs and salesctl.toml are in target/pipeline/NAME. The state is in the bucket PROJECT-NAME-terraform-ACCOUNT,
 which the first run makes.
@@ -239,6 +240,35 @@ smoke_region() {
     smoke "$1" "$url" "$connect"
 }
 
+# Waits until a region runs the least number of tasks that it is to keep. Terraform waits for tasks that it replaces, not
+# for those that a raised minimum starts; and what comes next may be the traffic.
+await_capacity() {
+    local least running short began=$SECONDS deadline=${CAPACITY_SECONDS:-600}
+    ! $emulated || return 0
+    least=$(terraform_at "deployment/$1" output -json region 2>/dev/null | jq -c '.minimum // {}') || true
+    [[ -n $least ]] || least={}
+    while :; do
+        running=$(aws ecs describe-services --region "$1" --cluster "$prefix" --output json \
+            --services "$prefix-api" "$prefix-worker" 2>"$logs/describe-services.log") || running='{"services":[]}'
+        short=$(jq -r --arg prefix "$prefix" --argjson least "$least" '
+            (.services | map({key: .serviceName, value: .runningCount}) | from_entries) as $running
+            | [$least | to_entries[] | {name: .key, least: .value, runs: ($running["\($prefix)-\(.key)"] // 0)}
+                | select(.runs < .least) | "\(.name) runs \(.runs) of \(.least) tasks"] | join(", ")' <<<"$running")
+        if [[ -z $short ]]; then
+            record "$1" "runs the tasks that it keeps at least" $((SECONDS - began))
+            return 0
+        fi
+        if ((SECONDS - began >= deadline)); then
+            warn "$1: still short of tasks after $deadline s: $short; see the service's events: aws ecs" \
+                "describe-services --region $1 --cluster $prefix --services $prefix-api $prefix-worker"
+            warn "no state and no traffic was changed"
+            failure=$failed
+            give_up
+        fi
+        sleep 3
+    done
+}
+
 smoke_all() {
     if [[ -n ${SMOKE_URL:-} ]]; then
         smoke "all regions" "$SMOKE_URL"
@@ -331,7 +361,10 @@ roll_out() {
     ((${#chosen_targets[@]} == 0)) || side_by_side apply "${chosen_targets[@]}"
     for target in "${ready[@]}"; do
         case $target in
-            deployment/*) smoke_region "${target#*/}" ;;
+            deployment/*)
+                await_capacity "${target#*/}"
+                smoke_region "${target#*/}"
+                ;;
             post-deployment)
                 smoke_all
                 write_salesctl_toml

@@ -159,6 +159,17 @@ variable "compute" {
   }
 }
 
+variable "standby" {
+  description = "Share of its least number of tasks that a PASSIVE region keeps, two at the least. 1 is what an ACTIVE one has, and what a region needs that takes over another's load at once; with less, tasks are started while clients wait."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.standby > 0 && var.standby <= 1
+    error_message = "standby must be above 0 and at most 1: a PASSIVE region without tasks would accept no sale."
+  }
+}
+
 variable "pending_shards" {
   description = "Partitions of the index of what is owed to the lake, for some 500 sales a second each. More can be added at any time; with fewer, what is pending in the others is left."
   type        = number

@@ -15,6 +15,7 @@ output "region" {
     queue_url             = module.messaging.queue_url
     dead_letter_queue_url = module.messaging.dead_letter_queue_url
     images                = local.images
+    minimum               = local.minimum
 
     services = {
       api    = module.api.environment

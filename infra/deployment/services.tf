@@ -13,7 +13,10 @@ module "api" {
 
   name  = "${module.names.prefix}-api"
   image = local.images.api
-  size  = merge({ architecture = var.compute.architecture }, var.compute.api)
+  size = merge(var.compute.api, {
+    architecture = var.compute.architecture
+    minimum      = local.minimum.api
+  })
 
   cluster = {
     name = module.cluster.name
@@ -72,7 +75,10 @@ module "worker" {
 
   name  = "${module.names.prefix}-worker"
   image = local.images.worker
-  size  = merge({ architecture = var.compute.architecture }, var.compute.worker)
+  size = merge(var.compute.worker, {
+    architecture = var.compute.architecture
+    minimum      = local.minimum.worker
+  })
 
   cluster = {
     name = module.cluster.name

@@ -61,7 +61,7 @@ resource "aws_ecs_service" "this" {
   name            = var.name
   cluster         = var.cluster.arn
   task_definition = aws_ecs_task_definition.this.arn
-  # Where scaling begins.
+  # Where scaling begins; from then on see ignore_changes.
   desired_count = var.size.minimum
   launch_type   = "FARGATE"
 
@@ -95,7 +95,9 @@ resource "aws_ecs_service" "this" {
   }
 
   lifecycle {
-    # Scaling decides.
+    # Scaling decides, and who switches to this region. That more are needed at least, it hears from scaling's target:
+    # AWS looks at the number of tasks whenever the target is registered, and raises it to a minimum that is higher. A
+    # lower minimum stops nothing: scaling in does, when the load has been low for a quarter of an hour.
     ignore_changes = [desired_count]
   }
 

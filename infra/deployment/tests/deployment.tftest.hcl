@@ -130,7 +130,8 @@ variables {
 run "the_home_region_is_applied_whole" {
   assert {
     condition = toset(keys(output.region)) == toset([
-      "nlb_arn", "nlb_dns_name", "nlb_zone_id", "api_url", "queue_url", "dead_letter_queue_url", "images", "services",
+      "nlb_arn", "nlb_dns_name", "nlb_zone_id", "api_url", "queue_url", "dead_letter_queue_url", "images", "minimum",
+      "services",
       "api_gateway_domain_name", "api_gateway_zone_id", "api_gateway_region_domain_name", "api_gateway_region_zone_id",
     ])
     error_message = "what the stages after this one read is all there"
@@ -219,4 +220,118 @@ run "a_region_is_added_by_data_alone_and_its_state_is_not_built_in" {
     condition     = local.hosts == ["sales.example.com", "api.sales.example.com", "api-eu-west-1.sales.example.com"]
     error_message = "its load balancer answers for the common hosts and for its own"
   }
+}
+
+run "a_passive_region_keeps_all_of_its_tasks_unless_told_otherwise" {
+  command = plan
+
+  variables {
+    region  = "us-east-1"
+    compute = { api = { minimum = 12 }, worker = { minimum = 3 } }
+  }
+
+  assert {
+    condition     = output.region.minimum == { api = 12, worker = 3 }
+    error_message = "a switch would send a load to fewer tasks than it had"
+  }
+}
+
+run "a_passive_region_keeps_a_share_and_two_tasks_at_the_least" {
+  command = plan
+
+  variables {
+    region  = "us-east-1"
+    compute = { api = { minimum = 12 }, worker = { minimum = 3 } }
+    standby = 0.3
+  }
+
+  assert {
+    condition     = output.region.minimum == { api = 4, worker = 2 }
+    error_message = "a part of a task is a task, and one alone would be lost with its zone"
+  }
+}
+
+run "an_active_region_keeps_all_whatever_stands_by" {
+  command = plan
+
+  variables {
+    compute = { api = { minimum = 12 }, worker = { minimum = 3 } }
+    standby = 0.3
+  }
+
+  assert {
+    condition     = output.region.minimum == { api = 12, worker = 3 }
+    error_message = "the share is a PASSIVE region's"
+  }
+}
+
+run "a_region_that_becomes_active_is_brought_to_capacity_before_it_is" {
+  command = plan
+
+  variables {
+    region  = "us-east-1"
+    states  = { sa-east-1 = "PASSIVE", us-east-1 = "ACTIVE", eu-west-1 = "PASSIVE" }
+    compute = { api = { minimum = 12 }, worker = { minimum = 3 } }
+    standby = 0.3
+  }
+
+  override_data {
+    target = data.aws_ssm_parameters_by_path.site
+    values = { names = ["/sales-dev/site/state"], values = ["PASSIVE"] }
+  }
+
+  assert {
+    condition     = output.region.minimum == { api = 12, worker = 3 }
+    error_message = "the traffic would be there before the tasks"
+  }
+}
+
+run "a_region_that_becomes_passive_gives_nothing_up_before_it_is" {
+  command = plan
+
+  variables {
+    states  = { sa-east-1 = "PASSIVE", us-east-1 = "ACTIVE", eu-west-1 = "PASSIVE" }
+    compute = { api = { minimum = 12 }, worker = { minimum = 3 } }
+    standby = 0.3
+  }
+
+  override_data {
+    target = data.aws_ssm_parameters_by_path.site
+    values = { names = ["/sales-dev/site/applied-state", "/sales-dev/site/state"], values = ["ACTIVE", "ACTIVE"] }
+  }
+
+  assert {
+    condition     = output.region.minimum == { api = 12, worker = 3 }
+    error_message = "the region that still has the traffic would be made smaller"
+  }
+}
+
+run "a_region_that_an_operator_has_switched_on_is_not_made_smaller" {
+  command = plan
+
+  variables {
+    region  = "us-east-1"
+    compute = { api = { minimum = 12 }, worker = { minimum = 3 } }
+    standby = 0.3
+  }
+
+  override_data {
+    target = data.aws_ssm_parameters_by_path.site
+    values = { names = ["/sales-dev/site/applied-state", "/sales-dev/site/state"], values = ["PASSIVE", "ACTIVE"] }
+  }
+
+  assert {
+    condition     = output.region.minimum == { api = 12, worker = 3 }
+    error_message = "the map does not know of the switch, but the region does"
+  }
+}
+
+run "a_passive_region_without_tasks_is_refused" {
+  command = plan
+
+  variables {
+    standby = 0
+  }
+
+  expect_failures = [var.standby]
 }

@@ -118,6 +118,31 @@ run "the_api_follows_cpu_and_requests" {
   }
 }
 
+run "a_floor_of_two" {
+  assert {
+    condition     = aws_appautoscaling_target.this.min_capacity == 2 && aws_ecs_service.this.desired_count == 2
+    error_message = "a new service begins with its least number of tasks"
+  }
+}
+
+# With the state of the run before. In between, scaling or an operator may have brought it to twelve.
+run "a_raised_floor_is_scaling_s_and_the_number_of_tasks_is_left_alone" {
+  variables {
+    size = {
+      architecture = "ARM64"
+      cpu          = 256
+      memory       = 512
+      minimum      = 6
+      maximum      = 20
+    }
+  }
+
+  assert {
+    condition     = aws_appautoscaling_target.this.min_capacity == 6 && aws_ecs_service.this.desired_count == 2
+    error_message = "an apply would set the number of tasks back to the least"
+  }
+}
+
 run "a_worker_takes_no_traffic_and_follows_its_backlog" {
   command = plan
 
