@@ -13,9 +13,30 @@ locals {
     lake_objects        = [for region in var.regions : "${region.lake_arn}/*"]
     state_parameter     = [for region in var.regions : region.state_parameter_arn]
     key                 = [for region in var.regions : region.key_arn]
-    # Metrics have no ARN, and an accelerator has a number for a name.
-    metrics     = ["*"]
+    services = [
+      for region in keys(var.regions) : "arn:aws:ecs:${region}:${var.account}:service/${var.prefix}/${var.prefix}-*"
+    ]
+    # What these have for a name is a number.
     accelerator = ["arn:aws:globalaccelerator::${var.account}:accelerator/*"]
+    scaling = [
+      for region in keys(var.regions) : "arn:aws:application-autoscaling:${region}:${var.account}:scalable-target/*"
+    ]
+    # These have no ARN: metrics, what CloudTrail has noted, and the list of what scales.
+    metrics      = ["*"]
+    history      = ["*"]
+    scaling_list = ["*"]
+  }
+
+  conditions = {
+    key = {
+      "kms:ViaService" = [
+        for pair in setproduct(["dynamodb", "s3", "sqs"], keys(var.regions)) : "${pair[0]}.${pair[1]}.amazonaws.com"
+      ]
+    }
+    scaling = {
+      "application-autoscaling:service-namespace"  = ["ecs"]
+      "application-autoscaling:scalable-dimension" = ["ecs:service:DesiredCount"]
+    }
   }
 }
 
@@ -26,7 +47,7 @@ resource "aws_iam_role_policy" "operator" {
 }
 
 data "aws_iam_policy_document" "operator" {
-  #checkov:skip=CKV_AWS_356:metrics have no ARN
+  #checkov:skip=CKV_AWS_356:metrics, CloudTrail's look-up and the list of scalable targets have no ARN
 
   dynamic "statement" {
     for_each = local.permissions
@@ -37,14 +58,12 @@ data "aws_iam_policy_document" "operator" {
       resources = local.arns[statement.key]
 
       dynamic "condition" {
-        for_each = statement.key == "key" ? [keys(var.regions)] : []
+        for_each = lookup(local.conditions, statement.key, {})
 
         content {
           test     = "StringEquals"
-          variable = "kms:ViaService"
-          values = [
-            for pair in setproduct(["dynamodb", "s3", "sqs"], condition.value) : "${pair[0]}.${pair[1]}.amazonaws.com"
-          ]
+          variable = condition.key
+          values   = condition.value
         }
       }
     }

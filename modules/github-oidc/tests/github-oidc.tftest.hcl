@@ -149,6 +149,66 @@ run "the_operator_switches_without_wildcards" {
   }
 }
 
+run "the_operator_brings_services_to_capacity_and_no_others" {
+  assert {
+    condition = [
+      for statement in data.aws_iam_policy_document.operator.statement :
+      one(statement.resources) if contains(statement.actions, "ecs:UpdateService")
+    ] == ["arn:aws:ecs:sa-east-1:111122223333:service/sales-dev/sales-dev-*"]
+    error_message = "the services of this environment's cluster, and of no other"
+  }
+
+  assert {
+    condition = {
+      for condition in flatten([
+        for statement in data.aws_iam_policy_document.operator.statement :
+        tolist(statement.condition) if contains(statement.actions, "application-autoscaling:RegisterScalableTarget")
+      ]) : condition.variable => one(condition.values)
+      } == {
+      "application-autoscaling:service-namespace"  = "ecs"
+      "application-autoscaling:scalable-dimension" = "ecs:service:DesiredCount"
+    }
+    error_message = "of what scales, the number of tasks of services alone"
+  }
+}
+
+# The service authorization tables know no resource for these, and refuse them by any other name than *.
+run "the_operator_has_a_wildcard_for_what_takes_no_resource_alone" {
+  assert {
+    condition = toset(flatten([
+      for statement in data.aws_iam_policy_document.operator.statement :
+      tolist(statement.actions) if contains(statement.resources, "*")
+      ])) == toset([
+      "application-autoscaling:DescribeScalableTargets", "cloudtrail:LookupEvents", "cloudwatch:GetMetricData",
+    ])
+    error_message = "an action on everything, or one that AWS would refuse"
+  }
+
+  assert {
+    condition = toset(flatten([
+      for statement in data.aws_iam_policy_document.operator.statement : tolist(statement.actions)
+      if contains(statement.resources, "arn:aws:ssm:sa-east-1:111122223333:parameter/sales-dev/site/state")
+      ])) == toset([
+      "ssm:GetParameter", "ssm:GetParameterHistory", "ssm:PutParameter",
+    ])
+    error_message = "who has switched, and why, is kept with the parameter"
+  }
+}
+
+# Inter-region peering is part of what it applies.
+run "apply_may_connect_networks" {
+  assert {
+    condition = anytrue([
+      for statement in data.aws_iam_policy_document.apply_resources.statement :
+      contains(statement.actions, "ec2:*") || length(setsubtract([
+        "ec2:AcceptVpcPeeringConnection", "ec2:CreateVpcPeeringConnection", "ec2:DeleteVpcPeeringConnection",
+        "ec2:DescribeVpcPeeringConnections", "ec2:ModifyVpcPeeringConnectionOptions",
+      ], statement.actions)) == 0
+    ])
+    error_message = "a rollout would end at its last stage"
+  }
+}
+
 run "a_repository_by_wildcard_is_refused" {
   command = plan
 
