@@ -17,7 +17,8 @@ blocks it (objects in buckets, images, recovery points of backups, tables and lo
 that is listed before anything is destroyed. It can be repeated after any failure, and when only half exists.
 
   --env NAME        a directory in infra/environment
-  --region NAME     only this region, also if it is no longer in the environment's data; not if it is ACTIVE there
+  --region NAME     only this region and what connects it, also if it is no longer in the environment's data; not if it is
+                    ACTIVE there
   --force           empty what would block, for good, and remove the state's bucket at the end
   --confirm NAME    the environment's name, for scripts: nothing is asked
   --parallel        all regions at once
@@ -51,10 +52,17 @@ while (($# > 0)); do
     shift
 done
 
-# All regions that are in the data or have a state, in the order of the rollout's line.
+# known_regions ROOT ORDER: all regions, or pairs of them, that are in the data or have a state of this root, in the order
+# of the rollout's line.
 known_regions() {
-    list_regions "$1"
-    list_left_regions
+    local known state region
+    known=$(list_regions "$2")
+    [[ -z $known ]] || echo "$known"
+    for state in "${states[@]}"; do
+        region=${state#"$1"/}
+        region=${region%.tfstate}
+        [[ $state != "$1"/* || $'\n'$known$'\n' == *$'\n'"$region"$'\n'* ]] || echo "$region"
+    done
 }
 
 # What is to be destroyed, in its order: each line one or more targets side by side.
@@ -67,8 +75,8 @@ list_targets() {
             [[ -n $only_region ]] || ! has_state "$root" || echo "$root"
             continue
         fi
-        for region in $(known_regions "$order" | tac); do
-            [[ -z $only_region || $region == "$only_region" ]] || continue
+        for region in $(known_regions "$root" "$order" | tac); do
+            [[ -z $only_region ]] || is_in "$root/$region" "$only_region" || continue
             has_state "$root/$region" || continue
             if $parallel; then
                 group+=" $root/$region"
@@ -181,14 +189,19 @@ unblock() {
 
 # set_destroy_variables TARGET: as when it was applied, as far as that matters for what is no longer to be.
 set_destroy_variables() {
-    local region=${1#*/}
+    local region left=()
     set_variables "$1"
     variables+=(-var=undo_switch=true)
-    if [[ $1 == */* && " ${regions[*]} " != *" $region "* ]]; then
-        # No longer in the data, but the code still has to know it.
-        variables+=(-var="regions=$(jq -c --arg region "$region" \
-            '.cidrs | map_values({cidr: .}) + {($region): {cidr: "100.127.0.0/16"}}' <<<"$settings")"
-            -var="states=$(jq -c --arg region "$region" '.states + {($region): "PASSIVE"}' <<<"$settings")")
+    for region in $(regions_of "$1"); do
+        [[ " ${regions[*]} " == *" $region "* ]] || left+=("$region")
+    done
+    if ((${#left[@]} > 0)); then
+        # No longer in the data, but the code still has to know them.
+        variables+=(-var="regions=$(jq -c '(.cidrs | map_values({cidr: .}))
+                + ($ARGS.positional | to_entries | map({(.value): {cidr: "100.\(127 - .key).0.0/16"}}) | add)' \
+            --args "${left[@]}" <<<"$settings")"
+        -var="states=$(jq -c '.states + ($ARGS.positional | map({(.): "PASSIVE"}) | add)' \
+            --args "${left[@]}" <<<"$settings")")
     fi
     if [[ $1 == deployment/* ]]; then
         variables+=(-var="images=$(jq -nc '("sha256:" + "0" * 64) as $none | {api: $none, worker: $none}')")

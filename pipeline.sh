@@ -13,14 +13,14 @@ print_help() {
 usage: ./pipeline.sh --env NAME [option...]
 
 Brings an environment to what infra/ says: what regions share, then each region with a test of its readiness (the
-PASSIVE ones first), then the wires between them. Each step is planned, and exactly this plan is applied. It can be
-repeated at any time: what is as it should be stays as it is.
+PASSIVE ones first), then the wires between them, and last the connections of their networks. Each step is planned, and
+exactly this plan is applied. It can be repeated at any time: what is as it should be stays as it is.
 
   --env NAME         a directory in infra/environment
   --plan             only show what would change; changes nothing, takes no lock, needs no more than the right to read
   --planned          apply the plans that --plan has saved, and refuse those that are no longer true
   --stage NAME       only this stage: pre-deployment, deployment or post-deployment
-  --region NAME      only what is in this region (of deployment and post-deployment)
+  --region NAME      only what is in this region, or connects it (of deployment and post-deployment)
   --parallel         all regions at once, instead of one after the other with a test between
   --images PAIR      api=sha256:...,worker=sha256:... as infra/push-images.sh prints them; default: what runs now
   --undo-switch      let the map of states override what an operator has switched by salesctl
@@ -87,7 +87,7 @@ lacks() {
     local region
     case ${1%%/*} in
         deployment) has_state pre-deployment || echo "pre-deployment" ;;
-        wiring | post-deployment)
+        wiring | post-deployment | peering)
             for region in "${regions[@]}"; do
                 has_state "deployment/$region" || {
                     echo "deployment $region"
@@ -388,7 +388,7 @@ roll_out_line() {
     for group in $order; do
         targets=()
         for region in $(list_regions "$group"); do
-            [[ -z $only_region || $region == "$only_region" ]] || continue
+            [[ -z $only_region ]] || is_in "$root/$region" "$only_region" || continue
             if $parallel; then
                 targets+=("$root/$region")
             else

@@ -2,8 +2,8 @@
 # What pipeline.sh, pipeline-destroy.sh and infra/push-images.sh share: an environment's data, credentials, the bucket
 # that holds Terraform's state, and Terraform itself, run so that it can be interrupted. For sourcing.
 #
-# A target is what Terraform is run for once: a root (pre-deployment), or a root in a region (deployment/us-east-1). Its
-# name is also that of its state, TARGET.tfstate.
+# A target is what Terraform is run for once: a root (pre-deployment), a root in a region (deployment/us-east-1), or a
+# root for a pair of regions (peering/sa-east-1_us-east-1). Its name is also that of its state, TARGET.tfstate.
 #
 # What is unused here is used by those that source this; the backquotes in single quotes are JMESPath's.
 # shellcheck disable=SC2034,SC2016
@@ -14,8 +14,8 @@ infra=$repository/infra
 
 readonly ok=0 failed=1 changes=2 usage=64 missing=69 busy=75 no_permission=77
 
-# The order of a rollout, one root a line: the stage that it belongs to, its directory in infra, and `once` or the order
-# of its regions. What is switched on comes last: the PASSIVE regions show first that the new code works; but of the
+# The order of a rollout, one root a line: the stage that it belongs to, its directory in infra, and `once`, the order of
+# its regions, or `pairs`. What is switched on comes last: the PASSIVE regions show first that the new code works; but of the
 # states, the ACTIVE one is set first, so that no moment is without one. pipeline-destroy.sh goes through it from the
 # end.
 readonly rollout=(
@@ -23,6 +23,8 @@ readonly rollout=(
     "deployment       deployment       passive,active"
     "post-deployment  wiring           active,passive"
     "post-deployment  post-deployment  once"
+    # Last, so that neither a switch nor the traffic waits for it.
+    "post-deployment  peering          pairs"
 )
 
 die() {
@@ -127,7 +129,7 @@ setting() {
     jq -r "$1" <<<"$settings"
 }
 
-# list_regions ORDER: the regions of a line of the rollout, such as passive,active.
+# list_regions ORDER: the regions of a line of the rollout, such as passive,active, or its pairs of regions.
 list_regions() {
     jq -r --arg order "$1" '. as $all | $order | split(",") | map($all[.]) | add | .[]' <<<"$settings"
 }
@@ -190,14 +192,23 @@ has_state() {
     [[ " ${states[*]} " == *" $1.tfstate "* ]]
 }
 
+# regions_of TARGET: the region that a target is in, both of a pair, or none.
+regions_of() {
+    [[ $1 != */* ]] || tr _ '\n' <<<"${1#*/}"
+}
+
+# is_in TARGET REGION: whether a target is in a region, or in a pair with it.
+is_in() {
+    [[ _${1#*/}_ == *_"$2"_* ]]
+}
+
 # list_left_regions: those that have a state, but are no longer in the environment's data.
 list_left_regions() {
     local state region
     for state in "${states[@]}"; do
-        [[ $state == */* ]] || continue
-        region=${state#*/}
-        region=${region%.tfstate}
-        [[ " ${regions[*]} " == *" $region "* ]] || echo "$region"
+        for region in $(regions_of "${state%.tfstate}"); do
+            [[ " ${regions[*]} " == *" $region "* ]] || echo "$region"
+        done
     done | sort -u
 }
 
@@ -310,7 +321,10 @@ init_target() {
 set_variables() {
     variables=(-var-file="$environment_data/pipeline.tfvars" -var="emulated=$emulated"
         -var="state_store={bucket=\"$state_bucket\",region=\"$state_region\"}")
-    [[ $1 != */* ]] || variables+=(-var="region=${1#*/}")
+    local of
+    mapfile -t of < <(regions_of "$1")
+    ((${#of[@]} == 0)) || variables+=(-var="region=${of[0]}")
+    ((${#of[@]} < 2)) || variables+=(-var="peer=${of[1]}")
 }
 
 running=()

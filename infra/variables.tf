@@ -48,9 +48,22 @@ variable "regions" {
     error_message = "the cidr of a region must be a /16, such as 10.0.0.0/16."
   }
 
+  # The address ranges that no network of the internet has: the networks of the regions are connected, and a route to
+  # another region must not take the place of one to somebody else.
+  validation {
+    condition = alltrue([
+      for region in values(var.regions) : try(cidrsubnet(region.cidr, 0, 0) == region.cidr && anytrue([
+        for private in ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"] :
+        cidrhost("${cidrhost(region.cidr, 0)}/${split("/", private)[1]}", 0) == cidrhost(private, 0)
+      ]), false)
+    ])
+    error_message = "the cidr of a region must be the whole /16 in 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 100.64.0.0/10, such as 10.0.0.0/16."
+  }
+
+  # All are a /16, so that two of them overlap only if they are the same.
   validation {
     condition     = length(distinct([for region in values(var.regions) : try(cidrsubnet(region.cidr, 0, 0), region.cidr)])) == length(var.regions)
-    error_message = "two regions have the same cidr."
+    error_message = "the cidrs of two regions overlap: their networks are connected, and each needs its own."
   }
 }
 

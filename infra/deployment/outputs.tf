@@ -17,6 +17,21 @@ output "region" {
     images                = local.images
     minimum               = local.minimum
 
+    # What infra/peering connects with other regions.
+    network = {
+      vpc_id                      = module.network.vpc_id
+      cidr                        = module.network.cidr
+      private_route_table_ids     = module.network.private_route_table_ids
+      operators_cidr              = module.network.operators.cidr
+      operators_route_table_id    = module.network.operators.route_table_id
+      operators_security_group_id = module.network.operators.security_group_id
+      service_port                = local.service_port
+      service_security_group_ids = {
+        api    = module.api.security_group_id
+        worker = module.worker.security_group_id
+      }
+    }
+
     services = {
       api    = module.api.environment
       worker = module.worker.environment

@@ -24,8 +24,9 @@ module "api" {
   }
 
   network = {
-    vpc_id     = module.network.vpc_id
-    subnet_ids = module.network.private_subnet_ids
+    vpc_id                      = module.network.vpc_id
+    subnet_ids                  = module.network.private_subnet_ids
+    operators_security_group_id = module.network.operators.security_group_id
   }
 
   roles = {
@@ -86,8 +87,9 @@ module "worker" {
   }
 
   network = {
-    vpc_id     = module.network.vpc_id
-    subnet_ids = module.network.private_subnet_ids
+    vpc_id                      = module.network.vpc_id
+    subnet_ids                  = module.network.private_subnet_ids
+    operators_security_group_id = module.network.operators.security_group_id
   }
 
   roles = {

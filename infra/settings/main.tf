@@ -8,10 +8,11 @@ terraform {
 locals {
   passive = [for region, state in var.states : region if state == "PASSIVE"]
   active  = [for region, state in var.states : region if state == "ACTIVE"]
+  names   = sort(keys(var.regions))
 }
 
 output "settings" {
-  description = "What pipeline.sh --list prints: the names, the regions in the order in which they are deployed, and the architecture of the images."
+  description = "What pipeline.sh --list prints: the names, the regions in the order in which they are deployed, their pairs, and the architecture of the images."
   value = {
     project       = var.project
     environment   = var.environment
@@ -21,8 +22,14 @@ output "settings" {
     regions       = concat(local.passive, local.active)
     passive       = local.passive
     active        = local.active
-    states        = var.states
-    cidrs         = { for name, region in var.regions : name => region.cidr }
-    architecture  = var.compute.architecture
+    # Each pair once, whose names no change of states turns round.
+    pairs = flatten([
+      for index, region in local.names : [
+        for peer in slice(local.names, index + 1, length(local.names)) : "${region}_${peer}"
+      ]
+    ])
+    states       = var.states
+    cidrs        = { for name, region in var.regions : name => region.cidr }
+    architecture = var.compute.architecture
   }
 }

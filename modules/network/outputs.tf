@@ -20,3 +20,18 @@ output "private_subnet_ids" {
     aws_vpc_endpoint.interface,
   ]
 }
+
+output "private_route_table_ids" {
+  description = "Ids of the private subnets' route tables, by zone."
+  value       = { for zone, table in aws_route_table.private : zone => table.id }
+}
+
+output "operators" {
+  description = "Where operators stand: the address range of their subnets, these, their route table, and their security group."
+  value = {
+    cidr              = local.operators_cidr
+    subnet_ids        = values(aws_subnet.operators)[*].id
+    route_table_id    = aws_route_table.operators.id
+    security_group_id = aws_security_group.operators.id
+  }
+}

@@ -13,6 +13,11 @@ variable "cidr" {
   }
 }
 
+variable "service_port" {
+  description = "Port on which services answer operators for health and metrics."
+  type        = number
+}
+
 variable "single_nat_gateway" {
   description = "Whether one zone's NAT gateway serves all zones: cheaper, and all lose their way out with that zone."
   type        = bool

@@ -113,7 +113,7 @@ resource "aws_cloudwatch_log_group" "this" {
 
 resource "aws_security_group" "this" {
   name        = var.name
-  description = "Tasks of ${var.name}: traffic from its load balancer alone, HTTPS outwards"
+  description = "Tasks of ${var.name}: traffic from its load balancer alone, operators' looks, HTTPS outwards"
   vpc_id      = var.network.vpc_id
 
   tags = { Name = var.name }
@@ -130,6 +130,18 @@ resource "aws_vpc_security_group_ingress_rule" "load_balancer" {
   referenced_security_group_id = each.value
 
   tags = { Name = var.name }
+}
+
+# Those of other regions come with the connection to them (modules/peering).
+resource "aws_vpc_security_group_ingress_rule" "operators" {
+  security_group_id            = aws_security_group.this.id
+  description                  = "Health and metrics for operators"
+  ip_protocol                  = "tcp"
+  from_port                    = local.port
+  to_port                      = local.port
+  referenced_security_group_id = var.network.operators_security_group_id
+
+  tags = { Name = "${var.name}-operators" }
 }
 
 # To the VPC's endpoints, and through NAT to what has none.

@@ -12,10 +12,11 @@ variable "cluster" {
 }
 
 variable "network" {
-  description = "Id of the VPC, and the ids of private subnets in three zones."
+  description = "Id of the VPC, the ids of private subnets in three zones, and of the security group of operators who look at health and metrics."
   type = object({
-    vpc_id     = string
-    subnet_ids = list(string)
+    vpc_id                      = string
+    subnet_ids                  = list(string)
+    operators_security_group_id = string
   })
 }
 

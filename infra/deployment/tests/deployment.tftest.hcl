@@ -131,7 +131,7 @@ run "the_home_region_is_applied_whole" {
   assert {
     condition = toset(keys(output.region)) == toset([
       "nlb_arn", "nlb_dns_name", "nlb_zone_id", "api_url", "queue_url", "dead_letter_queue_url", "images", "minimum",
-      "services",
+      "network", "services",
       "api_gateway_domain_name", "api_gateway_zone_id", "api_gateway_region_domain_name", "api_gateway_region_zone_id",
     ])
     error_message = "what the stages after this one read is all there"

@@ -23,6 +23,8 @@ mock_provider "aws" {
 variables {
   name = "sales-dev"
   cidr = "10.10.0.0/16"
+  # As the services have it.
+  service_port = 8080
   logs = {
     retention_days = 7
     key_arn        = "arn:aws:kms:sa-east-1:111122223333:key/mrk-1"
@@ -49,6 +51,30 @@ run "three_zones_have_subnets_that_do_not_overlap" {
   assert {
     condition     = alltrue([for subnet in values(aws_subnet.public) : subnet.map_public_ip_on_launch != true])
     error_message = "nothing gets a public address by itself"
+  }
+}
+
+run "operators_stand_where_no_service_runs" {
+  command = plan
+
+  assert {
+    condition = values(aws_subnet.operators)[*].cidr_block == [
+      "10.10.204.0/24", "10.10.205.0/24", "10.10.206.0/24"
+    ]
+    error_message = "their subnets overlap with those of services or of what faces the internet"
+  }
+
+  assert {
+    condition     = output.operators.cidr == "10.10.204.0/22"
+    error_message = "other regions let these addresses in: no more than those of operators"
+  }
+
+  assert {
+    condition = alltrue([
+      for rule in aws_vpc_security_group_egress_rule.operators :
+      rule.cidr_ipv4 == "10.10.0.0/16" && contains([443, 8080], rule.from_port) && rule.from_port == rule.to_port
+    ])
+    error_message = "operators reach services and endpoints, and not the internet"
   }
 }
 

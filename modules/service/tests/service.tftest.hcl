@@ -15,8 +15,9 @@ variables {
     arn  = "arn:aws:ecs:sa-east-1:111122223333:cluster/sales-dev"
   }
   network = {
-    vpc_id     = "vpc-1"
-    subnet_ids = ["subnet-1", "subnet-2", "subnet-3"]
+    vpc_id                      = "vpc-1"
+    subnet_ids                  = ["subnet-1", "subnet-2", "subnet-3"]
+    operators_security_group_id = "sg-operators"
   }
   image = join("", [
     "111122223333.dkr.ecr.sa-east-1.amazonaws.com/sales-dev/sales-api@sha256:",
@@ -105,6 +106,20 @@ run "traffic_comes_from_the_load_balancer_alone" {
   }
 }
 
+run "operators_see_health_and_metrics_by_their_security_group" {
+  command = plan
+
+  assert {
+    condition = (
+      aws_vpc_security_group_ingress_rule.operators.referenced_security_group_id == "sg-operators"
+      && aws_vpc_security_group_ingress_rule.operators.cidr_ipv4 == null
+      && aws_vpc_security_group_ingress_rule.operators.from_port == 8080
+      && aws_vpc_security_group_ingress_rule.operators.to_port == 8080
+    )
+    error_message = "the service's port alone, for operators alone"
+  }
+}
+
 run "the_api_follows_cpu_and_requests" {
   command = plan
 
@@ -157,7 +172,7 @@ run "a_worker_takes_no_traffic_and_follows_its_backlog" {
       length(aws_vpc_security_group_ingress_rule.load_balancer) == 0
       && length(aws_ecs_service.this.load_balancer) == 0
     )
-    error_message = "nobody can reach a worker"
+    error_message = "nobody but operators can reach a worker"
   }
 
   assert {

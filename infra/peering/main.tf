@@ -1,0 +1,64 @@
+# The networks of two regions, connected for operators. One state for each pair of regions, since both sides take part:
+# see docs/decisions/0010-a-state-for-each-pair-of-regions.md. It is applied last, so that nothing waits for it, and
+# nothing of what accepts and processes sales depends on it.
+
+variable "peer" {
+  description = "The other region of the pair, whose name comes after that of region; given by pipeline.sh."
+  type        = string
+
+  validation {
+    condition     = contains(keys(var.regions), var.peer)
+    error_message = "peer must be one of regions."
+  }
+
+  # So that a pair is the same one whichever region is named first.
+  validation {
+    condition     = var.region != null && var.region != var.peer && try(sort([var.region, var.peer])[0] == var.region, false)
+    error_message = "region must come before peer in the alphabet: a pair of regions has one state."
+  }
+}
+
+provider "aws" {
+  alias  = "peer"
+  region = var.peer
+
+  s3_use_path_style           = var.emulated
+  skip_credentials_validation = var.emulated
+  skip_metadata_api_check     = var.emulated
+  skip_region_validation      = var.emulated
+
+  default_tags {
+    tags = local.tags
+  }
+}
+
+data "terraform_remote_state" "deployment" {
+  for_each = toset([local.region, var.peer])
+
+  backend = "s3"
+  config  = merge(local.remote_state, { key = "deployment/${each.key}.tfstate" })
+}
+
+locals {
+  networks = {
+    for region, state in data.terraform_remote_state.deployment : region => merge(state.outputs.region.network, { region = region })
+  }
+}
+
+module "peering" {
+  source = "../../modules/peering"
+
+  providers = {
+    aws.requester = aws
+    aws.accepter  = aws.peer
+  }
+
+  name      = module.names.prefix
+  requester = local.networks[local.region]
+  accepter  = local.networks[var.peer]
+}
+
+output "id" {
+  description = "Id of the connection."
+  value       = module.peering.id
+}

@@ -1,0 +1,4 @@
+output "id" {
+  description = "Id of the connection."
+  value       = aws_vpc_peering_connection.this.id
+}

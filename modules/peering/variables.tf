@@ -1,0 +1,45 @@
+variable "name" {
+  description = "What the names of all resources begin with; the names of the two regions follow."
+  type        = string
+}
+
+variable "requester" {
+  description = "The network of the region that asks for the connection, as infra/deployment outputs it; its provider is aws.requester."
+  type = object({
+    region                      = string
+    vpc_id                      = string
+    cidr                        = string
+    private_route_table_ids     = map(string)
+    operators_cidr              = string
+    operators_route_table_id    = string
+    operators_security_group_id = string
+    service_port                = number
+    service_security_group_ids  = map(string)
+  })
+}
+
+variable "accepter" {
+  description = "The network of the region that accepts the connection; its provider is aws.accepter."
+  type = object({
+    region                      = string
+    vpc_id                      = string
+    cidr                        = string
+    private_route_table_ids     = map(string)
+    operators_cidr              = string
+    operators_route_table_id    = string
+    operators_security_group_id = string
+    service_port                = number
+    service_security_group_ids  = map(string)
+  })
+
+  validation {
+    condition     = var.accepter.region != var.requester.region
+    error_message = "a region is not connected with itself."
+  }
+
+  # All are a /16: two either have the same beginning, or do not overlap.
+  validation {
+    condition     = cidrhost(var.accepter.cidr, 0) != cidrhost(var.requester.cidr, 0)
+    error_message = "the cidrs of ${var.requester.region} and ${var.accepter.region} overlap: AWS does not connect such VPCs."
+  }
+}
