@@ -6,12 +6,13 @@ use serde_json::Value;
 use super::pipeline::Pipeline;
 
 /// What is asked in each region.
-const LISTS: [(&str, &str); 17] = [
+const LISTS: [(&str, &str); 18] = [
     ("dynamodb list-tables", "TableNames[]"),
     ("sqs list-queues", "QueueUrls[]"),
     ("sns list-topics", "Topics[].TopicArn"),
     ("ssm describe-parameters", "Parameters[].Name"),
     ("ec2 describe-vpcs", "Vpcs[?!IsDefault].VpcId"),
+    ("ec2 describe-vpc-peering-connections", "VpcPeeringConnections[?Status.Code!='deleted'].VpcPeeringConnectionId"),
     ("ec2 describe-nat-gateways", "NatGateways[?State!='deleted'].NatGatewayId"),
     ("ec2 describe-addresses", "Addresses[].AllocationId"),
     ("ec2 describe-vpc-endpoints", "VpcEndpoints[?State!='deleted'].VpcEndpointId"),
