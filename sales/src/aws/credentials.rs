@@ -24,7 +24,7 @@ const OPERATION: &str = "load credentials";
 /// How long one load may take, whatever its source does: a sign-in by a command, a slow container agent.
 const LOAD_TIME: Duration = Duration::from_secs(60);
 
-/// How long nobody asks again after a load that failed.
+/// How long nobody asks again after a load, whatever came of it.
 const REST: Duration = Duration::from_secs(1);
 
 /// A load that takes longer than that is told as a failing dependency: meanwhile nothing works.
@@ -46,7 +46,8 @@ pub(super) struct KeptCredentials {
 
 #[derive(Default)]
 struct Known {
-    current: Option<Credentials>,
+    /// When they were loaded, and what they are.
+    current: Option<(Instant, Credentials)>,
     loading: Option<Loading>,
     failed: Option<(Instant, Failure)>,
 }
@@ -87,10 +88,14 @@ impl KeptCredentials {
                 }
                 Err(error) => {
                     failures += 1;
-                    // What is still valid works on.
+                    let detail = super::failure::causes(&**error);
                     if self.valid().is_none() {
-                        let detail = super::failure::causes(&**error);
                         dependency.note_state(OPERATION, Err(failure(FailureKind::Denied, detail)));
+                    } else {
+                        tracing::info!(
+                            error.detail = detail,
+                            "credentials not renewed yet; those in use are still valid"
+                        );
                     }
                     PAUSES[0] * 2_u32.pow(failures.min(4))
                 }
@@ -133,7 +138,7 @@ impl KeptCredentials {
             let mut known = loader.known();
             known.loading = None;
             match &loaded {
-                Ok(credentials) => (known.current, known.failed) = (Some(credentials.clone()), None),
+                Ok(credentials) => (known.current, known.failed) = (Some((Instant::now(), credentials.clone())), None),
                 Err(error) => known.failed = Some((Instant::now(), Arc::clone(error))),
             }
             drop(known);
@@ -143,11 +148,12 @@ impl KeptCredentials {
         known.loading.insert(loading.boxed().shared()).clone()
     }
 
-    /// What is known and has not ended.
+    /// What is known and has not ended. Where the clocks disagree, new ones have ended already: they are tried for a
+    /// moment, so that not every call loads others.
     fn valid(&self) -> Option<Credentials> {
-        let current = self.known().current.clone()?;
+        let (loaded_at, current) = self.known().current.clone()?;
         let ended = self.left(&current).is_some_and(|left| left.is_zero());
-        (!ended).then_some(current)
+        (!ended || loaded_at.elapsed() < REST).then_some(current)
     }
 
     /// For how long they are valid; `None` for ever.
@@ -266,6 +272,18 @@ mod tests {
         assert_eq!(source.asked(), 1);
         tokio::time::advance(REST).await;
         assert!(kept.provide_credentials().await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn credentials_that_seem_to_have_ended_are_not_loaded_for_each_call() {
+        let source = Slow::new(Duration::ZERO, 0, Some(Duration::ZERO));
+        let kept = source.kept();
+        tokio::time::advance(SECOND).await;
+        for _ in 0..20 {
+            assert!(kept.provide_credentials().await.is_ok());
+            tokio::time::advance(SECOND / 10).await;
+        }
+        assert!((2..=3).contains(&source.asked()), "asked {} times in two seconds", source.asked());
     }
 
     #[tokio::test(start_paused = true)]
