@@ -14,7 +14,6 @@ output "region" {
     api_url               = "https://${local.names.api_host}"
     queue_url             = module.messaging.queue_url
     dead_letter_queue_url = module.messaging.dead_letter_queue_url
-    images                = local.images
     minimum               = local.minimum
 
     # What infra/peering connects with other regions.

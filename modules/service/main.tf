@@ -5,6 +5,9 @@ data "aws_region" "current" {}
 locals {
   container = "service"
   port      = 8080
+
+  # What /version shows, so that a rollout can tell which tasks serve. The digest alone: clients learn no account.
+  environment = merge(var.environment, { IMAGE = split("@", var.image)[1] })
 }
 
 resource "aws_ecs_task_definition" "this" {
@@ -28,7 +31,7 @@ resource "aws_ecs_task_definition" "this" {
     user                   = "65532:65532"
     readonlyRootFilesystem = true
     stopTimeout            = var.stop_timeout
-    environment            = [for name in sort(keys(var.environment)) : { name = name, value = var.environment[name] }]
+    environment            = [for name in sort(keys(local.environment)) : { name = name, value = local.environment[name] }]
     portMappings           = [{ containerPort = local.port, hostPort = local.port, protocol = "tcp" }]
     mountPoints            = []
     volumesFrom            = []
@@ -102,6 +105,28 @@ resource "aws_ecs_service" "this" {
   }
 
   depends_on = [aws_vpc_security_group_egress_rule.https, aws_vpc_security_group_ingress_rule.load_balancer]
+}
+
+# What runs in the end. Where new tasks fail, ECS returns to the task definition before: a service is steady then, and the
+# apply would end well with the old tasks. Read after the service, so that what it was told does not stand for what it does.
+data "aws_ecs_service" "running" {
+  service_name = aws_ecs_service.this.name
+  cluster_arn  = var.cluster.arn
+
+  depends_on = [aws_ecs_service.this]
+
+  lifecycle {
+    postcondition {
+      condition     = self.task_definition == aws_ecs_task_definition.this.arn
+      error_message = <<-TEXT
+        ${var.name} does not run what was rolled out: ECS has gone back to the task definition before, since new tasks failed.
+          rolled out:   ${aws_ecs_task_definition.this.arn}
+          runs:         ${self.task_definition}
+        Why they failed: aws ecs describe-services --cluster ${var.cluster.name} --services ${var.name} --query
+        'services[0].events[:10].message', and the log group ${aws_cloudwatch_log_group.this.name}.
+      TEXT
+    }
+  }
 }
 
 resource "aws_cloudwatch_log_group" "this" {

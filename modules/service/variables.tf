@@ -55,7 +55,7 @@ variable "roles" {
 }
 
 variable "environment" {
-  description = "The service's environment variables."
+  description = "The service's environment variables, but for IMAGE."
   type        = map(string)
 }
 

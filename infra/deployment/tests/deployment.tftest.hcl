@@ -57,6 +57,10 @@ mock_provider "aws" {
     defaults = { arn = "arn:aws:ecs:sa-east-1:111122223333:task-definition/sales-dev:1" }
   }
 
+  mock_data "aws_ecs_service" {
+    defaults = { task_definition = "arn:aws:ecs:sa-east-1:111122223333:task-definition/sales-dev:1" }
+  }
+
   mock_resource "aws_acm_certificate" {
     defaults = { arn = "arn:aws:acm:sa-east-1:111122223333:certificate/1" }
   }
@@ -130,7 +134,7 @@ variables {
 run "the_home_region_is_applied_whole" {
   assert {
     condition = toset(keys(output.region)) == toset([
-      "nlb_arn", "nlb_dns_name", "nlb_zone_id", "api_url", "queue_url", "dead_letter_queue_url", "images", "minimum",
+      "nlb_arn", "nlb_dns_name", "nlb_zone_id", "api_url", "queue_url", "dead_letter_queue_url", "minimum",
       "network", "services",
       "api_gateway_domain_name", "api_gateway_zone_id", "api_gateway_region_domain_name", "api_gateway_region_zone_id",
     ])
@@ -173,7 +177,7 @@ run "the_home_region_is_applied_whole" {
   }
 
   assert {
-    condition = output.region.images.api == join("@", [
+    condition = local.images.api == join("@", [
       "111122223333.dkr.ecr.sa-east-1.amazonaws.com/sales-dev/sales-api", var.images.api
     ])
     error_message = "a region does not depend on another one's registry"
@@ -334,4 +338,17 @@ run "a_passive_region_without_tasks_is_refused" {
   }
 
   expect_failures = [var.standby]
+}
+
+run "a_region_that_is_to_be_destroyed_is_else_as_it_was" {
+  command = plan
+
+  variables {
+    teardown = true
+  }
+
+  assert {
+    condition     = output.region.api_url == "https://api-sa-east-1.sales.example.com"
+    error_message = "nothing else changes before all is destroyed"
+  }
 }

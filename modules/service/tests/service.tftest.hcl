@@ -4,7 +4,11 @@ mock_provider "aws" {
   }
 
   mock_resource "aws_ecs_task_definition" {
-    defaults = { arn = "arn:aws:ecs:sa-east-1:111122223333:task-definition/sales-dev-api:1" }
+    defaults = { arn = "arn:aws:ecs:sa-east-1:111122223333:task-definition/sales-dev-api:2" }
+  }
+
+  mock_data "aws_ecs_service" {
+    defaults = { task_definition = "arn:aws:ecs:sa-east-1:111122223333:task-definition/sales-dev-api:2" }
   }
 }
 
@@ -69,10 +73,31 @@ run "a_container_can_do_no_more_than_serve" {
   assert {
     condition = alltrue([
       for container in jsondecode(aws_ecs_task_definition.this.container_definitions) :
-      container.environment == [{ name = "AWS_REGION", value = "sa-east-1" }, { name = "TLS", value = "self-signed" }]
+      container.environment == [
+        { name = "AWS_REGION", value = "sa-east-1" },
+        { name = "IMAGE", value = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" },
+        { name = "TLS", value = "self-signed" },
+      ]
     ])
-    error_message = "variables are in order, so that the same ones make the same task definition"
+    error_message = "variables are in order, so that the same ones make the same task definition, and name the image"
   }
+}
+
+# ECS calls it steady, and so would the provider.
+run "an_apply_that_ecs_has_rolled_back_fails" {
+  variables {
+    image = join("", [
+      "111122223333.dkr.ecr.sa-east-1.amazonaws.com/sales-dev/sales-api@sha256:",
+      "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+    ])
+  }
+
+  override_data {
+    target = data.aws_ecs_service.running
+    values = { task_definition = "arn:aws:ecs:sa-east-1:111122223333:task-definition/sales-dev-api:1" }
+  }
+
+  expect_failures = [data.aws_ecs_service.running]
 }
 
 run "a_deployment_leaves_no_gap_and_is_undone_when_it_fails" {
