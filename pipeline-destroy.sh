@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
 # Destroys an environment, or one region of it: what pipeline.sh has applied, from the end; see --help.
 
-# The functions start_* and finish_* are called by the names of their steps, empty_* by what they empty.
+# The functions start_* and finish_* are called by the names of their steps.
 # shellcheck disable=SC2317,SC2329
 
 set -euo pipefail
 # shellcheck source=infra/pipeline-lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/infra/pipeline-lib.sh"
+# shellcheck source=infra/destroy-blockers.sh
+source "$(dirname "${BASH_SOURCE[0]}")/infra/destroy-blockers.sh"
+# shellcheck source=infra/destroy-leftovers.sh
+source "$(dirname "${BASH_SOURCE[0]}")/infra/destroy-leftovers.sh"
 
 print_help() {
     cat <<'HELP'
@@ -14,12 +18,14 @@ usage: ./pipeline-destroy.sh --env NAME [option...]
 
 Destroys what pipeline.sh has applied, in the opposite order. It asks for the environment's name first. What holds data
 blocks it (objects in buckets, images, recovery points of backups, tables and load balancers with deletion protection):
-that is listed before anything is destroyed. It can be repeated after any failure, and when only half exists.
+that is listed before anything is destroyed. With --force Terraform is first told that all of it may go (the variable
+teardown). It can be repeated after any failure, and when only half exists. What AWS's services leave behind is removed,
+too: Global Accelerator's interfaces and security group, and the log group of Container Insights.
 
   --env NAME        a directory in infra/environment
   --region NAME     only this region and what connects it, also if it is no longer in the environment's data; not if it is
                     ACTIVE there
-  --force           empty what would block, for good, and remove the state's bucket at the end
+  --force           delete what would block with what it holds, for good, and remove the state's bucket at the end
   --confirm NAME    the environment's name, for scripts: nothing is asked
   --parallel        all regions at once
   --help            this
@@ -28,7 +34,8 @@ Moving a region away: make it PASSIVE in infra/environment/NAME/pipeline.tfvars 
 data and run pipeline.sh again; then this, with --region.
 
 Exit codes: 0 destroyed, or nothing was there; 1 failed or refused; 64 wrong usage, 69 a tool is missing, 75 somebody
-else is at work on it, 77 no credentials, 130 interrupted. The environment variables are those of pipeline.sh.
+else is at work on it, 77 no credentials, 130 interrupted. The environment variables are those of pipeline.sh;
+INTERFACES_SECONDS: how long Global Accelerator may take to give up its interfaces in a region, 1800 by default.
 HELP
 }
 
@@ -88,110 +95,12 @@ list_targets() {
     done
 }
 
-# What of a target may hold data or refuse to go, as Terraform's state knows it: lines KIND REGION NAME.
-list_holders() {
-    terraform_at "$1" state pull 2>/dev/null | jq -r --argjson regions "$(setting .regions)" '
-        .resources[]? | select(.mode == "managed") | .type as $type | .instances[].attributes
-        | (.arn // "" | split(":")[3] // "") as $region
-        | if $type == "aws_s3_bucket" then ["bucket", .region, .bucket]
-          # Replication creates repositories of the same name, which Terraform does not know.
-          elif $type == "aws_ecr_repository" then
-              (([$region] + $regions) | unique[]) as $place | ["repository", $place, .name]
-          elif $type == "aws_backup_vault" then ["vault", $region, .name]
-          elif $type == "aws_dynamodb_table" or $type == "aws_dynamodb_table_replica" then
-              ["table", $region, (.arn | split("/")[1])]
-          elif $type == "aws_lb" then ["balancer", $region, .arn]
-          else empty end
-        | @tsv'
-}
-
-# Each kind of holder: whether it blocks (says why, or nothing), and how it is emptied.
-why_bucket() {
-    aws s3api list-object-versions --region "$1" --bucket "$2" --max-items 1 --output json 2>/dev/null |
-        jq -r 'if (.Versions // []) + (.DeleteMarkers // []) | length > 0 then "holds objects" else empty end'
-}
-
-empty_bucket() {
-    local batch=$work/versions.json
-    while aws s3api list-object-versions --region "$1" --bucket "$2" --no-paginate --max-keys 1000 --output json |
-        jq -ce '[(.Versions // [])[], (.DeleteMarkers // [])[] | {Key, VersionId}] | select(length > 0)
-            | {Objects: ., Quiet: true}' >"$batch"; do
-        aws s3api delete-objects --region "$1" --bucket "$2" --delete "file://$batch" >"$logs/delete-objects.log"
-    done
-}
-
-why_repository() {
-    local found
-    found=$(aws ecr list-images --region "$1" --repository-name "$2" --query 'length(imageIds)' --output text \
-        2>/dev/null) || return 0
-    [[ $found == 0 ]] || echo "holds images"
-}
-
-empty_repository() {
-    aws ecr delete-repository --region "$1" --repository-name "$2" --force >/dev/null
-}
-
-why_vault() {
-    local found
-    found=$(aws backup list-recovery-points-by-backup-vault --region "$1" --backup-vault-name "$2" \
-        --query 'length(RecoveryPoints)' --output text 2>/dev/null) || return 0
-    [[ $found == 0 || $found == None ]] || echo "holds recovery points of backups"
-}
-
-empty_vault() {
-    local point
-    for point in $(aws backup list-recovery-points-by-backup-vault --region "$1" --backup-vault-name "$2" \
-        --query 'RecoveryPoints[].RecoveryPointArn' --output text); do
-        aws backup delete-recovery-point --region "$1" --backup-vault-name "$2" --recovery-point-arn "$point"
-    done
-}
-
-why_table() {
-    local found
-    found=$(aws dynamodb describe-table --region "$1" --table-name "$2" --query Table.DeletionProtectionEnabled \
-        --output text 2>/dev/null) || return 0
-    [[ $found != True ]] || echo "has deletion protection"
-}
-
-empty_table() {
-    aws dynamodb update-table --region "$1" --table-name "$2" --no-deletion-protection-enabled >/dev/null
-    aws dynamodb wait table-exists --region "$1" --table-name "$2"
-}
-
-why_balancer() {
-    aws elbv2 describe-load-balancer-attributes --region "$1" --load-balancer-arn "$2" --output json 2>/dev/null |
-        jq -r '.Attributes[] | select(.Key == "deletion_protection.enabled" and .Value == "true")
-            | "has deletion protection"'
-}
-
-empty_balancer() {
-    aws elbv2 modify-load-balancer-attributes --region "$1" --load-balancer-arn "$2" \
-        --attributes Key=deletion_protection.enabled,Value=false >/dev/null
-}
-
-list_blockers() {
-    local kind region holder why
-    while IFS=$'\t' read -r kind region holder; do
-        why=$("why_$kind" "$region" "$holder") || why=
-        [[ -z $why ]] || printf '    %-11s %-14s %s %s\n' "$kind" "$region" "$holder" "$why"
-    done < <(list_holders "$1")
-}
-
-unblock() {
-    local kind region holder why
-    while IFS=$'\t' read -r kind region holder; do
-        why=$("why_$kind" "$region" "$holder") || why=
-        [[ -n $why ]] || continue
-        say "$kind $holder in $region $why, which is removed for good"
-        "empty_$kind" "$region" "$holder" || warn "$kind $holder in $region could not be emptied"
-    done < <(list_holders "$1")
-}
-
 # set_destroy_variables TARGET: as when it was applied, as far as that matters for what is no longer to be.
 set_destroy_variables() {
     local region left=()
     set_variables "$1"
     variables+=(-var=undo_switch=true)
+    ! $force || variables+=(-var=teardown=true)
     for region in $(regions_of "$1"); do
         [[ " ${regions[*]} " == *" $region "* ]] || left+=("$region")
     done
@@ -237,30 +146,56 @@ finish_destroy() {
             [[ $state == "$1.tfstate" ]] || kept+=("$state")
         done
         states=("${kept[@]}")
-    elif $force && [[ -z ${retried[$1]:-} && -z $interrupted ]]; then
-        # A task that was still running may have written into a bucket after it was emptied.
-        retried[$1]=once
-        say "${1/\// }: not all of it went at the first attempt; emptying again"
+        [[ $1 != deployment/* ]] || destroyed_regions+=("${1#*/}")
     else
         report_failure "$1" destroy "$4"
     fi
 }
 
+# Has Terraform know that all of it may go: only what it knows is emptied, and only what is not protected is deleted.
+start_teardown() {
+    local address targets=()
+    while IFS= read -r address; do
+        targets+=(-target="$address")
+    done < <(list_protected "$1")
+    if ((${#targets[@]} == 0)); then
+        start "$(log_of teardown "$1")" true
+        return 0
+    fi
+    set_destroy_variables "$1"
+    start "$(log_of teardown "$1")" env TF_DATA_DIR="$work/data/${1//\//-}" terraform -chdir="$infra/${1%%/*}" \
+        apply -auto-approve -input=false -no-color "${targets[@]}" "${variables[@]}"
+}
+
+finish_teardown() {
+    (($2 == 0)) || report_failure "$1" teardown "$4"
+}
+
 destroy() {
-    local target again=()
+    local target vpc
     for target; do
         init_target "$target"
-        ! $force || unblock "$target"
+    done
+    ! $force || side_by_side teardown "$@"
+    for target; do
+        ! $force || delete_replicated_repositories "$target"
+        [[ $target == deployment/* ]] || continue
+        for vpc in $(list_vpcs "$target"); do
+            delete_accelerator_group "${target#*/}" "$vpc"
+        done
     done
     side_by_side plan "$@"
     side_by_side destroy "$@"
-    for target; do
-        if [[ ${retried[$target]:-} == once ]]; then
-            retried[$target]=twice
-            again+=("$target")
-        fi
+}
+
+# The state's bucket alone is not Terraform's.
+empty_bucket() {
+    local batch=$work/versions.json
+    while aws s3api list-object-versions --region "$1" --bucket "$2" --no-paginate --max-keys 1000 --output json |
+        jq -ce '[(.Versions // [])[], (.DeleteMarkers // [])[] | {Key, VersionId}] | select(length > 0)
+            | {Objects: ., Quiet: true}' >"$batch"; do
+        aws s3api delete-objects --region "$1" --bucket "$2" --delete "file://$batch" >"$logs/delete-objects.log"
     done
-    ((${#again[@]} == 0)) || destroy "${again[@]}"
 }
 
 remove_state() {
@@ -274,10 +209,10 @@ remove_state() {
     record "state" "bucket $state_bucket is removed" $((SECONDS - began))
 }
 
-declare -A retried=()
+destroyed_regions=()
 
 main() {
-    local groups targets target blockers group
+    local groups targets target blockers group region
     require_tools jq
     require_terraform
     load_settings "$name"
@@ -316,25 +251,33 @@ main() {
     [[ $confirmation == "$name" ]] ||
         die "$failed" "\"$confirmation\" is not the environment's name, $name; nothing was destroyed"
 
-    if ! $force; then
-        blockers=
-        for target in "${targets[@]}"; do
-            init_target "$target"
-            blockers+=$(list_blockers "$target")
-            blockers+=${blockers:+$'\n'}
-        done
-        blockers=$(grep . <<<"$blockers" || true)
-        if [[ -n $blockers ]]; then
-            warn "nothing was destroyed, since this would block it:"
-            printf '%s\n' "$blockers" >&2
+    blockers=
+    for target in "${targets[@]}"; do
+        init_target "$target"
+        blockers+=$(list_blockers "$target")$'\n'
+    done
+    ! $force || blockers=$(grep ' locked for good since ' <<<"$blockers") || true
+    blockers=$(grep . <<<"$blockers") || true
+    if [[ -n $blockers ]]; then
+        warn "nothing was destroyed, since this would block it:"
+        printf '%s\n' "$blockers" >&2
+        if $force; then
+            warn "nobody can delete these before their time. To keep them and destroy the rest, have Terraform forget them:"
+            printf '    TF_DATA_DIR=%s terraform -chdir=infra/post-deployment state rm %s\n' "$work/data/post-deployment" \
+                "module.backup.aws_backup_vault{_lock_configuration,}.copies module.backup.aws_kms_{alias,key}.copies" >&2
+        else
             warn "empty it yourself, or let --force do it, for good"
-            exit "$failed"
         fi
+        exit "$failed"
     fi
 
     for group in "${groups[@]}"; do
         # shellcheck disable=SC2086  # Several targets.
         destroy $group
+    done
+    # At the end, since ECS may take a minute.
+    for region in "${destroyed_regions[@]}"; do
+        delete_insights_group "$region"
     done
 
     if [[ -n $only_region ]]; then

@@ -219,6 +219,25 @@ variable "deletion_protection" {
   default     = true
 }
 
+variable "teardown" {
+  description = "Whether all may be deleted with what it holds: nothing is protected, and nothing writes what would be left. Given by pipeline-destroy.sh --force, which applies it before it destroys; never data of an environment."
+  type        = bool
+  default     = false
+}
+
+variable "rollout" {
+  description = "What a region has to show before the rollout goes on to the next one: seconds without an alarm."
+  type = object({
+    soak_seconds = optional(number, 120)
+  })
+  default = {}
+
+  validation {
+    condition     = var.rollout.soak_seconds >= 0 && var.rollout.soak_seconds <= 3600 && floor(var.rollout.soak_seconds) == var.rollout.soak_seconds
+    error_message = "rollout.soak_seconds must be a whole number from 0 to 3600."
+  }
+}
+
 variable "backup_region" {
   description = "Region of the backups, which should not be one of regions."
   type        = string

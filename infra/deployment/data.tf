@@ -31,7 +31,7 @@ module "table_replica" {
 
   table_arn           = each.value
   region              = local.region
-  deletion_protection = var.deletion_protection
+  deletion_protection = var.deletion_protection && !var.teardown
   key_arn             = module.key.arn
 }
 
@@ -51,6 +51,7 @@ module "lake" {
   name                   = local.names.lake
   key_arn                = module.key.arn
   version_retention_days = var.retention.lake_versions
+  force_destroy          = var.teardown
 }
 
 locals {

@@ -18,7 +18,8 @@ module "load_balancers" {
   hosts                     = local.hosts
   certificate_arn           = module.certificate.arn
   access_log_retention_days = var.retention.logs
-  deletion_protection       = var.deletion_protection
+  deletion_protection       = var.deletion_protection && !var.teardown
+  force_destroy             = var.teardown
 
   network = {
     vpc_id     = module.network.vpc_id

@@ -23,6 +23,7 @@ module "network" {
 module "cluster" {
   source = "../../modules/cluster"
 
-  name = module.names.prefix
-  logs = local.logs
+  name     = module.names.prefix
+  logs     = local.logs
+  insights = !var.teardown
 }

@@ -31,5 +31,6 @@ module "backup" {
   resources      = [local.home.sales_table_arn, local.home.idempotency_table_arn, local.home.lake_arn]
   retention_days = var.retention.backups
   # What may not be deleted by mistake may not lose its backups by mistake.
-  lock = var.deletion_protection
+  lock          = var.deletion_protection && !var.teardown
+  force_destroy = var.teardown
 }

@@ -5,4 +5,5 @@ module "registry" {
   repositories    = [module.names.api_repository, module.names.worker_repository]
   account         = data.aws_caller_identity.current.account_id
   replica_regions = setsubtract(keys(var.regions), [var.home_region])
+  force_delete    = var.teardown
 }

@@ -4,7 +4,7 @@ module "sales_table" {
   source = "../../modules/table"
 
   name                = local.names.sales_table
-  deletion_protection = var.deletion_protection
+  deletion_protection = var.deletion_protection && !var.teardown
   key_arn             = module.key.arn
 
   # What is owed to the lake; the services spread it over shards.
@@ -20,7 +20,7 @@ module "idempotency_table" {
   source = "../../modules/table"
 
   name                = local.names.idempotency_table
-  deletion_protection = var.deletion_protection
+  deletion_protection = var.deletion_protection && !var.teardown
   key_arn             = module.key.arn
   ttl_attribute       = "expires_at"
 }

@@ -31,5 +31,6 @@ output "settings" {
     states       = var.states
     cidrs        = { for name, region in var.regions : name => region.cidr }
     architecture = var.compute.architecture
+    soak_seconds = var.rollout.soak_seconds
   }
 }

@@ -24,15 +24,17 @@ locals {
 }
 
 resource "aws_backup_vault" "home" {
-  name        = var.name
-  kms_key_arn = var.key_arn
+  name          = var.name
+  kms_key_arn   = var.key_arn
+  force_destroy = var.force_destroy
 }
 
 resource "aws_backup_vault" "copies" {
   provider = aws.copies
 
-  name        = "${var.name}-copies"
-  kms_key_arn = aws_kms_key.copies.arn
+  name          = "${var.name}-copies"
+  kms_key_arn   = aws_kms_key.copies.arn
+  force_destroy = var.force_destroy
 }
 
 resource "aws_backup_vault_lock_configuration" "copies" {

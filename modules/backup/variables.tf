@@ -39,3 +39,14 @@ variable "lock" {
   type        = bool
   default     = false
 }
+
+variable "force_destroy" {
+  description = "Whether the vaults are deleted with their backups, which a lock would refuse."
+  type        = bool
+  default     = false
+
+  validation {
+    condition     = !(var.force_destroy && var.lock)
+    error_message = "a locked vault gives up no backup: lock must be false where force_destroy is true."
+  }
+}

@@ -1,12 +1,13 @@
 # Where the services of a region run. On Fargate alone, and not on Spot: all tasks could be taken away at once.
 
 resource "aws_ecs_cluster" "this" {
+  #checkov:skip=CKV_AWS_65:on unless the cluster is about to be destroyed
   name = var.name
 
   # The worker's scaling needs the number of running tasks.
   setting {
     name  = "containerInsights"
-    value = "enabled"
+    value = var.insights ? "enabled" : "disabled"
   }
 
   # Otherwise ECS makes the group, without encryption and for ever.

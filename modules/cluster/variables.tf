@@ -10,3 +10,9 @@ variable "logs" {
     key_arn        = string
   })
 }
+
+variable "insights" {
+  description = "Whether ECS counts the tasks. Off before all is destroyed: what it still writes would make its log group again."
+  type        = bool
+  default     = true
+}

@@ -5,7 +5,8 @@ resource "aws_s3_bucket" "this" {
   #checkov:skip=CKV_AWS_18:two roles write and the worker logs each object by its sale; who else reads is CloudTrail's
   #checkov:skip=CKV_AWS_144:replicated to all other regions by modules/lake-replication, once their lakes are there
   #checkov:skip=CKV2_AWS_62:nothing waits for objects to appear
-  bucket = var.name
+  bucket        = var.name
+  force_destroy = var.force_destroy
 }
 
 resource "aws_s3_bucket_versioning" "this" {

@@ -17,3 +17,9 @@ variable "version_retention_days" {
     error_message = "version_retention_days must be at least 1."
   }
 }
+
+variable "force_destroy" {
+  description = "Whether the bucket is deleted with all that it holds."
+  type        = bool
+  default     = false
+}

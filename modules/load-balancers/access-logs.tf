@@ -15,7 +15,8 @@ resource "aws_s3_bucket" "access_logs" {
   #checkov:skip=CKV_AWS_145:load balancers can deliver to buckets with S3's own key only
   #checkov:skip=CKV2_AWS_62:nobody waits for an access log
   # Names of buckets are shared by all accounts and regions.
-  bucket = "${var.name}-logs-${local.account}-${local.region}"
+  bucket        = "${var.name}-logs-${local.account}-${local.region}"
+  force_destroy = var.force_destroy
 }
 
 resource "aws_s3_bucket_public_access_block" "access_logs" {

@@ -42,3 +42,9 @@ variable "deletion_protection" {
   type        = bool
   default     = true
 }
+
+variable "force_destroy" {
+  description = "Whether the access logs are deleted with their bucket."
+  type        = bool
+  default     = false
+}

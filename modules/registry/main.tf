@@ -10,6 +10,7 @@ resource "aws_ecr_repository" "this" {
   #checkov:skip=CKV_AWS_136:an image holds no secret, and a key that does not answer would keep tasks from starting
   name                 = each.value
   image_tag_mutability = "IMMUTABLE"
+  force_delete         = var.force_delete
 
   image_scanning_configuration {
     scan_on_push = true

@@ -28,3 +28,9 @@ variable "images_kept" {
     error_message = "images_kept must be at least 50, or what runs could be deleted."
   }
 }
+
+variable "force_delete" {
+  description = "Whether the repositories are deleted with their images."
+  type        = bool
+  default     = false
+}

@@ -274,3 +274,18 @@ run "the_operators_command_is_told_where_everything_is" {
     error_message = "salesctl.toml is another one:\n${output.salesctl_toml}"
   }
 }
+
+# The lock is taken off with what is to be emptied, or the vault would refuse.
+run "what_is_to_be_destroyed_is_not_protected" {
+  command = plan
+
+  variables {
+    deletion_protection = true
+    teardown            = true
+  }
+
+  assert {
+    condition     = output.states == var.states
+    error_message = "nothing else changes before all is destroyed"
+  }
+}

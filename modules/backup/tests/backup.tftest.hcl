@@ -131,3 +131,44 @@ run "a_backup_of_nothing_is_refused" {
 
   expect_failures = [var.resources]
 }
+
+run "backups_go_with_their_vaults_only_where_that_is_said" {
+  assert {
+    condition     = !aws_backup_vault.home.force_destroy && !aws_backup_vault.copies.force_destroy
+    error_message = "backups would be deleted by the way"
+  }
+}
+
+run "vaults_can_be_deleted_with_their_backups" {
+  variables {
+    force_destroy = true
+  }
+
+  assert {
+    condition     = aws_backup_vault.home.force_destroy && aws_backup_vault.copies.force_destroy
+    error_message = "they would have to be emptied by hand"
+  }
+}
+
+# In compliance mode nobody could ever take it off again.
+run "the_lock_can_be_taken_off" {
+  variables {
+    lock = true
+  }
+
+  assert {
+    condition     = aws_backup_vault_lock_configuration.copies[0].changeable_for_days == null
+    error_message = "the lock is in compliance mode: no vault with a backup could be destroyed for three years"
+  }
+}
+
+run "a_locked_vault_that_is_to_be_emptied_is_refused" {
+  command = plan
+
+  variables {
+    lock          = true
+    force_destroy = true
+  }
+
+  expect_failures = [var.force_destroy]
+}

@@ -35,3 +35,18 @@ run "tasks_run_on_fargate_alone" {
     error_message = "Spot may take all tasks away at once"
   }
 }
+
+run "without_insights_ecs_writes_no_log_that_would_outlive_the_cluster" {
+  command = plan
+
+  variables {
+    insights = false
+  }
+
+  assert {
+    condition = (
+      { for setting in aws_ecs_cluster.this.setting : setting.name => setting.value }.containerInsights == "disabled"
+    )
+    error_message = "ECS would make the log group again after it was deleted"
+  }
+}

@@ -94,3 +94,25 @@ run "versions_are_kept_for_a_day_at_least" {
 
   expect_failures = [var.version_retention_days]
 }
+
+run "a_lake_that_holds_sales_is_deleted_only_where_that_is_said" {
+  command = plan
+
+  assert {
+    condition     = !aws_s3_bucket.this.force_destroy
+    error_message = "sales would be deleted with the bucket"
+  }
+}
+
+run "a_lake_can_be_deleted_with_what_it_holds" {
+  command = plan
+
+  variables {
+    force_destroy = true
+  }
+
+  assert {
+    condition     = aws_s3_bucket.this.force_destroy
+    error_message = "it would have to be emptied by hand"
+  }
+}

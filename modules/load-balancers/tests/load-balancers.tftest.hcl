@@ -177,3 +177,16 @@ run "a_name_that_load_balancers_cannot_have_is_refused" {
 
   expect_failures = [var.name]
 }
+
+run "access_logs_go_with_their_bucket_where_that_is_said" {
+  command = plan
+
+  variables {
+    force_destroy = true
+  }
+
+  assert {
+    condition     = aws_s3_bucket.access_logs.force_destroy
+    error_message = "it would have to be emptied by hand"
+  }
+}

@@ -71,3 +71,16 @@ run "too_few_images_are_refused" {
 
   expect_failures = [var.images_kept]
 }
+
+run "repositories_can_be_deleted_with_their_images" {
+  command = plan
+
+  variables {
+    force_delete = true
+  }
+
+  assert {
+    condition     = alltrue([for repository in aws_ecr_repository.this : repository.force_delete])
+    error_message = "they would have to be emptied by hand"
+  }
+}

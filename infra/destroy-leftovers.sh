@@ -1,0 +1,72 @@
+# shellcheck shell=bash
+# What services of AWS have made, which Terraform does not know and which would stay behind or be in its way. For sourcing,
+# after pipeline-lib.sh and destroy-blockers.sh.
+#
+# What is unused or not assigned here is so in pipeline-destroy.sh.
+# shellcheck disable=SC2034,SC2154
+
+# The copies of images in other regions, in repositories that ECR has made and Terraform does not know.
+delete_replicated_repositories() {
+    local kind region holder
+    while IFS=$'\t' read -r kind region holder; do
+        [[ $kind == repository && -n $(why_repository "$region" "$holder") ]] || continue
+        [[ $region != "$(setting .home_region)" ]] || continue
+        aws ecr delete-repository --region "$region" --repository-name "$holder" --force >/dev/null ||
+            warn "repository $holder in $region could not be deleted"
+    done < <(list_holders "$1")
+}
+
+# Global Accelerator gives up its interfaces in a VPC some time after the last endpoint there is gone, and never its
+# security group, without which the VPC cannot be deleted.
+delete_accelerator_group() {
+    local region=$1 vpc=$2 left group began=$SECONDS deadline=${INTERFACES_SECONDS:-1800} told=false
+    if has_state post-deployment && [[ " ${regions[*]} " == *" $region "* ]]; then
+        warn "$region is still behind the accelerator, which may keep its interfaces and its security group in $vpc:" \
+            "take the region out of the data and apply that first"
+        return 0
+    fi
+    while :; do
+        left=$(aws ec2 describe-network-interfaces --region "$region" --filters "Name=vpc-id,Values=$vpc" \
+            Name=interface-type,Values=global_accelerator_managed --query 'length(NetworkInterfaces)' --output text \
+            2>"$logs/interfaces.log") || {
+            warn "$region does not tell its network interfaces: $(tail -n 1 "$logs/interfaces.log")"
+            return 0
+        }
+        [[ $left != 0 ]] || break
+        $told || say "$region: waiting until Global Accelerator has given up its interfaces in $vpc"
+        told=true
+        if ((SECONDS - began >= deadline)); then
+            warn "$region: Global Accelerator still has $left interfaces in $vpc after $deadline s, which could not be" \
+                "deleted: run this again later, once no accelerator has an endpoint there"
+            failure=$failed
+            give_up
+        fi
+        sleep 5
+    done
+    group=$(aws ec2 describe-security-groups --region "$region" --filters "Name=vpc-id,Values=$vpc" \
+        Name=group-name,Values=GlobalAccelerator --query 'SecurityGroups[0].GroupId' --output text 2>/dev/null) ||
+        return 0
+    [[ $group == sg-* ]] || return 0
+    aws ec2 delete-security-group --region "$region" --group-id "$group" >/dev/null ||
+        {
+            warn "$region: Global Accelerator's security group $group could not be deleted, and so its VPC cannot be"
+            return 0
+        }
+    record "$region" "Global Accelerator's security group is deleted" $((SECONDS - began))
+}
+
+list_vpcs() {
+    terraform_at "$1" state pull 2>/dev/null |
+        jq -r '.resources[]? | select(.mode == "managed" and .type == "aws_vpc") | .instances[].attributes.id'
+}
+
+# What ECS has written after its log group was deleted has made it again, without an end and in the way of the next
+# rollout.
+delete_insights_group() {
+    local group=/aws/ecs/containerinsights/$prefix/performance found
+    found=$(aws logs describe-log-groups --region "$1" --log-group-name-prefix "$group" \
+        --query 'logGroups[0].logGroupName' --output text 2>/dev/null) || return 0
+    [[ $found == "$group" ]] || return 0
+    aws logs delete-log-group --region "$1" --log-group-name "$group" &&
+        record "$1" "the log group that ECS has made again is deleted" 0
+}
