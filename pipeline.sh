@@ -7,14 +7,20 @@
 set -euo pipefail
 # shellcheck source=infra/pipeline-lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/infra/pipeline-lib.sh"
+# shellcheck source=infra/rollout-checks.sh
+source "$(dirname "${BASH_SOURCE[0]}")/infra/rollout-checks.sh"
 
 print_help() {
     cat <<'HELP'
 usage: ./pipeline.sh --env NAME [option...]
 
-Brings an environment to what infra/ says: what regions share, then each region with a test of its readiness (the
-PASSIVE ones first), then the wires between them, and last the connections of their networks. Each step is planned, and
-exactly this plan is applied. It can be repeated at any time: what is as it should be stays as it is.
+Brings an environment to what infra/ says: what regions share, then each region (the PASSIVE ones first), then the wires
+between them, and last the connections of their networks. Each step is planned, and exactly this plan is applied. It can
+be repeated at any time: what is as it should be stays as it is.
+
+A region is followed by the next one only after it runs and serves the images that were rolled out, is ready, has taken a
+sale that was found in a lake and cancelled, and none of its alarms has rung for a while. At the first rollout the sale
+comes at the end, when the wires are there.
 
   --env NAME         a directory in infra/environment
   --plan             only show what would change; changes nothing, takes no lock, needs no more than the right to read
@@ -33,10 +39,11 @@ Which region is ACTIVE, and which regions there are, is in infra/environment/NAM
 Environment: AWS_PROFILE and all that the AWS CLI reads. AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_SERVICE: an emulator.
 TERRAFORM_PLUGIN_DIR: a directory that holds the provider, instead of the registry. SMOKE_URL_SA_EAST_1: where that
 region's API is asked for /readiness, if not where Terraform's output says; SMOKE_URL: likewise the one address in front
-of all. SMOKE_SECONDS: how long each may take to become ready, 300 by default. CAPACITY_SECONDS: how long a region may
-take to start its least number of tasks, 600 by default.
+of all. SMOKE_SECONDS: how long each may take to become ready, 300 by default; SALE_SECONDS: likewise a sale to reach a
+lake; CAPACITY_SECONDS: a region to start its least number of tasks, 600 by default. How long alarms are to be quiet is
+data (rollout); ALARM_SECONDS: how long they may take until then, 600 by default.
 
-Plans, logs and salesctl.toml are in target/pipeline/NAME. The state is in the bucket PROJECT-NAME-terraform-ACCOUNT,
+Plans, logs and salesctl.toml are in target/pipeline/NAME; --plan writes there what would change, in full, as plan.md. The state is in the bucket PROJECT-NAME-terraform-ACCOUNT,
 which the first run makes.
 
 Exit codes: 0 done (with --plan: nothing to change), 1 failed, 2 --plan found changes, 64 wrong usage, 69 a tool is
@@ -100,14 +107,22 @@ lacks() {
 
 # A region pulls from its own registry, and replication brings only what was pushed after it was set up: a new region
 # has none of the older images, and its tasks would fail to start until the circuit breaker gives up.
+#
+# A plan of what runs is only warned: a region that is new in the data cannot have them before its replication is applied.
 require_images() {
-    local service digest
+    local service digest log=$logs/describe-images.log why
     for service in api worker; do
-        digest=$(jq -r ".$service" <<<"$chosen")
+        digest=$(jq -r ".$service" <<<"$2")
         aws ecr describe-images --region "$1" --repository-name "$prefix/sales-$service" \
-            --image-ids "imageDigest=$digest" >/dev/null 2>"$logs/describe-images.log" ||
-            die "$failed" "the image of sales-$service, $digest, is not in the registry of $1: push under a new tag," \
-                "infra/push-images.sh --env $name --tag TAG, and give what it prints by --images"
+            --image-ids "imageDigest=$digest" >/dev/null 2>"$log" && continue
+        if grep -qvE 'ImageNotFoundException|RepositoryNotFoundException|^$' "$log"; then
+            why="whether the registry of $1 has the image of sales-$service, $digest, cannot be told: $(tail -n 1 "$log")"
+        else
+            why="the image of sales-$service, $digest, is not in the registry of $1: push under a new tag,"
+            why+=" infra/push-images.sh --env $name --tag TAG, and give what it prints by --images"
+        fi
+        [[ $mode == plan && -z $images ]] || die "$failed" "$why"
+        warn "$why"
     done
 }
 
@@ -120,10 +135,12 @@ choose_images() {
     fi
     for region in "$1" "${regions[@]}"; do
         has_state "deployment/$region" || continue
-        [[ $region == "$1" ]] || init_target "deployment/$region"
-        # A repository's name may stand before the digest.
-        found=$(terraform_at "deployment/$region" output -json region 2>/dev/null |
-            jq -c '.images // empty | map_values(sub(".*@"; ""))' 2>/dev/null) || found=
+        # Not what Terraform wanted to run: ECS goes back by itself where new tasks fail.
+        if ! images_that_run "$region"; then
+            warn "$region: ECS does not tell which images run: $(tail -n 1 "$logs/describe-services.log")"
+            [[ $region != "$1" ]] || die "$failed" "give the images of $1 by --images"
+            continue
+        fi
         if [[ -n $found ]]; then
             chosen=$found
             [[ $region == "$1" ]] || say "$1 gets the images that run in $region"
@@ -147,7 +164,8 @@ start_plan() {
     ! $undo_switch || variables+=(-var=undo_switch=true)
     if [[ $1 == deployment/* ]]; then
         choose_images "${1#*/}"
-        $emulated || [[ $mode == plan ]] || require_images "${1#*/}"
+        $emulated || require_images "${1#*/}" "$chosen"
+        images_of[$1]=$chosen
         variables+=(-var="images=$chosen")
     fi
     start "$(log_of plan "$1")" env TF_DATA_DIR="$work/data/${1//\//-}" \
@@ -162,6 +180,7 @@ finish_plan() {
         2)
             has_changes[$1]=true
             any_changes=true
+            planned+=("$1")
             record "${1/\// }" "planned: $(summary_of "$log")" "$3"
             if [[ $mode == plan ]] || $ask; then
                 changes_of "$log"
@@ -180,6 +199,7 @@ start_apply() {
 finish_apply() {
     if (($2 == 0)); then
         has_state "$1" || states+=("$1.tfstate")
+        grep -q '^Apply complete! Resources: 0 added, 0 changed, 0 destroyed' "$4" || is_changed[$1]=true
         record "${1/\// }" "applied: $(sed -nE 's/^Apply complete! Resources: (.*)\.$/\1/p' "$4")" "$3"
     elif grep -q 'Error: Saved plan is stale' "$4"; then
         warn "${1/\// }: something has changed since the plan was made; look at a new one: $0 --env $name --plan"
@@ -234,10 +254,24 @@ smoke_region() {
         output=$(terraform_at "deployment/$1" output -json region 2>/dev/null) ||
             die "$failed" "deployment $1 has no output region, so nobody knows where its API is"
         url=$(jq -r .api_url <<<"$output")
-        # Its name is known only after post-deployment, which is the last step of the first rollout.
-        connect=$(jq -r '.api_gateway_domain_name // empty' <<<"$output")
+        # Its name is known only after post-deployment, which is the last step of the first rollout. API Gateway has an
+        # address of its own for each host.
+        connect=$(jq -r '.api_gateway_region_domain_name // empty' <<<"$output")
     fi
+    $emulated || check_images "$1" "${images_of[deployment/$1]}"
     smoke "$1" "$url" "$connect"
+    $emulated || check_version "$1" "$url" "$connect" "$(jq -r .api <<<"${images_of[deployment/$1]}")"
+    ${is_changed[deployment/$1]:-false} || return 0
+    if ! has_state "wiring/$1"; then
+        say "$1: no sale is made yet, since nothing would bring it to a lake before the wires are there"
+        return 0
+    fi
+    sell "$1" "$url" "$connect" "$1"
+    if $emulated; then
+        warn "an emulator's alarms never ring, so nobody waited for those of $1"
+    else
+        check_alarms "$1"
+    fi
 }
 
 # Waits until a region runs the least number of tasks that it is to keep. Terraform waits for tasks that it replaces, not
@@ -270,13 +304,14 @@ await_capacity() {
 }
 
 smoke_all() {
-    if [[ -n ${SMOKE_URL:-} ]]; then
-        smoke "all regions" "$SMOKE_URL"
-    elif $emulated; then
+    local url=${SMOKE_URL:-}
+    if [[ -z $url ]] && $emulated; then
         warn "an emulator has no accelerator, so nobody asked whether it lets sales through; SMOKE_URL can say where"
-    else
-        smoke "all regions" "https://$(setting .domain)"
+        return 0
     fi
+    [[ -n $url ]] || url=https://$(setting .domain)
+    smoke "all regions" "$url"
+    sell "all regions" "$url" "" ""
 }
 
 write_salesctl_toml() {
@@ -310,6 +345,40 @@ prepare_without_state() {
     }
 }
 
+# in_plan TARGET FILTER: a part of its saved plan, by a filter of jq.
+in_plan() {
+    TF_DATA_DIR="$work/data/${1//\//-}" terraform -chdir="${directory_of[$1]}" show -json "$(plan_of "$1")" \
+        2>"$(log_of show "$1")" | jq -r "$2"
+}
+
+# refuse_if_switched TARGET MESSAGE: ends the rollout if somebody has switched, which applying the target might undo.
+refuse_if_switched() {
+    local why
+    why=$(why_outdated "$1")
+    [[ -n $why ]] || return 0
+    warn "$why"
+    warn "$2"
+    failure=$failed
+    give_up
+}
+
+# What the plans say, in full, for who approves them where no terminal is: as Markdown, and within the megabyte that
+# GitHub takes of a step. Each target gets its share, so that the first one leaves room for the last. Terraform itself
+# shows what is secret as (sensitive value).
+write_plans() {
+    local file=$work/plan.md target left=900000 count=${#planned[@]} text
+    : >"$file"
+    for target in "${planned[@]}"; do
+        text=$(diff_of "$(log_of plan "$target")" | LC_ALL=C awk -v most=$((left / count)) \
+            -v log_file="log/${target//\//-}.plan.log" '
+            { size += length($0) + 1 }
+            size > most && !is_cut { is_cut = 1; print "... and more: the whole of it is in " log_file }
+            !is_cut')
+        printf '\n### %s\n\n~~~~~~~~~~diff\n%s\n~~~~~~~~~~\n' "${target/\// }" "$text" >>"$file"
+        left=$((left - $(wc -c <<<"$text"))) count=$((count - 1))
+    done
+}
+
 # roll_out TARGET...: plans and applies, side by side if there are several.
 roll_out() {
     local target without ready=()
@@ -339,6 +408,11 @@ roll_out() {
             [[ -f $(plan_of "$target") ]] ||
                 die "$failed" "no plan is saved for ${target/\// }: $(plan_of "$target") is missing"
             has_changes[$target]=true
+            if [[ $target == deployment/* ]]; then
+                images_of[$target]=$(in_plan "$target" '.variables.images.value | tojson') ||
+                    die "$failed" "the plan of ${target/\// } cannot be read: $(log_of show "$target")"
+                $emulated || require_images "${target#*/}" "${images_of[$target]}"
+            fi
         done
     else
         for target in "${ready[@]}"; do rm -f "$(plan_of "$target")"; done
@@ -358,6 +432,10 @@ roll_out() {
             exit "$failed"
         fi
     done
+    for target in "${chosen_targets[@]}"; do
+        [[ $target != deployment/* ]] || $emulated || note_alarms "${target#*/}"
+        refuse_if_switched "$target" "nothing was applied to ${target/\// }; make a new plan"
+    done
     ((${#chosen_targets[@]} == 0)) || side_by_side apply "${chosen_targets[@]}"
     for target in "${ready[@]}"; do
         case $target in
@@ -366,6 +444,7 @@ roll_out() {
                 smoke_region "${target#*/}"
                 ;;
             post-deployment)
+                refuse_if_switched "$target" "the dials may be those of the map: salesctl status, and switch again"
                 smoke_all
                 write_salesctl_toml
                 ;;
@@ -406,8 +485,9 @@ warn_of_left_regions() {
     done
 }
 
-declare -A directory_of=() has_changes=()
+declare -A directory_of=() has_changes=() is_changed=() images_of=()
 any_changes=false
+planned=()
 
 main() {
     require_tools jq
@@ -432,11 +512,13 @@ main() {
     fi
 
     local line
+    rm -f "$work/plan.md"
     for line in "${rollout[@]}"; do
         # shellcheck disable=SC2086  # Three words.
         roll_out_line $line
     done
     warn_of_left_regions
+    [[ $mode != plan ]] || write_plans
     print_records
     if [[ $mode == plan ]] && $any_changes; then
         exit "$changes"

@@ -476,6 +476,12 @@ changes_of() {
         -e 's/^  # (.*) is tainted, so must be replaced.*/    -+ \1/p' "$1"
 }
 
+# diff_of LOG: what a plan changes, in full; each sign at the beginning of its line, where a diff has it.
+diff_of() {
+    sed -nE '/^(Note: Objects have changed|Terraform used the selected providers|Terraform will perform|Changes to Outputs|You can apply this plan)/,$p' "$1" |
+        sed -E -e '/^─+$/,$d' -e 's/^( +)([-+~]) /\2\1 /' -e 's/^~/!/'
+}
+
 # summary_of LOG: how much a plan changes.
 summary_of() {
     sed -nE 's/^Plan: (.*)\.$/\1/p' "$1" | grep . || echo "only outputs change"

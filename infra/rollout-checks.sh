@@ -1,0 +1,253 @@
+# shellcheck shell=bash
+# What pipeline.sh looks at before it goes on: what ECS runs and the API serves, a sale that goes through, alarms that
+# are quiet, and states that nobody has switched meanwhile. For sourcing, after pipeline-lib.sh; what it says of a
+# failure ends with `give_up`.
+#
+# What is unused or not assigned here is so in those two.
+# shellcheck disable=SC2034,SC2154
+
+# --- What runs ---
+
+# ask_ecs REGION SERVICE: how a service is rolled out, as ECS knows it. Sets `ecs_state` (COMPLETED, IN_PROGRESS, FAILED;
+# empty if there is no such service), `ecs_runs` (the image's digest of the rollout that was completed last) and
+# `ecs_intends` (that of the newest). Fails if ECS does not tell.
+ask_ecs() {
+    local service definitions
+    ecs_state='' ecs_runs='' ecs_intends=''
+    if ! service=$(aws ecs describe-services --region "$1" --cluster "$prefix" --services "$prefix-$2" --output json \
+        2>"$logs/describe-services.log"); then
+        grep -q ClusterNotFoundException "$logs/describe-services.log"
+        return
+    fi
+    service=$(jq -c '.services[]? | select(.status == "ACTIVE")' <<<"$service") || return
+    [[ -n $service ]] || return 0
+    ecs_state=$(jq -r 'first(.deployments[]? | select(.status == "PRIMARY") | .rolloutState) // "COMPLETED"' <<<"$service")
+    # The newest one, and the last one that went well: while new tasks start, and after they have failed, they differ.
+    definitions=$(jq -r '.taskDefinition,
+        (first(.deployments[]? | select(.rolloutState == "COMPLETED") | .taskDefinition) // .taskDefinition)' <<<"$service")
+    ecs_intends=$(digest_of "$1" "${definitions%%$'\n'*}") && ecs_runs=$(digest_of "$1" "${definitions##*$'\n'}")
+}
+
+# digest_of REGION TASK-DEFINITION
+digest_of() {
+    aws ecs describe-task-definition --region "$1" --task-definition "$2" --output json \
+        2>"$logs/describe-task-definition.log" |
+        jq -er '.taskDefinition.containerDefinitions[0].image | split("@")[1] // empty'
+}
+
+# images_that_run REGION: sets `found` to {"api": DIGEST, "worker": DIGEST}, empty if there are no services. Fails if ECS
+# does not tell.
+images_that_run() {
+    local service digests=()
+    found=
+    for service in api worker; do
+        ask_ecs "$1" "$service" || return
+        [[ -n $ecs_runs ]] || return 0
+        digests+=("$ecs_runs")
+    done
+    found=$(jq -nc --arg api "${digests[0]}" --arg worker "${digests[1]}" '{api: $api, worker: $worker}')
+}
+
+# check_images REGION IMAGES: waits until ECS says that both services run them. ECS goes back by itself where new tasks
+# fail, and calls that steady.
+check_images() {
+    local region=$1 service wanted began=$SECONDS deadline=${SMOKE_SECONDS:-300}
+    for service in api worker; do
+        wanted=$(jq -r ".$service" <<<"$2")
+        while :; do
+            ask_ecs "$region" "$service" || fail_region "$region: ECS does not tell what sales-$service runs:" \
+                "$(tail -n 1 "$logs/describe-services.log" "$logs/describe-task-definition.log" 2>/dev/null | tail -n 1)"
+            if [[ $ecs_state == FAILED || $ecs_intends != "$wanted" ]]; then
+                fail_region "$region: sales-$service runs ${ecs_runs:-nothing}, and not $wanted, which was rolled out:" \
+                    "its tasks failed, and ECS went back; why: aws ecs describe-services --region $region --cluster" \
+                    "$prefix --services $prefix-$service --query 'services[0].events[:10].message'"
+            fi
+            [[ $ecs_state != COMPLETED ]] || break
+            ((SECONDS - began < deadline)) ||
+                fail_region "$region: the rollout of sales-$service is $ecs_state after $deadline s"
+            sleep 3
+        done
+    done
+    record "$region" "runs what was rolled out" $((SECONDS - began))
+}
+
+# fail_region MESSAGE...: what ends the rollout here.
+fail_region() {
+    warn "$@"
+    warn "the regions that were to follow are left as they are; back: --images with the digests before"
+    failure=$failed
+    give_up
+}
+
+# --- What is served ---
+
+# call URL CONNECT METHOD PATH [OPTION...]: prints the answer's status; the answer is in $logs/call.body. CONNECT is the
+# host to connect to, empty where the URL's own is known.
+call() {
+    local url=${1%/} connect=$2 method=$3 path=$4 options=()
+    shift 4
+    [[ -z $connect ]] || options+=(--connect-to "::$connect:443")
+    curl --silent --output "$logs/call.body" --write-out '%{http_code}' --max-time 15 --request "$method" \
+        "${options[@]}" "$@" "$url$path" || echo "no answer"
+}
+
+# check_version REGION URL CONNECT DIGEST: waits until what is served is what was rolled out.
+check_version() {
+    local region=$1 wanted=$4 status served commit began=$SECONDS deadline=${SMOKE_SECONDS:-300}
+    while :; do
+        status=$(call "$2" "$3" GET /version)
+        served=$(jq -r '.image // empty' "$logs/call.body" 2>/dev/null) || served=
+        commit=$(jq -r '.commit // "unknown"' "$logs/call.body" 2>/dev/null) || commit=unknown
+        if [[ $status == 200 && $served == "$wanted" ]]; then
+            record "$region" "serves $served, built from commit ${commit:0:12}" $((SECONDS - began))
+            return 0
+        fi
+        if [[ $status == 200 && -z $served ]]; then
+            warn "$region: /version names no image, as before it was told of one; ECS says that it is $wanted"
+            return 0
+        fi
+        ((SECONDS - began < deadline)) || fail_region "$region: ${2%/}/version names ${served:-no image} ($status)" \
+            "after $deadline s, and not $wanted, which was rolled out"
+        sleep 3
+    done
+}
+
+# --- A sale ---
+
+# sell WHAT URL CONNECT REGION: a real sale, accepted by REGION (by any if empty), found in a lake and cancelled. It stays
+# there as a sale and its cancellation, like any other.
+sell() {
+    local what=$1 url=$2 connect=$3 region=$4 began=$SECONDS deadline=${SALE_SECONDS:-300} status id day accepted lake=
+    local sale='{"product":"rollout check","amount":0.01}' key
+    # Whichever answer is lost, it stays one sale.
+    key="rollout-$account-$(date +%s)-$$-$RANDOM"
+    while :; do
+        status=$(call "$url" "$connect" POST /sales --header 'Content-Type: application/json' \
+            --header "Idempotency-Key: $key" --data "$sale")
+        [[ $status != 20[01] ]] || break
+        if [[ $status == 4?? && $status != 429 ]] || ((SECONDS - began >= deadline)); then
+            fail_region "$what: a sale is not accepted: $status $(head -c 500 "$logs/call.body" 2>/dev/null)"
+        fi
+        sleep 3
+    done
+    id=$(jq -r .id "$logs/call.body" 2>/dev/null) || id=
+    [[ $id =~ ^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$ ]] ||
+        fail_region "$what: the answer to a sale has no id: $(head -c 500 "$logs/call.body")"
+    day=$(jq -r '.timestamp | strftime("%Y-%m-%d")' "$logs/call.body")
+    accepted=$(jq -r '.region // empty' "$logs/call.body")
+
+    until lake=$(lake_that_holds "$id" "$day") && [[ -n $lake ]]; do
+        if ((SECONDS - began >= deadline)); then
+            cancel "$what" "$url" "$connect" "$id"
+            fail_region "$what: sale $id is in no lake after $deadline s: salesctl sale trace $id"
+        fi
+        sleep 3
+    done
+    cancel "$what" "$url" "$connect" "$id"
+    [[ -z $region || -z $accepted || $accepted == "$region" ]] ||
+        fail_region "$what: a sale that was posted to ${url%/} was accepted by $accepted"
+    record "$what" "a sale went through to the lake of $lake, and was cancelled" $((SECONDS - began))
+}
+
+# lake_that_holds ID DAY: prints the first region in whose lake the sale is. The key is that of lake_key in
+# sales/src/event.rs.
+lake_that_holds() {
+    local region key
+    for region in "${regions[@]}"; do
+        key=$(aws s3api list-objects-v2 --region "$region" --cli-connect-timeout 5 --cli-read-timeout 15 \
+            --bucket "$prefix-lake-$account-$region" --prefix "sales/dt=$2/$1.json" --query 'Contents[0].Key' \
+            --output text 2>"$logs/lake.log") || continue
+        if [[ $key == "sales/dt=$2/$1.json" ]]; then
+            echo "$region"
+            return 0
+        fi
+    done
+}
+
+cancel() {
+    local attempt status
+    for attempt in 1 2 3 4 5; do
+        status=$(call "$2" "$3" DELETE "/sales/$4")
+        [[ $status != 204 ]] || return 0
+        ((attempt == 5)) || sleep 3
+    done
+    fail_region "$1: sale $4, which was made for this rollout, could not be cancelled ($status); do it by hand:" \
+        "curl -X DELETE ${2%/}/sales/$4"
+}
+
+# --- Alarms ---
+
+# alarms_of REGION: the names of those that ring, one a line.
+alarms_of() {
+    aws cloudwatch describe-alarms --region "$1" --alarm-name-prefix "$prefix-" --state-value ALARM \
+        --alarm-types MetricAlarm CompositeAlarm --output json 2>"$logs/describe-alarms.log" |
+        jq -er '[(.MetricAlarms // [])[], (.CompositeAlarms // [])[] | .AlarmName] | sort | join("\n")'
+}
+
+declare -A rang_before=()
+
+# note_alarms REGION: what rings already is nothing that the rollout has done, and may be what it repairs.
+note_alarms() {
+    rang_before[$1]=$(alarms_of "$1") || rang_before[$1]=
+}
+
+# check_alarms REGION: waits until no alarm of the region has rung for the soak time; one that rang before is only told.
+check_alarms() {
+    local region=$1 began=$SECONDS quiet_since=$SECONDS soak limit ringing new told=
+    soak=$(setting .soak_seconds)
+    limit=$((soak + ${ALARM_SECONDS:-600}))
+    say "$region: its alarms are to be quiet for $soak s"
+    while :; do
+        ringing=$(alarms_of "$region") ||
+            fail_region "$region: CloudWatch does not tell its alarms: $(tail -n 1 "$logs/describe-alarms.log")"
+        new=$(grep -vxF -- "${rang_before[$region]:-}" <<<"$ringing" | paste -sd ' ') || new=
+        if [[ -n $new ]]; then
+            quiet_since=$SECONDS
+            [[ $told == "$new" ]] || warn "$region: in alarm: $new"
+            told=$new
+            ((SECONDS - began < limit)) || fail_region "$region: still in alarm after $((SECONDS - began)) s: $new"
+        elif ((SECONDS - quiet_since >= soak)); then
+            break
+        fi
+        sleep 5
+    done
+    [[ -z $ringing ]] || warn "$region: in alarm since before this rollout: ${ringing//$'\n'/ }"
+    record "$region" "its alarms were quiet for $soak s" $((SECONDS - began))
+}
+
+# --- Switches by operators ---
+
+# state_in REGION: prints the value and the version of the region's state, nothing if there is none. Fails if SSM does not
+# tell.
+state_in() {
+    local log=$logs/get-parameter.log
+    aws ssm get-parameter --region "$1" --name "/$prefix/site/state" --query '[Parameter.Value, Parameter.Version]' \
+        --output text --cli-connect-timeout 5 --cli-read-timeout 15 2>"$log" || grep -q ParameterNotFound "$log"
+}
+
+# why_outdated TARGET: whether somebody has switched since the target was planned, which applying might undo: Terraform
+# compares the states while it plans, and an approval may take hours. salesctl waits for no rollout, so this says so
+# afterwards, too.
+why_outdated() {
+    local target=$1 region state planned
+    case $target in
+        wiring/*)
+            region=${target#*/}
+            planned=$(in_plan "$target" '[.prior_state | .. | objects
+                | select(.address? == "module.site_state.aws_ssm_parameter.state") | .values.version][0] // empty') || return 0
+            state=$(state_in "$region") || return 0
+            [[ -z $planned || -z $state || ${state#*$'\t'} == "$planned" ]] ||
+                echo "$region has been switched since this was planned: its state is ${state%$'\t'*}"
+            ;;
+        post-deployment)
+            for region in "${regions[@]}"; do
+                if ! state=$(state_in "$region"); then
+                    warn "$region does not tell its state, so that nobody knows whether it has been switched" >&2
+                    continue
+                fi
+                [[ -z $state || ${state%$'\t'*} == $(setting ".states[\"$region\"]") ]] ||
+                    echo "$region has been switched while this was rolled out: its state is ${state%$'\t'*}"
+            done
+            ;;
+    esac
+}
