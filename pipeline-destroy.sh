@@ -168,7 +168,11 @@ start_teardown() {
 }
 
 finish_teardown() {
-    (($2 == 0)) || report_failure "$1" teardown "$4"
+    if (($2 != 0)); then
+        report_failure "$1" teardown "$4"
+    elif [[ -s $4 ]]; then
+        record "${1/\// }" "is no longer protected" "$3"
+    fi
 }
 
 destroy() {
