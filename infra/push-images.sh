@@ -79,6 +79,9 @@ if [[ -z $tag ]]; then
         die "$failed" "the working tree differs from revision ${revision:0:12}, which would be the images' tag;" \
             "commit, or give another one by --tag"
     tag=${revision:0:12}
+elif [[ -n $(git -C "$repository" status --porcelain) ]]; then
+    # What is built is no commit's.
+    revision+=-dirty
 fi
 home=$(setting .home_region)
 registry=$account.dkr.ecr.$home.amazonaws.com

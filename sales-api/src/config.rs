@@ -51,6 +51,7 @@ Optional:
   TLS                         self-signed: serve HTTPS alone (TLS 1.2 and 1.3), with a certificate that this process
                               makes at its start, for a load balancer that does not verify it [default: HTTP]
   PENDING_SHARDS              shards of the pending index, the same everywhere [default: 16]
+  IMAGE                       digest or tag of the image that runs, which /version shows
   LOG_FORMAT                  json or text [default: text on a terminal, else json]
   RUST_LOG                    which events are logged [default: info]
   AWS_ENDPOINT_URL            where to find AWS, also per service (AWS_ENDPOINT_URL_SNS, ...)
@@ -78,6 +79,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// `TLS`
     pub transport: Transport,
+    /// `IMAGE`
+    pub image: Option<String>,
 }
 
 impl Config {
@@ -92,6 +95,7 @@ impl Config {
             shards: environment.shards()?,
             listen: environment.listen_address()?,
             transport: environment.transport()?,
+            image: environment.image()?,
             region,
         };
         Ok((environment.logging()?, config))

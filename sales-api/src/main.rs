@@ -35,5 +35,5 @@ async fn run(config: Config) -> anyhow::Result<()> {
             },
         }
     };
-    server::run(config.listen, config.transport, config.region.clone(), outside, shutdown).await
+    server::run(config.listen, config.transport, config.region.clone(), config.image.clone(), outside, shutdown).await
 }

@@ -74,6 +74,7 @@ pub async fn run<W, P, T, F>(
     listen: SocketAddr,
     transport: Transport,
     region: Region,
+    image: Option<String>,
     outside: impl FnOnce(&Dependencies) -> Outside<W, P, F>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()>
@@ -98,7 +99,7 @@ where
     operations::register_site(&mut registry, &site);
     let metrics = Metrics::new(&mut registry);
     let requests = RequestMetrics::new(&mut registry);
-    let version = Version { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") };
+    let version = Version::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"), image);
     let operations = Operations { version, health, site: site.clone(), registry: Arc::new(registry) };
 
     let no_more_announcements = CancellationToken::new();
@@ -109,7 +110,7 @@ where
     let (probed, jitter, until) = (table(), entropy.clone(), shutdown.clone());
     actix_web::rt::spawn(async move { dependencies.sales_table.watch(jitter, until, || probed.probe()).await });
 
-    tracing::info!(site.region = site.region().as_str(), address = %listen, version = version.version, "serving");
+    tracing::info!(site.region = site.region().as_str(), address = %listen, version = operations.version.version, commit = operations.version.commit, "serving");
     let configure = move || {
         let table = table();
         let sales = Sales {

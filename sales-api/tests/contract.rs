@@ -165,6 +165,16 @@ async fn a_key_whose_first_answer_was_lost_still_gives_one_sale() {
 }
 
 #[tokio::test]
+async fn the_version_names_the_image_that_the_task_was_started_from() {
+    let stage = Stage::set("version").await.unwrap();
+    let image = format!("sha256:{}", "0123456789abcdef".repeat(4));
+    let variables = stage.active().api_environment();
+    let api = stage.start(env!("CARGO_BIN_EXE_sales-api"), variables, &[("IMAGE", &image)]).await.unwrap();
+    let version: Value = send(&api, "GET", "/version").await.json().await.unwrap();
+    assert_eq!(version["image"], image.as_str(), "{version}");
+}
+
+#[tokio::test]
 async fn paths_and_methods_that_nobody_answers_are_told_so() {
     let stage = Stage::set("routes").await.unwrap();
     let api = api(&stage, stage.active()).await;
@@ -199,7 +209,8 @@ async fn those_who_run_the_service_learn_what_they_need_and_clients_cannot_grow_
     assert_eq!(send(&api, "GET", "/healthcheck").await.json::<Value>().await.unwrap(), json!({"status": 200}));
     assert_eq!(send(&api, "GET", "/liveness").await.status(), StatusCode::OK);
     let version: Value = send(&api, "GET", "/version").await.json().await.unwrap();
-    assert_eq!(version, json!({"name": "sales-api", "version": env!("CARGO_PKG_VERSION")}));
+    let commit = option_env!("SALES_COMMIT").unwrap_or("unknown");
+    assert_eq!(version, json!({"name": "sales-api", "version": env!("CARGO_PKG_VERSION"), "commit": commit}));
     let readiness = readiness_with(&api, "the state is known", |readiness| readiness["state"] == "ACTIVE").await;
     assert_eq!((&readiness["region"], &readiness["status"]), (&json!("sa-east-1"), &json!(200)));
 
@@ -413,6 +424,7 @@ async fn a_wrong_variable_ends_the_process_with_one_line_that_names_it() {
         ("AWS_ENDPOINT_URL", "localhost"),
         ("RUST_LOG", "sales=loud"),
         ("LOG_FORMAT", "xml"),
+        ("IMAGE", "registry/sales-api:v1"),
     ] {
         let mut command = std::process::Command::new(program);
         let output = command.envs(stage.active().api_environment()).env(variable, value).output().unwrap();

@@ -49,6 +49,7 @@ Optional:
   PENDING_GRACE_SECONDS           age from which a pending sale is reconciled, and time after which one that has not
                                   replicated is adopted, 1 to 3600 [default: 30]
   SWEEP_INTERVAL_SECONDS          time between looks at the pending index, 1 to 3600 [default: 5]
+  IMAGE                           digest or tag of the image that runs, which /version shows
   LOG_FORMAT                      json or text [default: text on a terminal, else json]
   RUST_LOG                        which events are logged [default: info]
   AWS_ENDPOINT_URL                where to find AWS, also per service (AWS_ENDPOINT_URL_S3, ...)
@@ -79,6 +80,8 @@ pub struct Config {
     pub s3_addressing: S3Addressing,
     /// `PORT` and `BIND_HOST`
     pub listen: SocketAddr,
+    /// `IMAGE`
+    pub image: Option<String>,
     /// `WORKER_CONCURRENCY`, `PENDING_SHARDS`, `PENDING_GRACE_SECONDS` and `SWEEP_INTERVAL_SECONDS`
     pub work: Settings,
 }
@@ -99,6 +102,7 @@ impl Config {
             bucket: environment.bucket("S3_SALES_BUCKET")?,
             s3_addressing: environment.aws_endpoints()?,
             listen: environment.listen_address()?,
+            image: environment.image()?,
             work: Settings {
                 concurrency: environment.number("WORKER_CONCURRENCY", 1, 16, 64)?,
                 shards: environment.shards()?,

@@ -75,10 +75,10 @@ where
     let metrics = Metrics::new(&mut registry);
     let backlog = BacklogGauge::new(&mut registry, config.region.clone(), clock.clone());
     let requests = RequestMetrics::new(&mut registry);
-    let version = Version { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") };
+    let version = Version::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"), config.image.clone());
     let operations = Operations { version, health: health.clone(), site: site.clone(), registry: Arc::new(registry) };
 
-    tracing::info!(site.region = site.region().as_str(), address = %listen, version = version.version, "working");
+    tracing::info!(site.region = site.region().as_str(), address = %listen, version = operations.version.version, commit = operations.version.commit, "working");
     watch_dependencies(&outside, dependencies, &entropy, &shutdown);
     let (signs_of, owed) = (site.clone(), backlog.clone());
     actix_web::rt::spawn(vital_signs::log(signs_of, move || owed.owed(), shutdown.clone()));

@@ -463,6 +463,17 @@ async fn the_program_tells_whether_its_service_on_this_machine_is_alive() {
 }
 
 #[tokio::test]
+async fn the_version_names_the_build_and_the_image_that_the_task_was_started_from() {
+    let stage = Stage::set("version").await.unwrap();
+    let worker = worker(&stage, stage.active(), &[("IMAGE", "v1.2.3")]).await;
+    let version: Value = client().get(format!("{}/version", worker.url)).send().await.unwrap().json().await.unwrap();
+    let commit = option_env!("SALES_COMMIT").unwrap_or("unknown");
+    let expected =
+        json!({"name": "sales-worker", "version": env!("CARGO_PKG_VERSION"), "commit": commit, "image": "v1.2.3"});
+    assert_eq!(version, expected);
+}
+
+#[tokio::test]
 async fn a_wrong_variable_ends_the_process_with_one_line_that_names_it() {
     let stage = Stage::set("variables").await.unwrap();
     let program = env!("CARGO_BIN_EXE_sales-worker");
@@ -475,6 +486,7 @@ async fn a_wrong_variable_ends_the_process_with_one_line_that_names_it() {
         ("S3_SALES_BUCKET", "Not A Bucket"),
         ("WORKER_CONCURRENCY", "0"),
         ("PORT", "0"),
+        ("IMAGE", "sha256:12"),
     ] {
         let mut command = std::process::Command::new(program);
         let output = command.envs(stage.active().worker_environment()).env(variable, value).output().unwrap();

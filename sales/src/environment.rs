@@ -234,6 +234,22 @@ impl Environment {
         }
     }
 
+    /// `IMAGE`: the digest or tag of the image that runs. Without its registry, whose name would tell clients the account.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn image(&self) -> Read<Option<String>> {
+        let Some(image) = self.optional("IMAGE")? else { return Ok(None) };
+        let is_digest = image.strip_prefix("sha256:").is_some_and(|digest| {
+            digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
+        });
+        if is_digest || (is_name(&image, 128, "-_.") && !image.starts_with(['-', '.'])) {
+            return Ok(Some(image));
+        }
+        let expected = "must be an image's digest (sha256: and 64 hexadecimal digits) or its tag";
+        Err(InvalidVariable::new("IMAGE", format_args!("{expected}, not {image:?}")))
+    }
+
     /// `PENDING_SHARDS`: how many shards the pending index has (16). The same in every service and region.
     ///
     /// # Errors
@@ -393,6 +409,20 @@ mod tests {
         }
         assert!(environment(&[("P", "/sales/site/state")]).parameter("P").is_ok());
         assert!(problem(environment(&[("P", "a b")]).parameter("P")).starts_with("P must be"));
+    }
+
+    #[test]
+    fn an_image_is_a_digest_or_a_tag() {
+        const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+        let read = |image| environment(&[("IMAGE", image)]).image();
+        assert_eq!(environment(&[]).image(), Ok(None));
+        for image in [DIGEST, "4f2a1c9b03de", "v1.2_rc-3"] {
+            assert_eq!(read(image), Ok(Some(image.to_owned())));
+        }
+        for image in ["sha256:12", &DIGEST[..70], "111122223333.dkr.ecr/sales-api:v1", "-v1", ".v1", "v 1"] {
+            assert!(problem(read(image)).starts_with("IMAGE must be an image's digest"), "{image}");
+        }
+        assert!(read(concat!("sha256:", "0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF")).is_err());
     }
 
     #[test]

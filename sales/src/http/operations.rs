@@ -28,13 +28,32 @@ pub struct Operations {
     pub registry: Arc<Registry>,
 }
 
-/// The service and its version.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+/// The commit that this was built from, which a build of images tells the compiler.
+const COMMIT: &str = match option_env!("SALES_COMMIT") {
+    Some(commit) if !commit.is_empty() => commit,
+    _ => "unknown",
+};
+
+/// The service, and which build of it runs.
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Version {
     /// The service's name.
     pub name: &'static str,
     /// Its version (semver).
     pub version: &'static str,
+    /// The commit that it was built from, or `unknown`.
+    pub commit: &'static str,
+    /// The digest or tag of the image that runs, where the process is told of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+}
+
+impl Version {
+    /// The version of a service that runs from `image`.
+    #[must_use]
+    pub fn new(name: &'static str, version: &'static str, image: Option<String>) -> Self {
+        Self { name, version, commit: COMMIT, image }
+    }
 }
 
 /// The process serves.
@@ -106,10 +125,10 @@ pub async fn readiness(operations: web::Data<Operations>) -> impl Responder {
     })
 }
 
-/// Which service this is.
+/// Which service this is, and which build of it.
 #[utoipa::path(get, path = "/version", tag = "operations", responses((status = 200, body = Version)))]
 pub async fn version(operations: web::Data<Operations>) -> impl Responder {
-    HttpResponse::Ok().json(operations.version)
+    HttpResponse::Ok().json(&operations.version)
 }
 
 /// What the service has counted, in the OpenMetrics text format.
