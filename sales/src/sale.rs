@@ -16,6 +16,15 @@ pub const LONGEST_PRODUCT: usize = 1024;
 /// The longest idempotency key, in characters.
 pub const LONGEST_IDEMPOTENCY_KEY: usize = 255;
 
+/// The most digits of an amount that is ordered. Every such amount fits `DECIMAL(38,18)`.
+pub const DIGITS: u32 = 28;
+
+/// The most of them before the point.
+pub const WHOLE_DIGITS: u32 = 20;
+
+/// The most of them after the point.
+pub const DECIMALS: u32 = 18;
+
 /// Namespace of the ids that follow from an idempotency key. Changing it would make every retry a new sale.
 const IDEMPOTENCY_NAMESPACE: Uuid = Uuid::from_u128(0x6d1d_54a4_8d0c_4f0e_9d43_5f6b_0a7c_2e91);
 
@@ -173,7 +182,7 @@ impl Product {
     }
 }
 
-/// A positive amount of money, exact to 28 digits, without a currency.
+/// A positive amount of money, kept exactly, without a currency.
 ///
 /// Trailing zeros are no part of it (`14.00` is `14`): DynamoDB drops them too, and the same amount must have the
 /// same digits wherever it is read.
@@ -181,7 +190,25 @@ impl Product {
 pub struct Amount(Decimal);
 
 impl Amount {
-    /// Reads the text of a JSON number (RFC 8259, section 6), exactly or not at all.
+    /// Reads what a client orders: a JSON number of at most [`DIGITS`] digits, of which at most [`WHOLE_DIGITS`] before
+    /// and [`DECIMALS`] after the point.
+    ///
+    /// # Errors
+    /// When `text` is no number, is not positive, or has more digits than that.
+    pub fn ordered(text: &str) -> Result<Self, InvalidSale> {
+        let amount = Self::from_json_number(text)?;
+        let decimals = amount.0.scale();
+        let whole = amount.0.trunc().mantissa().checked_ilog10().map_or(0, |power| power + 1);
+        if whole > WHOLE_DIGITS || decimals > DECIMALS || whole + decimals > DIGITS {
+            return Err(InvalidSale::AmountTooManyDigits);
+        }
+        Ok(amount)
+    }
+
+    /// Reads the text of a JSON number (RFC 8259, section 6) from a table or a message, exactly or not at all.
+    ///
+    /// This is wider than [`Amount::ordered`]: what was accepted while clients could order any amount of 28 decimals or
+    /// below 2^96 is still owed to the lake.
     ///
     /// # Errors
     /// When `text` is no number, is not positive, or has more digits than can be kept.
@@ -244,8 +271,11 @@ pub enum InvalidSale {
     /// Zero or less.
     #[error("amount must be greater than zero")]
     AmountNotPositive,
-    /// Does not fit 28 digits.
-    #[error("amount has more digits than can be kept exactly (28)")]
+    /// More than [`DIGITS`], [`WHOLE_DIGITS`] or [`DECIMALS`].
+    #[error(
+        "amount has too many digits: at most {DIGITS} are allowed, of which at most {WHOLE_DIGITS} before and {DECIMALS} \
+         after the point"
+    )]
     AmountTooManyDigits,
 }
 
@@ -415,6 +445,65 @@ mod tests {
             "12345678901234567890.1234567890123",
         ] {
             assert_eq!(Amount::from_json_number(sent), Err(InvalidSale::AmountTooManyDigits), "{sent}");
+        }
+    }
+
+    #[test]
+    fn an_ordered_amount_has_at_most_28_digits_of_which_20_are_before_and_18_after_the_point() {
+        for (sent, kept) in [
+            ("14.00", "14"),
+            ("1e19", "10000000000000000000"),
+            ("99999999999999999999", "99999999999999999999"),
+            ("99999999999999999999.99999999", "99999999999999999999.99999999"),
+            ("1234567890.123456789012345678", "1234567890.123456789012345678"),
+            ("0.999999999999999999", "0.999999999999999999"),
+            ("1e-18", "0.000000000000000001"),
+            ("0.1e-17", "0.000000000000000001"),
+            ("0.01e21", "10000000000000000000"),
+            ("1.000000000000000000000000000000", "1"),
+            ("0.1000000000000000000000000000000", "0.1"),
+            ("100000000000000000000000000000000e-30", "100"),
+        ] {
+            assert_eq!(Amount::ordered(sent).map(|amount| amount.to_string()), Ok(kept.into()), "{sent}");
+        }
+        for sent in [
+            "1e20",
+            "1e28",
+            "100000000000000000000",
+            "100000000000000000000.5",
+            "1e-19",
+            "0.1e-18",
+            "0.0000000000000000001",
+            "1.0000000000000000001",
+            "99999999999999999999.999999999",
+            "12345678901.123456789012345678",
+            "9999999999999999999999999999",
+            "1e999999999",
+            "1e-999999999",
+            "1e2147483648",
+            "1e-2147483648",
+            "1e9223372036854775807",
+            "1e-9223372036854775808",
+        ] {
+            assert_eq!(Amount::ordered(sent), Err(InvalidSale::AmountTooManyDigits), "{sent}");
+        }
+        assert_eq!(Amount::ordered("0e999999999"), Err(InvalidSale::AmountNotPositive));
+        assert_eq!(
+            InvalidSale::AmountTooManyDigits.to_string(),
+            "amount has too many digits: at most 28 are allowed, of which at most 20 before and 18 after the point"
+        );
+    }
+
+    #[test]
+    fn an_amount_that_was_accepted_under_the_wider_rule_is_still_read() {
+        for digits in [
+            "1234567890123456789012345",
+            "10000000000000000000000000000",
+            "0.0000000000000000000000000001",
+            "79228162514264337593543950335",
+        ] {
+            assert_eq!(Amount::from_json_number(digits).map(|amount| amount.to_string()), Ok(digits.into()));
+            assert_eq!(Amount::ordered(digits), Err(InvalidSale::AmountTooManyDigits), "{digits}");
         }
     }
 
