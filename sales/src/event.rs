@@ -285,6 +285,15 @@ mod tests {
     }
 
     #[test]
+    fn an_amount_that_was_accepted_under_the_wider_rule_is_still_read_from_its_message() {
+        for amount in ["1234567890123456789012345", "0.0000000000000000000000000001"] {
+            let message = format!(r#"{{"id":"{ID}","product":"Livro","amount":{amount},"timestamp":1764547199}}"#);
+            let event = Event::parse(&message, &Attributes::new()).unwrap();
+            assert!(body(&event.fact).contains(&format!(r#""amount":{amount},"#)), "{}", body(&event.fact));
+        }
+    }
+
+    #[test]
     fn what_can_not_be_understood_says_why() {
         let with = |id: &str, amount: &str, timestamp: &str| {
             format!(r#"{{"id":"{id}","product":"Livro","amount":{amount},"timestamp":{timestamp}}}"#)
