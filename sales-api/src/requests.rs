@@ -51,7 +51,7 @@ impl Order {
         let amount = fields.amount.ok_or("amount is missing")?;
         Ok(Self {
             product: Product::new(product).map_err(|error| error.to_string())?,
-            amount: Amount::from_json_number(amount.get()).map_err(|error| error.to_string())?,
+            amount: Amount::ordered(amount.get()).map_err(|error| error.to_string())?,
         })
     }
 }
@@ -201,7 +201,9 @@ mod tests {
             (br#"{"product":"Livro","amount":"14"}"#, "must be a number"),
             (br#"{"product":"Livro","amount":true}"#, "must be a number"),
             (br#"{"product":"Livro","amount":-1}"#, "greater than zero"),
-            (br#"{"product":"Livro","amount":1e99}"#, "more digits"),
+            (br#"{"product":"Livro","amount":1e99}"#, "too many digits: at most 28"),
+            (br#"{"product":"Livro","amount":1e28}"#, "at most 20 before and 18 after the point"),
+            (br#"{"product":"Livro","amount":1e-19}"#, "at most 20 before and 18 after the point"),
         ] {
             let error = parse_order(body).unwrap_err();
             assert!(error.contains(expected), "{}: {error}", String::from_utf8_lossy(body));

@@ -9,7 +9,7 @@ use actix_web::http::header::LOCATION;
 use actix_web::web::Data;
 use sales::http::Problem;
 use sales::ports::{PortError, SaleTable, StoredSale};
-use sales::sale::{LONGEST_PRODUCT, Sale};
+use sales::sale::{DECIMALS, DIGITS, LONGEST_PRODUCT, Sale, WHOLE_DIGITS};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -33,12 +33,13 @@ pub struct NewSale {
     /// What is sold.
     #[schema(min_length = 1, max_length = 1024, example = "O Pequeno Principe")]
     product: String,
-    /// For how much: greater than zero, of at most 28 digits, kept exactly.
+    /// For how much: greater than zero, kept exactly, of at most 28 digits, 20 before and 18 after the point.
     #[schema(value_type = f64, exclusive_minimum = 0, example = 14.00)]
     amount: String,
 }
 
-const _: () = assert!(LONGEST_PRODUCT == 1024, "the schema says so");
+const _: () =
+    assert!(LONGEST_PRODUCT == 1024 && DIGITS == 28 && WHOLE_DIGITS == 20 && DECIMALS == 18, "the schema says so");
 
 /// A sale as clients see it.
 #[derive(Serialize, ToSchema)]

@@ -80,7 +80,7 @@ fn read(file: impl std::io::Read) -> Result<Orders, Vec<String>> {
 }
 
 fn body(product: &str, amount: &str) -> Result<String, String> {
-    let amount = Amount::from_json_number(amount).map_err(|error| error.to_string())?;
+    let amount = Amount::ordered(amount).map_err(|error| error.to_string())?;
     let product = Product::new(product.to_owned()).map_err(|error| error.to_string())?;
     let product = serde_json::to_string(product.as_str()).map_err(|error| error.to_string())?;
     Ok(format!(r#"{{"product":{product},"amount":{amount}}}"#))
