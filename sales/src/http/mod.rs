@@ -1,6 +1,8 @@
 //! What both services answer alike over HTTP, and how they start and stop serving.
 
+mod expectation;
 pub mod healthcheck;
+mod no_upgrade;
 pub mod operations;
 pub mod problem;
 pub mod requests;

@@ -1,21 +1,40 @@
 //! Serving until asked to stop, then finishing what is in flight.
 
-use std::net::TcpListener;
+use std::cell::OnceCell;
+use std::future::{Future, ready};
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use actix_http::error::DispatchError;
+use actix_http::{HttpService, Request};
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_factory, fn_service};
+use actix_tls::accept::TlsError;
+use actix_tls::accept::rustls_0_23::{Acceptor, TlsStream};
 use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{AppConfig, Server, Service, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::ConnectionType;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{Data, ServiceConfig};
-use actix_web::{App, Error, HttpServer};
+use actix_web::{App, Error, HttpResponse};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
+use super::expectation::{self, Continuing};
+use super::no_upgrade::NoUpgrade;
 use super::{Transport, operations, problem, requests, tls};
+
+/// What the threads' listener is called in actix's log.
+const NAME: &str = "http";
 
 /// Longer than a load balancer keeps an idle connection (60 s), so that it never picks one that we just closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// How long a connection is read, and what comes thrown away, when its last answer has been sent: a client that is still
+/// sending would otherwise lose the answer.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// How long requests in flight may take after the signal: a sale is answered within 5 s.
 const DRAIN_SECONDS: u64 = 8;
@@ -42,22 +61,42 @@ where
 {
     let draining = Data::new(Draining::default());
     let last = draining.clone();
-    let server = HttpServer::new(move || {
+    let app = move || {
         App::new()
             .app_data(draining.clone())
             .configure(configure())
             .configure(operations::configure)
             .configure(problem::configure_not_found)
+            .wrap(from_fn(expectation::refuse_others))
             .wrap(from_fn(requests::count))
             .wrap(from_fn(close_while_draining))
-    })
-    .workers(workers)
-    .keep_alive(KEEP_ALIVE)
-    .shutdown_timeout(DRAIN_SECONDS)
-    .disable_signals();
+    };
+    let server = Server::build().workers(workers).shutdown_timeout(DRAIN_SECONDS).disable_signals();
+    let signal = server.graceful_shutdown_signal();
+    let stopping = move || {
+        let signal = signal.clone();
+        async move { signal.notified().await }
+    };
     let server = match transport {
-        Transport::Plain => server.listen(listener)?,
-        Transport::SelfSigned => server.listen_rustls_0_23(listener, tls::self_signed()?)?,
+        Transport::Plain => server.listen(NAME, listener, move || {
+            let tcp = |stream: TcpStream| {
+                let peer = stream.peer_addr().ok();
+                ready(Ok::<_, DispatchError>((NoUpgrade::new(stream), peer)))
+            };
+            fn_service(tcp).and_then(http(app(), stopping.clone()))
+        })?,
+        Transport::SelfSigned => {
+            let mut config = tls::self_signed()?;
+            config.alpn_protocols = vec![b"http/1.1".to_vec()];
+            let acceptor = Acceptor::new(config);
+            server.listen(NAME, listener, move || {
+                let tls = acceptor.clone().map_err(TlsError::into_service_error).map(|stream: TlsStream<TcpStream>| {
+                    let peer = stream.get_ref().0.peer_addr().ok();
+                    (NoUpgrade::new(stream), peer)
+                });
+                tls.and_then(http(app(), stopping.clone()).map_err(TlsError::Service))
+            })?
+        }
     };
     let server = server.run();
     let handle = server.handle();
@@ -69,6 +108,46 @@ where
     last.0.store(true, Ordering::Relaxed);
     handle.stop(true).await;
     serving.await.map_err(std::io::Error::other)?
+}
+
+/// HTTP/1.1 on connections of any kind, answered by `app`, of which there is one a thread.
+fn http<T, F, A, B, Stopping>(
+    app: F,
+    stopping: impl Fn() -> Stopping + 'static,
+) -> impl ServiceFactory<(T, Option<SocketAddr>), Config = (), Response = (), Error = DispatchError, InitError = ()>
+where
+    T: AsyncRead + AsyncWrite + Unpin + 'static,
+    F: IntoServiceFactory<A, Request>,
+    A: ServiceFactory<Request, Config = AppConfig, Response = ServiceResponse<B>, Error = Error> + 'static,
+    A::Service: 'static,
+    <A::Service as Service<Request>>::Future: 'static,
+    A::InitError: std::fmt::Debug,
+    B: MessageBody + 'static,
+    Stopping: Future<Output = ()> + 'static,
+{
+    let app = Rc::new(app.into_factory().map_err(|error| HttpResponse::from_error(error)));
+    let made = Rc::new(OnceCell::new());
+    let asked = made.clone();
+    HttpService::<T, _, B>::build()
+        .keep_alive(KEEP_ALIVE)
+        .client_disconnect_timeout(LINGER)
+        .graceful_shutdown_signal(stopping)
+        .expect(fn_service(move |request: Request| {
+            let app: Option<Rc<_>> = asked.get().cloned();
+            async move {
+                match app {
+                    Some(app) => expectation::ask::<_, B>(&*app, request).await,
+                    None => Ok(request),
+                }
+            }
+        }))
+        .h1(fn_factory(move || {
+            let (app, made) = (app.clone(), made.clone());
+            async move {
+                let app = app.new_service(AppConfig::default()).await?;
+                Ok::<_, A::InitError>(Continuing::new(made.get_or_init(|| Rc::new(app)).clone()))
+            }
+        }))
 }
 
 /// Clients that keep their connections busy would otherwise be cut off in the middle of a request.

@@ -1,0 +1,144 @@
+//! `Expect: 100-continue` (RFC 9110, section 10.1.1): the body is asked for when somebody reads it.
+//!
+//! actix-http asks for it before the request gets to a handler, so that a client would send what is refused for its
+//! length, its coding or its path. Here the handler begins first: [`ask`] answers for it when it needs no body, and
+//! otherwise lets `100 Continue` go out and leaves what has begun to [`Continuing`].
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use actix_http::body::{BoxBody, MessageBody};
+use actix_http::{ConnectionType, HttpMessage, Payload, Request, Response};
+use actix_web::body::EitherBody;
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, forward_ready};
+use actix_web::error::PayloadError;
+use actix_web::http::header::EXPECT;
+use actix_web::http::{StatusCode, Version};
+use actix_web::middleware::Next;
+use actix_web::web::Bytes;
+use actix_web::{Error, ResponseError};
+use futures::Stream;
+use futures::future::Either;
+
+use super::Problem;
+
+/// A request's answer that is under way.
+struct Begun<S: Service<Request>>(Pin<Box<S::Future>>);
+
+/// Begins to answer a request whose client waits to be asked for the body.
+///
+/// Gives back a request in whose place `100 Continue` is sent, for [`Continuing`]; or, as the error, the final answer.
+pub(super) async fn ask<S, B>(app: &S, mut request: Request) -> Result<Request, Response<BoxBody>>
+where
+    S: Service<Request, Future: 'static, Response: Into<Response<B>>, Error: Into<Response<BoxBody>>> + 'static,
+    B: MessageBody + 'static,
+{
+    let body = Rc::new(Cell::new(Body::Read));
+    let payload = request.take_payload();
+    if !matches!(payload, Payload::None) {
+        body.set(Body::NotWanted);
+        *request.payload() = Payload::Stream { payload: Box::pin(Awaited { payload, body: body.clone() }) };
+    }
+    let mut begun = Box::pin(app.call(request));
+    let answer = poll_fn(|context| match begun.as_mut().poll(context) {
+        Poll::Ready(answer) => Poll::Ready(Some(answer)),
+        Poll::Pending if body.get() == Body::Wanted => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    });
+    let Some(answer) = answer.await else {
+        let request = Request::new();
+        request.extensions_mut().insert(Begun::<S>(begun));
+        return Ok(request);
+    };
+    let mut answer: Response<BoxBody> = match answer {
+        Ok(answer) => {
+            let answer: Response<B> = answer.into();
+            answer.map_into_boxed_body()
+        }
+        Err(error) => error.into(),
+    };
+    if body.get() != Body::Read {
+        // Whether the client still sends it, nobody can tell.
+        answer.head_mut().set_connection_type(ConnectionType::Close);
+    }
+    Err(answer)
+}
+
+/// What is known of a body that the client has not been asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Body {
+    /// Nobody has tried to read it.
+    NotWanted,
+    /// Somebody waits for it.
+    Wanted,
+    /// There is no more of it.
+    Read,
+}
+
+/// A body that says when somebody waits for it.
+struct Awaited {
+    payload: Payload,
+    body: Rc<Cell<Body>>,
+}
+
+impl Stream for Awaited {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        // A client may send it without having been asked.
+        self.body.set(Body::Wanted);
+        let read = ready!(Pin::new(&mut self.payload).poll_next(context));
+        self.body.set(if read.is_some() { Body::NotWanted } else { Body::Read });
+        Poll::Ready(read)
+    }
+}
+
+/// Answers requests, and goes on with those that [`ask`] has begun.
+pub(super) struct Continuing<S> {
+    app: Rc<S>,
+}
+
+impl<S> Continuing<S> {
+    /// Answers with `app`, the same that [`ask`] is given.
+    pub(super) fn new(app: Rc<S>) -> Self {
+        Self { app }
+    }
+}
+
+impl<S: Service<Request> + 'static> Service<Request> for Continuing<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Either<S::Future, Pin<Box<S::Future>>>;
+
+    forward_ready!(app);
+
+    fn call(&self, request: Request) -> Self::Future {
+        let begun = request.extensions_mut().remove::<Begun<S>>();
+        begun.map_or_else(|| Either::Left(self.app.call(request)), |Begun(begun)| Either::Right(begun))
+    }
+}
+
+/// Middleware that answers 417 to who expects anything else: nobody here can meet it.
+///
+/// # Errors
+/// Those of the service behind it.
+pub(super) async fn refuse_others<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let mut fields = request.headers().get_all(EXPECT).map(|value| value.as_bytes());
+    let known = |expectation: &[u8]| {
+        let expectation = expectation.trim_ascii();
+        expectation.is_empty() || expectation.eq_ignore_ascii_case(b"100-continue")
+    };
+    let met = fields.all(|value| value.split(|&byte| byte == b',').all(known));
+    // HTTP/1.0 knows none, and its servers ignore the field.
+    if met || request.version() < Version::HTTP_11 {
+        return Ok(next.call(request).await?.map_into_left_body());
+    }
+    let problem = Problem::new(StatusCode::EXPECTATION_FAILED, "the only expectation that can be met is 100-continue");
+    Ok(request.into_response(problem.error_response().map_into_right_body()))
+}
