@@ -5,7 +5,9 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use actix_web::web::{Bytes, BytesMut};
 use actix_web::{FromRequest, HttpRequest};
 use futures::StreamExt;
@@ -24,6 +26,9 @@ pub const LARGEST_BODY: usize = 64 * 1024;
 /// How much of a body that is too large is read before the answer, so that a client still sending gets to read it.
 const DRAINED: usize = 16 * 1024 * 1024;
 
+/// Allowed at the beginning of a text (RFC 8259, section 8.1: not of JSON).
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// How long a body may take.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
@@ -34,12 +39,20 @@ impl FromRequest for Order {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     /// JSON, whatever the Content-Type says: `curl -d` sends that of a form.
-    fn from_request(_: &HttpRequest, payload: &mut Payload) -> Self::Future {
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let payload = payload.take();
+        let readable = check_coding(request).and_then(|()| check_length(request));
+        let waits = request.head().expect();
         Box::pin(async move {
+            if waits && let Err(problem) = readable {
+                // It has not been sent, and need not be.
+                return Err(problem);
+            }
             let body = tokio::time::timeout(BODY_TIME, read_body(payload)).await;
-            let body = body.map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body took too long"))??;
-            parse_order(&body).map_err(Problem::bad_request)
+            let body = body.map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body took too long").last())?;
+            let body = body?;
+            readable?;
+            parse_order(&body.ok_or_else(too_large)?).map_err(Problem::bad_request)
         })
     }
 }
@@ -64,8 +77,35 @@ struct Fields<'a> {
     amount: Option<&'a RawValue>,
 }
 
+/// No content coding is read (RFC 9110, section 8.4): one of them would make a small body a large one.
+fn check_coding(request: &HttpRequest) -> Result<(), Problem> {
+    let fields = request.headers().get_all(CONTENT_ENCODING).map(|value| value.as_bytes());
+    let mut codings = fields.flat_map(|value| value.split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
+    if codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")) {
+        return Ok(());
+    }
+    Err(Problem::content_coding("the body is in a content coding, and none is read; send it without Content-Encoding"))
+}
+
+/// What is known to be too large need not be sent.
+fn check_length(request: &HttpRequest) -> Result<(), Problem> {
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    if length.is_some_and(|length: u64| length > LARGEST_BODY as u64) { Err(too_large()) } else { Ok(()) }
+}
+
+fn too_large() -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {LARGEST_BODY} bytes"))
+}
+
 fn parse_order(body: &[u8]) -> Result<Order, String> {
-    let text = std::str::from_utf8(body).map_err(|_| "the body is not UTF-8")?;
+    if let Some(encoding) = other_encoding(body) {
+        return Err(format!("the body is in {encoding}; send it in UTF-8"));
+    }
+    let text = std::str::from_utf8(body)
+        .map_err(|error| format!("the body is not UTF-8 at byte {}; send it in UTF-8", error.valid_up_to() + 1))?;
+    if text.trim_ascii_start().starts_with(BYTE_ORDER_MARK) {
+        return Err("the body begins with a byte order mark (U+FEFF); send it without".into());
+    }
     if text.trim_ascii().is_empty() {
         return Err(
             r#"the body is empty; send a JSON object such as {"product":"O Pequeno Principe","amount":14.00}"#.into()
@@ -82,11 +122,24 @@ fn parse_order(body: &[u8]) -> Result<Order, String> {
     Order::from_fields(fields)
 }
 
-async fn read_body(mut payload: Payload) -> Result<Bytes, Problem> {
+/// The encoding that a body is in by its first bytes, if that is not UTF-8: by its byte order mark, or since JSON begins with
+/// two ASCII characters.
+fn other_encoding(body: &[u8]) -> Option<&'static str> {
+    match *body {
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("UTF-16"),
+        [0, 0, 0, _, ..] | [_, 0, 0, 0, ..] => Some("UTF-32"),
+        [0, _, ..] | [_, 0, ..] => Some("UTF-16"),
+        _ => None,
+    }
+}
+
+/// `None` if it is too large.
+async fn read_body(mut payload: Payload) -> Result<Option<Bytes>, Problem> {
     let mut body = BytesMut::new();
     let mut received = 0;
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| Problem::bad_request("the body ended early"))?;
+        let chunk = chunk.map_err(|error| broken(&error).last())?;
         received += chunk.len();
         if received <= LARGEST_BODY {
             body.extend_from_slice(&chunk);
@@ -94,11 +147,14 @@ async fn read_body(mut payload: Payload) -> Result<Bytes, Problem> {
             break;
         }
     }
-    if received > LARGEST_BODY {
-        let detail = format!("the body is larger than {LARGEST_BODY} bytes");
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
-    }
-    Ok(body.freeze())
+    Ok((received <= LARGEST_BODY).then(|| body.freeze()))
+}
+
+fn broken(error: &PayloadError) -> Problem {
+    Problem::bad_request(match error {
+        PayloadError::EncodingCorrupted => "the body's chunks are broken (Transfer-Encoding: chunked)",
+        _ => "the body ended early",
+    })
 }
 
 /// The request's `Idempotency-Key`, if it has one.
@@ -183,7 +239,20 @@ mod tests {
         for (body, expected) in [
             (&b""[..], "the body is empty"),
             (b" \n", "the body is empty"),
-            (b"\xff\xfe", "not UTF-8"),
+            (b"{\"product\":\"Jos\xe9\",\"amount\":1}", "not UTF-8 at byte 16"),
+            (b"\x1f\x8b\x08\0\0\0\0\0\0\x03", "not UTF-8 at byte 2"),
+            (b"\xff\xfe", "UTF-16"),
+            (b"\xff\xfe{\0\"\0", "UTF-16"),
+            (b"\xfe\xff\0{\0\"", "UTF-16"),
+            (b"{\0\"\0p\0", "UTF-16"),
+            (b"\0{\0\"\0p", "UTF-16"),
+            (b"\xff\xfe\0\0{\0\0\0", "UTF-32"),
+            (b"\0\0\xfe\xff\0\0\0{", "UTF-32"),
+            (b"{\0\0\0\"\0\0\0", "UTF-32"),
+            (b"\0\0\0{\0\0\0\"", "UTF-32"),
+            (b"\xef\xbb\xbf{\"product\":\"Livro\",\"amount\":14}", "byte order mark"),
+            (b"\xef\xbb\xbf", "byte order mark"),
+            (b"\n\xef\xbb\xbf{}", "byte order mark"),
             (b"null", "not a JSON object"),
             (br#"["Livro", 14]"#, "not a JSON object"),
             (b"product=Livro&amount=14", "not a JSON object"),

@@ -93,6 +93,8 @@ pub struct ProblemView {
         (status = 400, description = "the body or the key is wrong", body = ProblemView, content_type = "application/problem+json"),
         (status = 408, description = "the body took too long", body = ProblemView, content_type = "application/problem+json"),
         (status = 413, description = "the body is larger than 64 KiB", body = ProblemView, content_type = "application/problem+json"),
+        (status = 415, description = "the body is in a content coding, such as gzip", body = ProblemView, content_type = "application/problem+json", headers(("Accept-Encoding" = String))),
+        (status = 417, description = "something else than 100-continue is expected", body = ProblemView, content_type = "application/problem+json"),
         (status = 422, description = "the key was used for another order", body = ProblemView, content_type = "application/problem+json"),
         (status = 503, description = "try again, with the same key", body = ProblemView, content_type = "application/problem+json", headers(("Retry-After" = u32))),
     ))]

@@ -2,7 +2,7 @@
 
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, RETRY_AFTER};
+use actix_web::http::header::{ACCEPT_ENCODING, ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource, ResponseError, Route};
 use serde::Serialize;
@@ -14,8 +14,8 @@ use thiserror::Error;
 pub struct Problem {
     status: StatusCode,
     detail: String,
-    allow: Option<&'static str>,
-    retry_after_seconds: Option<u32>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    last: bool,
 }
 
 /// The document of RFC 9457, and `error` for clients that read that.
@@ -32,7 +32,7 @@ impl Problem {
     /// A problem with this status.
     #[must_use]
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), allow: None, retry_after_seconds: None }
+        Self { status, detail: detail.into(), headers: Vec::new(), last: false }
     }
 
     /// 400: what was sent is wrong.
@@ -44,13 +44,30 @@ impl Problem {
     /// 503: another try may succeed, and when.
     #[must_use]
     pub fn unavailable(detail: impl Into<String>, retry_after_seconds: u32) -> Self {
-        let retry_after_seconds = Some(retry_after_seconds);
-        Self { retry_after_seconds, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).with(RETRY_AFTER, retry_after_seconds.into())
+    }
+
+    /// 415: the body is in a content coding, and none is read.
+    #[must_use]
+    pub fn content_coding(detail: impl Into<String>) -> Self {
+        let identity = HeaderValue::from_static("identity");
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail).with(ACCEPT_ENCODING, identity)
+    }
+
+    /// The same, as the last answer of its connection: where the next request begins, nobody can tell.
+    #[must_use]
+    pub fn last(self) -> Self {
+        Self { last: true, ..self }
     }
 
     fn method_not_allowed(allow: &'static str) -> Self {
         let detail = format!("method not allowed here; allowed: {allow}");
-        Self { allow: Some(allow), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, detail) }
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, detail).with(ALLOW, HeaderValue::from_static(allow))
+    }
+
+    fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
     }
 }
 
@@ -61,11 +78,11 @@ impl ResponseError for Problem {
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
         let mut response = HttpResponse::build(self.status);
-        if let Some(allow) = self.allow {
-            response.insert_header((ALLOW, allow));
+        for header in &self.headers {
+            response.insert_header(header.clone());
         }
-        if let Some(seconds) = self.retry_after_seconds {
-            response.insert_header((RETRY_AFTER, seconds));
+        if self.last {
+            response.force_close();
         }
         let document = Document {
             r#type: "about:blank",
