@@ -49,6 +49,7 @@ locals {
   salesctl_toml = join("\n", concat(
     [
       "url = ${jsonencode(local.url)}",
+      "dns_url = ${jsonencode("https://${module.names.api_host}")}",
       "accelerator_arn = ${jsonencode(module.accelerator.arn)}",
       "pending_shards = ${var.pending_shards}",
     ],

@@ -194,6 +194,7 @@ async fn paths_and_methods_that_nobody_answers_are_told_so() {
         ("POST", sale.as_str(), "GET, HEAD, DELETE"),
         ("POST", "/healthcheck", "GET, HEAD"),
         ("DELETE", "/metrics", "GET, HEAD"),
+        ("POST", "/active", "GET, HEAD"),
         ("PUT", "/openapi.json", "GET, HEAD"),
         ("PUT", "/docs", "GET, HEAD"),
     ] {
@@ -250,6 +251,36 @@ async fn those_who_run_the_service_learn_what_they_need_and_clients_cannot_grow_
     let signs = eventually("vital signs in the log", known).await;
     assert_eq!((&signs["level"], &signs["state"]), (&json!("INFO"), &json!("ACTIVE")));
     assert!(signs["state_age_seconds"].is_u64() && signs.get("pending").is_none(), "{signs}");
+}
+
+#[tokio::test]
+async fn dns_learns_at_once_and_without_ssm_whether_the_region_is_active() {
+    let stage = Stage::set("active").await.unwrap();
+    let here = api(&stage, stage.active()).await;
+    let there = api(&stage, stage.passive()).await;
+    readiness_with(&here, "the state is known", |readiness| readiness["state"] == "ACTIVE").await;
+    readiness_with(&there, "the state is known", |readiness| readiness["state"] == "PASSIVE").await;
+    let told = async |api: &Running| {
+        let answer = send(api, "GET", "/active").await;
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+    };
+    assert_eq!(told(&here).await, (200, json!({"status": 200, "region": "sa-east-1", "state": "ACTIVE"})));
+    assert_eq!(told(&there).await, (503, json!({"status": 503, "region": "us-east-1", "state": "PASSIVE"})));
+    assert_eq!(send(&there, "HEAD", "/active").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+
+    // A call that hangs for ever: who waited for it would not answer.
+    stage.proxy.fail("GetParameter", Fault::Delay(Duration::from_secs(1_000)));
+    let unknown = api(&stage, stage.active()).await;
+    assert_eq!(told(&unknown).await, (503, json!({"status": 503, "region": "sa-east-1", "state": "UNKNOWN"})));
+    assert_eq!(send(&unknown, "GET", "/readiness").await.status(), StatusCode::OK, "the second choice of DNS");
+    assert_eq!(told(&here).await.0, 200, "the last known state stays");
+
+    let metrics = send(&there, "GET", "/metrics").await.text().await.unwrap();
+    let counted =
+        |line: &str| ["route=\"/active\"", "status=\"503\"", "method=\"GET\""].iter().all(|label| line.contains(label));
+    let counts: Vec<_> =
+        metrics.lines().filter(|line| line.starts_with("http_requests_total") && counted(line)).collect();
+    assert!(matches!(counts.as_slice(), [count] if count.ends_with(" 1")), "{metrics}");
 }
 
 /// What the API Gateway in front of the API is made from.

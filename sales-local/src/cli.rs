@@ -65,6 +65,9 @@ pub(crate) struct UpOptions {
     /// The one address in front of both regions
     #[arg(long, default_value_t = 8080, value_parser = port())]
     pub(crate) port: u16,
+    /// The address that stands for the name api.DOMAIN, which Route 53 answers by health checks
+    #[arg(long, value_name = "PORT", default_value_t = 8088, value_parser = port())]
+    pub(crate) dns_port: u16,
     /// The API of each region
     #[arg(long, value_name = "PORT,PORT", default_value = "8081,8082")]
     pub(crate) api_ports: PortPair,
@@ -89,12 +92,12 @@ fn port() -> clap::builder::RangedI64ValueParser<u16> {
 impl UpOptions {
     /// Free ports for all.
     pub(crate) fn with_free_ports() -> anyhow::Result<Self> {
-        let [port, api, other_api, worker, other_worker, aws, other_aws, accelerator_port, emulator_port] =
+        let [port, dns_port, api, other_api, worker, other_worker, aws, other_aws, accelerator_port, emulator_port] =
             ports::free()?;
         let api_ports = PortPair([api, other_api]);
         let worker_ports = PortPair([worker, other_worker]);
         let aws_ports = PortPair([aws, other_aws]);
-        Ok(Self { port, api_ports, worker_ports, aws_ports, accelerator_port, emulator_port })
+        Ok(Self { port, dns_port, api_ports, worker_ports, aws_ports, accelerator_port, emulator_port })
     }
 
     /// All ports with what they are for.
@@ -104,6 +107,7 @@ impl UpOptions {
             [0, 1].map(|position| role(ports[position], &format!("{service} of {}", REGIONS[position]), option))
         };
         let mut roles = vec![role(self.port, "address in front of both regions", "--port")];
+        roles.push(role(self.dns_port, "name that DNS answers", "--dns-port"));
         roles.extend(each(&self.api_ports, "API", "--api-ports"));
         roles.extend(each(&self.worker_ports, "worker", "--worker-ports"));
         roles.extend(each(&self.aws_ports, "AWS", "--aws-ports"));

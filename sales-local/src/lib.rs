@@ -1,6 +1,8 @@
-//! Two regions on one machine: an AWS emulator, the API and the worker of each region, and the edge in front of both.
+//! Two regions on one machine: an AWS emulator, the API and the worker of each region, and the two entrances in
+//! front of both.
 
 pub mod aws_endpoint;
+pub mod dns;
 pub mod edge;
 pub mod emulator;
 mod http_proxy;

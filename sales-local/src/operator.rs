@@ -15,6 +15,7 @@ const PENDING_SHARDS: u16 = 16;
 #[derive(Debug, Serialize)]
 struct Configuration<'stack> {
     url: String,
+    dns_url: String,
     accelerator_arn: &'stack str,
     accelerator_endpoint_url: String,
     pending_shards: u16,
@@ -46,6 +47,7 @@ fn configuration(stack: &Stack) -> Configuration<'_> {
     });
     Configuration {
         url: stack.address(),
+        dns_url: stack.dns_address(),
         accelerator_arn: stack.accelerator_arn(),
         accelerator_endpoint_url: stack.accelerator_endpoint(),
         pending_shards: PENDING_SHARDS,

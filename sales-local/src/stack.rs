@@ -1,7 +1,7 @@
 //! Everything that runs: the emulator, each region's resources and services, and the edge in front.
 
 use std::{
-    net::Ipv4Addr,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use futures::future::try_join;
 use sales_local::{
     aws_endpoint::AwsEndpoint,
+    dns::Name,
     edge::{Backend, Dial, Edge},
     emulator::{Emulator, Environment, MINISTACK},
     process::log_file,
@@ -39,6 +40,7 @@ const HEALTH_DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) struct Stack {
     accelerator_api: Mutex<AwsEndpoint>,
     edge: Edge,
+    name: Name,
     sites: [Mutex<Site>; 2],
     emulator: Emulator,
     deployment: Deployment,
@@ -66,12 +68,16 @@ impl Stack {
         let deployment = steps.quiet("creating both regions", deployment).await?;
         let sites = start_sites(&services, &deployment, emulator.endpoint(), &ports, logs);
         let sites = steps.quiet("starting the API and the worker of each region", sites).await?;
-        let what = format!("opening the one address in front of them, http://localhost:{}", ports.port);
-        let edge = steps.quiet(&what, start_edge(&deployment, &ports)).await?;
+        let what = format!(
+            "opening the addresses in front of them, http://localhost:{} and, for DNS, http://localhost:{}",
+            ports.port, ports.dns_port
+        );
+        let entrances = try_join(start_edge(&deployment, &ports), start_name(&deployment, &ports));
+        let (edge, name) = steps.quiet(&what, entrances).await?;
         let accelerator_api = AwsEndpoint::open(ports.accelerator_port, edge.control_endpoint()).await?;
         let (accelerator_api, sites) = (Mutex::new(accelerator_api), sites.map(Mutex::new));
         let salesctl = services.salesctl().to_owned();
-        Ok(Self { accelerator_api, edge, sites, emulator, deployment, ports, salesctl })
+        Ok(Self { accelerator_api, edge, name, sites, emulator, deployment, ports, salesctl })
     }
 
     /// Both regions' resources.
@@ -84,6 +90,11 @@ impl Stack {
         &self.edge
     }
 
+    /// The name that DNS answers.
+    pub(crate) fn name(&self) -> &Name {
+        &self.name
+    }
+
     /// Where the resources are.
     pub(crate) fn place(&self) -> Place {
         Place { endpoint: self.emulator.endpoint().to_owned(), prefix: PREFIX.to_owned() }
@@ -92,6 +103,11 @@ impl Stack {
     /// The address in front of both regions.
     pub(crate) fn address(&self) -> String {
         format!("http://localhost:{}", self.ports.port)
+    }
+
+    /// The address that stands for the name.
+    pub(crate) fn dns_address(&self) -> String {
+        format!("http://localhost:{}", self.ports.dns_port)
     }
 
     /// The region at this place, to be lost or restored by nobody else meanwhile.
@@ -180,6 +196,14 @@ async fn start_edge(deployment: &Deployment, ports: &UpOptions) -> anyhow::Resul
     let edge = Edge::start(listen(ports.port).await?, listen(0).await?, backends.collect())?;
     timeout(HEALTH_DEADLINE, edge.all_healthy()).await.context("the health checks of the APIs do not succeed")?;
     Ok(edge)
+}
+
+async fn start_name(deployment: &Deployment, ports: &UpOptions) -> anyhow::Result<Name> {
+    let apis = deployment.regions.iter().zip(ports.api_ports.0);
+    let apis = apis.map(|(region, port)| (region.name.clone(), SocketAddr::from((Ipv4Addr::LOCALHOST, port))));
+    let name = Name::start(listen(ports.dns_port).await?, apis)?;
+    timeout(HEALTH_DEADLINE, name.all_checked()).await.context("the health checks of the name are not made")?;
+    Ok(name)
 }
 
 /// Takes a port of this machine alone.

@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Write};
 
 use futures::{future::join_all, join};
 use sales_local::{
+    dns::Name,
     edge::{Dial, Edge},
     resources::{Region, State},
     services::{counter, is_healthy},
@@ -17,6 +18,7 @@ pub(crate) struct View {
     region: String,
     state: Option<State>,
     dial: Option<Dial>,
+    dns: bool,
     api: bool,
     worker: bool,
     accepted: Option<u64>,
@@ -26,7 +28,13 @@ pub(crate) struct View {
 }
 
 impl View {
-    async fn of(client: &reqwest::Client, edge: &Edge, region: &Region, api: &str, worker: &str) -> Self {
+    async fn of(
+        client: &reqwest::Client,
+        (edge, name): (&Edge, &Name),
+        region: &Region,
+        api: &str,
+        worker: &str,
+    ) -> Self {
         let (state, accepted, pending, lake, dead_letters, api_is_up, worker_is_up) = join!(
             region.state(),
             counter(client, api, "sales_accepted_total"),
@@ -41,6 +49,7 @@ impl View {
             region: region.name.clone(),
             state: state.ok(),
             dial: endpoint.map(|endpoint| endpoint.dial),
+            dns: name.leads_to(&region.name),
             api: api_is_up,
             worker: worker_is_up,
             accepted: accepted.ok().flatten(),
@@ -52,7 +61,8 @@ impl View {
 
     /// Whether the regions are switched or broken differently, which is worth telling at once.
     fn differs_in_kind_from(&self, other: &Self) -> bool {
-        (self.state, self.dial, self.api, self.worker) != (other.state, other.dial, other.api, other.worker)
+        let kind = |view: &Self| (view.state, view.dial, view.dns, view.api, view.worker);
+        kind(self) != kind(other)
     }
 }
 
@@ -63,7 +73,8 @@ pub(crate) struct Summary(Vec<View>);
 impl Summary {
     pub(crate) async fn of(client: &reqwest::Client, stack: &Stack) -> Self {
         let regions = stack.regions();
-        let views = regions.iter().map(|(region, api, worker)| View::of(client, stack.edge(), region, api, worker));
+        let entrances = (stack.edge(), stack.name());
+        let views = regions.iter().map(|(region, api, worker)| View::of(client, entrances, region, api, worker));
         Self(join_all(views).await)
     }
 
@@ -79,6 +90,7 @@ impl Display for Summary {
             "region",
             "state",
             "traffic",
+            "DNS",
             "API",
             "worker",
             "accepted",
@@ -91,6 +103,7 @@ impl Display for Summary {
                 view.region.clone(),
                 known(view.state),
                 known(view.dial.map(|dial| format!("{} %", dial.percent()))),
+                if view.dns { "yes" } else { "no" }.to_owned(),
                 up_or_down(view.api),
                 up_or_down(view.worker),
                 known(view.accepted),
@@ -156,6 +169,7 @@ mod tests {
             region: "sa-east-1".to_owned(),
             state: Some(State::Active),
             dial: Dial::new(100.0),
+            dns: true,
             api,
             worker: true,
             accepted,
@@ -169,8 +183,8 @@ mod tests {
     fn what_is_not_known_is_a_question_mark() {
         assert_eq!(
             Summary(vec![view(None, false)]).to_string(),
-            "region      state  traffic   API  worker  accepted  pending  in the lake  dead letters\n\
-             sa-east-1  ACTIVE    100 %  down      up         ?        0            1             ?"
+            "region      state  traffic  DNS   API  worker  accepted  pending  in the lake  dead letters\n\
+             sa-east-1  ACTIVE    100 %  yes  down      up         ?        0            1             ?"
         );
     }
 

@@ -90,6 +90,8 @@ As its operator:
   cargo local restore {name}    it is back
 
 Documentation of the API   {address}/docs
+The same for clients that go by DNS, as api.DOMAIN is on AWS
+  {dns}
 Each region's own API
 {own_addresses}
 The lake, for the AWS CLI
@@ -99,6 +101,7 @@ Logs                       {logs}
 
 Ctrl-C stops everything.
 "#,
+        dns = stack.dns_address(),
         operator = operator.display(),
         other = second.0.name,
         name = region.name,

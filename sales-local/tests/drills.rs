@@ -27,6 +27,15 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+/// The address that stands for the name that DNS answers.
+fn dns(instance: &LocalInstance) -> String {
+    format!("http://localhost:{}", instance.ports().dns)
+}
+
 fn aws(instance: &LocalInstance, position: usize) -> String {
     format!("http://127.0.0.1:{}", instance.ports().aws[position])
 }
@@ -159,10 +168,11 @@ async fn what_the_operator_s_command_line_needs_is_there_for_as_long_as_it_runs(
     let accelerators = accelerators(&instance).await.expect("an answer");
     let arn = accelerators["Accelerators"][0]["AcceleratorArn"].as_str().expect("there is one");
     let expected: toml::Table = format!(
-        "url = 'http://localhost:{}'\naccelerator_arn = '{arn}'\n\
+        "url = 'http://localhost:{}'\ndns_url = 'http://localhost:{}'\naccelerator_arn = '{arn}'\n\
          accelerator_endpoint_url = 'http://127.0.0.1:{}'\npending_shards = 16\n\
          [regions.sa-east-1]\n{}\n[regions.us-east-1]\n{}",
         ports.front,
+        ports.dns,
         ports.accelerator,
         own(REGIONS[0], 0),
         own(REGIONS[1], 1),
@@ -203,8 +213,8 @@ async fn nothing_is_left_of_an_instance_that_is_stopped_with_a_region_lost() {
     let mut instance = start().await;
     local(&instance, "lose us-east-1").await;
     assert_eq!(instance.stop().await, 0);
-    let LocalPorts { front, apis, workers, aws, accelerator, emulator } = instance.ports();
-    for port in [apis, workers, aws].concat().into_iter().chain([front, accelerator, emulator]) {
+    let LocalPorts { front, dns, apis, workers, aws, accelerator, emulator } = instance.ports();
+    for port in [apis, workers, aws].concat().into_iter().chain([front, dns, accelerator, emulator]) {
         assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err(), "{port} is still open");
     }
     let ended = instance.local(&["restore", "us-east-1"]).await.expect("it runs");
@@ -215,10 +225,61 @@ async fn nothing_is_left_of_an_instance_that_is_stopped_with_a_region_lost() {
     );
 }
 
+/// What nobody may need at the worst moment: the control plane of DNS, and the bucket of Terraform's state. There is
+/// neither here, and whoever asked for one would be refused.
+const WITHOUT_CONTROL_PLANES: &str =
+    "export AWS_ENDPOINT_URL_ROUTE_53=http://127.0.0.1:1 AWS_ENDPOINT_URL_S3=http://127.0.0.1:1";
+
 #[tokio::test]
-async fn ten_switches_under_traffic_fail_no_request_and_lose_no_sale() {
+async fn clients_of_dns_get_to_the_region_that_is_left_although_every_control_plane_and_the_lost_region_refuse() {
     let instance = start().await;
-    let load = instance.shell("salesctl load --rate 8 --seconds 25 -o json");
+    let (dns, [lost, left]) = (dns(&instance), REGIONS);
+    let load = format!("salesctl load --url {dns} --rate 10 --seconds 12 --no-lake --ids ids.txt -o json");
+    let losing = async {
+        let both = region(&instance, 1);
+        let accepted = async || (*both.accepted_by_region().await.ok()?.get(lost)? >= 10).then_some(());
+        eventually(&format!("clients of DNS get to {lost}"), accepted).await;
+        local(&instance, "lose accelerator").await;
+        local(&instance, &format!("lose {lost}")).await;
+        let switch = format!("{WITHOUT_CONTROL_PLANES}; salesctl switch --to {left} --yes --wait -o json");
+        instance.shell(&switch).await.expect("it runs")
+    };
+    let load = instance.shell(&load);
+    let (load, switched) = tokio::join!(load, losing);
+
+    assert_eq!(switched.status.code(), Some(2), "the dials and the lost region's state are owed: {switched:?}");
+    let report = json(&switched);
+    let outcomes: Vec<_> = report["steps"].as_array().expect("steps").iter().map(|step| &step["outcome"]).collect();
+    assert_eq!(outcomes, ["done", "owed", "owed", "owed"], "{report}");
+    assert_eq!((&report["dns"]["follows"], &report["dns"]["answered_by"]), (&json!(true), &json!([left])), "{report}");
+
+    // While the health checks had not noticed yet, requests failed, and were answered with nothing.
+    let load = json(&load.expect("it runs"));
+    assert_eq!(load["accepted"].as_u64().expect("a number") + load["failed"].as_u64().expect("a number"), 120);
+    let after = instance.shell(&format!("salesctl load --url {dns} --rate 10 --seconds 2 --no-lake -o json")).await;
+    let after = json(&after.expect("it runs"));
+    assert_eq!((&after["failed"], &after["by_region"]), (&json!(0), &json!({ left: 20 })), "{after}");
+
+    let ids = said(&instance.shell("cat ids.txt").await.expect("it runs"));
+    assert_eq!(Some(ids.lines().count() as u64), load["accepted"].as_u64());
+    let arrived = async || {
+        let keys = region(&instance, 1).lake_keys().await.ok()?;
+        ids.lines().all(|id| keys.iter().any(|key| key.contains(id))).then_some(())
+    };
+    eventually("each sale that was accepted is in the lake that is left", arrived).await;
+}
+
+#[tokio::test]
+async fn ten_switches_under_traffic_fail_no_request_at_either_entrance_and_lose_no_sale() {
+    let instance = start().await;
+    let loads = [(instance.url(), 8), (dns(&instance), 4)].map(|(url, rate)| {
+        let (instance, count) = (&instance, rate * 25);
+        let load = async move {
+            let load = format!("salesctl load --url {url} --rate {rate} --count {count} -o json");
+            instance.shell(&load).await.expect("it runs")
+        };
+        async move { (count, load.await) }
+    });
     let switching = async {
         for region in REGIONS.iter().rev().cycle().take(10) {
             let switched = instance.shell(&format!("salesctl switch --to {region} --yes")).await.expect("it runs");
@@ -227,12 +288,15 @@ async fn ten_switches_under_traffic_fail_no_request_and_lose_no_sale() {
         // The last of the traffic comes behind the last switch.
         instance.shell("salesctl switch --both --yes").await.expect("it runs")
     };
-    let (load, switched) = tokio::join!(load, switching);
-    let load = load.expect("it runs");
-    assert!(load.status.success() && switched.status.success(), "{load:?} {switched:?}");
-    let summary: Value = serde_json::from_slice(&load.stdout).expect("JSON");
-    assert_eq!((&summary["sent"], &summary["accepted"], &summary["failed"]), (&json!(200), &json!(200), &json!(0)));
-    assert_eq!(summary["by_region"].as_object().expect("regions").len(), 2, "each got some: {summary}");
+    let (loads, switched) = tokio::join!(join_all(loads), switching);
+    assert!(switched.status.success(), "{switched:?}");
+    for (count, load) in loads {
+        assert!(load.status.success(), "{load:?}");
+        let summary = json(&load);
+        let counts = ["sent", "accepted", "failed"].map(|what| summary[what].as_u64().expect("a number"));
+        assert_eq!(counts, [count, count, 0]);
+        assert_eq!(summary["by_region"].as_object().expect("regions").len(), 2, "each got some: {summary}");
+    }
 
     let verified = instance.shell("salesctl lake verify --from yesterday --to today -o json").await.expect("it runs");
     assert!(verified.status.success(), "{verified:?}");

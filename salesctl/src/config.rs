@@ -15,10 +15,14 @@ use url::Url;
 /// The file that is read when none is named.
 const DEFAULT_FILE: &str = "salesctl.toml";
 
+/// The setting that holds the name that DNS answers.
+pub(crate) const DNS_KEY: &str = "dns_url";
+
 /// What can be set, as `--help` lists it.
 pub(crate) const KEYS: &str = "\
 Where the resources are (salesctl.toml, written by Terraform's outputs and by `cargo local`; or --set KEY=VALUE):
-  url                        the address in front of all regions
+  url                        the address in front of all regions (Global Accelerator)
+  dns_url                    the name in front of all regions, which DNS answers by health checks (API Gateway)
   accelerator_arn            ARN of the Global Accelerator in front of them
   accelerator_endpoint_url   its API, where that is not AWS's own
   pending_shards             shards of the pending index (16)
@@ -59,9 +63,11 @@ pub(crate) struct Place {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// The address in front of all regions.
+    /// The address in front of all regions: the accelerator's.
     pub(crate) url: Option<Url>,
-    /// The accelerator behind that address.
+    /// The name in front of all regions that DNS answers by health checks.
+    pub(crate) dns_url: Option<Url>,
+    /// The accelerator behind `url`.
     pub(crate) accelerator_arn: Option<String>,
     /// Global Accelerator's API, where it is not AWS's own.
     pub(crate) accelerator_endpoint_url: Option<Url>,

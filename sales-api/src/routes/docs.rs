@@ -10,7 +10,7 @@ use sales::http::{Problem, operations};
 use utoipa::OpenApi;
 use utoipa_swagger_ui::Config;
 
-use super::sale;
+use super::{active, sale};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -22,6 +22,7 @@ use super::sale;
         operations::healthcheck,
         operations::liveness,
         operations::readiness,
+        active::active,
         operations::version,
         operations::metrics,
     )

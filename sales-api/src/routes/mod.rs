@@ -1,5 +1,6 @@
 //! The routes of the API, beside those that every service has.
 
+pub mod active;
 pub mod docs;
 pub mod sale;
 
@@ -16,6 +17,7 @@ pub fn configure<T: SaleTable>(config: &mut ServiceConfig) {
             "GET, HEAD, DELETE",
             [get_or_head().to(sale::find::<T>), web::delete().to(sale::cancel::<T>)],
         ))
+        .service(resource("/active", "GET, HEAD", [get_or_head().to(active::active)]))
         .service(resource("/openapi.json", "GET, HEAD", [get_or_head().to(docs::openapi)]))
         .service(resource("/docs", "GET, HEAD", [get_or_head().to(docs::page)]))
         .service(resource("/docs/{file:.*}", "GET, HEAD", [get_or_head().to(docs::file)]));

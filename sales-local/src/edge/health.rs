@@ -1,14 +1,10 @@
-//! The health checks: `GET /healthcheck` of each API, about every second.
+//! The health checks: about every second, over a connection of their own.
 
 use std::time::Duration;
 
-use tokio::{
-    sync::watch,
-    time::{MissedTickBehavior, interval},
-};
+use tokio::time::{MissedTickBehavior, interval};
 
-use super::state::State;
-
+/// What the edge asks of each API.
 pub(super) const PATH: &str = "/healthcheck";
 /// How many checks in a row must fail until a region counts as unhealthy.
 pub(super) const FAILURES_UNTIL_UNHEALTHY: u32 = 2;
@@ -40,7 +36,7 @@ impl Health {
         }
     }
 
-    fn after(self, succeeded: bool) -> Self {
+    pub(super) fn after(self, succeeded: bool) -> Self {
         match (self, succeeded) {
             (_, true) => Self::Healthy { failures: 0 },
             (Self::Healthy { failures }, false) if failures + 1 < FAILURES_UNTIL_UNHEALTHY => {
@@ -51,23 +47,17 @@ impl Health {
     }
 }
 
-/// Checks the API at `position` for ever.
-pub(super) fn watch(state: watch::Sender<State>, position: usize) -> anyhow::Result<impl Future<Output = ()>> {
+/// Asks `url` for ever, and says each time whether that succeeded.
+pub(crate) fn check(url: String, note: impl Fn(bool)) -> anyhow::Result<impl Future<Output = ()>> {
     // A new connection each time: one that is open says nothing about whether others still get in.
     let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).pool_max_idle_per_host(0);
     let client = client.danger_accept_invalid_certs(true).build()?;
-    let place = state.borrow().apis[position].place;
-    let url = format!("{}://{}{PATH}", if place.tls { "https" } else { "http" }, place.address);
     Ok(async move {
         let mut ticks = interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let succeeded = client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success());
-            state.send_modify(|state| {
-                let health = &mut state.apis[position].health;
-                *health = health.after(succeeded);
-            });
+            note(client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()));
         }
     })
 }

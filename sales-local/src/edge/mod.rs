@@ -27,8 +27,8 @@
 mod api;
 mod control;
 mod fault;
-mod health;
-mod proxy;
+pub(crate) mod health;
+pub(crate) mod proxy;
 mod resources;
 mod state;
 mod traffic;
@@ -93,10 +93,18 @@ impl Edge {
         let state = watch::Sender::new(state);
         let mut tasks = JoinSet::new();
         for position in 0..apis {
-            tasks.spawn(health::watch(state.clone(), position)?);
+            let url = state.borrow().apis[position].place.url(health::PATH);
+            let apis = state.clone();
+            tasks.spawn(health::check(url, move |succeeded| {
+                apis.send_modify(|state| {
+                    let health = &mut state.apis[position].health;
+                    *health = health.after(succeeded);
+                });
+            })?);
         }
         tasks.spawn(control::serve(control, state.clone()));
-        tasks.spawn(proxy::serve(listener, state.clone()));
+        let routes = state.clone();
+        tasks.spawn(proxy::serve(listener, move || routes.borrow().route(|| rand::random_range(0.0..1.0))));
         Ok(Self { address, control_endpoint, accelerator_arn, state, _tasks: tasks })
     }
 

@@ -5,27 +5,24 @@ use std::{net::SocketAddr, time::Duration};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
-    sync::watch,
     task::JoinSet,
     time::{sleep, timeout},
 };
-
-use super::state::State;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long to wait when no connection can be accepted, as when there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Accepts connections for ever; those that are open end with it.
-pub(super) async fn serve(listener: TcpListener, state: watch::Sender<State>) {
+/// Accepts connections for ever, and passes each on to the first of its `route`'s addresses that takes it; those that
+/// are open end with it.
+pub(crate) async fn serve(listener: TcpListener, route: impl Fn() -> Vec<SocketAddr>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((client, _)) => {
-                    let route = state.borrow().route(|| rand::random_range(0.0..1.0));
-                    connections.spawn(pass_on(client, route));
+                    connections.spawn(pass_on(client, route()));
                 }
                 Err(_) => sleep(ACCEPT_PAUSE).await,
             },

@@ -22,6 +22,13 @@ pub struct ApiAddress {
     pub tls: bool,
 }
 
+impl ApiAddress {
+    /// The URL of a path, which begins with a slash.
+    pub(crate) fn url(self, path: &str) -> String {
+        format!("{}://{}{path}", if self.tls { "https" } else { "http" }, self.address)
+    }
+}
+
 impl From<SocketAddr> for ApiAddress {
     fn from(address: SocketAddr) -> Self {
         Self { address, tls: false }

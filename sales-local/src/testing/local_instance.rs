@@ -25,6 +25,8 @@ const GRACE: Duration = Duration::from_secs(60);
 pub struct LocalPorts {
     /// The one address in front of both regions.
     pub front: u16,
+    /// The address that stands for the name that DNS answers.
+    pub dns: u16,
     /// The API of each region.
     pub apis: [u16; 2],
     /// Health and metrics of each region's worker.
@@ -40,16 +42,17 @@ pub struct LocalPorts {
 impl LocalPorts {
     /// Free ones.
     pub fn free() -> anyhow::Result<Self> {
-        let [front, api, other_api, worker, other_worker, aws, other_aws, accelerator, emulator] = ports::free()?;
+        let [front, dns, api, other_api, worker, other_worker, aws, other_aws, accelerator, emulator] = ports::free()?;
         let (apis, workers, aws) = ([api, other_api], [worker, other_worker], [aws, other_aws]);
-        Ok(Self { front, apis, workers, aws, accelerator, emulator })
+        Ok(Self { front, dns, apis, workers, aws, accelerator, emulator })
     }
 
     /// The options that say so.
-    pub fn options(&self) -> [String; 6] {
+    pub fn options(&self) -> [String; 7] {
         let pair = |option: &str, [one, other]: [u16; 2]| format!("--{option}={one},{other}");
         [
             format!("--port={}", self.front),
+            format!("--dns-port={}", self.dns),
             pair("api-ports", self.apis),
             pair("worker-ports", self.workers),
             pair("aws-ports", self.aws),

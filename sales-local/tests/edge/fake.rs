@@ -27,10 +27,12 @@ use tokio::{
 
 pub(crate) const REGIONS: [&str; 2] = ["sa-east-1", "us-east-1"];
 
-/// A fake of a region's API: it answers every request with its region's name, and its health check as it is told to.
+/// A fake of a region's API: it answers every request with its region's name, and health checks as it is told to.
 pub(crate) struct FakeApi {
     pub(crate) address: SocketAddr,
     pub(crate) healthy: Arc<AtomicBool>,
+    pub(crate) active: Arc<AtomicBool>,
+    pub(crate) ready: Arc<AtomicBool>,
     /// The requests of `GET /slow` that have arrived and not been waited for yet.
     pub(crate) slow: Arc<Semaphore>,
     /// How many of them may be answered.
@@ -42,19 +44,20 @@ impl FakeApi {
     pub(crate) async fn start(region: &'static str) -> Self {
         let listener = listener().await;
         let address = listener.local_addr().expect("bound");
-        let healthy = Arc::new(AtomicBool::new(true));
+        let checks = Checks::default();
         let (slow, released) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-        let fake = (Arc::clone(&healthy), Arc::clone(&slow), Arc::clone(&released));
+        let fake = (checks.clone(), Arc::clone(&slow), Arc::clone(&released));
         let mut task = JoinSet::new();
         task.spawn(async move {
             let mut connections = JoinSet::new();
             loop {
                 let (connection, _) = listener.accept().await.expect("a connection");
-                let (healthy, slow, released) = fake.clone();
-                connections.spawn(serve(connection, region, healthy, slow, released));
+                let (checks, slow, released) = fake.clone();
+                connections.spawn(serve(connection, region, checks, slow, released));
             }
         });
-        Self { address, healthy, slow, released, _task: task }
+        let Checks { healthy, active, ready } = checks;
+        Self { address, healthy, active, ready, slow, released, _task: task }
     }
 
     /// Waits until a request of `GET /slow` has arrived.
@@ -63,11 +66,42 @@ impl FakeApi {
     }
 }
 
+/// How each health check is answered: well, at first.
+#[derive(Clone)]
+struct Checks {
+    healthy: Arc<AtomicBool>,
+    active: Arc<AtomicBool>,
+    ready: Arc<AtomicBool>,
+}
+
+impl Default for Checks {
+    fn default() -> Self {
+        let [healthy, active, ready] = [(); 3].map(|()| Arc::new(AtomicBool::new(true)));
+        Self { healthy, active, ready }
+    }
+}
+
+impl Checks {
+    fn answer(&self, path: &str) -> Option<&'static str> {
+        let check = match path {
+            "/healthcheck" => &self.healthy,
+            "/active" => &self.active,
+            "/readiness" => &self.ready,
+            _ => return None,
+        };
+        Some(if check.load(Ordering::SeqCst) {
+            "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        } else {
+            "HTTP/1.1 503 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        })
+    }
+}
+
 /// One line is one request; the lines of headers that follow a request of HTTP need no answer.
 async fn serve(
     connection: TcpStream,
     region: &'static str,
-    healthy: Arc<AtomicBool>,
+    checks: Checks,
     slow: Arc<Semaphore>,
     released: Arc<Semaphore>,
 ) {
@@ -75,11 +109,10 @@ async fn serve(
     let mut line = String::new();
     while connection.read_line(&mut line).await.is_ok_and(|length| length > 0) {
         let page = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{region}", region.len());
+        let path = line.trim().strip_prefix("GET ").and_then(|line| line.strip_suffix(" HTTP/1.1"));
+        let check = path.and_then(|path| checks.answer(path));
         let answer = match line.trim() {
-            "GET /healthcheck HTTP/1.1" if healthy.load(Ordering::SeqCst) => {
-                "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-            }
-            "GET /healthcheck HTTP/1.1" => "HTTP/1.1 500 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+            _ if check.is_some() => check.unwrap_or_default(),
             "GET /region HTTP/1.1" => &page,
             "GET /slow HTTP/1.1" => {
                 slow.add_permits(1);
@@ -133,7 +166,7 @@ pub(crate) async fn ask(connection: &mut TcpStream) -> String {
     try_ask(connection).await.expect("an answer")
 }
 
-async fn try_ask(connection: &mut TcpStream) -> std::io::Result<String> {
+pub(crate) async fn try_ask(connection: &mut TcpStream) -> std::io::Result<String> {
     connection.write_all(b"who\n").await?;
     let mut answer = [0; 9];
     connection.read_exact(&mut answer).await?;

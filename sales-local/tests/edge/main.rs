@@ -1,9 +1,11 @@
-//! The edge in front of two fake APIs: what goes where, its control API through the AWS SDK, and Terraform.
+//! The entrances in front of two fake APIs. The edge: what goes where, its control API through the AWS SDK, and Terraform.
+//! The name that DNS answers: what goes where.
 
 mod accelerators;
 mod endpoint_groups;
 mod fake;
 mod in_flight;
 mod listeners;
+mod name;
 mod routing;
 mod terraform;

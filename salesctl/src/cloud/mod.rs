@@ -23,6 +23,7 @@ use sales::{
     sale::Shards,
 };
 use tokio::time::timeout;
+use url::Url;
 
 use crate::config::{Config, Region};
 use accelerator::Accelerator;
@@ -74,6 +75,8 @@ pub(crate) struct Cloud {
     pub(crate) regions: BTreeMap<String, RegionCloud>,
     /// The accelerator.
     pub(crate) accelerator: Accelerator,
+    /// The name in front of all regions that DNS answers.
+    pub(crate) dns_url: Option<Url>,
 }
 
 /// What is in one region, and who asks it.
@@ -121,7 +124,7 @@ impl Cloud {
         });
         let endpoint = config.accelerator_endpoint_url.as_ref().map(ToString::to_string);
         let accelerator = Accelerator::new(&at(ACCELERATOR_REGION, endpoint), config.accelerator_arn.clone());
-        Ok(Self { regions: regions.collect(), accelerator })
+        Ok(Self { regions: regions.collect(), accelerator, dns_url: config.dns_url.clone() })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Context;
-use reqwest::Client;
+use reqwest::{Client, StatusCode};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -27,6 +27,7 @@ pub(crate) struct Service {
 #[derive(Deserialize)]
 struct Readiness {
     status: u16,
+    region: String,
     state: String,
     dependencies: BTreeMap<String, String>,
 }
@@ -45,11 +46,7 @@ impl Services {
 
     /// Asks the service whose address the setting `key` holds.
     pub(crate) async fn ask(&self, key: &str, url: Option<&Url>) -> Result<Service, Trouble> {
-        let url = url.ok_or_else(|| Trouble::not_set(key))?;
-        let address =
-            below(url, "readiness").ok_or_else(|| Trouble::new(format_args!("{key} is no address: {url}")))?;
-        let answer = async { self.0.get(address.clone()).send().await?.json::<Readiness>().await };
-        let readiness = answer.await.map_err(|error| Trouble::new(reason(&address, &error)))?;
+        let readiness = self.readiness(key, url).await?;
         let is_well = |state: &String| matches!(state.as_str(), "ok" | "unknown");
         Ok(Service {
             ready: readiness.status == 200,
@@ -57,6 +54,35 @@ impl Services {
             failing: readiness.dependencies.into_iter().filter(|(_, state)| !is_well(state)).collect(),
         })
     }
+
+    /// Whether the API whose address the setting `key` holds says that its region is ACTIVE, as the health checks of DNS
+    /// ask it.
+    pub(crate) async fn is_active(&self, key: &str, url: Option<&Url>) -> Result<bool, Trouble> {
+        let address = address(key, url, "active")?;
+        let answer = self.0.get(address.clone()).send().await;
+        match answer.map_err(|error| Trouble::new(reason(&address, &error)))?.status() {
+            StatusCode::OK => Ok(true),
+            StatusCode::SERVICE_UNAVAILABLE => Ok(false),
+            other => Err(Trouble::new(format_args!("{address}: {other}, which is neither 200 nor 503"))),
+        }
+    }
+
+    /// The region that answers where the setting `key` says, over a connection of its own.
+    pub(crate) async fn region_at(&self, key: &str, url: Option<&Url>) -> Result<String, Trouble> {
+        Ok(self.readiness(key, url).await?.region)
+    }
+
+    async fn readiness(&self, key: &str, url: Option<&Url>) -> Result<Readiness, Trouble> {
+        let address = address(key, url, "readiness")?;
+        let answer = async { self.0.get(address.clone()).send().await?.json::<Readiness>().await };
+        answer.await.map_err(|error| Trouble::new(reason(&address, &error)))
+    }
+}
+
+/// Where to ask for something at the address that the setting `key` holds.
+fn address(key: &str, url: Option<&Url>, path: &str) -> Result<Url, Trouble> {
+    let url = url.ok_or_else(|| Trouble::not_set(key))?;
+    below(url, path).ok_or_else(|| Trouble::new(format_args!("{key} is no address: {url}")))
 }
 
 /// An address below another one, which may have a path of its own.

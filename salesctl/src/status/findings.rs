@@ -5,7 +5,7 @@ use std::time::Duration;
 use sales::{clock::Timestamp, site::SiteState};
 use serde::Serialize;
 
-use super::{Figure, RegionStatus};
+use super::{Figure, RegionStatus, dns::Dns};
 use crate::{
     cloud::{
         services::Service,
@@ -21,6 +21,10 @@ const LONG: Duration = Duration::from_secs(120);
 /// Within this time each service has learnt a new state: it asks every 5 s.
 const SETTLES: Duration = Duration::from_secs(15);
 
+/// Within this time DNS has followed: the services as above, then three health checks 10 s apart, then the minute for
+/// which resolvers keep an answer.
+const DNS_SETTLES: Duration = Duration::from_secs(120);
+
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Finding {
@@ -31,11 +35,12 @@ pub(crate) struct Finding {
 }
 
 /// What is not as it should be in these regions, the worst first; `all`: there are no others.
-pub(super) fn of(regions: &[RegionStatus], all: bool, now: Timestamp) -> Vec<Finding> {
+pub(super) fn of(regions: &[RegionStatus], dns: Option<&Dns>, all: bool, now: Timestamp) -> Vec<Finding> {
     let mut findings = Vec::new();
     if all {
         findings.extend(of_all(regions));
     }
+    findings.extend(dns.and_then(|dns| of_dns(dns, regions, now)));
     for region in regions {
         let another = able(regions, Some(region)).unwrap_or("ANOTHER");
         of_services(region, another, now, &mut findings);
@@ -82,6 +87,27 @@ fn of_all(regions: &[RegionStatus]) -> Option<Finding> {
         });
     }
     None
+}
+
+fn of_dns(dns: &Dns, regions: &[RegionStatus], now: Timestamp) -> Option<Finding> {
+    let url = &dns.url;
+    if let Figure::Unknown { error } = &dns.answered_by {
+        return Some(Finding {
+            finding: format!("nobody answers at the name that DNS answers ({error})"),
+            next: "clients of the accelerator are not concerned; if the regions serve, ask from elsewhere, too"
+                .to_owned(),
+        });
+    }
+    let is_fresh = |state: &State| state.since().is_some_and(|since| now.since(since) < DNS_SETTLES);
+    if regions.iter().filter_map(|region| region.state.known()).any(is_fresh) {
+        return None;
+    }
+    let strays_to = dns.strays_to()?;
+    Some(Finding {
+        finding: format!("clients of {url} get to {strays_to}, although DNS should answer with {}", dns.regions.join(", ")),
+        next: "sales are accepted there, too; what the health checks of Route 53 see may differ from what is seen from here"
+            .to_owned(),
+    })
 }
 
 fn of_services(region: &RegionStatus, another: &str, now: Timestamp, findings: &mut Vec<Finding>) {
@@ -194,6 +220,7 @@ mod tests {
             region: region.to_owned(),
             state: Figure::Known(State { value: state.to_owned(), since: Some(NOW - 3_600) }),
             api: service(state),
+            active: Figure::Known(state == "ACTIVE"),
             worker: service(state),
             queue: Figure::Known(empty.clone()),
             dead_letters: Figure::Known(empty),
@@ -204,7 +231,7 @@ mod tests {
 
     fn found(regions: &[RegionStatus]) -> Vec<String> {
         let now = Timestamp::from_unix_seconds(NOW).unwrap();
-        of(regions, true, now).into_iter().map(|finding| finding.finding).collect()
+        of(regions, None, true, now).into_iter().map(|finding| finding.finding).collect()
     }
 
     fn unknown<T>() -> Figure<T> {
@@ -221,7 +248,8 @@ mod tests {
         let passive = [healthy("a", "PASSIVE", 0.0), healthy("b", "PASSIVE", 0.0)];
         assert_eq!(found(&passive), ["no region is ACTIVE: sales are accepted and wait"]);
         let lost = RegionStatus { state: unknown(), api: unknown(), ..healthy("a", "ACTIVE", 100.0) };
-        let findings = of(&[lost, healthy("b", "PASSIVE", 0.0)], true, Timestamp::from_unix_seconds(NOW).unwrap());
+        let findings =
+            of(&[lost, healthy("b", "PASSIVE", 0.0)], None, true, Timestamp::from_unix_seconds(NOW).unwrap());
         let [first, second] = findings.as_slice() else { panic!("{findings:?}") };
         assert!(first.finding.starts_with("no region is known to be ACTIVE"), "{first:?}");
         assert_eq!(first.next, "salesctl switch --to b", "which can do the work");
@@ -233,6 +261,36 @@ mod tests {
     fn traffic_that_goes_to_no_active_region_is_found() {
         let found = found(&[healthy("a", "ACTIVE", 0.0), healthy("b", "PASSIVE", 100.0)]);
         assert_eq!(found, ["the traffic dial of each ACTIVE region is at 0: traffic goes elsewhere"]);
+    }
+
+    /// What is found when this region, or none, answers at the name.
+    fn found_of_dns(regions: &[RegionStatus], answered_by: Result<&str, Trouble>) -> Vec<String> {
+        let dns = Dns::new(&"https://api.example.com".parse().unwrap(), answered_by.map(str::to_owned), regions);
+        let now = Timestamp::from_unix_seconds(NOW).unwrap();
+        of(regions, Some(&dns), true, now).into_iter().map(|finding| finding.finding).collect()
+    }
+
+    #[test]
+    fn a_name_that_leads_elsewhere_is_found_only_once_it_should_have_followed() {
+        let regions = [healthy("a", "ACTIVE", 100.0), healthy("b", "PASSIVE", 0.0)];
+        assert_eq!(found_of_dns(&regions, Ok("a")), [""; 0]);
+        assert_eq!(
+            found_of_dns(&regions, Ok("b")),
+            ["clients of https://api.example.com/ get to b, although DNS should answer with a"]
+        );
+        let told = State { value: "ACTIVE".to_owned(), since: Some(NOW - 60) };
+        let fresh = RegionStatus { state: Figure::Known(told), ..regions[0].clone() };
+        assert_eq!(found_of_dns(&[fresh, regions[1].clone()], Ok("b")), [""; 0]);
+        assert!(found_of_dns(&regions, Err(Trouble::new("gone")))[0].contains("(gone)"));
+    }
+
+    #[test]
+    fn without_an_active_region_the_name_may_lead_to_any_that_is_ready() {
+        let lost = RegionStatus { api: unknown(), active: unknown(), ..healthy("a", "ACTIVE", 100.0) };
+        let regions = [lost, healthy("b", "PASSIVE", 0.0)];
+        let strays = |region| found_of_dns(&regions, Ok(region)).iter().any(|finding| finding.contains("get to"));
+        assert!(!strays("b"));
+        assert!(strays("a"));
     }
 
     #[test]
@@ -252,7 +310,7 @@ mod tests {
         region.dead_letters =
             Figure::Known(Depth { waiting: 2, in_flight: 1, oldest_age_seconds: None, oldest_age_error: None });
         region.pending = Figure::Known(Backlog { items: 1, oldest: Some(NOW - 600) });
-        let findings = of(&[region], true, Timestamp::from_unix_seconds(NOW).unwrap());
+        let findings = of(&[region], None, true, Timestamp::from_unix_seconds(NOW).unwrap());
         let told: Vec<_> = findings.iter().map(|finding| (finding.finding.as_str(), finding.next.as_str())).collect();
         assert_eq!(
             told,

@@ -1,5 +1,6 @@
 //! `status`: what is going on, in one look.
 
+mod dns;
 mod findings;
 mod report;
 
@@ -21,10 +22,11 @@ use crate::{
         table::Backlog,
         trouble::Trouble,
     },
-    config::Place,
+    config::{DNS_KEY, Place},
     exit::Exit,
     output::{self, Format},
 };
+use dns::Dns;
 use findings::Finding;
 
 /// What `status` shows, and how often.
@@ -88,6 +90,8 @@ pub(crate) struct RegionStatus {
     pub(crate) region: String,
     pub(crate) state: Figure<State>,
     pub(crate) api: Figure<Service>,
+    /// Whether its API says that it is ACTIVE, as the health checks of DNS ask it.
+    pub(crate) active: Figure<bool>,
     pub(crate) worker: Figure<Service>,
     pub(crate) queue: Figure<Depth>,
     pub(crate) dead_letters: Figure<Depth>,
@@ -101,6 +105,9 @@ pub(crate) struct Status {
     /// When it was learnt, in seconds since 1970.
     pub(crate) at: i64,
     pub(crate) regions: Vec<RegionStatus>,
+    /// What DNS answers; none when no name is configured, or only one region was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dns: Option<Dns>,
     pub(crate) findings: Vec<Finding>,
 }
 
@@ -126,22 +133,29 @@ pub(crate) async fn status(place: &Place, format: Format, options: &StatusOption
 /// Learns what can be learnt of these regions, all of it at once.
 pub(crate) async fn look(cloud: &Cloud, services: &Services, shown: &[String]) -> Status {
     let regions = cloud.regions.values().filter(|region| shown.contains(&region.name));
-    let (groups, mut regions) =
-        tokio::join!(cloud.accelerator.groups(), join_all(regions.map(|region| of_region(region, services))));
+    let all = shown.len() == cloud.regions.len();
+    let name = cloud.dns_url.as_ref().filter(|_| all);
+    let (groups, answered_by, mut regions) = tokio::join!(
+        cloud.accelerator.groups(),
+        async { Some((name?, services.region_at(DNS_KEY, name).await)) },
+        join_all(regions.map(|region| of_region(region, services)))
+    );
     for region in &mut regions {
         region.traffic = groups.clone().and_then(|groups| traffic(&groups, &region.region)).into();
     }
+    let dns = answered_by.map(|(url, answered_by)| Dns::new(url, answered_by, &regions));
     let now = Clock::system().now();
-    let all = shown.len() == cloud.regions.len();
-    let findings = findings::of(&regions, all, now);
-    Status { at: now.unix_seconds(), regions, findings }
+    let findings = findings::of(&regions, dns.as_ref(), all, now);
+    Status { at: now.unix_seconds(), regions, dns, findings }
 }
 
 async fn of_region(region: &RegionCloud, services: &Services) -> RegionStatus {
     let (api_key, worker_key) = (region.key("api_url"), region.key("worker_url"));
-    let (state, api, worker, queue, dead_letters, pending) = tokio::join!(
+    let api_url = region.resources.api_url.as_ref();
+    let (state, api, active, worker, queue, dead_letters, pending) = tokio::join!(
         region.state(),
-        services.ask(&api_key, region.resources.api_url.as_ref()),
+        services.ask(&api_key, api_url),
+        services.is_active(&api_key, api_url),
         services.ask(&worker_key, region.resources.worker_url.as_ref()),
         region.queue(),
         region.dead_letters(),
@@ -151,6 +165,7 @@ async fn of_region(region: &RegionCloud, services: &Services) -> RegionStatus {
         region: region.name.clone(),
         state: state.into(),
         api: api.into(),
+        active: active.into(),
         worker: worker.into(),
         queue: queue.into(),
         dead_letters: dead_letters.into(),

@@ -4,14 +4,14 @@ use std::fmt::Display;
 
 use sales::{clock::Timestamp, site::SiteState};
 
-use super::{Figure, RegionStatus, Status};
+use super::{Figure, RegionStatus, Status, dns::Choice};
 use crate::{
     cloud::{queue::Depth, services::Service, trouble::TroubleKind},
     output::{self, BAD, Cell, GOOD, PLAIN, Table, WARNING, age, duration, line},
 };
 
 /// The columns; each age belongs to the figure before it.
-const HEAD: [&str; 13] = [
+const HEAD: [&str; 14] = [
     "REGION",
     "STATE",
     "SINCE",
@@ -23,6 +23,7 @@ const HEAD: [&str; 13] = [
     "AGE",
     "PENDING",
     "AGE",
+    "DNS",
     "DIAL",
     "ENDPOINTS",
 ];
@@ -37,6 +38,9 @@ pub(super) fn show(status: &Status, watch: bool) {
         text.push_str(HOME);
     }
     text.push_str(&table(status).to_string());
+    if let Some(dns) = &status.dns {
+        text.push_str(&format!("\nDNS: {dns}"));
+    }
     for reason in reasons(status) {
         text.push_str(&format!("\n{WARNING}?{WARNING:#} {reason}"));
     }
@@ -52,12 +56,12 @@ pub(super) fn show(status: &Status, watch: bool) {
 fn table(status: &Status) -> Table {
     let mut table = Table::new(&HEAD);
     for region in &status.regions {
-        table.row(row(region, status.now()));
+        table.row(row(region, status.dns.is_some(), status.now()));
     }
     table
 }
 
-fn row(region: &RegionStatus, now: Timestamp) -> Vec<Cell> {
+fn row(region: &RegionStatus, dns: bool, now: Timestamp) -> Vec<Cell> {
     let since = region.state.known().and_then(|state| state.since());
     let backlog = region.pending.known();
     vec![
@@ -76,6 +80,7 @@ fn row(region: &RegionStatus, now: Timestamp) -> Vec<Cell> {
         oldest(region.dead_letters.known()),
         cell(&region.pending, |backlog| backlog.items.into()),
         backlog.and_then(|backlog| backlog.oldest()).map_or_else(|| "-".into(), |oldest| age(oldest, now).into()),
+        if dns { choice(Choice::of(region)) } else { "-".into() },
         cell(&region.traffic, |traffic| format!("{} %", traffic.dial_percent).into()),
         cell(&region.traffic, |traffic| {
             let style = if traffic.health == "HEALTHY" { GOOD } else { BAD };
@@ -100,6 +105,16 @@ fn service(figure: &Figure<Service>) -> Cell {
         Figure::Unknown { error } if error.kind() == TroubleKind::NotSet => "-".into(),
         Figure::Unknown { .. } => Cell::new("down", BAD),
     }
+}
+
+/// How a region looks to the health checks of DNS.
+fn choice(choice: Choice) -> Cell {
+    let style = match choice {
+        Choice::Active => GOOD,
+        Choice::Ready => PLAIN,
+        Choice::Any => BAD,
+    };
+    Cell::new(choice.name(), style)
 }
 
 fn oldest(depth: Option<&Depth>) -> Cell {

@@ -1,4 +1,4 @@
-//! The last step: until nothing that was accepted before the switch is owed to the lake.
+//! What comes after the steps: until nothing that was accepted before the switch is owed to the lake, and DNS follows.
 
 use std::time::Duration;
 
@@ -6,14 +6,22 @@ use futures::future::join_all;
 use sales::clock::{Clock, Timestamp};
 use tokio::time::{Instant, sleep};
 
-use super::report::{Pending, Report};
-use crate::{cloud::Cloud, interrupt::Interrupt};
+use super::{
+    entrance::Entrance,
+    plan::Target,
+    report::{Pending, Report},
+};
+use crate::{
+    cloud::{Cloud, services::Services},
+    interrupt::Interrupt,
+};
 
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Looks once, or until nothing is owed or `patience` is over.
+/// Looks once, or until nothing is owed and DNS follows, or `patience` is over.
 pub(super) async fn look_or_wait(
-    cloud: &Cloud,
+    (cloud, services): (&Cloud, &Services),
+    target: &Target,
     report: &mut Report,
     patience: Option<Duration>,
     interrupt: &Interrupt,
@@ -23,12 +31,15 @@ pub(super) async fn look_or_wait(
     let deadline = patience.map(|patience| Instant::now() + patience);
     report.begin_draining(deadline.is_some());
     loop {
-        let pending = tokio::select! {
-            pending = look(cloud, switched) => pending,
+        let looking = async { tokio::join!(look(cloud, switched), Entrance::look(cloud, services, target)) };
+        let (pending, entrance) = tokio::select! {
+            seen = looking => seen,
             exit = interrupt.heard() => return report.interrupted(exit),
         };
-        let is_over = deadline.is_none_or(|deadline| Instant::now() >= deadline) || pending.is_drained();
+        let follows = entrance.as_ref().is_none_or(|entrance| entrance.follows);
+        let is_over = deadline.is_none_or(|deadline| Instant::now() >= deadline) || (pending.is_drained() && follows);
         report.pending(pending, is_over);
+        report.entrance(entrance, is_over);
         if is_over {
             return;
         }

@@ -2,9 +2,10 @@
 //!
 //! A region becomes ACTIVE by an action in that region alone; whatever else cannot be done, because the other side or a
 //! control plane is gone, is owed and told, and a repetition does it. At no moment is a region told to stop before
-//! another one is known to work.
+//! another one is known to work. DNS is told nothing: it follows the regions' states by itself, and is only looked at.
 
 mod drain;
+mod entrance;
 mod plan;
 mod report;
 mod steps;
@@ -34,7 +35,7 @@ const EXAMPLES: &str = "\
 Examples:
   salesctl switch --to us-east-1 --dry-run     what would be done
   salesctl switch --to us-east-1               asks, then does it
-  salesctl switch --to us-east-1 --yes --wait  without asking, until nothing is pending
+  salesctl switch --to us-east-1 --yes --wait  without asking, until nothing is pending and DNS follows
   salesctl switch --both                       both regions process and get traffic
 
 What is owed when it ends with 2 is done by the same command, once that is possible. Nothing is lost meanwhile.";
@@ -58,7 +59,7 @@ pub(crate) struct SwitchOptions {
     /// Show the plan and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Wait until nothing that was accepted before the switch is pending
+    /// Wait until nothing that was accepted before the switch is pending, and DNS leads clients to the target
     #[arg(long)]
     wait: bool,
     /// How long to wait for that
@@ -98,7 +99,7 @@ pub(crate) async fn switch(
         )
         .into());
     }
-    let Prepared { cloud, before, without_parameter, remarks, warnings } =
+    let Prepared { cloud, services, before, without_parameter, remarks, warnings } =
         match interrupt.unless_heard(prepare(&config, &target)).await {
             Ok(prepared) => prepared?,
             Err(exit) => return Ok(exit),
@@ -131,7 +132,8 @@ pub(crate) async fn switch(
     steps::take(&setting, &mut report, interrupt).await;
     if report.went_on() && target != Target::None {
         let timeout = Duration::from_secs(options.timeout);
-        drain::look_or_wait(&setting.cloud, &mut report, options.wait.then_some(timeout), interrupt).await;
+        let seen = (&setting.cloud, &services);
+        drain::look_or_wait(seen, &target, &mut report, options.wait.then_some(timeout), interrupt).await;
     }
     report.end()
 }
@@ -139,6 +141,7 @@ pub(crate) async fn switch(
 /// What is needed before the first step.
 struct Prepared {
     cloud: Cloud,
+    services: Services,
     before: BTreeMap<String, Before>,
     /// Regions whose state parameter does not exist.
     without_parameter: BTreeMap<String, Trouble>,
@@ -188,5 +191,5 @@ async fn prepare(config: &Config, target: &Target) -> anyhow::Result<Prepared> {
     // One worker that answers is enough.
     let targets = before.keys().filter(|region| target.includes(region)).count();
     let warnings = if troubles.len() == targets { troubles } else { Vec::new() };
-    Ok(Prepared { cloud, before, without_parameter, remarks, warnings })
+    Ok(Prepared { cloud, services, before, without_parameter, remarks, warnings })
 }

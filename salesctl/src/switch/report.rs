@@ -5,7 +5,10 @@ use std::time::Instant;
 use sales::{clock::Timestamp, site::SiteState};
 use serde::Serialize;
 
-use super::plan::{Action, Step, Target};
+use super::{
+    entrance::Entrance,
+    plan::{Action, Step, Target},
+};
 use crate::{
     cloud::{table::Backlog, trouble::Trouble},
     exit::Exit,
@@ -91,6 +94,7 @@ pub(super) struct Report {
     steps: Vec<Taken>,
     waited: bool,
     pending: Option<Pending>,
+    entrance: Option<Entrance>,
     interrupted: Option<Exit>,
     started: Instant,
     step_started: Instant,
@@ -103,6 +107,9 @@ struct Document<'a> {
     steps: &'a [Taken],
     #[serde(skip_serializing_if = "Option::is_none")]
     pending: Option<&'a Pending>,
+    /// What is seen of DNS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dns: Option<&'a Entrance>,
     /// Whether nothing is owed.
     complete: bool,
     /// The command that does what is owed.
@@ -120,6 +127,7 @@ impl Report {
             steps,
             waited: false,
             pending: None,
+            entrance: None,
             interrupted: None,
             started,
             step_started: started,
@@ -203,15 +211,25 @@ impl Report {
         self.pending = Some(pending);
     }
 
+    pub(super) fn entrance(&mut self, entrance: Option<Entrance>, is_over: bool) {
+        if let Some(seen) = &entrance
+            && (is_over || self.entrance != entrance)
+        {
+            self.say(seen.told());
+        }
+        self.entrance = entrance;
+    }
+
     /// Tells the outcome.
     pub(super) fn end(&self) -> anyhow::Result<Exit> {
         let owed: Vec<_> = self.steps.iter().filter(|taken| taken.is_owed()).collect();
         let undrained = self.pending.as_ref().is_some_and(|pending| !pending.is_drained());
-        let complete = owed.is_empty() && !(self.waited && undrained) && self.interrupted.is_none();
+        let astray = self.entrance.as_ref().is_some_and(|entrance| !entrance.follows);
+        let complete = owed.is_empty() && !(self.waited && (undrained || astray)) && self.interrupted.is_none();
         let repeat = (!complete).then(repeat_command);
         match self.format {
             Format::Json => self.document(complete, repeat)?,
-            Format::Table => self.tell(&owed, undrained, repeat),
+            Format::Table => self.tell(&owed, (undrained, astray), repeat),
         }
         let changed = self.steps.iter().any(|taken| taken.outcome == Outcome::Done);
         match (self.interrupted, complete) {
@@ -222,7 +240,7 @@ impl Report {
         }
     }
 
-    fn tell(&self, owed: &[&Taken], undrained: bool, repeat: Option<String>) {
+    fn tell(&self, owed: &[&Taken], (undrained, astray): (bool, bool), repeat: Option<String>) {
         if self.interrupted.is_some() {
             self.say(format!("{WARNING}Interrupted.{WARNING:#} What is done stays done, and is safe."));
         }
@@ -247,6 +265,12 @@ impl Report {
                         "Some of it is pending: `salesctl status --watch` shows when it is in the lake.".to_owned(),
                     );
                 }
+                if astray {
+                    self.say(
+                        "DNS follows by itself, within two minutes: `salesctl status --watch` shows when it has."
+                            .to_owned(),
+                    );
+                }
             }
         }
     }
@@ -257,7 +281,8 @@ impl Report {
             Target::All => "both".to_owned(),
             Target::None => "none".to_owned(),
         };
-        output::json(&Document { target, steps: &self.steps, pending: self.pending.as_ref(), complete, repeat })
+        let (pending, dns) = (self.pending.as_ref(), self.entrance.as_ref());
+        output::json(&Document { target, steps: &self.steps, pending, dns, complete, repeat })
     }
 
     fn say(&self, text: String) {
