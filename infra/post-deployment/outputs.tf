@@ -64,6 +64,11 @@ locals {
         "queue_url = ${jsonencode(deployment.queue_url)}",
         "dead_letter_queue_url = ${jsonencode(deployment.dead_letter_queue_url)}",
         "lake_bucket = ${jsonencode(module.names.regions[region].lake)}",
+        "cluster = ${jsonencode(module.names.cluster)}",
+        "api_service = ${jsonencode(module.names.api_service)}",
+        "worker_service = ${jsonencode(module.names.worker_service)}",
+        "api_minimum = ${var.compute.api.minimum}",
+        "worker_minimum = ${var.compute.worker.minimum}",
       ]
     ]),
     [""],

@@ -18,6 +18,21 @@ output "api_host" {
   value       = "api.${var.domain}"
 }
 
+output "cluster" {
+  description = "Name of the ECS cluster, the same in each region."
+  value       = local.prefix
+}
+
+output "api_service" {
+  description = "Name of the API's ECS service, the same in each region."
+  value       = "${local.prefix}-api"
+}
+
+output "worker_service" {
+  description = "Name of the worker's ECS service, the same in each region."
+  value       = "${local.prefix}-worker"
+}
+
 output "api_repository" {
   description = "Name of the API's image repository."
   value       = "${local.prefix}/sales-api"

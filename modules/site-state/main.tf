@@ -35,6 +35,9 @@ resource "aws_ssm_parameter" "state" {
   insecure_value = var.state
 
   lifecycle {
+    # Who switches says there what for.
+    ignore_changes = [description]
+
     precondition {
       condition     = var.undo_switch || !local.is_switched
       error_message = <<-TEXT

@@ -4,9 +4,11 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::{
+    capacity::ReleaseOptions,
     config::{self, Place},
     dlq::{ExportOptions, LettersOptions, RedriveOptions},
     exit,
+    history::HistoryOptions,
     load::LoadOptions,
     output::{self, OutputOptions},
     pending::PendingOptions,
@@ -21,6 +23,7 @@ Examples:
   salesctl status                              what is going on
   salesctl switch --to us-east-1               process and take traffic in us-east-1 alone
   salesctl switch --both                       in both regions
+  salesctl history                             who switched what, when, and why
   salesctl sale trace 0192f5c0-7c1d-7a3e-8f11-0123456789ab
   salesctl dlq list                            messages that nobody could process, and why
   salesctl lake verify --from 2026-01-01 --to 2026-01-31
@@ -49,6 +52,11 @@ pub(crate) enum Command {
     Status(StatusOptions),
     /// Choose which region processes sales and gets the traffic
     Switch(SwitchOptions),
+    /// The tasks that a switch keeps a region at
+    #[command(subcommand)]
+    Capacity(CapacityCommand),
+    /// Who switched what, when, and why
+    History(HistoryOptions),
     /// What is owed to the lake
     #[command(subcommand)]
     Pending(PendingCommand),
@@ -65,6 +73,13 @@ pub(crate) enum Command {
     Load(LoadOptions),
     /// Write a script that completes this command's words, for your shell
     Completions(CompletionsOptions),
+}
+
+/// What can be done with capacity.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CapacityCommand {
+    /// Leave the number of tasks to scaling again, down to the usual minimum
+    Release(ReleaseOptions),
 }
 
 /// What can be done with what is pending.

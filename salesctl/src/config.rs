@@ -25,6 +25,7 @@ Where the resources are (salesctl.toml, written by Terraform's outputs and by `c
   dns_url                    the name in front of all regions, which DNS answers by health checks (API Gateway)
   accelerator_arn            ARN of the Global Accelerator in front of them
   accelerator_endpoint_url   its API, where that is not AWS's own
+  cloudtrail_endpoint_url    CloudTrail's, beside such an accelerator; otherwise AWS's own is asked
   pending_shards             shards of the pending index (16)
   regions.REGION.state_parameter         SSM parameter that holds ACTIVE or PASSIVE
   regions.REGION.sales_table             DynamoDB table of sales
@@ -34,6 +35,11 @@ Where the resources are (salesctl.toml, written by Terraform's outputs and by `c
   regions.REGION.lake_bucket             S3 bucket of the lake
   regions.REGION.api_url                 the region's own API
   regions.REGION.worker_url              health of its worker, where it can be reached
+  regions.REGION.cluster                 ECS cluster of its services
+  regions.REGION.api_service             ECS service of its API
+  regions.REGION.worker_service          ECS service of its worker
+  regions.REGION.api_minimum             the fewest tasks of its API, as the environment's data say
+  regions.REGION.worker_minimum          and of its worker
   regions.REGION.endpoint_url            AWS in that region, where that is not AWS's own";
 
 /// A configuration that cannot be used; one line that names what is wrong, and what to do.
@@ -71,6 +77,8 @@ pub(crate) struct Config {
     pub(crate) accelerator_arn: Option<String>,
     /// Global Accelerator's API, where it is not AWS's own.
     pub(crate) accelerator_endpoint_url: Option<Url>,
+    /// CloudTrail, where it is not AWS's own.
+    pub(crate) cloudtrail_endpoint_url: Option<Url>,
     #[serde(default = "default_shards")]
     pending_shards: u16,
     /// The regions by name.
@@ -100,6 +108,16 @@ pub(crate) struct Region {
     pub(crate) dead_letter_queue_url: Option<Url>,
     /// The lake.
     pub(crate) lake_bucket: Option<String>,
+    /// The ECS cluster of its services.
+    pub(crate) cluster: Option<String>,
+    /// The ECS service of its API.
+    pub(crate) api_service: Option<String>,
+    /// The ECS service of its worker.
+    pub(crate) worker_service: Option<String>,
+    /// The fewest tasks of its API while no switch has asked for more.
+    pub(crate) api_minimum: Option<u32>,
+    /// And of its worker.
+    pub(crate) worker_minimum: Option<u32>,
 }
 
 fn default_shards() -> u16 {
@@ -144,6 +162,9 @@ impl Config {
         if Shards::new(config.pending_shards).is_none() {
             return Err(InvalidConfig::new(format_args!("pending_shards cannot be {}", config.pending_shards)));
         }
+        for (name, region) in &config.regions {
+            region.check(name)?;
+        }
         Ok(config)
     }
 
@@ -177,6 +198,30 @@ impl Config {
     }
 }
 
+impl Region {
+    /// Checks what must be set together.
+    fn check(&self, name: &str) -> Result<(), InvalidConfig> {
+        let services = [
+            ("cluster", self.cluster.is_some()),
+            ("api_service", self.api_service.is_some()),
+            ("worker_service", self.worker_service.is_some()),
+        ];
+        let (set, missing): (Vec<_>, Vec<_>) = services.into_iter().partition(|(_, is_set)| *is_set);
+        if let ([(set, _), ..], [(missing, _), ..]) = (set.as_slice(), missing.as_slice()) {
+            return Err(InvalidConfig::new(format_args!(
+                "regions.{name}.{set} is set, and regions.{name}.{missing} is not: set cluster, api_service and worker_service, \
+                 or none of them"
+            )));
+        }
+        for (key, minimum) in [("api_minimum", self.api_minimum), ("worker_minimum", self.worker_minimum)] {
+            if minimum == Some(0) {
+                return Err(InvalidConfig::new(format_args!("regions.{name}.{key} cannot be 0: expected 1 or more")));
+            }
+        }
+        Ok(())
+    }
+}
+
 fn unknown_region(name: &str, known: &[&str]) -> InvalidConfig {
     InvalidConfig::new(format_args!("there is no region {name:?}: it must be one of {}", known.join(", ")))
 }
@@ -199,9 +244,8 @@ fn set(table: &mut toml::Table, setting: &str) -> Result<(), InvalidConfig> {
         let inner = table.entry((*part).to_owned()).or_insert_with(|| toml::Table::new().into());
         table = inner.as_table_mut().ok_or_else(wrong)?;
     }
-    // The only number there is.
-    let value = match (key.trim(), value.parse::<i64>()) {
-        ("pending_shards", Ok(number)) => number.into(),
+    let value = match (*last, value.parse::<i64>()) {
+        ("pending_shards" | "api_minimum" | "worker_minimum", Ok(number)) => number.into(),
         _ => toml::Value::from(value),
     };
     table.insert((*last).to_owned(), value);
@@ -251,6 +295,9 @@ mod tests {
             ("url = 'http://one'", "url.x=y", "--set takes KEY=VALUE"),
             ("", "pending_shards=0", "pending_shards cannot be 0"),
             ("", "pending_shards=many", "pending_shards"),
+            ("", "regions.a.cluster=sales", "regions.a.cluster is set, and regions.a.api_service is not"),
+            ("", "regions.a.api_minimum=0", "regions.a.api_minimum cannot be 0"),
+            ("", "regions.a.api_minimum=-1", "invalid value"),
         ] {
             let error = parse(file, &[setting]).unwrap_err();
             assert!(error.contains(part), "{setting}: {error}");

@@ -1,12 +1,14 @@
 //! The operator's command line for the sales pipeline: what is going on, and switching between regions.
 
 mod arguments;
+mod capacity;
 mod cloud;
 mod config;
 mod copy;
 mod day;
 mod dlq;
 mod exit;
+mod history;
 mod interrupt;
 mod load;
 mod output;
@@ -19,7 +21,7 @@ mod verify;
 
 use std::process::ExitCode;
 
-use arguments::{Arguments, Command, DlqCommand, LakeCommand, PendingCommand, SaleCommand};
+use arguments::{Arguments, CapacityCommand, Command, DlqCommand, LakeCommand, PendingCommand, SaleCommand};
 use clap::Parser;
 use exit::Exit;
 use interrupt::Interrupt;
@@ -46,6 +48,10 @@ async fn run(Arguments { place, output, command }: Arguments, interrupt: &Interr
     match command {
         Command::Status(options) => interrupt.or(status::status(&place, output.format(), &options)).await,
         Command::Switch(options) => switch::switch(&place, output.format(), &options, interrupt).await,
+        Command::Capacity(CapacityCommand::Release(options)) => {
+            interrupt.or(capacity::release(&place, output.format(), &options)).await
+        }
+        Command::History(options) => interrupt.or(history::history(&place, output.format(), &options)).await,
         Command::Pending(PendingCommand::List(options)) => {
             interrupt.or(pending::list(&place, output.format(), &options)).await
         }

@@ -184,6 +184,23 @@ run "the_home_region_is_applied_whole" {
   }
 }
 
+run "the_operator_s_command_finds_the_services_by_the_names_that_all_stages_know" {
+  command = plan
+
+  assert {
+    condition = {
+      cluster = module.names.cluster
+      api     = module.names.api_service
+      worker  = module.names.worker_service
+      } == {
+      cluster = module.cluster.name
+      api     = module.api.service_name
+      worker  = module.worker.service_name
+    }
+    error_message = "the cluster or a service has another name than salesctl.toml says"
+  }
+}
+
 run "another_region_has_replicas_and_names_of_its_own" {
   command = plan
 

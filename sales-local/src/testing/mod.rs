@@ -3,6 +3,7 @@
 
 mod credentials_endpoint;
 mod fault_proxy;
+mod fleet;
 mod local_aws;
 mod local_instance;
 mod recorder;
@@ -21,6 +22,7 @@ use crate::{process::Process, resources::ACCOUNT};
 
 pub use credentials_endpoint::{ContainerCredentials, CredentialsEndpoint};
 pub use fault_proxy::{Fault, FaultProxy};
+pub use fleet::{FakeFleet, FakeService};
 pub use local_aws::LocalAws;
 pub use local_instance::{LocalInstance, LocalPorts};
 pub use recorder::{Permission, Recorder};

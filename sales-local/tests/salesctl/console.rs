@@ -138,6 +138,11 @@ impl Console {
         [first.state().await.unwrap(), second.state().await.unwrap()]
     }
 
+    /// The accelerator.
+    pub(crate) fn accelerator_arn(&self) -> &str {
+        self.edge.accelerator_arn().unwrap()
+    }
+
     /// Both regions' dials.
     pub(crate) fn dials(&self) -> Vec<f32> {
         self.edge.endpoints().iter().map(|endpoint| endpoint.dial.percent()).collect()

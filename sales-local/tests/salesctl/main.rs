@@ -3,8 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 
+mod capacity;
 mod console;
 mod dead_letters;
+mod history;
 mod lake;
 mod looking;
 mod switching;

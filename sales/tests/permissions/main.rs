@@ -21,6 +21,12 @@ const ADAPTERS: &str = "sales/src/aws";
 /// What AWS does with the key on behalf of these calls is in no source: reading what is encrypted, and writing it.
 const ON_BEHALF: [&str; 2] = ["kms:Decrypt", "kms:GenerateDataKey"];
 
+/// What Application Auto Scaling looks for in whoever changes the minimum of an ECS service, before it does so.
+const LOOKED_FOR: [&str; 2] = ["application-autoscaling:RegisterScalableTarget", "ecs:UpdateService"];
+
+/// What calls AWS without a crate of the SDK, in salesctl.
+const OWN_CLIENT: &str = "JsonApi";
+
 /// Which groups of `permissions.json` are about the resources of an adapter.
 fn groups(adapter: &str) -> &'static [&'static str] {
     match adapter {
@@ -59,6 +65,11 @@ fn action(operation: &str) -> Option<&'static str> {
         "get_parameter" => "ssm:GetParameter",
         "put_parameter" => "ssm:PutParameter",
         "get_metric_data" => "cloudwatch:GetMetricData",
+        "get_parameter_history" => "ssm:GetParameterHistory",
+        "lookup_events" => "cloudtrail:LookupEvents",
+        "describe_services" => "ecs:DescribeServices",
+        "describe_scalable_targets" => "application-autoscaling:DescribeScalableTargets",
+        "register_scalable_target" => "application-autoscaling:RegisterScalableTarget",
         "list_endpoint_groups" => "globalaccelerator:ListEndpointGroups",
         "list_listeners" => "globalaccelerator:ListListeners",
         "update_endpoint_group" => "globalaccelerator:UpdateEndpointGroup",
@@ -131,6 +142,10 @@ fn needs_of_own_calls(sources: &[Source]) -> Needs {
             for operation in &function.operations {
                 let Some(action) = action(operation) else { continue };
                 let place = format!("{}: {} calls {operation}()", source.path, function.name);
+                let [call, looked_for] = LOOKED_FOR;
+                if action == call {
+                    needs.entry(("", looked_for.to_owned())).or_default().insert(place.clone());
+                }
                 needs.entry(("", action.to_owned())).or_default().insert(place);
             }
         }
@@ -141,7 +156,10 @@ fn needs_of_own_calls(sources: &[Source]) -> Needs {
 /// Calls of which this test cannot tell what they ask for.
 fn riddles(sources: &[Source]) -> Vec<String> {
     let mut riddles = Vec::new();
-    for source in sources.iter().filter(|source| source.names.iter().any(|name| name.starts_with("aws_sdk_"))) {
+    let calls_aws = |source: &&Source| {
+        source.names.iter().any(|name| name.starts_with("aws_sdk_")) || source.imported.contains(OWN_CLIENT)
+    };
+    for source in sources.iter().filter(calls_aws) {
         for function in &source.functions {
             let place = format!("{}: {}", source.path, function.name);
             let unknown = function.operations.iter().filter(|operation| action(operation).is_none());

@@ -1,13 +1,18 @@
 //! AWS as the operator sees it: each region by itself, so that one that is gone takes nothing else with it.
 
 pub(crate) mod accelerator;
+pub(crate) mod fleet;
+pub(crate) mod history;
 pub(crate) mod items;
+mod json_api;
 pub(crate) mod lake;
 pub(crate) mod messages;
 pub(crate) mod queue;
+pub(crate) mod reason;
 pub(crate) mod services;
 pub(crate) mod state;
 pub(crate) mod table;
+pub(crate) mod trail;
 pub(crate) mod trouble;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -27,9 +32,10 @@ use url::Url;
 
 use crate::config::{Config, Region};
 use accelerator::Accelerator;
+use trail::Trail;
 use trouble::Trouble;
 
-/// Which region the control plane of Global Accelerator is in.
+/// Which region the control plane of Global Accelerator is in, and CloudTrail's records of it.
 const ACCELERATOR_REGION: &str = "us-west-2";
 
 /// How long signing in may take: a file is read, or a program or service asked.
@@ -52,16 +58,22 @@ pub(crate) enum Patience {
 }
 
 impl Patience {
-    fn apply(self, config: &SdkConfig) -> SdkConfig {
+    /// How many attempts there may be, how long each may take, and how long all of them.
+    fn limits(self) -> (u32, Duration, Duration) {
         let (attempts, attempt, operation) = match self {
             Self::Glance => (2, 1_800, 2_000),
             Self::Change => (3, 1_800, 4_000),
             Self::Bulk => (6, 15_000, 60_000),
         };
+        (attempts, Duration::from_millis(attempt), Duration::from_millis(operation))
+    }
+
+    fn apply(self, config: &SdkConfig) -> SdkConfig {
+        let (attempts, attempt, operation) = self.limits();
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(1))
-            .operation_attempt_timeout(Duration::from_millis(attempt))
-            .operation_timeout(Duration::from_millis(operation));
+            .operation_attempt_timeout(attempt)
+            .operation_timeout(operation);
         let retries =
             RetryConfig::standard().with_max_attempts(attempts).with_initial_backoff(Duration::from_millis(100));
         config.to_builder().timeout_config(timeouts.build()).retry_config(retries).build()
@@ -75,6 +87,8 @@ pub(crate) struct Cloud {
     pub(crate) regions: BTreeMap<String, RegionCloud>,
     /// The accelerator.
     pub(crate) accelerator: Accelerator,
+    /// Who turned its dials.
+    pub(crate) trail: Trail,
     /// The name in front of all regions that DNS answers.
     pub(crate) dns_url: Option<Url>,
 }
@@ -124,7 +138,13 @@ impl Cloud {
         });
         let endpoint = config.accelerator_endpoint_url.as_ref().map(ToString::to_string);
         let accelerator = Accelerator::new(&at(ACCELERATOR_REGION, endpoint), config.accelerator_arn.clone());
-        Ok(Self { regions: regions.collect(), accelerator, dns_url: config.dns_url.clone() })
+        let trail = Trail::new(
+            &at(ACCELERATOR_REGION, None),
+            config.accelerator_arn.clone(),
+            config.accelerator_endpoint_url.is_some(),
+            config.cloudtrail_endpoint_url.as_ref().map(ToString::to_string),
+        );
+        Ok(Self { regions: regions.collect(), accelerator, trail, dns_url: config.dns_url.clone() })
     }
 }
 

@@ -1,10 +1,13 @@
 //! The parameter that says whether a region processes sales.
 
 use aws_sdk_ssm::{Client, types::ParameterType};
-use sales::{clock::Timestamp, site::SiteState};
+use sales::{
+    clock::{Clock, Timestamp},
+    site::SiteState,
+};
 use serde::Serialize;
 
-use super::{Patience, RegionCloud, trouble::Trouble};
+use super::{Patience, RegionCloud, reason, trouble::Trouble};
 
 const KEY: &str = "state_parameter";
 
@@ -42,10 +45,12 @@ impl RegionCloud {
         })
     }
 
-    /// Tells the region what to do.
-    pub(crate) async fn set_state(&self, state: SiteState) -> Result<(), Trouble> {
+    /// Tells the region what to do; `reason` is kept with it.
+    pub(crate) async fn set_state(&self, state: SiteState, reason: Option<&str>) -> Result<(), Trouble> {
         let parameter = self.named(KEY, self.resources.state_parameter.as_ref())?;
-        let request = Client::new(&self.sdk(Patience::Change)).put_parameter().name(parameter).value(state.name());
+        let client = Client::new(&self.sdk(Patience::Change));
+        let description = reason::written(reason, Clock::system().now().unix_seconds());
+        let request = client.put_parameter().name(parameter).value(state.name()).description(description);
         let answer = request.r#type(ParameterType::String).overwrite(true).send().await;
         answer.map(drop).map_err(|error| Trouble::of_sdk(&self.key(KEY), "PutParameter", error))
     }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{Figure, RegionStatus, dns::Dns};
 use crate::{
+    capacity::SEEN,
     cloud::{
         services::Service,
         state::State,
@@ -45,6 +46,7 @@ pub(super) fn of(regions: &[RegionStatus], dns: Option<&Dns>, all: bool, now: Ti
         let another = able(regions, Some(region)).unwrap_or("ANOTHER");
         of_services(region, another, now, &mut findings);
         of_data(region, another, now, &mut findings);
+        of_capacity(region, regions, now, &mut findings);
     }
     findings
 }
@@ -198,13 +200,64 @@ fn of_data(region: &RegionStatus, another: &str, now: Timestamp, findings: &mut 
     }
 }
 
+/// A region that stands by and has fewer than half of the tasks that another one needs now could not carry its load: the
+/// services are scaled such that each task is half busy.
+fn of_capacity(region: &RegionStatus, regions: &[RegionStatus], now: Timestamp, findings: &mut Vec<Finding>) {
+    let name = &region.region;
+    let Some(fleet) = region.tasks.known() else { return };
+    let passive = state(region) == Some(SiteState::Passive);
+    for (&role, tasks) in fleet {
+        let what = role.name();
+        let active = regions.iter().filter(|region| state(region) == Some(SiteState::Active));
+        let busiest = active
+            .filter_map(|region| Some((region.tasks.known()?.get(&role)?.running, &region.region)))
+            .max_by_key(|(running, _)| *running);
+        if let Some((needed, busy)) = busiest
+            && passive
+        {
+            if tasks.maximum < needed {
+                findings.push(Finding {
+                    finding: format!(
+                        "{name}: the {what} may have {} tasks, and runs {needed} in {busy}",
+                        tasks.maximum
+                    ),
+                    next: "raise its maximum (compute, in the environment's data) before you need it".to_owned(),
+                });
+            } else if tasks.running * 2 < needed {
+                let running = tasks.running;
+                findings.push(Finding {
+                    finding: format!(
+                        "{name}: it is PASSIVE and runs {}, while {busy} needs {needed}: it could not carry the load at once",
+                        count(running, &format!("{what} task"), &format!("{what} tasks"))
+                    ),
+                    next: format!(
+                        "salesctl switch --to {name} starts the others first; to have them always: standby, in the \
+                         environment's data"
+                    ),
+                });
+            }
+        }
+        let is_fresh = |known: &State| known.since().is_none_or(|since| now.since(since) < SEEN);
+        if tasks.is_held() && (passive || region.state.known().is_some_and(|known| !is_fresh(known))) {
+            findings.push(Finding {
+                finding: format!("{name}: a switch keeps the {what} at {} tasks or more", tasks.minimum),
+                next: format!("salesctl capacity release --region {name}"),
+            });
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
     use crate::{
-        cloud::{queue::Depth, table::Backlog},
+        cloud::{
+            fleet::{Fleet, Role, Tasks},
+            queue::Depth,
+            table::Backlog,
+        },
         status::Traffic,
     };
 
@@ -212,6 +265,12 @@ mod tests {
 
     fn service(state: &str) -> Figure<Service> {
         Figure::Known(Service { ready: true, state: state.to_owned(), failing: BTreeMap::new() })
+    }
+
+    /// So many tasks of the API, which scaling may not take below the second number.
+    fn tasks([running, minimum]: [u32; 2]) -> Figure<Fleet> {
+        let tasks = |running, minimum| Tasks { running, minimum, maximum: 20, usual_minimum: Some(2) };
+        Figure::Known([(Role::Api, tasks(running, minimum)), (Role::Worker, tasks(2, 2))].into())
     }
 
     fn healthy(region: &str, state: &str, dial_percent: f32) -> RegionStatus {
@@ -222,6 +281,7 @@ mod tests {
             api: service(state),
             active: Figure::Known(state == "ACTIVE"),
             worker: service(state),
+            tasks: tasks([2, 2]),
             queue: Figure::Known(empty.clone()),
             dead_letters: Figure::Known(empty),
             pending: Figure::Known(Backlog { items: 0, oldest: None }),
@@ -255,6 +315,34 @@ mod tests {
         assert_eq!(first.next, "salesctl switch --to b", "which can do the work");
         assert_eq!(second.finding, "a: the API does not answer (gone)");
         assert_eq!(second.next, "if a is lost: salesctl switch --to b");
+    }
+
+    #[test]
+    fn a_region_that_stands_by_and_could_not_carry_the_load_is_found() {
+        let regions = |standing_by| {
+            let busy = RegionStatus { tasks: tasks([12, 2]), ..healthy("a", "ACTIVE", 100.0) };
+            [busy, RegionStatus { tasks: tasks([standing_by, 2]), ..healthy("b", "PASSIVE", 0.0) }]
+        };
+        assert_eq!(found(&regions(6)), [""; 0], "scaling aims at tasks that are half busy");
+        let too_few = "b: it is PASSIVE and runs 5 API tasks, while a needs 12: it could not carry the load at once";
+        assert_eq!(found(&regions(5)), [too_few]);
+        let busy = RegionStatus { tasks: tasks([25, 2]), ..healthy("a", "ACTIVE", 100.0) };
+        assert_eq!(found(&[busy, healthy("b", "PASSIVE", 0.0)]), ["b: the API may have 20 tasks, and runs 25 in a"]);
+    }
+
+    #[test]
+    fn tasks_that_a_switch_keeps_are_found_once_scaling_has_seen_the_traffic() {
+        let since = |seconds| State { value: "ACTIVE".to_owned(), since: Some(NOW - seconds) };
+        let held = |seconds| RegionStatus {
+            state: Figure::Known(since(seconds)),
+            tasks: tasks([12, 12]),
+            ..healthy("a", "ACTIVE", 100.0)
+        };
+        assert_eq!(found(&[held(600), healthy("b", "ACTIVE", 100.0)]), [""; 0]);
+        assert_eq!(
+            found(&[held(1_800), healthy("b", "ACTIVE", 100.0)]),
+            ["a: a switch keeps the API at 12 tasks or more"]
+        );
     }
 
     #[test]

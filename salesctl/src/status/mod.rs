@@ -16,6 +16,7 @@ use crate::{
     cloud::{
         Cloud, RegionCloud,
         accelerator::Group,
+        fleet::Fleet,
         queue::Depth,
         services::{Service, Services},
         state::State,
@@ -93,6 +94,8 @@ pub(crate) struct RegionStatus {
     /// Whether its API says that it is ACTIVE, as the health checks of DNS ask it.
     pub(crate) active: Figure<bool>,
     pub(crate) worker: Figure<Service>,
+    /// The tasks of its services.
+    pub(crate) tasks: Figure<Fleet>,
     pub(crate) queue: Figure<Depth>,
     pub(crate) dead_letters: Figure<Depth>,
     pub(crate) pending: Figure<Backlog>,
@@ -152,11 +155,12 @@ pub(crate) async fn look(cloud: &Cloud, services: &Services, shown: &[String]) -
 async fn of_region(region: &RegionCloud, services: &Services) -> RegionStatus {
     let (api_key, worker_key) = (region.key("api_url"), region.key("worker_url"));
     let api_url = region.resources.api_url.as_ref();
-    let (state, api, active, worker, queue, dead_letters, pending) = tokio::join!(
+    let (state, api, active, worker, tasks, queue, dead_letters, pending) = tokio::join!(
         region.state(),
         services.ask(&api_key, api_url),
         services.is_active(&api_key, api_url),
         services.ask(&worker_key, region.resources.worker_url.as_ref()),
+        region.fleet(),
         region.queue(),
         region.dead_letters(),
         region.backlog(),
@@ -167,6 +171,7 @@ async fn of_region(region: &RegionCloud, services: &Services) -> RegionStatus {
         api: api.into(),
         active: active.into(),
         worker: worker.into(),
+        tasks: tasks.into(),
         queue: queue.into(),
         dead_letters: dead_letters.into(),
         pending: pending.into(),

@@ -10,13 +10,14 @@ use crate::{
     output::{self, BAD, Cell, GOOD, PLAIN, Table, WARNING, age, duration, line},
 };
 
-/// The columns; each age belongs to the figure before it.
-const HEAD: [&str; 14] = [
+/// The columns; each age belongs to the figure before it. Tasks are those of the API and of the worker.
+const HEAD: [&str; 15] = [
     "REGION",
     "STATE",
     "SINCE",
     "API",
     "WORKER",
+    "TASKS",
     "QUEUE",
     "AGE",
     "DEAD LETTERS",
@@ -74,6 +75,10 @@ fn row(region: &RegionStatus, dns: bool, now: Timestamp) -> Vec<Cell> {
         since.map_or_else(|| "-".into(), |since| age(since, now).into()),
         service(&region.api),
         service(&region.worker),
+        cell(&region.tasks, |fleet| {
+            let running: Vec<_> = fleet.values().map(|tasks| tasks.running.to_string()).collect();
+            running.join("+").into()
+        }),
         cell(&region.queue, |depth| depth.messages().into()),
         oldest(region.queue.known()),
         cell(&region.dead_letters, |depth| Cell::new(depth.messages(), if depth.messages() > 0 { BAD } else { PLAIN })),
@@ -161,6 +166,11 @@ fn reasons(status: &Status) -> Vec<String> {
         }
         if let Figure::Unknown { error } = &region.traffic {
             add(name, "dial and endpoints", error);
+        }
+        if let Figure::Unknown { error } = &region.tasks
+            && error.kind() != TroubleKind::NotSet
+        {
+            add(name, "tasks", error);
         }
     }
     reasons.into_iter().map(|(region, error, whats)| format!("{region}, {}: {error}", whats.join(", "))).collect()

@@ -4,6 +4,7 @@
 //! control plane is gone, is owed and told, and a repetition does it. At no moment is a region told to stop before
 //! another one is known to work. DNS is told nothing: it follows the regions' states by itself, and is only looked at.
 
+pub(crate) mod capacity;
 mod drain;
 mod entrance;
 mod plan;
@@ -17,7 +18,7 @@ use clap::{ArgGroup, Args};
 
 use crate::{
     cloud::{
-        Cloud,
+        Cloud, reason,
         services::Services,
         trouble::{Trouble, TroubleKind},
     },
@@ -37,6 +38,7 @@ Examples:
   salesctl switch --to us-east-1               asks, then does it
   salesctl switch --to us-east-1 --yes --wait  without asking, until nothing is pending and DNS follows
   salesctl switch --both                       both regions process and get traffic
+  salesctl switch --both --reason 'more load'  what for, as `salesctl history` will tell
 
 What is owed when it ends with 2 is done by the same command, once that is possible. Nothing is lost meanwhile.";
 
@@ -53,6 +55,9 @@ pub(crate) struct SwitchOptions {
     /// No region processes sales: they are accepted and wait; needs --force
     #[arg(long)]
     none: bool,
+    /// What for, in one line; kept with the states that are changed, and shown by `salesctl history`
+    #[arg(long, value_name = "TEXT", value_parser = reason::parse)]
+    reason: Option<String>,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
@@ -65,6 +70,9 @@ pub(crate) struct SwitchOptions {
     /// How long to wait for that
     #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..))]
     timeout: u64,
+    /// How long to wait until the tasks run that the target needs, before it gets traffic; the rest comes by itself
+    #[arg(long, value_name = "SECONDS", default_value_t = 180)]
+    capacity_timeout: u64,
     /// Go on even if that leaves no region that is known to process sales
     #[arg(long)]
     force: bool,
@@ -128,7 +136,13 @@ pub(crate) async fn switch(
             Err(exit) => return Ok(exit),
         }
     }
-    let setting = Setting { cloud, without_parameter, force: options.force };
+    let setting = Setting {
+        cloud,
+        without_parameter,
+        patience: Duration::from_secs(options.capacity_timeout),
+        reason: options.reason.clone(),
+        force: options.force,
+    };
     steps::take(&setting, &mut report, interrupt).await;
     if report.went_on() && target != Target::None {
         let timeout = Duration::from_secs(options.timeout);
@@ -155,8 +169,9 @@ async fn prepare(config: &Config, target: &Target) -> anyhow::Result<Prepared> {
     let (cloud, services) = (Cloud::open(config).await?, Services::new()?);
     let regions = cloud.regions.values().map(async |region| {
         let key = region.key("worker_url");
-        let (state, worker) = tokio::join!(region.state(), services.ask(&key, region.resources.worker_url.as_ref()));
-        (region.name.clone(), state, worker)
+        let worker_url = region.resources.worker_url.as_ref();
+        let (state, worker, fleet) = tokio::join!(region.state(), services.ask(&key, worker_url), region.fleet());
+        (region.name.clone(), state, worker, fleet)
     });
     let (groups, regions) = tokio::join!(cloud.accelerator.groups(), futures::future::join_all(regions));
     let (mut remarks, mut troubles) = (Vec::new(), Vec::new());
@@ -167,7 +182,7 @@ async fn prepare(config: &Config, target: &Target) -> anyhow::Result<Prepared> {
         Vec::new()
     });
     let (mut before, mut without_parameter) = (BTreeMap::new(), BTreeMap::new());
-    for (name, state, worker) in regions {
+    for (name, state, worker, fleet) in regions {
         let dials = groups.iter().filter(|group| group.region == name).map(|group| group.dial);
         let dial = dials.min_by(f32::total_cmp);
         let state = match state {
@@ -186,7 +201,7 @@ async fn prepare(config: &Config, target: &Target) -> anyhow::Result<Prepared> {
         {
             troubles.push(format!("the worker of {name} does not answer ({trouble})"));
         }
-        before.insert(name, Before { state, dial });
+        before.insert(name, Before { state, dial, fleet });
     }
     // One worker that answers is enough.
     let targets = before.keys().filter(|region| target.includes(region)).count();

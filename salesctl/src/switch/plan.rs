@@ -5,6 +5,9 @@ use std::{collections::BTreeMap, fmt};
 use sales::site::SiteState;
 use serde::Serialize;
 
+use super::capacity::{self, Capacity};
+use crate::cloud::{fleet::Fleet, trouble::Trouble};
+
 /// Which regions shall process sales and get traffic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
@@ -56,6 +59,8 @@ pub(crate) struct Step {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub(crate) enum Action {
+    /// Its services are brought to the number of tasks that they will need.
+    Capacity(Capacity),
     /// Its state is set.
     State {
         /// What it says before; unknown if it could not be read.
@@ -81,9 +86,15 @@ impl Step {
     /// Whether what is wanted is so already.
     pub(crate) fn is_so(&self) -> bool {
         match &self.action {
+            Action::Capacity(capacity) => capacity.is_so(),
             Action::State { from, to } => from.as_deref() == Some(to.name()),
             Action::Dial { from, to } => *from == Some(*to),
         }
+    }
+
+    /// Whether it only adds to what can work, and can make nothing worse.
+    pub(crate) fn only_adds(&self) -> bool {
+        matches!(self.action, Action::Capacity(_) | Action::State { to: SiteState::Active, .. })
     }
 
     /// Whether it takes the work from a region.
@@ -96,6 +107,7 @@ impl fmt::Display for Step {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let region = &self.region;
         match &self.action {
+            Action::Capacity(capacity) => write!(formatter, "{region}: tasks {}", capacity.told()),
             Action::State { from, to } => {
                 write!(formatter, "{region}: state {} -> {to}", from.as_deref().unwrap_or("?"))
             }
@@ -106,16 +118,25 @@ impl fmt::Display for Step {
 }
 
 /// What is known of a region before.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Before {
     /// Its state, as the parameter spells it.
     pub(crate) state: Option<String>,
     /// Its dial in percent.
     pub(crate) dial: Option<f32>,
+    /// Its tasks, or why they are not known.
+    pub(crate) fleet: Result<Fleet, Trouble>,
 }
 
-/// The steps to `target`, in their order: who shall process comes first, and whoever shall not comes last, so that at no
-/// time nobody does. In between the dials, those that go up before those that go down. `dials`: there is an accelerator.
+impl Before {
+    /// Whether it processes sales, as far as is known.
+    pub(crate) fn may_work(&self) -> bool {
+        self.state.as_deref().is_none_or(|state| state.parse() == Ok(SiteState::Active))
+    }
+}
+
+/// The steps to `target`, in their order: tasks for what is to come; then who shall process, and last whoever shall not,
+/// so that at no time nobody does. In between the dials, those that go up before those that go down. `dials`: there is an accelerator.
 pub(crate) fn steps(target: &Target, regions: &BTreeMap<String, Before>, dials: bool) -> Vec<Step> {
     let states = |wanted: SiteState| {
         let regions = regions.iter().filter(move |(region, _)| target.state(region) == wanted);
@@ -124,6 +145,10 @@ pub(crate) fn steps(target: &Target, regions: &BTreeMap<String, Before>, dials: 
             action: Action::State { from: before.state.clone(), to: wanted },
         })
     };
+    let capacities = regions.keys().filter(|region| target.includes(region)).filter_map(|region| {
+        let capacity = capacity::needed(target, region, regions)?;
+        Some(Step { region: region.clone(), action: Action::Capacity(capacity) })
+    });
     // Traffic stays where it is when nobody shall process: sales are accepted everywhere.
     let turned = regions.iter().filter(|_| dials && *target != Target::None);
     let mut turned: Vec<_> = turned
@@ -133,15 +158,17 @@ pub(crate) fn steps(target: &Target, regions: &BTreeMap<String, Before>, dials: 
         })
         .collect();
     turned.sort_by_key(|step| !target.includes(&step.region));
-    states(SiteState::Active).chain(turned).chain(states(SiteState::Passive)).collect()
+    capacities.chain(states(SiteState::Active)).chain(turned).chain(states(SiteState::Passive)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cloud::fleet::{Role, Tasks};
 
     fn regions(known: &[(&str, Option<&str>, Option<f32>)]) -> BTreeMap<String, Before> {
-        let before = |state: Option<&str>, dial| Before { state: state.map(str::to_owned), dial };
+        let fleet = || Err(Trouble::not_set("cluster"));
+        let before = |state: Option<&str>, dial| Before { state: state.map(str::to_owned), dial, fleet: fleet() };
         known.iter().map(|&(name, state, dial)| (name.to_owned(), before(state, dial))).collect()
     }
 
@@ -161,6 +188,21 @@ mod tests {
                 "a: state ACTIVE -> PASSIVE"
             ]
         );
+    }
+
+    #[test]
+    fn tasks_come_before_everything_and_only_where_they_are_configured() {
+        let mut known = regions(&[("a", Some("ACTIVE"), Some(100.0)), ("b", Some("PASSIVE"), Some(0.0))]);
+        let tasks = |running| Tasks { running, minimum: 2, maximum: 20, usual_minimum: Some(2) };
+        known.get_mut("b").unwrap().fleet = Ok(Role::ALL.map(|role| (role, tasks(2))).into());
+        let first = |known: &BTreeMap<String, Before>| steps(&Target::Only("b".to_owned()), known, true)[0].clone();
+        assert_eq!(first(&known).to_string(), "b: tasks API 2 -> 2, worker 2 -> 2");
+        assert!(!first(&known).is_so(), "what the other one runs is not known");
+        known.get_mut("a").unwrap().fleet = Ok(Role::ALL.map(|role| (role, tasks(12))).into());
+        assert_eq!(first(&known).to_string(), "b: tasks API 2 -> 12, worker 2 -> 12");
+        assert!(first(&known).only_adds() && !first(&known).is_so());
+        known.get_mut("b").unwrap().fleet = Ok(Role::ALL.map(|role| (role, tasks(12))).into());
+        assert!(first(&known).is_so());
     }
 
     #[test]

@@ -240,6 +240,17 @@ impl Report {
         }
     }
 
+    /// The regions whose services were brought to more tasks than they had.
+    fn raised(&self) -> impl Iterator<Item = &str> {
+        let raised = |taken: &&Taken| match &taken.step.action {
+            Action::Capacity(capacity) => {
+                capacity.short().next().is_some() && matches!(taken.outcome, Outcome::Done | Outcome::Owed(_))
+            }
+            Action::State { .. } | Action::Dial { .. } => false,
+        };
+        self.steps.iter().filter(raised).map(|taken| taken.step.region.as_str())
+    }
+
     fn tell(&self, owed: &[&Taken], (undrained, astray): (bool, bool), repeat: Option<String>) {
         if self.interrupted.is_some() {
             self.say(format!("{WARNING}Interrupted.{WARNING:#} What is done stays done, and is safe."));
@@ -249,6 +260,12 @@ impl Report {
             for taken in owed {
                 self.say(format!("  {}{}", taken.step, taken.reason()));
             }
+        }
+        for region in self.raised() {
+            self.say(format!(
+                "{region} keeps at least these tasks. Once it has had its traffic for 20 minutes, leave it to scaling: \
+                 salesctl capacity release --region {region}"
+            ));
         }
         match repeat {
             Some(command) => {

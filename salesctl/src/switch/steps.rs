@@ -1,23 +1,32 @@
 //! Taking the steps, one after the other; what cannot be done is noted and holds up nothing that is safe without it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use sales::site::SiteState;
+use tokio::time::{Instant, sleep};
 
 use super::{
+    capacity::{Capacity, Need},
     plan::{Action, Step},
     report::{Outcome, Report},
 };
 use crate::{
-    cloud::{Cloud, accelerator::Group, trouble::Trouble},
+    cloud::{Cloud, RegionCloud, accelerator::Group, trouble::Trouble},
     interrupt::Interrupt,
 };
+
+/// How often to look whether tasks run.
+const LOOK_AGAIN: Duration = Duration::from_secs(3);
 
 /// What the steps need to know beside the plan.
 pub(super) struct Setting {
     pub(super) cloud: Cloud,
     /// Regions whose state parameter does not exist: under a wrong name it would be created, and nobody would read it.
     pub(super) without_parameter: BTreeMap<String, Trouble>,
+    /// How long to wait for tasks.
+    pub(super) patience: Duration,
+    /// What for.
+    pub(super) reason: Option<String>,
     /// Go on even if no region is known to be ACTIVE then.
     pub(super) force: bool,
 }
@@ -44,7 +53,7 @@ async fn one(
     step: &Step,
     groups: &mut Option<Result<Vec<Group>, Trouble>>,
 ) -> Outcome {
-    let Setting { cloud, without_parameter, force } = setting;
+    let Setting { cloud, without_parameter, reason, force, patience } = setting;
     if !force && let Some(reason) = reason_to_withhold(cloud, report, step).await {
         return Outcome::Withheld(reason);
     }
@@ -52,9 +61,10 @@ async fn one(
         return Outcome::Already;
     }
     let done = match step.action {
+        Action::Capacity(ref capacity) => raise(&cloud.regions[&step.region], capacity, *patience).await,
         Action::State { to, .. } => match without_parameter.get(&step.region) {
             Some(trouble) => Err(trouble.clone()),
-            None => cloud.regions[&step.region].set_state(to).await,
+            None => cloud.regions[&step.region].set_state(to, reason.as_deref()).await,
         },
         Action::Dial { to, .. } => {
             if groups.is_none() {
@@ -72,7 +82,7 @@ async fn one(
 
 /// Why a step would make things worse: nobody who is known to be ACTIVE would be left.
 async fn reason_to_withhold(cloud: &Cloud, report: &Report, step: &Step) -> Option<String> {
-    if matches!(step.action, Action::State { to: SiteState::Active, .. }) {
+    if step.only_adds() {
         return None;
     }
     let active = report.active();
@@ -92,6 +102,50 @@ async fn reason_to_withhold(cloud: &Cloud, report: &Report, step: &Step) -> Opti
         }
     }
     Some(reasons.join(", "))
+}
+
+/// Has the tasks started that are missing, and waits until they run.
+async fn raise(region: &RegionCloud, capacity: &Capacity, patience: Duration) -> Result<(), Trouble> {
+    let (mut troubles, mut awaited) = (capacity.unknown.clone(), Vec::new());
+    for need in capacity.short() {
+        // One that is raised already needs but time.
+        let raised = if need.minimum < need.to { region.set_minimum(need.service, need.to).await } else { Ok(()) };
+        match raised {
+            Ok(()) => awaited.push(need),
+            Err(trouble) => troubles.push(format!("{}: {trouble}", need.service.name())),
+        }
+    }
+    troubles.extend(wait_for(region, &awaited, patience).await);
+    if troubles.is_empty() { Ok(()) } else { Err(Trouble::new(troubles.join("; "))) }
+}
+
+/// Waits until these tasks run; what is missing when `patience` is over.
+async fn wait_for(region: &RegionCloud, awaited: &[&Need], patience: Duration) -> Option<String> {
+    let started = Instant::now();
+    while !awaited.is_empty() {
+        let missing = match region.running_tasks().await {
+            Ok(running) => {
+                let missing =
+                    awaited.iter().filter(|need| running.get(&need.service).is_none_or(|tasks| *tasks < need.to));
+                let missing: Vec<_> = missing
+                    .map(|need| {
+                        let running = running.get(&need.service).copied().unwrap_or_default();
+                        format!("{running} of {} {} tasks run", need.to, need.service.name())
+                    })
+                    .collect();
+                missing.join(", ")
+            }
+            Err(trouble) => trouble.to_string(),
+        };
+        if missing.is_empty() {
+            return None;
+        }
+        if started.elapsed() >= patience {
+            return Some(format!("{missing} after {} s; the others are being started", patience.as_secs()));
+        }
+        sleep(LOOK_AGAIN.min(patience)).await;
+    }
+    None
 }
 
 async fn turn(cloud: &Cloud, groups: &[Group], region: &str, percent: f32) -> Result<(), Trouble> {

@@ -1,0 +1,200 @@
+//! Fakes of what no emulator here has, in front of one that has the rest: the tasks of ECS, the targets of Application
+//! Auto Scaling, and the records of CloudTrail.
+
+use std::{
+    collections::BTreeMap,
+    net::Ipv4Addr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, Response, StatusCode, body::Incoming, header::CONTENT_TYPE};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::http_proxy::{Answer, Upstream, refusal, serve};
+
+/// A service as ECS and scaling have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FakeService {
+    /// The tasks that run.
+    pub running: u32,
+    /// The fewest that scaling may leave.
+    pub minimum: u32,
+    /// The most that scaling may start.
+    pub maximum: u32,
+}
+
+/// A fake of ECS, Application Auto Scaling and CloudTrail in one region; all other calls are passed on.
+#[derive(Debug)]
+pub struct FakeFleet {
+    endpoint: String,
+    state: Arc<State>,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct State {
+    upstream: Upstream,
+    cluster: String,
+    services: Mutex<BTreeMap<String, FakeService>>,
+    /// Whether tasks that are asked for run at once, or never.
+    starts: Mutex<bool>,
+    /// What CloudTrail has recorded, the newest first.
+    records: Mutex<Vec<Value>>,
+    /// Who asked for what: the signature's scope and the operation.
+    asked: Mutex<Vec<String>>,
+}
+
+impl FakeFleet {
+    /// In front of what answers at `upstream`, with these services in a cluster.
+    pub async fn start(upstream: &str, cluster: &str, services: &[(&str, FakeService)]) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let endpoint = format!("http://{}", listener.local_addr()?);
+        let services = services.iter().map(|&(name, service)| (name.to_owned(), service)).collect();
+        let state = Arc::new(State {
+            upstream: Upstream::new(upstream)?,
+            cluster: cluster.to_owned(),
+            services: Mutex::new(services),
+            starts: Mutex::new(true),
+            records: Mutex::default(),
+            asked: Mutex::default(),
+        });
+        let answering = Arc::clone(&state);
+        let serving = tokio::spawn(serve(listener, move |request| answer(Arc::clone(&answering), request)));
+        Ok(Self { endpoint, state, serving })
+    }
+
+    /// The address to give to who asks.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// A service as it is now.
+    pub fn service(&self, name: &str) -> Option<FakeService> {
+        lock(&self.state.services).get(name).copied()
+    }
+
+    /// From now on no task starts that is asked for.
+    pub fn start_no_tasks(&self) {
+        *lock(&self.state.starts) = false;
+    }
+
+    /// Has CloudTrail record an event, as the newest.
+    pub fn record(&self, event: Value) {
+        lock(&self.state.records).insert(0, event);
+    }
+
+    /// The calls so far, with the service and region that each was signed for.
+    pub fn asked(&self) -> Vec<String> {
+        lock(&self.state.asked).clone()
+    }
+}
+
+impl Drop for FakeFleet {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn answer(state: Arc<State>, request: Request<Incoming>) -> Answer {
+    let (head, body) = request.into_parts();
+    let Ok(body) = body.collect().await else { return refusal(StatusCode::BAD_REQUEST, "Broken", "no body") };
+    let body = body.to_bytes();
+    let header =
+        |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let (target, authorization) = (header("x-amz-target"), header("authorization"));
+    let input = || serde_json::from_slice::<Value>(&body).unwrap_or_default();
+    let known = match target.as_str() {
+        "AmazonEC2ContainerServiceV20141113.DescribeServices" => describe_services(&state, &input()),
+        "AnyScaleFrontendService.DescribeScalableTargets" => Ok(describe_targets(&state, &input())),
+        "AnyScaleFrontendService.RegisterScalableTarget" => register_target(&state, &input()),
+        "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents" => Ok(lookup_events(&state, &input())),
+        _ => {
+            let passed_on = state.upstream.ask(head, body).await;
+            return passed_on.unwrap_or_else(|_| refusal(StatusCode::BAD_GATEWAY, "BadGateway", "nobody answers"));
+        }
+    };
+    // Credential=KEY/DATE/REGION/SERVICE/aws4_request
+    let scope: Vec<_> = authorization.split('/').skip(2).take(2).collect();
+    let operation = target.rsplit('.').next().unwrap_or_default();
+    lock(&state.asked).push(format!("{operation} for {}", scope.join("/")));
+    match known {
+        Ok(document) => {
+            let mut response = Response::new(Full::from(document.to_string()));
+            let json = hyper::header::HeaderValue::from_static("application/x-amz-json-1.1");
+            response.headers_mut().insert(CONTENT_TYPE, json);
+            response
+        }
+        Err((code, message)) => refusal(StatusCode::BAD_REQUEST, code, &message),
+    }
+}
+
+type Answered = Result<Value, (&'static str, String)>;
+
+fn describe_services(state: &State, input: &Value) -> Answered {
+    if input["cluster"] != state.cluster.as_str() {
+        return Err(("ClusterNotFoundException", "Cluster not found.".to_owned()));
+    }
+    let services = lock(&state.services);
+    let (mut found, mut failures) = (Vec::new(), Vec::new());
+    for name in input["services"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        match services.get(name) {
+            Some(service) => found.push(json!({
+                "serviceName": name, "status": "ACTIVE", "runningCount": service.running,
+                "desiredCount": service.running.max(service.minimum),
+            })),
+            None => failures.push(json!({ "arn": name, "reason": "MISSING" })),
+        }
+    }
+    Ok(json!({ "services": found, "failures": failures }))
+}
+
+/// The service that a resource of scaling is.
+fn service_of<'a>(state: &State, resource: &'a str) -> Option<&'a str> {
+    resource.strip_prefix("service/")?.strip_prefix(state.cluster.as_str())?.strip_prefix('/')
+}
+
+fn describe_targets(state: &State, input: &Value) -> Value {
+    let services = lock(&state.services);
+    let resources = input["ResourceIds"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let targets = resources.filter_map(|resource| {
+        let service = services.get(service_of(state, resource)?)?;
+        Some(json!({ "ResourceId": resource, "MinCapacity": service.minimum, "MaxCapacity": service.maximum }))
+    });
+    json!({ "ScalableTargets": targets.collect::<Vec<_>>() })
+}
+
+/// A minimum above what runs has the missing tasks started; a lower one stops none at once.
+fn register_target(state: &State, input: &Value) -> Answered {
+    let invalid = |what: &str| ("ValidationException", what.to_owned());
+    let minimum = input["MinCapacity"].as_u64().and_then(|minimum| u32::try_from(minimum).ok());
+    let minimum = minimum.ok_or_else(|| invalid("no MinCapacity"))?;
+    let name = service_of(state, input["ResourceId"].as_str().unwrap_or_default()).unwrap_or_default();
+    let mut services = lock(&state.services);
+    let service = services.get_mut(name).ok_or_else(|| invalid("ECS service doesn't exist"))?;
+    if minimum > service.maximum {
+        return Err(invalid("Maximum capacity cannot be less than minimum capacity"));
+    }
+    service.minimum = minimum;
+    if *lock(&state.starts) {
+        service.running = service.running.max(minimum);
+    }
+    Ok(json!({ "ScalableTargetARN": "arn:aws:application-autoscaling:x" }))
+}
+
+/// One event a page, so that who reads one page only is found out.
+fn lookup_events(state: &State, input: &Value) -> Value {
+    let records = lock(&state.records);
+    let page = input["NextToken"].as_str().and_then(|token| token.parse::<usize>().ok()).unwrap_or_default();
+    let event = |record: &Value| json!({ "EventName": "UpdateEndpointGroup", "CloudTrailEvent": record.to_string() });
+    let mut answer = json!({ "Events": records.get(page).map(event).into_iter().collect::<Vec<_>>() });
+    if page + 1 < records.len() {
+        answer["NextToken"] = (page + 1).to_string().into();
+    }
+    answer
+}

@@ -1,0 +1,189 @@
+//! `capacity release`: what `switch` has kept a region at is left to scaling again.
+//!
+//! Not by the switch itself: scaling takes tasks away by what it has seen in the last quarter of an hour, and what it has
+//! seen just after a switch is a region without traffic.
+
+use std::time::Duration;
+
+use clap::Args;
+use futures::future::join_all;
+use sales::{
+    clock::{Clock, Timestamp},
+    site::SiteState,
+};
+use serde::Serialize;
+
+use crate::{
+    cloud::{
+        Cloud, RegionCloud,
+        fleet::{Role, Tasks},
+        state::State,
+        trouble::{Trouble, TroubleKind},
+    },
+    config::{InvalidConfig, Place},
+    exit::Exit,
+    output::{self, Format, GOOD, WARNING, line},
+};
+
+/// How long scaling has to have seen a region's traffic: its measure of too many tasks is fifteen minutes, and the metrics
+/// come some minutes late.
+pub(crate) const SEEN: Duration = Duration::from_secs(20 * 60);
+
+const EXAMPLES: &str = "\
+Examples:
+  salesctl capacity release
+  salesctl capacity release --region us-east-1
+
+A region that became ACTIVE less than 20 minutes ago is left as it is: scaling has not seen its traffic for long enough,
+and would take away what it has just got.";
+
+/// What to release.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ReleaseOptions {
+    /// Only this region
+    #[arg(long)]
+    region: Option<String>,
+    /// Even if it became ACTIVE less than 20 minutes ago, or its state is not known
+    #[arg(long)]
+    force: bool,
+}
+
+/// What became of a service.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(tag = "outcome", content = "reason", rename_all = "snake_case")]
+enum Outcome {
+    /// Its minimum is the usual one again.
+    Released,
+    /// It was.
+    Already,
+    /// It is kept, and why.
+    Kept(String),
+    /// It could not be done, or is not known.
+    Failed(Trouble),
+}
+
+#[derive(Debug, Serialize)]
+struct Release {
+    region: String,
+    service: Role,
+    /// The minimum before, and the usual one.
+    from: Option<u32>,
+    to: Option<u32>,
+    #[serde(flatten)]
+    outcome: Outcome,
+}
+
+/// Releases what is held.
+pub(crate) async fn release(place: &Place, format: Format, options: &ReleaseOptions) -> anyhow::Result<Exit> {
+    let config = place.read()?;
+    let shown: Vec<String> = config.selected(options.region.as_deref())?.into_iter().map(str::to_owned).collect();
+    let configured = config.regions.iter().any(|(name, region)| shown.contains(name) && region.cluster.is_some());
+    if !configured {
+        return Err(InvalidConfig::new("no region's tasks are configured: regions.REGION.cluster is not set").into());
+    }
+    let cloud = Cloud::open(&config).await?;
+    let now = Clock::system().now();
+    let regions = cloud.regions.values().filter(|region| shown.contains(&region.name));
+    let releases: Vec<_> =
+        join_all(regions.map(|region| of_region(region, options.force, now))).await.into_iter().flatten().collect();
+    match format {
+        Format::Json => output::json(&releases)?,
+        Format::Table => releases.iter().for_each(show),
+    }
+    let is_done = |release: &Release| matches!(release.outcome, Outcome::Released | Outcome::Already);
+    Ok(if releases.iter().all(is_done) { Exit::Done } else { Exit::Incomplete })
+}
+
+async fn of_region(region: &RegionCloud, force: bool, now: Timestamp) -> Vec<Release> {
+    let (state, fleet) = tokio::join!(region.state(), region.fleet());
+    let fleet = match fleet {
+        Ok(fleet) => fleet,
+        Err(trouble) if trouble.kind() == TroubleKind::NotSet => return Vec::new(),
+        Err(trouble) => {
+            let failed = |service| Release {
+                region: region.name.clone(),
+                service,
+                from: None,
+                to: None,
+                outcome: Outcome::Failed(trouble.clone()),
+            };
+            return Role::ALL.map(failed).into();
+        }
+    };
+    let kept = if force { None } else { reason_to_keep(&state, now) };
+    let mut releases = Vec::new();
+    for (service, tasks) in fleet {
+        let outcome = match (to_release(&tasks), &kept) {
+            (None, _) => Outcome::Already,
+            (Some(_), Some(reason)) => Outcome::Kept(reason.clone()),
+            (Some(usual), None) => {
+                region.set_minimum(service, usual).await.map_or_else(Outcome::Failed, |()| Outcome::Released)
+            }
+        };
+        let (from, to) = (Some(tasks.minimum), tasks.usual_minimum);
+        releases.push(Release { region: region.name.clone(), service, from, to, outcome });
+    }
+    releases
+}
+
+/// The minimum to go back to, if it is another one.
+fn to_release(tasks: &Tasks) -> Option<u32> {
+    tasks.usual_minimum.filter(|_| tasks.is_held())
+}
+
+/// Why a region is left as it is.
+fn reason_to_keep(state: &Result<State, Trouble>, now: Timestamp) -> Option<String> {
+    match state {
+        Err(trouble) => Some(format!("its state is not known ({trouble}); --force does it nevertheless")),
+        Ok(state) => {
+            let is_fresh = state.since().is_none_or(|since| now.since(since) < SEEN);
+            (state.site_state() == Some(SiteState::Active) && is_fresh)
+                .then(|| format!("it has been ACTIVE for less than {} minutes", SEEN.as_secs() / 60))
+        }
+    }
+}
+
+fn show(release: &Release) {
+    let Release { region, service, from, to, outcome } = release;
+    let number = |number: &Option<u32>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
+    let (from, to) = (number(from), number(to));
+    let told = match outcome {
+        Outcome::Released => format!("minimum {from} -> {to}: {GOOD}released{GOOD:#}"),
+        Outcome::Already => format!("minimum {from}: nothing is held"),
+        Outcome::Kept(reason) => format!("minimum {from} is {WARNING}kept{WARNING:#}: {reason}"),
+        Outcome::Failed(trouble) => format!("{WARNING}failed{WARNING:#}: {trouble}"),
+    };
+    line(format_args!("{region}: {} {told}", service.name()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_000_000;
+
+    fn kept(state: &str, since: i64) -> bool {
+        let state = State { value: state.to_owned(), since: Some(since) };
+        reason_to_keep(&Ok(state), Timestamp::from_unix_seconds(NOW).unwrap()).is_some()
+    }
+
+    #[test]
+    fn a_region_that_has_just_become_active_keeps_its_tasks() {
+        assert!(kept("ACTIVE", NOW - 19 * 60));
+        assert!(!kept("ACTIVE", NOW - 21 * 60));
+        assert!(!kept("PASSIVE", NOW - 60));
+        let unknown = reason_to_keep(&Err(Trouble::new("gone")), Timestamp::from_unix_seconds(NOW).unwrap());
+        assert!(unknown.unwrap().contains("gone"));
+    }
+
+    #[test]
+    fn only_what_is_above_the_usual_minimum_is_released() {
+        let tasks = |minimum, usual_minimum| Tasks { running: 12, minimum, maximum: 20, usual_minimum };
+        assert_eq!(to_release(&tasks(12, Some(2))), Some(2));
+        assert_eq!(to_release(&tasks(2, Some(2))), None);
+        // A region that stands by may keep fewer.
+        assert_eq!(to_release(&tasks(2, Some(4))), None);
+        assert_eq!(to_release(&tasks(12, None)), None);
+    }
+}
