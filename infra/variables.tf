@@ -253,13 +253,13 @@ variable "alerts" {
 }
 
 variable "github_repository" {
-  description = "OWNER/NAME of the repository whose workflows may plan and apply; none may without it."
+  description = "The repository whose workflows may plan and apply, OWNER/NAME or OWNER@ID/NAME@ID, as its OIDC subject says; none may without it."
   type        = string
   default     = null
 
   validation {
-    condition     = var.github_repository == null || can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", coalesce(var.github_repository, "none")))
-    error_message = "github_repository must be OWNER/NAME."
+    condition     = var.github_repository == null || can(regex("^([A-Za-z0-9-]+/[A-Za-z0-9._-]+|[A-Za-z0-9-]+@[0-9]+/[A-Za-z0-9._-]+@[0-9]+)$", coalesce(var.github_repository, "none")))
+    error_message = "github_repository must be OWNER/NAME or, with both ids, OWNER@ID/NAME@ID."
   }
 }
 

@@ -11,8 +11,9 @@ module "execution_role" {
 }
 
 module "github" {
-  source   = "../../modules/github-oidc"
-  for_each = toset(var.github_repository[*])
+  source = "../../modules/github-oidc"
+  # By a name that stays when the repository's does not: an account has one provider for GitHub, and roles are unique.
+  for_each = { for repository in var.github_repository[*] : "github" => repository }
 
   repository       = each.value
   environment      = var.environment

@@ -1,5 +1,9 @@
 # GitHub's workflows without stored keys: each run shows a token that says where it comes from, and gets one of three
 # roles for it.
+#
+# The token's subject names the repository in one of two forms: OWNER/NAME, or OWNER@ID/NAME@ID in repositories that were
+# created, renamed or moved since mid-2026, or have chosen so. Only the form that is given is believed: whoever gets hold
+# of a name that was given up has its subject, but never its ids.
 
 resource "aws_iam_openid_connect_provider" "github" {
   url            = "https://token.actions.githubusercontent.com"

@@ -1,10 +1,10 @@
 variable "repository" {
-  description = "OWNER/NAME of the repository whose workflows get the roles."
+  description = "The repository whose workflows get the roles, as the subject of its tokens begins: OWNER/NAME, or OWNER@ID/NAME@ID where GitHub puts the ids into it."
   type        = string
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.repository))
-    error_message = "repository must be OWNER/NAME, without wildcards."
+    condition     = can(regex("^([A-Za-z0-9-]+/[A-Za-z0-9._-]+|[A-Za-z0-9-]+@[0-9]+/[A-Za-z0-9._-]+@[0-9]+)$", var.repository))
+    error_message = "repository must be OWNER/NAME or, with both ids, OWNER@ID/NAME@ID; without wildcards."
   }
 }
 

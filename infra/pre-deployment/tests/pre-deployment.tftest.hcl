@@ -79,6 +79,28 @@ run "workflows_of_one_repository_get_roles" {
   }
 }
 
+run "the_same_repository_by_its_ids_keeps_its_roles" {
+  variables {
+    github_repository = "example@123456/sales@789"
+  }
+
+  # Made anew beside the old ones, they would be refused: their names are taken, and an account has one provider.
+  assert {
+    condition     = output.github_role_arns == run.workflows_of_one_repository_get_roles.github_role_arns
+    error_message = "other roles than before"
+  }
+}
+
+run "half_an_id_is_refused" {
+  command = plan
+
+  variables {
+    github_repository = "example@123456/sales"
+  }
+
+  expect_failures = [var.github_repository]
+}
+
 run "no_active_region_is_refused" {
   command = plan
 

@@ -52,6 +52,32 @@ run "a_token_is_believed_for_exact_subjects_of_one_repository" {
   }
 }
 
+run "with_ids_only_the_subject_with_ids_is_believed" {
+  variables {
+    repository = "example@123456/sales.api_1@789"
+  }
+
+  assert {
+    condition = flatten([
+      for condition in data.aws_iam_policy_document.trust["apply"].statement[0].condition :
+      tolist(condition.values) if endswith(condition.variable, ":sub")
+    ]) == ["repo:example@123456/sales.api_1@789:environment:dev"]
+    error_message = "the form without ids belongs to whoever has the name, and was not asked for"
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for document in data.aws_iam_policy_document.trust : [
+        for condition in document.statement[0].condition : [
+          for value in condition.values :
+          condition.test == "StringEquals" && startswith(value, "repo:example@123456/sales.api_1@789:")
+        ] if endswith(condition.variable, ":sub")
+      ]
+    ]))
+    error_message = "each role, exactly"
+  }
+}
+
 run "only_jobs_of_the_environment_apply_and_switch" {
   assert {
     condition = alltrue(flatten([
@@ -214,6 +240,26 @@ run "a_repository_by_wildcard_is_refused" {
 
   variables {
     repository = "example/*"
+  }
+
+  expect_failures = [var.repository]
+}
+
+run "ids_are_given_for_both_or_for_none" {
+  command = plan
+
+  variables {
+    repository = "example@123456/sales"
+  }
+
+  expect_failures = [var.repository]
+}
+
+run "an_id_is_a_number" {
+  command = plan
+
+  variables {
+    repository = "example@*/sales@789"
   }
 
   expect_failures = [var.repository]
