@@ -92,12 +92,15 @@ data "aws_iam_policy_document" "apply_resources" {
     }
   }
 
-  # Lists, and settings of a whole account, which have no ARN of ours.
+  # Lists, and settings of a whole account, which have no ARN of ours. What IAM asks of an action is in AWS's service
+  # authorization tables, with which .ci/permissions compares all of this, and that it covers what Terraform calls.
   statement {
     sid = "WithoutResource"
     actions = [
       "cloudwatch:Describe*",
       "cloudwatch:List*",
+      # Although an alarm has a name, one of alarms is taken from those alone who may put all.
+      "cloudwatch:PutCompositeAlarm",
       "dynamodb:List*",
       "ecr:DescribeRegistry",
       "ecr:GetAuthorizationToken",
@@ -107,6 +110,7 @@ data "aws_iam_policy_document" "apply_resources" {
       "ecs:List*",
       "logs:CreateLogDelivery",
       "logs:DeleteLogDelivery",
+      "logs:DeleteResourcePolicy",
       "logs:DescribeLogGroups",
       "logs:DescribeResourcePolicies",
       "logs:GetLogDelivery",
@@ -114,7 +118,10 @@ data "aws_iam_policy_document" "apply_resources" {
       "logs:PutResourcePolicy",
       "logs:UpdateLogDelivery",
       "s3:ListAllMyBuckets",
+      # For IAM a subscription is no resource.
+      "sns:GetSubscriptionAttributes",
       "sns:List*",
+      "sns:SetSubscriptionAttributes",
       "sns:Unsubscribe",
       "sqs:ListQueues",
       "ssm:DescribeParameters",

@@ -72,7 +72,7 @@ data "aws_iam_policy_document" "this" {
 
   statement {
     sid       = "LogGroups"
-    actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+    actions   = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
     resources = ["*"]
 
     principals {
