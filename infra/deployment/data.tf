@@ -19,6 +19,8 @@ module "key" {
   account     = data.aws_caller_identity.current.account_id
   region      = local.region
   primary_arn = local.pre_deployment.key_arn
+
+  sns_principals = module.names.sns_principals
 }
 
 # At home are the tables themselves.
@@ -43,6 +45,7 @@ module "messaging" {
   dead_letter_queue_name = local.names.dead_letter_queue
   source_topic_arns      = [for names in values(module.names.regions) : names.topic_arn]
   key_arn                = module.key.arn
+  sns_principals         = module.names.sns_principals
 }
 
 module "lake" {

@@ -6,6 +6,8 @@ module "key" {
   description = "Sales, events and logs of ${module.names.prefix}."
   account     = data.aws_caller_identity.current.account_id
   region      = local.region
+
+  sns_principals = module.names.sns_principals
 }
 
 locals {

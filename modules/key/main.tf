@@ -60,7 +60,7 @@ data "aws_iam_policy_document" "this" {
 
     principals {
       type        = "Service"
-      identifiers = ["cloudwatch.amazonaws.com", "sns.amazonaws.com"]
+      identifiers = concat(["cloudwatch.amazonaws.com"], var.sns_principals)
     }
 
     condition {

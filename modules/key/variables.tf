@@ -23,6 +23,11 @@ variable "region" {
   type        = string
 }
 
+variable "sns_principals" {
+  description = "The names by which SNS delivers: sns.amazonaws.com, and one for each region that is opted in to."
+  type        = list(string)
+}
+
 variable "primary_arn" {
   description = "ARN of the primary key of which a replica is made; null makes the primary."
   type        = string

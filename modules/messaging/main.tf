@@ -100,7 +100,7 @@ data "aws_iam_policy_document" "queue" {
 
     principals {
       type        = "Service"
-      identifiers = ["sns.amazonaws.com"]
+      identifiers = var.sns_principals
     }
 
     condition {

@@ -25,6 +25,18 @@ variable "source_topic_arns" {
   }
 }
 
+variable "sns_principals" {
+  description = "The names by which SNS delivers: sns.amazonaws.com, and one for each region that is opted in to."
+  type        = list(string)
+
+  validation {
+    condition = contains(var.sns_principals, "sns.amazonaws.com") && alltrue([
+      for name in var.sns_principals : can(regex("^sns\\.([a-z0-9-]+\\.)?amazonaws\\.com$", name))
+    ])
+    error_message = "sns_principals must be sns.amazonaws.com and names like sns.af-south-1.amazonaws.com."
+  }
+}
+
 variable "key_arn" {
   description = "ARN of the key that encrypts topic and queues; its policy has to let SNS in."
   type        = string

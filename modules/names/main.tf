@@ -3,6 +3,13 @@
 locals {
   prefix = "${var.project}-${var.environment}"
 
+  # Regions that every account has. All later ones are opted in to; so is Osaka for SNS, which lists it among them.
+  default_regions = [
+    "ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "ca-central-1",
+    "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3", "sa-east-1",
+    "us-east-1", "us-east-2", "us-west-1", "us-west-2",
+  ]
+
   regions = {
     for region in var.regions : region => {
       sales_table           = "${local.prefix}-sales"

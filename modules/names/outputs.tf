@@ -52,3 +52,13 @@ output "execution_role_arn" {
   description = "ARN of that role."
   value       = "arn:aws:iam::${var.account}:role/${local.prefix}-execution"
 }
+
+# https://docs.aws.amazon.com/sns/latest/dg/sns-cross-region-delivery.html: between regions SNS comes by the name of the
+# one that is opted in to; of two such, by that of the queue's. Who is let in by the wrong name alone gets nothing, and
+# nobody is told.
+output "sns_principals" {
+  description = "The names by which SNS delivers between these regions, for the policies of queues and keys."
+  value = concat(["sns.amazonaws.com"], [
+    for region in sort(setsubtract(var.regions, local.default_regions)) : "sns.${region}.amazonaws.com"
+  ])
+}

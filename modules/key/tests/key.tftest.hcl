@@ -16,6 +16,8 @@ variables {
   description = "Sales"
   account     = "111122223333"
   region      = "sa-east-1"
+
+  sns_principals = ["sns.amazonaws.com", "sns.af-south-1.amazonaws.com"]
 }
 
 run "the_primary_is_a_multi_region_key_that_rotates" {
@@ -74,10 +76,10 @@ run "services_are_let_in_for_this_account_alone" {
   assert {
     condition = anytrue(flatten([
       for statement in data.aws_iam_policy_document.this.statement : [
-        for principal in statement.principals : contains(principal.identifiers, "sns.amazonaws.com")
+        for principal in statement.principals : length(setsubtract(var.sns_principals, principal.identifiers)) == 0
       ]
     ]))
-    error_message = "without it, SNS drops messages to encrypted queues silently"
+    error_message = "without each of its names, SNS drops messages to encrypted queues silently"
   }
 }
 

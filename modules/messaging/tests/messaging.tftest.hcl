@@ -15,6 +15,7 @@ variables {
   queue_name             = "sales-dev-sales"
   dead_letter_queue_name = "sales-dev-sales-dead-letters"
   key_arn                = "arn:aws:kms:sa-east-1:111122223333:key/mrk-1"
+  sns_principals         = ["sns.amazonaws.com"]
   source_topic_arns = [
     "arn:aws:sns:sa-east-1:111122223333:sales-dev-sales",
     "arn:aws:sns:us-east-1:111122223333:sales-dev-sales",
@@ -99,4 +100,33 @@ run "wildcards_are_refused" {
   }
 
   expect_failures = [var.source_topic_arns]
+}
+
+run "sns_of_a_region_that_is_opted_in_to_is_let_in_by_its_name" {
+  variables {
+    source_topic_arns = [
+      "arn:aws:sns:sa-east-1:111122223333:sales-dev-sales",
+      "arn:aws:sns:af-south-1:111122223333:sales-dev-sales",
+    ]
+    sns_principals = ["sns.amazonaws.com", "sns.af-south-1.amazonaws.com"]
+  }
+
+  assert {
+    condition = alltrue([
+      for document in data.aws_iam_policy_document.queue :
+      toset(one(document.statement[0].principals).identifiers) == toset(var.sns_principals)
+      && toset(one(document.statement[0].condition).values) != toset([])
+    ])
+    error_message = "its messages would vanish, or anybody's could come"
+  }
+}
+
+run "somebody_else_than_sns_is_refused" {
+  command = plan
+
+  variables {
+    sns_principals = ["sns.amazonaws.com", "events.amazonaws.com"]
+  }
+
+  expect_failures = [var.sns_principals]
 }

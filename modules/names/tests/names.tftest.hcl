@@ -25,6 +25,30 @@ run "names_are_the_same_in_every_region_and_arns_are_not" {
   }
 }
 
+run "sns_has_one_name_in_regions_that_every_account_has" {
+  command = plan
+
+  assert {
+    condition     = output.sns_principals == ["sns.amazonaws.com"]
+    error_message = "a policy with the name of a region that the account does not have is refused"
+  }
+}
+
+run "sns_has_a_name_of_its_own_for_a_region_that_is_opted_in_to" {
+  command = plan
+
+  variables {
+    regions = ["us-east-1", "me-central-1", "af-south-1"]
+  }
+
+  assert {
+    condition = output.sns_principals == [
+      "sns.amazonaws.com", "sns.af-south-1.amazonaws.com", "sns.me-central-1.amazonaws.com",
+    ]
+    error_message = "messages to and from Cape Town would vanish"
+  }
+}
+
 run "an_account_has_twelve_digits" {
   command = plan
 
