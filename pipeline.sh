@@ -41,7 +41,8 @@ TERRAFORM_PLUGIN_DIR: a directory that holds the provider, instead of the regist
 region's API is asked for /readiness, if not where Terraform's output says; SMOKE_URL: likewise the one address in front
 of all. SMOKE_SECONDS: how long each may take to become ready, 300 by default; SALE_SECONDS: likewise a sale to reach a
 lake; CAPACITY_SECONDS: a region to start its least number of tasks, 600 by default. How long alarms are to be quiet is
-data (rollout); ALARM_SECONDS: how long they may take until then, 600 by default.
+data (rollout); ALARM_SECONDS: how long they may take until then, 600 by default. REPLICATION_SECONDS:
+how long an object may take from one lake into the others, 900 by default.
 
 Plans, logs and salesctl.toml are in target/pipeline/NAME; --plan writes there what would change, in full, as plan.md. The state is in the bucket PROJECT-NAME-terraform-ACCOUNT,
 which the first run makes.
@@ -303,6 +304,67 @@ await_capacity() {
     done
 }
 
+# Whether what lies in the lake of a region comes to the others: S3 takes every configuration, and a role that lacks
+# something shows by the status of an object alone. Readers of tables pass over what begins with _.
+smoke_replication() {
+    local output bucket key deadline=${REPLICATION_SECONDS:-900} began=$SECONDS version status region name late
+    local -A lakes=()
+    if $emulated; then
+        warn "an emulator replicates whatever a role may do, so nobody looked whether the lake of $1 is replicated"
+        return 0
+    fi
+    output=$(terraform_at "wiring/$1" output -json lake_replication 2>/dev/null) ||
+        die "$failed" "wiring $1 has no output lake_replication, so nobody knows to where its lake is replicated"
+    [[ $output != null ]] || return 0
+    bucket=$(jq -r .bucket <<<"$output")
+    key=$(jq -r .prefix <<<"$output")_replication-test/$1
+    while read -r region name; do lakes[$region]=$name; done < <(
+        jq -r '.destinations | to_entries[] | "\(.key) \(.value)"' <<<"$output")
+
+    status=FAILED
+    while :; do
+        # S3 does not try again; and a role that was made just now is not known everywhere yet.
+        if [[ $status == FAILED ]]; then
+            version=$(aws s3api put-object --region "$1" --bucket "$bucket" --key "$key" --query VersionId \
+                --output text) || die "$failed" "no object could be put into the lake of $1, $bucket"
+        fi
+        late=
+        for region in "${!lakes[@]}"; do
+            [[ $(status_of_replication "$region" "${lakes[$region]}" "$key" "$version") == REPLICA ]] ||
+                late+="${late:+, }$region"
+        done
+        status=$(status_of_replication "$1" "$bucket" "$key" "$version")
+        if [[ -z $late ]] || ((SECONDS - began >= deadline)); then
+            break
+        fi
+        sleep 3
+    done
+    remove_versions "$1" "$bucket" "$key"
+    for region in "${!lakes[@]}"; do remove_versions "$region" "${lakes[$region]}" "$key"; done
+    if [[ -n $late ]]; then
+        warn "the lake of $1 is not replicated to $late: after $((SECONDS - began)) s the status of an object in" \
+            "$bucket is $status; look at its role, the keys and the rules: aws s3api get-bucket-replication --bucket $bucket"
+        failure=$failed
+        give_up
+    fi
+    record "lake of $1" "replicated to ${!lakes[*]}" $((SECONDS - began))
+}
+
+# status_of_replication REGION BUCKET KEY VERSION: PENDING, COMPLETED or FAILED at its source, REPLICA elsewhere.
+status_of_replication() {
+    aws s3api head-object --region "$1" --bucket "$2" --key "$3" --version-id "$4" --query ReplicationStatus \
+        --output text 2>/dev/null || echo "not there"
+}
+
+# remove_versions REGION BUCKET KEY: all of them, also those that an interrupted run has left.
+remove_versions() {
+    local version
+    for version in $(aws s3api list-object-versions --region "$1" --bucket "$2" --prefix "$3" --output json |
+        jq -r '[(.Versions // [])[], (.DeleteMarkers // [])[]][].VersionId'); do
+        aws s3api delete-object --region "$1" --bucket "$2" --key "$3" --version-id "$version" >/dev/null
+    done
+}
+
 smoke_all() {
     local url=${SMOKE_URL:-}
     if [[ -z $url ]] && $emulated; then
@@ -443,6 +505,7 @@ roll_out() {
                 await_capacity "${target#*/}"
                 smoke_region "${target#*/}"
                 ;;
+            wiring/*) smoke_replication "${target#*/}" ;;
             post-deployment)
                 refuse_if_switched "$target" "the dials may be those of the map: salesctl status, and switch again"
                 smoke_all

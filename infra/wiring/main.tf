@@ -30,7 +30,6 @@ module "lake_replication" {
   # One region alone has nobody to replicate to.
   for_each = toset(length(local.others) > 0 ? [local.region] : [])
 
-  account   = data.aws_caller_identity.current.account_id
   role_name = "${module.names.prefix}-lake-replication-${each.value}"
 
   source_lake = {
@@ -46,4 +45,13 @@ module "lake_replication" {
       key_arn = local.key_arns[region]
     }
   }
+}
+
+output "lake_replication" {
+  description = "How pipeline.sh tries whether the lake is replicated: bucket, prefix, and the bucket in each other region; null where there is none."
+  value = one([for replication in values(module.lake_replication) : {
+    bucket       = local.names.lake
+    prefix       = replication.prefix
+    destinations = { for region in local.others : region => module.names.regions[region].lake }
+  }])
 }

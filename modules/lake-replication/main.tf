@@ -15,7 +15,7 @@ resource "aws_s3_bucket_replication_configuration" "this" {
       status   = "Enabled"
 
       filter {
-        prefix = ""
+        prefix = local.prefix
       }
 
       # Nobody deletes from a lake but by hand, and then not in all regions at once.
@@ -67,6 +67,9 @@ resource "aws_s3_bucket_replication_configuration" "this" {
 }
 
 locals {
+  # Everything; an object that begins otherwise stays in its region.
+  prefix = ""
+
   regions = sort(keys(var.destinations))
   rules = [for region in local.regions : merge(var.destinations[region], {
     region   = region

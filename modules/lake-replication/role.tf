@@ -4,6 +4,9 @@ resource "aws_iam_role" "this" {
   assume_role_policy = data.aws_iam_policy_document.trust.json
 }
 
+# Without conditions: in no document does S3 promise to say for which bucket or account it takes the role by which it
+# replicates, and what it does not say is not granted, silently. What the role may is about these buckets alone, and who
+# may give it to a bucket is said by iam:PassRole.
 data "aws_iam_policy_document" "trust" {
   statement {
     actions = ["sts:AssumeRole"]
@@ -11,18 +14,6 @@ data "aws_iam_policy_document" "trust" {
     principals {
       type        = "Service"
       identifiers = ["s3.amazonaws.com"]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [var.account]
-    }
-
-    condition {
-      test     = "ArnEquals"
-      variable = "aws:SourceArn"
-      values   = [var.source_lake.arn]
     }
   }
 }
@@ -64,11 +55,11 @@ data "aws_iam_policy_document" "this" {
       values   = ["s3.${var.source_lake.region}.amazonaws.com"]
     }
 
-    # With a bucket key the context is the bucket, not the object.
+    # With a bucket key the context is the bucket, otherwise the object.
     condition {
-      test     = "ArnEquals"
+      test     = "ArnLike"
       variable = "kms:EncryptionContext:aws:s3:arn"
-      values   = [var.source_lake.arn]
+      values   = [var.source_lake.arn, "${var.source_lake.arn}/*"]
     }
   }
 
@@ -76,8 +67,9 @@ data "aws_iam_policy_document" "this" {
     for_each = local.rules
 
     content {
-      sid       = "EncryptIn${replace(title(replace(statement.value.region, "-", " ")), " ", "")}"
-      actions   = ["kms:Encrypt", "kms:GenerateDataKey"]
+      sid = "EncryptIn${replace(title(replace(statement.value.region, "-", " ")), " ", "")}"
+      # S3 decrypts a bucket key before it uses it again.
+      actions   = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
       resources = [statement.value.key_arn]
 
       condition {
@@ -87,9 +79,9 @@ data "aws_iam_policy_document" "this" {
       }
 
       condition {
-        test     = "ArnEquals"
+        test     = "ArnLike"
         variable = "kms:EncryptionContext:aws:s3:arn"
-        values   = [statement.value.arn]
+        values   = [statement.value.arn, "${statement.value.arn}/*"]
       }
     }
   }

@@ -1,8 +1,3 @@
-variable "account" {
-  description = "Number of the AWS account."
-  type        = string
-}
-
 variable "role_name" {
   description = "Name of the role by which S3 replicates; roles are of all regions, so that it names this one."
   type        = string

@@ -50,6 +50,18 @@ run "a_lake_is_replicated_to_the_two_others" {
     condition     = local.key_arns["eu-west-1"] == "arn:aws:kms:eu-west-1:111122223333:key/mrk-1"
     error_message = "each copy is encrypted with the key of its region"
   }
+
+  assert {
+    condition = output.lake_replication == {
+      bucket = "sales-dev-lake-111122223333-us-east-1"
+      prefix = ""
+      destinations = {
+        eu-west-1 = "sales-dev-lake-111122223333-eu-west-1"
+        sa-east-1 = "sales-dev-lake-111122223333-sa-east-1"
+      }
+    }
+    error_message = "the pipeline tries it from here to both"
+  }
 }
 
 run "one_region_alone_replicates_to_nobody" {
@@ -60,7 +72,9 @@ run "one_region_alone_replicates_to_nobody" {
   }
 
   assert {
-    condition     = length(module.lake_replication) == 0 && length(module.subscriptions.arns) == 1
+    condition = (
+      length(module.lake_replication) == 0 && length(module.subscriptions.arns) == 1 && output.lake_replication == null
+    )
     error_message = "a region feeds its own queue"
   }
 }

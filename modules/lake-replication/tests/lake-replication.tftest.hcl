@@ -8,7 +8,6 @@ mock_provider "aws" {
 }
 
 variables {
-  account   = "111122223333"
   role_name = "sales-dev-lake-replication-sa-east-1"
   source_lake = {
     region  = "sa-east-1"
@@ -55,6 +54,15 @@ run "every_other_lake_gets_everything_but_deletions" {
   }
 }
 
+run "what_is_replicated_is_said_once" {
+  assert {
+    condition = alltrue([
+      for rule in aws_s3_bucket_replication_configuration.this.rule : rule.filter[0].prefix == output.prefix
+    ])
+    error_message = "the pipeline's test would put its object where nothing is replicated"
+  }
+}
+
 run "the_role_reads_one_lake_writes_the_others_and_deletes_nothing" {
   assert {
     condition = !anytrue(flatten([
@@ -72,11 +80,41 @@ run "the_role_reads_one_lake_writes_the_others_and_deletes_nothing" {
     error_message = "exact ARNs"
   }
 
+}
+
+# Emulators replicate whatever the role says; S3 does not, and tells nobody but by an object's status.
+run "s3_is_trusted_without_a_condition_that_it_may_not_meet" {
   assert {
-    condition = contains(flatten([
-      for condition in data.aws_iam_policy_document.trust.statement[0].condition : condition.values
-    ]), "arn:aws:s3:::lake-sa-east-1")
-    error_message = "S3 may take the role for this lake alone"
+    condition = (
+      length(data.aws_iam_policy_document.trust.statement[0].condition) == 0
+      && toset(one(data.aws_iam_policy_document.trust.statement[0].principals).identifiers) == toset(["s3.amazonaws.com"])
+    )
+    error_message = "no document says that S3 names a bucket or an account when it takes this role"
+  }
+}
+
+run "with_bucket_keys_the_role_also_decrypts_in_each_destination" {
+  assert {
+    condition = alltrue([
+      for lake in values(var.destinations) : anytrue([
+        for statement in data.aws_iam_policy_document.this.statement :
+        contains(statement.resources, lake.key_arn)
+        && length(setsubtract(["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"], statement.actions)) == 0
+      ])
+    ])
+    error_message = "copies fail"
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for statement in data.aws_iam_policy_document.this.statement : [
+        for condition in statement.condition :
+        condition.test == "ArnLike" && one([for arn in condition.values : arn if endswith(arn, "/*")]) == one([
+          for arn in condition.values : "${arn}/*" if !endswith(arn, "/*")
+        ]) if condition.variable == "kms:EncryptionContext:aws:s3:arn"
+      ]
+    ]))
+    error_message = "the context is the bucket where it has a bucket key, otherwise the object"
   }
 }
 
