@@ -102,10 +102,17 @@ load_settings() {
     logs=$work/log
     mkdir -p "$logs"
 
+    # A backend's file has no variables, so Terraform cannot be asked; but it is flat.
+    state_region=$(sed -nE 's/^region[[:space:]]*=[[:space:]]*"([a-z0-9-]+)"[[:space:]]*$/\1/p' \
+        "$environment_data/backend.hcl")
+    [[ $state_region =~ ^[a-z]+(-[a-z]+)+-[0-9]+$ ]] ||
+        die "$failed" "infra/environment/$1/backend.hcl must have one line region = \"...\""
+
     local plan=$work/settings.plan log=$logs/settings.log
     if ! TF_DATA_DIR=$work/data/settings terraform -chdir="$infra/settings" plan -no-color -input=false -lock=false \
-        -state="$work/settings.tfstate" -var-file="$environment_data/pipeline.tfvars" -out="$plan" >"$log" 2>&1; then
-        warn "infra/environment/$1/pipeline.tfvars is refused, and nothing was touched:"
+        -state="$work/settings.tfstate" -var-file="$environment_data/pipeline.tfvars" \
+        -var="state_store={bucket=\"\",region=\"$state_region\"}" -out="$plan" >"$log" 2>&1; then
+        warn "the data in infra/environment/$1 are refused, and nothing was touched:"
         show_errors "$log"
         exit "$failed"
     fi
@@ -116,12 +123,6 @@ load_settings() {
     prefix=$(setting .project)-$1
     # In the order of a rollout.
     read -ra regions <<<"$(setting '.regions | join(" ")')"
-
-    # A backend's file has no variables, so Terraform cannot be asked; but it is flat.
-    state_region=$(sed -nE 's/^region[[:space:]]*=[[:space:]]*"([a-z0-9-]+)"[[:space:]]*$/\1/p' \
-        "$environment_data/backend.hcl")
-    [[ $state_region =~ ^[a-z]+(-[a-z]+)+-[0-9]+$ ]] ||
-        die "$failed" "infra/environment/$1/backend.hcl must have one line region = \"...\""
 }
 
 # setting FILTER: a part of the environment's data, by a filter of jq.
@@ -171,7 +172,11 @@ aws_state() {
 find_state() {
     local answer
     state_exists=false
-    if answer=$(aws_state s3api head-bucket --bucket "$state_bucket" 2>&1); then
+    if answer=$(aws_state s3api head-bucket --bucket "$state_bucket" --query BucketRegion --output text 2>&1); then
+        # The command line finds a bucket wherever it is; Terraform and the key do not.
+        $emulated || [[ $answer != *-*-* || $answer == "$state_region" ]] ||
+            die "$failed" "the state's bucket $state_bucket lies in $answer, and infra/environment/$environment/backend.hcl" \
+                "says $state_region; docs/infrastructure.md says how it is moved"
         state_exists=true
     elif [[ $answer != *404* && $answer != *NoSuchBucket* ]]; then
         die "$no_permission" "the state's bucket $state_bucket cannot be reached:" \

@@ -120,6 +120,12 @@ variable "state_store" {
     region = string
   })
   default = null
+
+  # Terraform is wanted most when a region is lost: to replace it, or to make another one ACTIVE for good.
+  validation {
+    condition     = !contains(keys(var.regions), try(var.state_store.region, "none"))
+    error_message = "Terraform's state would be lost with ${try(var.state_store.region, "its region")}, where services run. In environment/NAME/backend.hcl, region must be none of regions, such as backup_region: ${var.backup_region}."
+  }
 }
 
 variable "images" {
@@ -239,8 +245,13 @@ variable "rollout" {
 }
 
 variable "backup_region" {
-  description = "Region of the backups, which should not be one of regions."
+  description = "Region of the backups, which is none of regions."
   type        = string
+
+  validation {
+    condition     = !contains(keys(var.regions), var.backup_region)
+    error_message = "backup_region must be none of regions: what a region takes with it is restored from there."
+  }
 }
 
 variable "alerts" {

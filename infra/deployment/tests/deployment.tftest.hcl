@@ -124,7 +124,7 @@ variables {
   home_region   = "sa-east-1"
   backup_region = "us-west-2"
   states        = { sa-east-1 = "ACTIVE", us-east-1 = "PASSIVE", eu-west-1 = "PASSIVE" }
-  state_store   = { bucket = "sales-dev-terraform-111122223333", region = "sa-east-1" }
+  state_store   = { bucket = "sales-dev-terraform-111122223333", region = "us-west-2" }
   images = {
     api    = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
     worker = "sha256:123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0"

@@ -1,3 +1,3 @@
-region       = "sa-east-1"
+region       = "us-west-2"
 encrypt      = true
 use_lockfile = true

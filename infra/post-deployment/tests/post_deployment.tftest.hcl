@@ -124,7 +124,7 @@ variables {
   domain        = "sales.example.com"
   home_region   = "sa-east-1"
   backup_region = "us-west-2"
-  state_store   = { bucket = "sales-dev-terraform-111122223333", region = "sa-east-1" }
+  state_store   = { bucket = "sales-dev-terraform-111122223333", region = "us-west-2" }
   regions = {
     sa-east-1 = { cidr = "10.10.0.0/16" }
     us-east-1 = { cidr = "10.11.0.0/16" }

@@ -35,7 +35,7 @@ variables {
   home_region   = "sa-east-1"
   backup_region = "us-west-2"
   states        = { sa-east-1 = "ACTIVE", us-east-1 = "PASSIVE", eu-west-1 = "PASSIVE" }
-  state_store   = { bucket = "sales-dev-terraform-111122223333", region = "sa-east-1" }
+  state_store   = { bucket = "sales-dev-terraform-111122223333", region = "us-west-2" }
 }
 
 run "it_is_applied_whole" {
@@ -115,8 +115,28 @@ run "a_home_that_is_no_region_is_refused" {
   command = plan
 
   variables {
-    home_region = "us-west-2"
+    home_region = "us-east-2"
   }
 
   expect_failures = [var.home_region]
+}
+
+run "a_state_that_is_lost_with_a_region_is_refused" {
+  command = plan
+
+  variables {
+    state_store = { bucket = "sales-dev-terraform-111122223333", region = "us-east-1" }
+  }
+
+  expect_failures = [var.state_store]
+}
+
+run "backups_that_are_lost_with_a_region_are_refused" {
+  command = plan
+
+  variables {
+    backup_region = "eu-west-1"
+  }
+
+  expect_failures = [var.backup_region]
 }

@@ -41,7 +41,7 @@ variables {
   backup_region = "us-west-2"
   states        = { sa-east-1 = "ACTIVE", us-east-1 = "PASSIVE" }
   region        = "us-east-1"
-  state_store   = { bucket = "sales-dev-terraform-111122223333", region = "sa-east-1" }
+  state_store   = { bucket = "sales-dev-terraform-111122223333", region = "us-west-2" }
 }
 
 run "a_region_has_its_own_state_of_the_map" {

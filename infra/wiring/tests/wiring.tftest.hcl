@@ -30,7 +30,7 @@ variables {
   backup_region = "us-west-2"
   states        = { sa-east-1 = "ACTIVE", us-east-1 = "PASSIVE", eu-west-1 = "PASSIVE" }
   region        = "us-east-1"
-  state_store   = { bucket = "sales-dev-terraform-111122223333", region = "sa-east-1" }
+  state_store   = { bucket = "sales-dev-terraform-111122223333", region = "us-west-2" }
 }
 
 run "a_topic_feeds_the_queues_of_three_regions" {

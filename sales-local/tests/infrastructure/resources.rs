@@ -78,7 +78,7 @@ async fn apply(terraform: Terraform, aws: &LocalAws) -> anyhow::Result<()> {
         let mut words = vec!["apply".to_owned(), "-auto-approve".to_owned()];
         words.push("-var-file=../environment/dev/pipeline.tfvars".to_owned());
         words.push("-var=emulated=true".to_owned());
-        words.push(format!("-var=state_store={{bucket=\"{bucket}\",region=\"us-east-1\"}}"));
+        words.push(format!("-var=state_store={{bucket=\"{bucket}\",region=\"us-west-2\"}}"));
         words.extend(region.map(|region| format!("-var=region={region}")));
         words.extend(targets.iter().map(|target| format!("-target=module.{target}")));
         let words: Vec<_> = words.iter().map(String::as_str).collect();
@@ -98,7 +98,7 @@ async fn init(root: &Root, bucket: &str, key: &str) -> anyhow::Result<()> {
     let bucket = format!("-backend-config=bucket={bucket}");
     let key = format!("-backend-config=key={key}.tfstate");
     let emulated = [
-        "-backend-config=region=us-east-1",
+        "-backend-config=region=us-west-2",
         "-backend-config=use_path_style=true",
         "-backend-config=skip_credentials_validation=true",
         "-backend-config=skip_metadata_api_check=true",
