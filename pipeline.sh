@@ -157,6 +157,24 @@ choose_images() {
         "and give what it prints by --images"
 }
 
+# A key that was deleted with its region waits for 30 days, and KMS makes no other replica in that region meanwhile. One
+# that does not wait is taken over. Adds to `variables`.
+keep_replica_of_key() {
+    local home id answer state until
+    home=$(setting .home_region)
+    [[ $1 != "$home" ]] || return 0
+    id=$(aws kms describe-key --region "$home" --key-id "alias/$prefix" --query KeyMetadata.KeyId --output text \
+        2>/dev/null) || return 0
+    # The replicas of a key have its id.
+    answer=$(aws kms describe-key --region "$1" --key-id "$id" --query 'KeyMetadata.[KeyState, DeletionDate]' \
+        --output text 2>/dev/null) || return 0
+    read -r state until <<<"$answer"
+    [[ $state != PendingDeletion ]] ||
+        die "$failed" "the environment's key in $1 is to be deleted on $until, and there can be no other one before;" \
+            "keep it, and run this again, which takes it over: aws kms cancel-key-deletion --region $1 --key-id $id"
+    variables+=(-var="kept_key=$id")
+}
+
 start_plan() {
     local options=(-input=false -no-color -detailed-exitcode -out="$(plan_of "$1")")
     # To look on needs neither the right to write nor a turn.
@@ -164,6 +182,7 @@ start_plan() {
     set_variables "$1"
     ! $undo_switch || variables+=(-var=undo_switch=true)
     if [[ $1 == deployment/* ]]; then
+        $emulated || keep_replica_of_key "${1#*/}"
         choose_images "${1#*/}"
         $emulated || require_images "${1#*/}" "$chosen"
         images_of[$1]=$chosen

@@ -142,6 +142,12 @@ variable "images" {
   }
 }
 
+variable "kept_key" {
+  description = "Id of the environment's key, where a replica of it is in the region already; given by pipeline.sh."
+  type        = string
+  default     = null
+}
+
 variable "undo_switch" {
   description = "Whether the map of states overrides what an operator has switched since it was last applied."
   type        = bool

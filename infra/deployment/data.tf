@@ -23,6 +23,15 @@ module "key" {
   sns_principals = module.names.sns_principals
 }
 
+# A region that comes back while its replica was waiting to be deleted: there is no second one beside it. In a state that
+# has it already, this changes nothing.
+import {
+  for_each = toset(var.kept_key[*])
+
+  to = module.key.aws_kms_replica_key.this[0]
+  id = each.value
+}
+
 # At home are the tables themselves.
 module "table_replica" {
   source = "../../modules/table-replica"

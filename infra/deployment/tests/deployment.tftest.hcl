@@ -369,3 +369,23 @@ run "a_region_that_is_to_be_destroyed_is_else_as_it_was" {
     error_message = "nothing else changes before all is destroyed"
   }
 }
+
+run "a_replica_of_the_key_that_is_there_is_taken_over" {
+  command = plan
+
+  variables {
+    region   = "us-east-1"
+    kept_key = "mrk-1"
+  }
+
+  # What is imported; mocks have nothing there.
+  override_resource {
+    target = module.key.aws_kms_replica_key.this[0]
+    values = { arn = "arn:aws:kms:us-east-1:111122223333:key/mrk-1-as-it-was", key_id = "mrk-1" }
+  }
+
+  assert {
+    condition     = module.key.arn == "arn:aws:kms:us-east-1:111122223333:key/mrk-1-as-it-was"
+    error_message = "another one beside it would be refused"
+  }
+}
