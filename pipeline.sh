@@ -94,7 +94,7 @@ plan_of() {
 lacks() {
     local region
     case ${1%%/*} in
-        deployment) has_state pre-deployment || echo "pre-deployment" ;;
+        registry | deployment) has_state pre-deployment || echo "pre-deployment" ;;
         wiring | post-deployment | peering)
             for region in "${regions[@]}"; do
                 has_state "deployment/$region" || {

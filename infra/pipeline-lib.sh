@@ -15,11 +15,12 @@ infra=$repository/infra
 readonly ok=0 failed=1 changes=2 usage=64 missing=69 busy=75 no_permission=77
 
 # The order of a rollout, one root a line: the stage that it belongs to, its directory in infra, and `once`, the order of
-# its regions, or `pairs`. What is switched on comes last: the PASSIVE regions show first that the new code works; but of the
+# its regions (others are all but the home region), or `pairs`. What is switched on comes last: the PASSIVE regions show first that the new code works; but of the
 # states, the ACTIVE one is set first, so that no moment is without one. pipeline-destroy.sh goes through it from the
 # end.
 readonly rollout=(
     "pre-deployment   pre-deployment   once"
+    "pre-deployment   registry         others"
     "deployment       deployment       passive,active"
     "post-deployment  wiring           active,passive"
     "post-deployment  post-deployment  once"

@@ -28,6 +28,7 @@ output "settings" {
         for peer in slice(local.names, index + 1, length(local.names)) : "${region}_${peer}"
       ]
     ])
+    others       = [for region in concat(local.passive, local.active) : region if region != var.home_region]
     states       = var.states
     cidrs        = { for name, region in var.regions : name => region.cidr }
     architecture = var.compute.architecture

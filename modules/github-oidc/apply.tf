@@ -102,8 +102,12 @@ data "aws_iam_policy_document" "apply_resources" {
       # Although an alarm has a name, one of alarms is taken from those alone who may put all.
       "cloudwatch:PutCompositeAlarm",
       "dynamodb:List*",
+      "ecr:*RepositoryCreationTemplate",
       "ecr:DescribeRegistry",
+      "ecr:DescribeRepositoryCreationTemplates",
       "ecr:GetAuthorizationToken",
+      "ecr:GetRegistryScanningConfiguration",
+      "ecr:PutRegistryScanningConfiguration",
       "ecr:PutReplicationConfiguration",
       "ecs:DeregisterTaskDefinition",
       "ecs:DescribeTaskDefinition",

@@ -1,7 +1,6 @@
 # The image repositories, to which images are pushed once, and from which ECR itself copies them to all other regions.
 #
-# The copies' repositories are made by ECR with the first image. Nothing but ECR writes there (the execution role reads,
-# the apply role pushes to these), and tasks name images by digest: a tag that could be moved there would move nothing.
+# The copies' repositories are made by ECR with the first image, as modules/registry-replica says.
 # What replicates is a setting of the whole registry: one environment to an account and region.
 
 resource "aws_ecr_repository" "this" {
@@ -25,19 +24,7 @@ resource "aws_ecr_lifecycle_policy" "this" {
   for_each = aws_ecr_repository.this
 
   repository = each.value.name
-
-  policy = jsonencode({
-    rules = [{
-      rulePriority = 1
-      description  = "What runs, and what one would roll back to, is always among the newest"
-      selection = {
-        tagStatus   = "any"
-        countType   = "imageCountMoreThan"
-        countNumber = var.images_kept
-      }
-      action = { type = "expire" }
-    }]
-  })
+  policy     = file("${path.module}/lifecycle.json")
 }
 
 resource "aws_ecr_replication_configuration" "this" {

@@ -18,17 +18,6 @@ variable "replica_regions" {
   }
 }
 
-variable "images_kept" {
-  description = "How many images each repository keeps, the newest; each architecture counts, and their index."
-  type        = number
-  default     = 300
-
-  validation {
-    condition     = var.images_kept >= 50
-    error_message = "images_kept must be at least 50, or what runs could be deleted."
-  }
-}
-
 variable "force_delete" {
   description = "Whether the repositories are deleted with their images."
   type        = bool

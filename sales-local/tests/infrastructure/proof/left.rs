@@ -26,6 +26,7 @@ const LISTS: [(&str, &str); 18] = [
     ("backup list-backup-vaults", "BackupVaultList[].BackupVaultName"),
     ("cloudwatch describe-alarms", "MetricAlarms[].AlarmName"),
     ("ecr describe-repositories", "repositories[].repositoryName"),
+    ("ecr describe-repository-creation-templates", "repositoryCreationTemplates[].prefix"),
 ];
 
 /// What is asked once.

@@ -105,7 +105,7 @@ impl Pipeline {
     }
 
     async fn terraform(&self, target: &str, arguments: &[&OsString]) -> Vec<u8> {
-        let root = ["pre-deployment", "deployment", "wiring", "post-deployment", "peering"];
+        let root = ["pre-deployment", "registry", "deployment", "wiring", "post-deployment", "peering"];
         let root = root.into_iter().find(|root| target.starts_with(root)).unwrap();
         let mut command = self.command("terraform");
         command
