@@ -7,7 +7,7 @@ use std::{
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::KeySchemaElement;
-use aws_sdk_s3::types::{ReplicationRule, ReplicationRuleFilter};
+use aws_sdk_s3::types::{CreateBucketConfiguration, ReplicationRule, ReplicationRuleFilter};
 use aws_sdk_sqs::types::QueueAttributeName;
 use futures::future::try_join;
 use sales_local::{
@@ -20,6 +20,8 @@ use serde_json::Value;
 /// What infra/environment/dev makes all names begin with.
 const TERRAFORMED: &str = "sales-dev";
 const OURS: &str = "local";
+/// Where Terraform's state lies: none of the regions.
+const STATE_REGION: &str = "us-west-2";
 
 /// What differs, with the reason. All else that is looked at here has to be the same.
 const MEANT: [(&str, &str, &str); 8] = [
@@ -63,8 +65,9 @@ async fn what_runs_on_this_machine_is_what_terraform_creates() {
 /// Applies what the services depend on: the data part of the stages, one after the other.
 async fn apply(terraform: Terraform, aws: &LocalAws) -> anyhow::Result<()> {
     let bucket = format!("{TERRAFORMED}-terraform");
-    let s3 = s3(&sdk(aws.endpoint("S3"), "us-east-1"));
-    s3.create_bucket().bucket(&bucket).send().await?;
+    let s3 = s3(&sdk(aws.endpoint("S3"), STATE_REGION));
+    let place = CreateBucketConfiguration::builder().location_constraint(STATE_REGION.into()).build();
+    s3.create_bucket().bucket(&bucket).create_bucket_configuration(place).send().await?;
     let data = tempfile::tempdir()?;
     let stage = async |stage: &str, region: Option<&str>, targets: &[&str]| {
         let key = region.map_or(stage.to_owned(), |region| format!("{stage}/{region}"));
@@ -78,7 +81,7 @@ async fn apply(terraform: Terraform, aws: &LocalAws) -> anyhow::Result<()> {
         let mut words = vec!["apply".to_owned(), "-auto-approve".to_owned()];
         words.push("-var-file=../environment/dev/pipeline.tfvars".to_owned());
         words.push("-var=emulated=true".to_owned());
-        words.push(format!("-var=state_store={{bucket=\"{bucket}\",region=\"us-west-2\"}}"));
+        words.push(format!("-var=state_store={{bucket=\"{bucket}\",region=\"{STATE_REGION}\"}}"));
         words.extend(region.map(|region| format!("-var=region={region}")));
         words.extend(targets.iter().map(|target| format!("-target=module.{target}")));
         let words: Vec<_> = words.iter().map(String::as_str).collect();
@@ -97,14 +100,14 @@ async fn apply(terraform: Terraform, aws: &LocalAws) -> anyhow::Result<()> {
 async fn init(root: &Root, bucket: &str, key: &str) -> anyhow::Result<()> {
     let bucket = format!("-backend-config=bucket={bucket}");
     let key = format!("-backend-config=key={key}.tfstate");
+    let region = format!("-backend-config=region={STATE_REGION}");
     let emulated = [
-        "-backend-config=region=us-west-2",
         "-backend-config=use_path_style=true",
         "-backend-config=skip_credentials_validation=true",
         "-backend-config=skip_metadata_api_check=true",
         "-backend-config=skip_region_validation=true",
     ];
-    root.init(&[&["-lockfile=readonly", &bucket, &key], &emulated[..]].concat()).await
+    root.init(&[&["-lockfile=readonly", &bucket, &key, &region], &emulated[..]].concat()).await
 }
 
 fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
