@@ -26,7 +26,7 @@ comes at the end, when the wires are there.
   --plan             only show what would change; changes nothing, takes no lock, needs no more than the right to read
   --planned          apply the plans that --plan has saved, and refuse those that are no longer true
   --stage NAME       only this stage: pre-deployment, deployment or post-deployment
-  --region NAME      only what is in this region, or connects it (of deployment and post-deployment)
+  --region NAME      only what is in this region, or connects it
   --parallel         all regions at once, instead of one after the other with a test between
   --images PAIR      api=sha256:...,worker=sha256:... as infra/push-images.sh prints them; default: what runs now
   --undo-switch      let the map of states override what an operator has switched by salesctl
