@@ -399,7 +399,7 @@ write_salesctl_toml() {
     local file=$work/salesctl.toml
     if terraform_at post-deployment output -json 2>/dev/null | jq -er .salesctl_toml.value >"$file.new"; then
         mv "$file.new" "$file"
-        say "salesctl finds the pipeline by: export SALESCTL_CONFIG=$file"
+        say "salesctl finds the pipeline by: export SALESCTL_CONFIG=$(printf '%q' "$file")"
     else
         rm -f "$file.new"
         warn "post-deployment has no output salesctl_toml"

@@ -443,7 +443,7 @@ report_failure() {
         warn "${target/\// }: somebody else is at work on its state:" \
             "$(sed -nE 's/^ *Who: +//p' "$log" | head -n 1), since $(sed -nE 's/^ *Created: +//p' "$log" | head -n 1)"
         warn "if that run is dead, and only then, release its lock and run this again:"
-        printf '    TF_DATA_DIR=%s terraform -chdir=infra/%s force-unlock -force %s\n' \
+        printf '    TF_DATA_DIR=%q terraform -chdir=infra/%s force-unlock -force %s\n' \
             "$work/data/${target//\//-}" "${target%%/*}" "$id" >&2
         failure=$busy
         return 0

@@ -206,6 +206,17 @@ variable "pending_shards" {
   }
 }
 
+variable "pending_grace_seconds" {
+  description = "Age from which the sweep brings a pending sale to the lake, and time after which one that has not replicated is adopted."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.pending_grace_seconds >= 1 && var.pending_grace_seconds <= 3600 && floor(var.pending_grace_seconds) == var.pending_grace_seconds
+    error_message = "pending_grace_seconds must be a whole number from 1 to 3600."
+  }
+}
+
 variable "requests" {
   description = "Requests a second and in a burst that each region's API Gateway lets through."
   type = object({

@@ -101,6 +101,7 @@ module "worker" {
     AWS_REGION                     = local.region
     DYNAMO_SALES_IDEMPOTENCY_TABLE = local.names.idempotency_table
     DYNAMO_SALES_TABLE             = local.names.sales_table
+    PENDING_GRACE_SECONDS          = tostring(var.pending_grace_seconds)
     PENDING_SHARDS                 = tostring(var.pending_shards)
     S3_SALES_BUCKET                = module.lake.bucket
     SQS_SALES_QUEUE                = module.messaging.queue_url

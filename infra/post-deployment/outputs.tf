@@ -52,6 +52,7 @@ locals {
       "dns_url = ${jsonencode("https://${module.names.api_host}")}",
       "accelerator_arn = ${jsonencode(module.accelerator.arn)}",
       "pending_shards = ${var.pending_shards}",
+      "pending_grace_seconds = ${var.pending_grace_seconds}",
     ],
     flatten([
       for region, deployment in local.deployments : [

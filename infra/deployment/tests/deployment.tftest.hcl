@@ -172,6 +172,11 @@ run "the_home_region_is_applied_whole" {
   }
 
   assert {
+    condition     = output.region.services.worker.PENDING_GRACE_SECONDS == "30"
+    error_message = "the worker's grace period is the one that salesctl is told"
+  }
+
+  assert {
     condition     = output.region.services.api.TLS == "self-signed"
     error_message = "the way to the task is encrypted to its end"
   }
