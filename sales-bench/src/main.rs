@@ -20,6 +20,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use sales::command_line;
 use sales::shutdown::on_signals;
 use serde_json::json;
 use tokio::task::LocalSet;
@@ -31,6 +32,8 @@ use crate::measure::Bench;
 use crate::report::Report;
 use crate::services::Binaries;
 
+const WRONG_ARGUMENT: u8 = 2;
+
 /// The exit code that shells give to SIGINT.
 const INTERRUPTED: u8 = 128 + 2;
 
@@ -38,7 +41,10 @@ const INTERRUPTED: u8 = 128 + 2;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(message) => return command_line::answer(&message, WRONG_ARGUMENT).into(),
+    };
     let done = match arguments.part {
         Some(part) => be(part),
         None => measure(arguments.plan.resolved()),
@@ -46,6 +52,9 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            if let Some(Unwritten(error)) = error.downcast_ref() {
+                return command_line::unwritten(error).into();
+            }
             let code = if error.is::<Interrupted>() { ExitCode::from(INTERRUPTED) } else { ExitCode::FAILURE };
             // Nobody is left to be told when this fails, too.
             _ = writeln!(std::io::stderr(), "sales-bench: {error:#}");
@@ -90,6 +99,11 @@ async fn measure_all(plan: &Plan) -> anyhow::Result<Report> {
     Ok(report)
 }
 
+/// The report could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("standard output cannot be written: {0}")]
+struct Unwritten(std::io::Error);
+
 /// Somebody has asked this program to end.
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted")]
@@ -133,8 +147,7 @@ async fn measure_once(bench: &Bench, run: u32, report: &mut Report) -> anyhow::R
 
 fn show(plan: &Plan, report: &Report) -> anyhow::Result<()> {
     let goals = goals::goals(report);
-    let mut out = std::io::stdout().lock();
-    if plan.json {
+    let text = if plan.json {
         let document = json!({
             "seconds": plan.seconds,
             "tls": plan.tls,
@@ -145,8 +158,10 @@ fn show(plan: &Plan, report: &Report) -> anyhow::Result<()> {
             "sweep": report.rows(Subject::Sweep),
             "goals": goals,
         });
-        serde_json::to_writer_pretty(&mut out, &document)?;
-        return Ok(writeln!(out)?);
-    }
-    Ok(write!(out, "{}{}", report.text(), goals::text(&goals))?)
+        format!("{}\n", serde_json::to_string_pretty(&document)?)
+    } else {
+        format!("{}{}", report.text(), goals::text(&goals))
+    };
+    let mut out = std::io::stdout().lock();
+    Ok(out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Unwritten)?)
 }

@@ -16,7 +16,7 @@ mod terminal;
 mod up;
 
 use std::{
-    io::{Write, stderr},
+    io::{Write, stderr, stdout},
     process::ExitCode,
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -34,8 +34,12 @@ fn main() -> ExitCode {
     let command = match Arguments::try_parse() {
         Ok(arguments) => arguments.into_command(),
         Err(help_or_error) => {
-            drop(help_or_error.print());
-            return if help_or_error.use_stderr() { WRONG_USAGE.into() } else { ExitCode::SUCCESS };
+            let written = help_or_error.print().and_then(|()| stdout().flush());
+            if help_or_error.use_stderr() {
+                return WRONG_USAGE.into();
+            }
+            terminal::note_failure(written);
+            return ended();
         }
     };
     // Several threads, so that a second signal is heard while the first one's end is waited for.
@@ -56,14 +60,14 @@ async fn until_interrupted(command: Command) -> ExitCode {
     let serving = AtomicBool::new(false);
     tokio::select! {
         result = run(command, &serving) => match result {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(()) => ended(),
             Err(error) => failed(&error),
         },
         signal = signals.next() => {
             line("\nstopping");
             tokio::spawn(exit_at_next(signals));
             // To be stopped is how `up` and `aws` end well.
-            if serving.load(Ordering::Relaxed) { ExitCode::SUCCESS } else { interrupted_by(signal) }
+            if serving.load(Ordering::Relaxed) { ended() } else { interrupted_by(signal) }
         }
     }
 }
@@ -119,6 +123,11 @@ async fn exit_at_next(mut signals: Signals) {
 
 fn interrupted_by(signal: SignalKind) -> ExitCode {
     u8::try_from(128 + signal.as_raw_value()).unwrap_or(1).into()
+}
+
+/// The end of what was done, if it could be said, too.
+fn ended() -> ExitCode {
+    terminal::check().map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {

@@ -1,13 +1,17 @@
 //! All that the program says on standard output.
 //!
-//! Someone who stops reading is no error: what is said to nobody is dropped.
+//! Someone who stops reading is no error: what is said to nobody is dropped. What cannot be written for another reason does not
+//! stop what runs either, but is an error in the end.
 
 use std::{
     fmt::Display,
     future::Future,
-    io::{IsTerminal, Write, stdout},
+    io::{ErrorKind, IsTerminal, Write, stdout},
+    sync::OnceLock,
     time::Instant,
 };
+
+use anyhow::bail;
 
 /// Says one line.
 pub(crate) fn line(text: impl Display) {
@@ -16,12 +20,39 @@ pub(crate) fn line(text: impl Display) {
 
 fn write(text: impl Display) {
     let mut output = stdout().lock();
-    drop(write!(output, "{text}").and_then(|()| output.flush()));
+    note_failure(write!(output, "{text}").and_then(|()| output.flush()));
+}
+
+/// The first reason for which standard output could not be written.
+static UNWRITTEN: OnceLock<String> = OnceLock::new();
+
+/// Notes what has become of writing on standard output.
+pub(crate) fn note_failure(written: std::io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        drop(UNWRITTEN.set(error.to_string()));
+    }
+}
+
+/// An error if something could not be written, other than because nobody reads it.
+pub(crate) fn check() -> anyhow::Result<()> {
+    match UNWRITTEN.get() {
+        Some(error) => bail!("standard output cannot be written: {error}"),
+        None => Ok(()),
+    }
 }
 
 /// Whether somebody sees this on a screen that can be redrawn.
 fn is_screen() -> bool {
     stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|kind| kind != "dumb")
+}
+
+/// A word of a command as a shell reads it back.
+pub(crate) fn quoted(word: impl Display) -> String {
+    let word = word.to_string();
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:=@%+,".contains(character);
+    if !word.is_empty() && word.chars().all(is_plain) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// The steps of something that takes a while, numbered, each with the time that it took.
@@ -102,5 +133,17 @@ impl Live {
         frame.push_str("\x1b[?7h");
         write(frame);
         self.drawn = text.lines().count();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_quoted_where_a_shell_would_split_or_change_it() {
+        assert_eq!(quoted("/work/sales/target"), "/work/sales/target");
+        assert_eq!(quoted("/my work/it's"), r"'/my work/it'\''s'");
+        assert_eq!(quoted("~/$HOME"), "'~/$HOME'");
     }
 }

@@ -5,12 +5,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use sales::command_line;
 use sales_sim::batch::run_all;
 use sales_sim::mutation::Mutation;
 use sales_sim::run::run;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const WRONG_ARGUMENT: u8 = 2;
 
 /// Runs the services' own code in two regions in virtual time, under seeded schedules of faults, and checks that each
 /// accepted sale is in the lake exactly once.
@@ -43,17 +46,25 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    // What cannot be printed is nobody's to read.
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(message) => return command_line::answer(&message, WRONG_ARGUMENT).into(),
+    };
     let broken = match arguments.seed {
         Some(seed) => one(seed, arguments.mutation),
         None => many(&arguments),
     };
-    broken.map_or(ExitCode::FAILURE, |broken| if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    match broken {
+        Ok(true) => ExitCode::FAILURE,
+        Ok(false) => ExitCode::SUCCESS,
+        Err(error) => command_line::unwritten(&error).into(),
+    }
 }
 
 fn one(seed: u64, mutation: Option<Mutation>) -> std::io::Result<bool> {
-    tell(&mut std::io::stdout().lock(), seed, mutation)
+    let mut out = std::io::stdout().lock();
+    let broken = tell(&mut out, seed, mutation)?;
+    out.flush().map(|()| broken)
 }
 
 /// Runs a seed and writes what happens. Tells whether a promise was broken.
@@ -106,5 +117,6 @@ fn many(arguments: &Arguments) -> std::io::Result<bool> {
         writeln!(out, "\nthe history of the first (again: cargo sim --seed {}):", first.seed)?;
         tell(&mut out, first.seed, arguments.mutation)?;
     }
+    out.flush()?;
     Ok(!summary.broken.is_empty())
 }

@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use anstream::eprintln;
 use anstyle::{AnsiColor, Style};
+use sales::command_line;
 
-use crate::config::InvalidConfig;
+use crate::{config::InvalidConfig, output::note};
 
 /// What a command that could do its work says of the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub(crate) fn of_result(result: anyhow::Result<Exit>) -> ExitCode {
         Ok(Exit::Incomplete) => INCOMPLETE.into(),
         Ok(Exit::Interrupted(signal)) => u8::try_from(128 + signal).unwrap_or(FAILED).into(),
         Err(error) => {
-            eprintln!("{ERROR}error:{ERROR:#} {error:#}");
+            note(format_args!("{ERROR}error:{ERROR:#} {error:#}"));
             if error.is::<InvalidConfig>() { WRONG_USAGE.into() } else { FAILED.into() }
         }
     }
@@ -49,7 +49,5 @@ pub(crate) fn of_result(result: anyhow::Result<Exit>) -> ExitCode {
 
 /// The code for arguments that are wrong, or that ask for help; what clap has to say is told.
 pub(crate) fn of_usage(help_or_error: &clap::Error) -> ExitCode {
-    // Help that cannot be written has no better place to go.
-    drop(help_or_error.print());
-    if help_or_error.use_stderr() { WRONG_USAGE.into() } else { ExitCode::SUCCESS }
+    command_line::answer(help_or_error, WRONG_USAGE).into()
 }

@@ -8,9 +8,8 @@ use std::{
 
 use anstyle::{AnsiColor, Style};
 use clap::{Args, ValueEnum};
-use sales::clock::Timestamp;
+use sales::{clock::Timestamp, command_line};
 use serde::Serialize;
-use tokio::signal::unix::SignalKind;
 
 /// How results are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -46,11 +45,11 @@ pub(crate) const BAD: Style = AnsiColor::Red.on_default();
 pub(crate) const PLAIN: Style = Style::new();
 const HEAD: Style = Style::new().bold();
 
-/// A line on standard output. One that nobody reads any more ends the command: there is nobody to work for.
+/// A line on standard output. One that cannot be written ends the command: there is nobody to work for.
 pub(crate) fn line(text: impl Display) {
     let mut output = anstream::stdout().lock();
-    if writeln!(output, "{text}").and_then(|()| output.flush()).is_err() {
-        std::process::exit(128 + SignalKind::pipe().as_raw_value());
+    if let Err(error) = writeln!(output, "{text}").and_then(|()| output.flush()) {
+        std::process::exit(command_line::unwritten(&error).into());
     }
 }
 
