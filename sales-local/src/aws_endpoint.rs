@@ -138,7 +138,7 @@ mod tests {
     }
 
     async fn call(endpoint: &AwsEndpoint, target: &str) -> reqwest::Result<reqwest::Response> {
-        let client = reqwest::Client::builder().no_proxy().build()?;
+        let client = crate::http_client::builder().build()?;
         let url = format!("{}/path?query=a%20b", endpoint.url());
         client.post(url).header("X-Amz-Target", target).body("body").send().await
     }

@@ -76,7 +76,7 @@ impl Upstream {
     /// The server at `url`, `http://ADDRESS:PORT`.
     pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
         // Without a deadline: that is the affair of those who ask, and some of their questions wait for a message.
-        let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build()?;
+        let client = crate::http_client::builder().redirect(Policy::none()).build()?;
         Ok(Self { url: url.to_owned(), client })
     }
 

@@ -18,6 +18,8 @@ use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::watch;
 
+use crate::sealed;
+
 const KEEPER: &str = include_str!("keeper.sh");
 
 /// The grace period between SIGTERM and SIGKILL unless [`Program::grace`] says another.
@@ -25,7 +27,8 @@ pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
 /// What to run, and how.
 ///
-/// The program starts with the given environment plus `PATH` and `HOME`, with nothing to read from standard input.
+/// The program starts in the [sealed environment](sealed::environment) and with what is given beside it, with nothing to read from
+/// standard input.
 #[derive(Debug)]
 pub struct Program {
     path: PathBuf,
@@ -57,14 +60,14 @@ impl Program {
         self
     }
 
-    /// Adds environment variables.
+    /// Adds environment variables, in place of those of the sealed environment that have the same name.
     pub fn environment(mut self, variables: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>) -> Self {
         let owned = variables.into_iter().map(|(name, value)| (name.as_ref().to_owned(), value.as_ref().to_owned()));
         self.environment.extend(owned);
         self
     }
 
-    /// Starts from this process's own environment instead of from an empty one.
+    /// Starts from this process's own environment instead of from the sealed one: for the developer's own tools.
     pub fn inherits_environment(mut self) -> Self {
         self.inherits_environment = true;
         self
@@ -108,8 +111,7 @@ impl Program {
             .stderr(log)
             .process_group(0);
         if !self.inherits_environment {
-            keeper.env_clear();
-            keeper.envs(["PATH", "HOME"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+            keeper.env_clear().envs(sealed::environment());
         }
         keeper.envs(self.environment).env("SALES_LOCAL_KEEPER", KEEPER);
         if let Some(directory) = self.directory {

@@ -31,6 +31,8 @@ pub async fn cargo_build(build: &Build, programs: &[&str]) -> anyhow::Result<()>
         .arguments(programs)
         .arguments(["--profile", build.cargo_profile(), "--target-dir"])
         .arguments([&build.target])
+        // For the platform that this program was built for, by whatever told cargo so.
+        .arguments(build.triple.iter().flat_map(|triple| ["--target", triple]))
         .directory(workspace::root())
         .inherits_environment()
         .start()?;
@@ -141,7 +143,7 @@ impl Service {
         };
         let process = self.process.insert(process);
 
-        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
+        let client = crate::http_client::builder().timeout(Duration::from_secs(5)).build()?;
         let deadline = Instant::now() + START_DEADLINE;
         while Instant::now() < deadline {
             if let Some(code) = process.exit_code() {

@@ -25,7 +25,7 @@ use crate::{
     operator,
     stack::Stack,
     summary::Summary,
-    terminal::{Live, Steps, line},
+    terminal::{Live, Steps, line, quoted},
 };
 
 /// How often the summary is taken, unless taking it takes a while itself.
@@ -54,7 +54,7 @@ pub(crate) async fn up(options: UpOptions, serving: &AtomicBool) -> anyhow::Resu
     let operator = operator::announce(&stack, &Build::current()?.local_directory())?;
     serving.store(true, Ordering::Relaxed);
     line(what_to_try(&stack, operator.path(), &logs));
-    let client = reqwest::Client::builder().no_proxy().timeout(HOW_LONG_ONE_MAY_TAKE).build()?;
+    let client = sales_local::http_client::builder().timeout(HOW_LONG_ONE_MAY_TAKE).build()?;
     tokio::select! {
         failed = watch(&client, &stack) => failed,
         () = control::serve(orders, &stack) => Ok(()),
@@ -71,7 +71,7 @@ fn what_to_try(stack: &Stack, operator: &Path, logs: &Path) -> String {
         r#"
 Both regions serve. Try it, in another terminal:
 
-  curl -X POST {address}/sales -d '{{"product":"O Pequeno Principe", "amount": 14.00}}' -i
+{past_the_proxy}  curl -X POST {address}/sales -d '{{"product":"O Pequeno Principe", "amount": 14.00}}' -i
 
   id=$(curl -s {address}/sales -d '{{"product":"Dom Casmurro", "amount": 29.90}}' \
     | grep -o '[0-9a-f-]\{{36\}}')
@@ -95,20 +95,31 @@ The same for clients that go by DNS, as api.DOMAIN is on AWS
 Each region's own API
 {own_addresses}
 The lake, for the AWS CLI
-  AWS_ACCESS_KEY_ID={ACCOUNT} AWS_SECRET_ACCESS_KEY=local AWS_REGION={name} \
+  AWS_ACCESS_KEY_ID={ACCOUNT} AWS_SECRET_ACCESS_KEY=local AWS_REGION={name} AWS_CONFIG_FILE=/dev/null \
     aws --endpoint-url {aws} s3 ls --recursive s3://{bucket}
 Logs                       {logs}
 
 Ctrl-C stops everything.
 "#,
         dns = stack.dns_address(),
-        operator = operator.display(),
+        past_the_proxy = past_the_proxy(),
+        operator = quoted(operator.display()),
         other = second.0.name,
         name = region.name,
         aws = stack.aws_endpoint(0),
         bucket = region.bucket,
         logs = logs.display(),
     )
+}
+
+/// curl and the AWS CLI ask a proxy for this machine, too, unless they are told not to.
+fn past_the_proxy() -> &'static str {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|proxy| !proxy.is_empty());
+    if ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"].into_iter().any(is_set) {
+        "  export no_proxy=localhost,127.0.0.1,${no_proxy:-$NO_PROXY}\n\n"
+    } else {
+        ""
+    }
 }
 
 /// Does for as long as everything runs what AWS does and the emulator does not.

@@ -18,6 +18,8 @@ const MARKS: [&str; 2] = ["CACHEDIR.TAG", ".rustc_info.json"];
 pub struct Build {
     /// Cargo's target directory.
     pub target: PathBuf,
+    /// The platform that it was built for, where cargo was told one.
+    pub triple: Option<String>,
     /// The name of the profile's directory, `debug` or `release`.
     pub profile: String,
 }
@@ -38,7 +40,12 @@ impl Build {
         // target/release/x, target/debug/deps/x, and with --target also target/TRIPLE/release/x
         let mut directories = program.parent()?.strip_prefix(target).ok()?.iter().rev();
         let profile = directories.find(|name| *name != "deps" && *name != "examples")?;
-        Some(Self { target: target.to_owned(), profile: profile.to_str()?.to_owned() })
+        let triple = directories.next().map(|triple| triple.to_str().map(str::to_owned));
+        Some(Self {
+            target: target.to_owned(),
+            triple: triple.unwrap_or_default(),
+            profile: profile.to_str()?.to_owned(),
+        })
     }
 
     /// The directory for all that this crate keeps between runs.
@@ -53,7 +60,7 @@ impl Build {
 
     /// Where cargo puts the binary `name`.
     pub fn binary(&self, name: &str) -> PathBuf {
-        self.target.join(&self.profile).join(name)
+        self.target.join(self.triple.as_deref().unwrap_or_default()).join(&self.profile).join(name)
     }
 }
 
@@ -66,21 +73,28 @@ mod tests {
         for mark in MARKS {
             let target = tempfile::tempdir().expect("a directory");
             std::fs::write(target.path().join(mark), "").expect("a file");
-            for (program, profile) in [
-                ("release/sales-local", "release"),
-                ("debug/sales-local", "debug"),
-                ("debug/deps/resources-0123", "debug"),
-                ("x86_64-unknown-linux-gnu/release/sales-local", "release"),
+            for (program, triple, profile, other) in [
+                ("release/sales-local", None, "release", "release/sales-api"),
+                ("debug/sales-local", None, "debug", "debug/sales-api"),
+                ("debug/deps/resources-0123", None, "debug", "debug/sales-api"),
+                (
+                    "x86_64-unknown-linux-gnu/release/sales-local",
+                    Some("x86_64-unknown-linux-gnu"),
+                    "release",
+                    "x86_64-unknown-linux-gnu/release/sales-api",
+                ),
             ] {
                 let build = Build::of(&target.path().join(program)).expect("a build");
-                assert_eq!(build, Build { target: target.path().to_owned(), profile: profile.to_owned() });
+                let (triple, profile) = (triple.map(str::to_owned), profile.to_owned());
+                assert_eq!(build, Build { target: target.path().to_owned(), triple, profile });
+                assert_eq!(build.binary("sales-api"), target.path().join(other), "it lies beside the program");
             }
         }
     }
 
     #[test]
     fn the_debug_directory_belongs_to_the_dev_profile() {
-        let build = |profile: &str| Build { target: "target".into(), profile: profile.to_owned() };
+        let build = |profile: &str| Build { target: "target".into(), triple: None, profile: profile.to_owned() };
         assert_eq!(build("debug").cargo_profile(), "dev");
         assert_eq!(build("release").cargo_profile(), "release");
     }

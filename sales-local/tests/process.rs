@@ -9,7 +9,7 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
-use sales_local::process::Program;
+use sales_local::{process::Program, sealed};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -64,7 +64,7 @@ async fn a_program_that_does_not_exist_is_named() {
 }
 
 #[tokio::test]
-async fn the_environment_is_what_was_given_and_path_and_home() {
+async fn the_environment_is_what_was_given_and_the_sealed_one() {
     let mut log = tempfile::tempfile().expect("a file");
     let program = Program::new("env").environment([("AWS_REGION", "sa-east-1")]);
     program.log(log.try_clone().expect("a handle")).start().expect("it starts").wait().await;
@@ -72,7 +72,10 @@ async fn the_environment_is_what_was_given_and_path_and_home() {
     let mut names: Vec<_> = text.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
     names.retain(|name| !["PWD", "OLDPWD", "SHLVL", "_"].contains(name));
     names.sort_unstable();
-    assert_eq!(names, ["AWS_REGION", "HOME", "PATH"]);
+    let mut expected: Vec<_> = sealed::environment().into_iter().map(|(name, _)| name).chain(["AWS_REGION"]).collect();
+    expected.sort_unstable();
+    assert_eq!(names, expected);
+    assert!(text.lines().any(|line| line == "HOME=/dev/null"), "{text}");
 }
 
 #[tokio::test]

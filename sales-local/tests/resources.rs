@@ -46,7 +46,7 @@ async fn receive(endpoint: &str, region: &Region) -> Message {
 async fn the_emulator_ends_with_its_owner() {
     let emulator = Emulator::start(None).await.expect("an emulator");
     let id = rustix::process::Pid::from_raw(emulator.id().cast_signed()).expect("not zero");
-    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let client = sales_local::http_client::builder().build().expect("a client");
     let health = format!("{}/_ministack/health", emulator.endpoint());
     assert!(client.get(&health).send().await.expect("it serves").status().is_success());
     drop(emulator);
@@ -205,7 +205,7 @@ async fn cloudwatch_knows_how_old_the_oldest_message_of_each_queue_is() {
     let region = &deployment.regions[0];
     let sqs = aws_sdk_sqs::Client::new(&configuration(&endpoint, region));
     sqs.send_message().queue_url(&region.queue_url).message_body("{}").send().await.expect("it is sent");
-    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let client = sales_local::http_client::builder().build().expect("a client");
     // More than two seconds, since what is sent and what is read have whole seconds.
     let grown = async || {
         region.publish_queue_ages(&client).await.expect("it is published");

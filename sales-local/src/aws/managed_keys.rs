@@ -52,7 +52,7 @@ const AT_A_TIME: usize = 8;
 
 /// Creates them in the emulator at `endpoint`.
 pub(super) async fn create(endpoint: &str) -> anyhow::Result<()> {
-    let client = reqwest::Client::builder().no_proxy().build()?;
+    let client = sales_local::http_client::builder().build()?;
     let creating = REGIONS.map(|region| create_in(&client, endpoint, region));
     stream::iter(creating).buffer_unordered(AT_A_TIME).try_collect().await
 }

@@ -27,7 +27,7 @@ use crate::{
     announced::Announced,
     cli::AwsOptions,
     stack::listen,
-    terminal::{Steps, line},
+    terminal::{Steps, line, quoted},
 };
 
 /// The services that are moto's, by the names that the SDKs have for them in variables.
@@ -64,9 +64,11 @@ pub(crate) async fn aws(options: &AwsOptions, serving: &AtomicBool) -> anyhow::R
     ports::wait_until_free(&options.roles()).await?;
     let directory = Build::current()?.local_directory();
     let account = Account::start(options, &directory).await?;
-    let announced = Announced::write(directory.join("aws.env"), file(&account.variables()))?;
+    let config = Announced::write(directory.join("aws-config"), CONFIG)?;
+    let variables = account.variables(config.path());
+    let announced = Announced::write(directory.join("aws.env"), file(&variables))?;
     serving.store(true, Ordering::Relaxed);
-    line(what_to_try(&account, options, announced.path()));
+    line(what_to_try(&variables, options, announced.path()));
     account.watch().await
 }
 
@@ -99,7 +101,7 @@ impl Account {
     }
 
     /// What Terraform, the AWS CLI and the SDKs must have in their environment.
-    fn variables(&self) -> Vec<(String, String)> {
+    fn variables(&self, config: &Path) -> Vec<(String, String)> {
         let endpoint = |service: &str, url: &str| (format!("AWS_ENDPOINT_URL_{service}"), url.to_owned());
         let mut variables = vec![("AWS_ENDPOINT_URL".to_owned(), self.ministack.endpoint().to_owned())];
         variables.extend(OF_MOTO.map(|service| endpoint(service, self.moto.endpoint())));
@@ -111,8 +113,11 @@ impl Account {
             ("AWS_REGION", REGIONS[0]),
             ("AWS_DEFAULT_REGION", REGIONS[0]),
             ("AWS_EC2_METADATA_DISABLED", "true"),
+            // Nothing of the user's own files, which are for another account.
+            ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
         ];
         variables.extend(others.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        variables.push(("AWS_CONFIG_FILE".to_owned(), config.display().to_string()));
         variables
     }
 
@@ -129,17 +134,32 @@ impl Account {
     }
 }
 
-/// Lines for a shell; first what it may know of another account goes.
+/// `BUCKET.localhost` is no address everywhere.
+const CONFIG: &str = "\
+# For the AWS CLI, for as long as `cargo local aws` runs.
+[default]
+s3 =
+    addressing_style = path
+";
+
+/// What a shell reads first: what it may know of another account goes, whatever it is; and no proxy is asked for this machine.
+const FIRST: &str = r#"# AWS on this machine, for as long as `cargo local aws` runs.
+unset AWS_PROFILE $(env | sed -n 's/^\(AWS_[A-Za-z0-9_]*\)=.*/\1/p')
+no_proxy=localhost,127.0.0.1,::1${no_proxy:+,$no_proxy}
+NO_PROXY=$no_proxy${NO_PROXY:+,$NO_PROXY}
+export no_proxy NO_PROXY
+"#;
+
+/// Lines for a shell.
 fn file(variables: &[(String, String)]) -> String {
-    let mut text = String::from("# AWS on this machine, for as long as `cargo local aws` runs.\n");
-    text.push_str("unset AWS_PROFILE AWS_SESSION_TOKEN AWS_CONFIG_FILE AWS_CA_BUNDLE\n");
+    let mut text = FIRST.to_owned();
     for (name, value) in variables {
-        text.push_str(&format!("export {name}={value}\n"));
+        text.push_str(&format!("export {name}={}\n", quoted(value)));
     }
     text
 }
 
-fn what_to_try(account: &Account, options: &AwsOptions, file: &Path) -> String {
+fn what_to_try(variables: &[(String, String)], options: &AwsOptions, file: &Path) -> String {
     let apis = options.apis.iter().map(|(region, place)| {
         let protocol = if place.tls { "https" } else { "http" };
         format!("  {region:<12}{protocol}://{}", place.address)
@@ -160,8 +180,8 @@ The accelerator that Terraform creates is at http://localhost:{port}, in front o
 
 Ctrl-C stops everything; what was created is gone then.
 "#,
-        file = file.display(),
-        variables = self::file(&account.variables()),
+        file = quoted(file.display()),
+        variables = self::file(variables),
         port = options.port,
         apis = apis.collect::<Vec<_>>().join("\n"),
     )

@@ -33,7 +33,8 @@ impl Load {
     /// A client of the API at `address`.
     pub(crate) fn new(address: &str) -> anyhow::Result<Self> {
         // A new connection for each request: the edge chooses a region for a connection, not for a request.
-        let client = Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(Duration::from_secs(10)).build()?;
+        let client =
+            sales_local::http_client::builder().pool_max_idle_per_host(0).timeout(Duration::from_secs(10)).build()?;
         Ok(Self { client, sales: format!("{address}/sales") })
     }
 

@@ -50,7 +50,7 @@ impl Health {
 /// Asks `url` for ever, and says each time whether that succeeded.
 pub(crate) fn check(url: String, note: impl Fn(bool)) -> anyhow::Result<impl Future<Output = ()>> {
     // A new connection each time: one that is open says nothing about whether others still get in.
-    let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).pool_max_idle_per_host(0);
+    let client = crate::http_client::builder().timeout(TIMEOUT).pool_max_idle_per_host(0);
     let client = client.danger_accept_invalid_certs(true).build()?;
     Ok(async move {
         let mut ticks = interval(INTERVAL);

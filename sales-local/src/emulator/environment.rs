@@ -1,4 +1,5 @@
-//! The Python environment with an emulator in it: made once, by whichever process comes first, and kept.
+//! The Python environment with an emulator in it: made once, by whichever process comes first, and kept for as long as the
+//! emulator can be started from it.
 
 use std::{
     fs::{File, TryLockError},
@@ -7,10 +8,14 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, anyhow, bail};
-use tokio::{process::Command, time::sleep};
+use anyhow::{Context, bail};
+use tokio::time::sleep;
 
-use crate::process::{Program, log_file};
+use super::{
+    install::{self, Route},
+    python::{Python, isolated},
+};
+use crate::process::Program;
 
 /// An emulator as the package index has it.
 #[derive(Debug)]
@@ -18,6 +23,8 @@ pub struct Package {
     pub(super) emulator: Kind,
     /// Its name in the package index.
     name: &'static str,
+    /// The module that it is started from.
+    module: &'static str,
     /// What the directories of its environments begin with.
     directory: &'static str,
     /// It and all that it needs, each file pinned by its hash.
@@ -35,6 +42,7 @@ pub(super) enum Kind {
 pub static MINISTACK: Package = Package {
     emulator: Kind::MiniStack,
     name: "ministack",
+    module: "ministack.app",
     directory: "emulator",
     requirements: include_str!("../../emulator-requirements.txt"),
 };
@@ -43,6 +51,7 @@ pub static MINISTACK: Package = Package {
 pub static MOTO: Package = Package {
     emulator: Kind::Moto,
     name: "moto",
+    module: "moto.server",
     directory: "moto",
     requirements: include_str!("../../moto-requirements.txt"),
 };
@@ -56,12 +65,9 @@ impl Package {
 }
 
 /// Counted up when environments are made in another way.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 
-const OLDEST_PYTHON: (u32, u32) = (3, 10);
-
-/// The names to look for, the usual one first: a machine whose `python3` is old often has a newer one beside it.
-const PYTHONS: [&str; 7] = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python"];
+const IS_SOUND: &str = include_str!("sound.py");
 
 /// A complete environment.
 #[derive(Debug, Clone)]
@@ -71,20 +77,20 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The package's environment under `directory`, made first when it is missing or was left half made.
+    /// The package's environment under `directory`, made first when it is missing, was left half made, or is broken.
     ///
     /// Several processes may ask at once: one makes it, the others wait. The lock is the kernel's and ends with its
-    /// holder; what counts as complete is a marker that is written last.
+    /// holder; what counts as complete has a marker that is written last, and can be started from.
     pub async fn prepare(package: &'static Package, directory: &Path) -> anyhow::Result<Self> {
         let python = Python::find().await?;
         let name = format!("{}-{}", package.directory, fingerprint(package, &python));
         let environment = Self { package, directory: directory.join(name) };
-        if environment.is_complete() {
+        if environment.is_complete().await {
             return Ok(environment);
         }
         std::fs::create_dir_all(directory).with_context(|| format!("{} cannot be created", directory.display()))?;
         let _lock = lock(&environment.directory.with_extension("lock")).await?;
-        if !environment.is_complete() {
+        if !environment.is_complete().await {
             environment.make(&python).await?;
         }
         Ok(environment)
@@ -114,66 +120,63 @@ impl Environment {
         self.directory.join("complete")
     }
 
-    fn is_complete(&self) -> bool {
-        self.marker().exists()
+    async fn is_complete(&self) -> bool {
+        self.marker().exists() && self.temporary().is_dir() && self.defect().await.is_none()
     }
 
+    /// Why the emulator cannot be started from it, in the last words of who tried.
+    async fn defect(&self) -> Option<String> {
+        let tried = isolated(self.python()).args(["-c", IS_SOUND, self.package.module]).output().await;
+        match tried {
+            Ok(tried) if tried.status.success() => None,
+            Ok(tried) => Some(last_words(&String::from_utf8_lossy(&tried.stderr)).to_owned()),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
+    /// Makes it in as many ways as there are to reach a package index, until one of them works; the error is the first one's.
     async fn make(&self, python: &Python) -> anyhow::Result<()> {
+        let mut failed = None;
+        for (number, route) in Route::all(python).await.iter().enumerate() {
+            let log = match number {
+                0 => self.directory.with_extension("log"),
+                number => self.directory.with_extension(format!("{}.log", number + 1)),
+            };
+            match self.make_by(python, route, &log).await? {
+                Ok(()) => return Ok(()),
+                Err(reason) => failed = failed.or(Some(reason)),
+            }
+        }
+        bail!(failed.unwrap_or_default())
+    }
+
+    async fn make_by(&self, python: &Python, route: &Route, log: &Path) -> anyhow::Result<Result<(), String>> {
+        // First what says that it is complete: whoever ends this here leaves it half made.
+        drop(std::fs::remove_file(self.marker()));
         if self.directory.exists() {
             std::fs::remove_dir_all(&self.directory)
                 .with_context(|| format!("{}, left half made, cannot be removed", self.directory.display()))?;
         }
-        let log = self.directory.with_extension("log");
-        let venv = Program::new(&python.name).arguments(["-m", "venv"]).arguments([&self.directory]);
-        if let Err(output) = run(venv, &log).await? {
+        let venv = Program::new(&python.executable).arguments(["-I", "-m", "venv"]).arguments([&self.directory]);
+        if let Err(output) = install::run(venv, log).await? {
             bail!("{} -m venv failed: {} (all of it: {})", python.name, last_words(&output), log.display());
         }
-
+        std::fs::create_dir_all(self.temporary())?;
         let requirements = self.directory.join("requirements.txt");
         std::fs::write(&requirements, self.package.requirements)?;
-        let install = ["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--retries", "2"];
-        let pip = Program::new(self.python())
-            .arguments(install)
-            .arguments(["--require-hashes", "--prefer-binary", "--requirement"])
-            .arguments([&requirements]);
-        if let Err(output) = run(pip, &log).await? {
-            return Err(anyhow!(pip_failure(&output, &log)));
+        if let Err(reason) = install::install(&self.python(), &requirements, route, &self.temporary(), log).await? {
+            return Ok(Err(reason));
         }
-        std::fs::create_dir_all(self.temporary())?;
+        if let Some(defect) = self.defect().await {
+            bail!("the emulator is installed in {} and does not work: {defect}", self.directory.display());
+        }
         File::create(self.marker())?;
-        Ok(())
+        Ok(Ok(()))
     }
-}
-
-/// Runs `program` to its end; what it said is the error when it failed.
-///
-/// It gets this process's environment, since pip is configured by it: proxies, certificates, indices.
-async fn run(program: Program, log: &Path) -> anyhow::Result<Result<(), String>> {
-    let file = log_file(log)?;
-    let status = program.inherits_environment().log(file).start()?.wait().await;
-    if status == 0 { Ok(Ok(())) } else { Ok(Err(std::fs::read_to_string(log)?)) }
 }
 
 fn last_words(output: &str) -> &str {
     output.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("no reason given")
-}
-
-/// One line that tells the missing network from everything else.
-fn pip_failure(output: &str, log: &Path) -> String {
-    let unreachable =
-        ["connection broken by", "Connection refused", "Network is unreachable", "timed out", "ProxyError"];
-    if unreachable.iter().any(|sign| output.contains(sign)) {
-        return format!(
-            "pip could not reach the package index to get the emulator: the first start needs the network (all pip said: {})",
-            log.display()
-        );
-    }
-    let error = output.lines().rev().find_map(|line| line.strip_prefix("ERROR: "));
-    format!(
-        "pip could not install the emulator: {} (all pip said: {})",
-        error.unwrap_or("no reason given"),
-        log.display()
-    )
 }
 
 /// Changes with every pinned file, with this crate's recipe, and with the Python that the environment refers to.
@@ -197,62 +200,6 @@ async fn lock(path: &Path) -> anyhow::Result<File> {
     }
 }
 
-/// A Python that is new enough and can make environments.
-#[derive(Debug, PartialEq, Eq)]
-struct Python {
-    name: String,
-    executable: String,
-    version: (u32, u32),
-}
-
-impl Python {
-    async fn find() -> anyhow::Result<Self> {
-        let mut found = Vec::new();
-        for name in PYTHONS {
-            let Some(python) = Self::ask(name).await else { continue };
-            if python.version >= OLDEST_PYTHON {
-                return python.with_venv().await;
-            }
-            found.push(python);
-        }
-        Err(anyhow!(too_old(&found)))
-    }
-
-    /// None when there is no such program, or one that does not work.
-    async fn ask(name: &str) -> Option<Self> {
-        let question = "import sys; print(*sys.version_info[:2], sys.executable)";
-        let answer = Command::new(name).args(["-c", question]).kill_on_drop(true).output().await.ok()?;
-        Self::parse(name, std::str::from_utf8(&answer.stdout).ok()?)
-    }
-
-    fn parse(name: &str, answer: &str) -> Option<Self> {
-        let mut words = answer.trim().splitn(3, ' ');
-        let version = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-        Some(Self { name: name.to_owned(), executable: words.next()?.to_owned(), version })
-    }
-
-    async fn with_venv(self) -> anyhow::Result<Self> {
-        let check = Command::new(&self.name).args(["-c", "import venv, ensurepip"]).kill_on_drop(true).output().await?;
-        if !check.status.success() {
-            bail!(
-                "{} has no venv module, which the emulator needs (on Debian and Ubuntu: apt install python3-venv)",
-                self.name
-            );
-        }
-        Ok(self)
-    }
-}
-
-fn too_old(found: &[Python]) -> String {
-    let (major, minor) = OLDEST_PYTHON;
-    match found.first() {
-        None => format!("no python3 found: the emulator needs Python {major}.{minor} or newer on the PATH"),
-        Some(Python { name, version: (own_major, own_minor), .. }) => format!(
-            "{name} is Python {own_major}.{own_minor}, which is too old: the emulator needs Python {major}.{minor} or newer"
-        ),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -261,33 +208,5 @@ mod tests {
     fn the_emulators_are_pinned() {
         assert_eq!(MINISTACK.version(), "1.5.33");
         assert_eq!(MOTO.version(), "5.2.1");
-    }
-
-    #[test]
-    fn python_tells_its_version_and_where_it_is() {
-        let python = Python::parse("python3", "3 11 /opt/my python/bin/python3\n").expect("an answer");
-        assert_eq!((python.version, python.executable.as_str()), ((3, 11), "/opt/my python/bin/python3"));
-        assert_eq!(Python::parse("python3", "command not found"), None);
-    }
-
-    #[test]
-    fn a_missing_and_an_old_python_are_told_apart() {
-        assert_eq!(too_old(&[]), "no python3 found: the emulator needs Python 3.10 or newer on the PATH");
-        let old = Python { name: "python3".to_owned(), executable: String::new(), version: (3, 8) };
-        assert_eq!(too_old(&[old]), "python3 is Python 3.8, which is too old: the emulator needs Python 3.10 or newer");
-    }
-
-    #[test]
-    fn a_missing_network_is_told_from_other_failures() {
-        let log = Path::new("emulator.log");
-        let offline = "WARNING: Retrying (Retry(total=1)) after connection broken by 'NewConnectionError'\n\
-                       ERROR: Could not find a version that satisfies the requirement botocore";
-        assert!(pip_failure(offline, log).starts_with("pip could not reach the package index"));
-        let tampered = "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.";
-        assert_eq!(
-            pip_failure(tampered, log),
-            "pip could not install the emulator: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. \
-             (all pip said: emulator.log)"
-        );
     }
 }

@@ -2,6 +2,8 @@
 //! beside that. Each is in a Python environment of its own.
 
 mod environment;
+mod install;
+mod python;
 
 use std::{
     fs::File,
@@ -93,7 +95,7 @@ impl Emulator {
 
 fn ministack(environment: &Environment, port: u16, identity: &Identity) -> Program {
     Program::new(environment.python())
-        .arguments(["-m", "ministack"])
+        .arguments(["-I", "-u", "-m", "ministack"])
         // It keeps nothing, and would wait for its clients to close their connections.
         .grace(Duration::from_secs(1))
         .environment([
@@ -103,19 +105,20 @@ fn ministack(environment: &Environment, port: u16, identity: &Identity) -> Progr
             ("MINISTACK_EDITION", &identity.0),
             ("IOT_MTLS_ENABLED", "0"),
             ("LOG_LEVEL", "WARNING"),
-            ("PYTHONUNBUFFERED", "1"),
         ])
         .environment([("TMPDIR", environment.temporary())])
+        .directory(environment.temporary())
 }
 
 fn moto(environment: &Environment, port: u16) -> Program {
     Program::new(environment.python())
-        .arguments(["-c", MOTO_SERVER, "-H", "127.0.0.1", "-p", &port.to_string()])
+        .arguments(["-I", "-u", "-c", MOTO_SERVER, "-H", "127.0.0.1", "-p", &port.to_string()])
         .grace(Duration::from_secs(1))
         // Without its images of virtual machines, which nobody here asks for, and the minute until certificates are valid.
         .environment([("MOTO_EC2_LOAD_DEFAULT_AMIS", "false"), ("MOTO_ACM_VALIDATION_WAIT", "0")])
-        .environment([("MOTO_ACCOUNT_ID", ACCOUNT), ("PYTHONUNBUFFERED", "1")])
+        .environment([("MOTO_ACCOUNT_ID", ACCOUNT)])
         .environment([("TMPDIR", environment.temporary())])
+        .directory(environment.temporary())
 }
 
 /// What MiniStack repeats in its health answer, so that another one that took the port first is not taken for it.
@@ -136,7 +139,7 @@ struct Health {
 
 /// Waits until the emulator answers; false when it ended instead, as it does when its port is taken.
 async fn is_serving(kind: Kind, endpoint: &str, identity: &Identity, process: &mut Process) -> anyhow::Result<bool> {
-    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
+    let client = crate::http_client::builder().timeout(Duration::from_secs(5)).build()?;
     let deadline = Instant::now() + START_DEADLINE;
     while Instant::now() < deadline {
         if process.has_ended() {

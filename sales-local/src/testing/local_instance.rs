@@ -71,6 +71,7 @@ impl LocalPorts {
 pub struct LocalInstance {
     process: Process,
     ports: LocalPorts,
+    settings: Vec<(&'static str, OsString)>,
     sandbox: Sandbox,
 }
 
@@ -82,6 +83,11 @@ impl LocalInstance {
 
     /// Starts it on these ports and waits until both regions serve.
     pub async fn start_on(ports: LocalPorts) -> anyhow::Result<Self> {
+        Self::start_with(ports, Vec::new()).await
+    }
+
+    /// Starts it for a developer who has these variables in his environment, as have the commands that are run with it.
+    pub async fn start_with(ports: LocalPorts, settings: Vec<(&'static str, OsString)>) -> anyhow::Result<Self> {
         let sandbox = Sandbox::new()?;
         for name in ["sales-api", "sales-worker", "salesctl"] {
             sandbox.link(name)?;
@@ -93,10 +99,11 @@ impl LocalInstance {
             .arguments(ports.options())
             .inherits_environment()
             .environment(environment(&sandbox))
+            .environment(settings.iter().map(|(name, value)| (name, value)))
             .directory(sandbox.directory())
             .grace(GRACE)
             .log(log_file(&log(&sandbox))?);
-        let instance = Self { process: program.start()?, ports, sandbox };
+        let instance = Self { process: program.start()?, ports, settings, sandbox };
         serves(&instance.process, || instance.said()).await?;
         Ok(instance)
     }
@@ -118,7 +125,9 @@ impl LocalInstance {
 
     /// What commands have in their environment beside what the test has.
     pub fn environment(&self) -> Vec<(&'static str, OsString)> {
-        environment(&self.sandbox)
+        let mut environment = environment(&self.sandbox);
+        environment.extend(self.settings.iter().cloned());
+        environment
     }
 
     /// Its process id.

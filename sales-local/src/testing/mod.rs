@@ -35,7 +35,7 @@ const DEADLINE: Duration = Duration::from_secs(120);
 
 /// A client without proxies, whose patience is a test's.
 pub fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().timeout(DEADLINE).build().unwrap_or_default()
+    crate::http_client::builder().timeout(DEADLINE).build().unwrap_or_default()
 }
 
 /// For AWS clients of a test's own.

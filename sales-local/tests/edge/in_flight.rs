@@ -12,7 +12,7 @@ async fn get(http: &reqwest::Client, edge: &Edge, path: &str) -> String {
 }
 
 fn http() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().build().expect("a client")
+    sales_local::http_client::builder().build().expect("a client")
 }
 
 #[tokio::test]
