@@ -132,7 +132,7 @@ fn an_old_python_is_one_line() {
 
 #[test]
 fn a_python_without_environments_is_one_line() {
-    let python = r#"case "$2" in *version_info*) echo 3 12 /usr/bin/python3 ;; *) exit 1 ;; esac"#;
+    let python = r#"case "$3" in *version_info*) echo 3 12 "$0" ;; *) exit 1 ;; esac"#;
     let ended = Sandbox::new().put("cargo", WORKS).put("python3", python).run_up();
     let error = "python3 has no venv module, which the emulator needs (on Debian and Ubuntu: apt install python3-venv)";
     assert_eq!(ended, Ended::with(1, error));
@@ -144,11 +144,11 @@ fn a_package_index_out_of_reach_is_one_line_and_the_next_start_tries_again() {
     // A fake of Python whose environments hold a fake of pip.
     let python = r#"
         case "$*" in
-        *version_info*) echo 3 12 /usr/bin/python3 ;;
-        "-m venv "*) PATH=/usr/bin:/bin
-            mkdir -p "$3/bin"
-            printf '#!/bin/sh\necho "Retrying after connection broken by NewConnectionError" >&2\nexit 1\n' >"$3/bin/python"
-            chmod +x "$3/bin/python" ;;
+        *version_info*) echo 3 12 "$0" ;;
+        "-I -m venv "*) PATH=/usr/bin:/bin
+            mkdir -p "$4/bin"
+            printf '#!/bin/sh\necho "Retrying after connection broken by NewConnectionError" >&2\nexit 1\n' >"$4/bin/python"
+            chmod +x "$4/bin/python" ;;
         esac"#;
     sandbox.put("cargo", WORKS).put("python3", python);
     for _ in 0..2 {
@@ -192,4 +192,29 @@ fn being_killed_in_the_middle_of_starting_stops_what_was_started() {
     command.kill().expect("it runs");
     command.wait().expect("it was started here");
     wait_for("the end of the build", || test_kill_process(building).is_err().then_some(()));
+}
+
+#[test]
+fn what_cannot_be_written_is_one_line_and_a_reader_who_has_gone_is_no_error() {
+    let sandbox = Sandbox::new();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("it is there");
+    let ended = Ended::from(&sandbox.command(["--help"]).stdout(full).output().expect("it runs"));
+    let error = "standard output cannot be written: No space left on device (os error 28)";
+    assert_eq!(ended, Ended::with(1, error));
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let ended = Ended::from(&sandbox.command(["--help"]).stdout(writer).output().expect("it runs"));
+    assert_eq!(ended, Ended { code: Some(0), error: String::new() });
+}
+
+#[test]
+fn more_requests_than_files_may_be_open_are_one_line_before_anything_is_started() {
+    let sandbox = Sandbox::new();
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "ulimit -n 256 && exec \"$0\" demo --concurrency 256"]).arg(sandbox.0.binary("sales-local"));
+    let ended = Ended::from(&command.env("PATH", sandbox.0.programs()).output().expect("it runs"));
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(ended.error.lines().count(), 1, "{ended:?}");
+    assert!(ended.error.starts_with("sales-local: 256 requests at a time need "), "{ended:?}");
+    assert!(ended.error.contains("open files, and only 256 are allowed: `ulimit -n "), "{ended:?}");
 }

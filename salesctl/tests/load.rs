@@ -114,3 +114,21 @@ fn any_other_answer_than_201_is_a_failure_and_not_tried_again() {
     assert!(stdout.contains("503: the table does not answer"), "{stdout}");
     assert!(stdout.contains("503     2"), "{stdout}");
 }
+
+#[test]
+fn more_requests_than_files_may_be_open_are_refused_in_one_line_if_they_are_asked_for() {
+    let directory = directory();
+    let with = |concurrency: &str| {
+        let script = format!("ulimit -n 256 && exec \"$0\" load --count 1 --url {NOWHERE} {concurrency}");
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_salesctl")]).current_dir(&directory).env_clear();
+        let output = command.output().expect("it starts");
+        (output.status.code(), String::from_utf8(output.stderr).expect("UTF-8"))
+    };
+    let expected = "error: --concurrency 256 needs 320 open files, and only 256 are allowed: `ulimit -n 320` raises the limit, \
+                    or --concurrency 192\n";
+    assert_eq!(with("--concurrency 256"), (Some(64), expected.to_owned()));
+    let (code, error) = with("");
+    assert_eq!(code, Some(1), "{error}");
+    assert!(error.contains("no sale was accepted"), "{error}");
+}

@@ -3,6 +3,7 @@
 
 mod audit;
 mod load;
+mod open_files;
 
 use std::{
     path::Path,
@@ -37,10 +38,15 @@ const CANCELLATIONS: usize = 2;
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 const STEPS: usize = Stack::STEPS + 3;
 
+/// How `salesctl` ends when a step is owed, and how often it is asked to do what is.
+const OWED: i32 = 2;
+const SWITCHES: usize = 5;
+
 /// How many of many ids or keys are named.
 const EXAMPLES: usize = 5;
 
 pub(crate) async fn demo(options: &DemoOptions) -> anyhow::Result<()> {
+    open_files::allow(options.concurrency)?;
     let kept = Build::current()?.local_directory();
     std::fs::create_dir_all(&kept)?;
     let mut logs = tempfile::Builder::new().prefix("demo-").tempdir_in(kept)?;
@@ -95,15 +101,23 @@ async fn post_and_switch(stack: &Stack, options: &DemoOptions, logs: &Path) -> a
 /// As an operator does it, with `salesctl`, which says what it does.
 async fn switch(stack: &Stack, region: &str, directory: &Path) -> anyhow::Result<()> {
     let configuration = operator::announce(stack, directory)?;
-    let mut salesctl = Program::new(stack.salesctl())
-        .arguments(["switch", "--to", region, "--yes"])
-        .environment([("SALESCTL_CONFIG", configuration.path())])
-        .environment([("AWS_ACCESS_KEY_ID", ACCOUNT), ("AWS_SECRET_ACCESS_KEY", "local")])
-        .start()?;
-    match salesctl.wait().await {
-        0 => Ok(()),
-        code => bail!("salesctl ended with {code}"),
+    let mut code = OWED;
+    for _ in 0..SWITCHES {
+        let mut salesctl = Program::new(stack.salesctl())
+            .arguments(["switch", "--to", region, "--yes"])
+            .environment([("SALESCTL_CONFIG", configuration.path())])
+            .environment([("AWS_ACCESS_KEY_ID", ACCOUNT), ("AWS_SECRET_ACCESS_KEY", "local")])
+            .start()?;
+        code = salesctl.wait().await;
+        // On a machine that has much to do, a step may be owed; then the same command does it.
+        if code != OWED {
+            break;
+        }
     }
+    if code != 0 {
+        bail!("salesctl ended with {code}");
+    }
+    Ok(())
 }
 
 /// All versions of all objects in both lakes.

@@ -1,6 +1,7 @@
 //! `load`: posts sales by the clock, counts the answers, and waits until what was accepted is in the lakes.
 
 mod arrival;
+mod open_files;
 mod orders;
 mod post;
 mod report;
@@ -63,9 +64,9 @@ pub(crate) struct LoadOptions {
     /// The sales of a CSV file with the header product,amount
     #[arg(long)]
     file: Option<PathBuf>,
-    /// At most so many requests in flight; more are sent late
-    #[arg(long, value_name = "NUMBER", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
-    concurrency: u16,
+    /// At most so many requests in flight; more are sent late [default: 256, or what the limit of open files leaves]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
+    concurrency: Option<u16>,
     /// Where to post [default: the configuration's url]; needs no configuration
     #[arg(long, value_parser = web_address)]
     url: Option<Url>,
@@ -142,6 +143,7 @@ pub(crate) async fn load(
     if orders.count() == 0 {
         return Err(InvalidConfig::new("there is nothing to post: the count is 0").into());
     }
+    let concurrency = open_files::concurrency(options.concurrency)?;
     let config = place.read();
     let url = match (&options.url, &config) {
         (Some(url), _) => url.clone(),
@@ -159,7 +161,7 @@ pub(crate) async fn load(
     }
     let mut ids = options.ids.as_deref().map(new_file).transpose()?;
 
-    let pace = Pace { rate: options.rate, concurrency: options.concurrency.into() };
+    let pace = Pace { rate: options.rate, concurrency };
     let (tally, mut interrupted) = run::post_all(&poster, &orders, pace, &mut ids, interrupt).await?;
     let lake = match &witness {
         Witness::NotWanted(reason) | Witness::Missing(reason) => Lake::NotAsked(reason.clone()),
