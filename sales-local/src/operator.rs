@@ -9,8 +9,9 @@ use crate::{announced::Announced, stack::Stack};
 
 const HEAD: &str = "# Where the two regions on this machine are, for as long as they run.\n\n";
 
-/// The services' own default, since nothing else is said to them.
+/// The services' own defaults, since nothing else is said to them.
 const PENDING_SHARDS: u16 = 16;
+const PENDING_GRACE_SECONDS: u16 = 30;
 
 #[derive(Debug, Serialize)]
 struct Configuration<'stack> {
@@ -19,6 +20,7 @@ struct Configuration<'stack> {
     accelerator_arn: &'stack str,
     accelerator_endpoint_url: String,
     pending_shards: u16,
+    pending_grace_seconds: u16,
     regions: BTreeMap<&'stack str, RegionConfiguration<'stack>>,
 }
 
@@ -51,6 +53,7 @@ fn configuration(stack: &Stack) -> Configuration<'_> {
         accelerator_arn: stack.accelerator_arn(),
         accelerator_endpoint_url: stack.accelerator_endpoint(),
         pending_shards: PENDING_SHARDS,
+        pending_grace_seconds: PENDING_GRACE_SECONDS,
         regions: regions.collect(),
     }
 }

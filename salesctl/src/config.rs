@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
@@ -11,6 +12,8 @@ use sales::sale::Shards;
 use serde::Deserialize;
 use thiserror::Error;
 use url::Url;
+
+use crate::overdue::Overdue;
 
 /// The file that is read when none is named.
 const DEFAULT_FILE: &str = "salesctl.toml";
@@ -27,6 +30,7 @@ Where the resources are (salesctl.toml, written by Terraform's outputs and by `c
   accelerator_endpoint_url   its API, where that is not AWS's own
   cloudtrail_endpoint_url    CloudTrail's, beside such an accelerator; otherwise AWS's own is asked
   pending_shards             shards of the pending index (16)
+  pending_grace_seconds      PENDING_GRACE_SECONDS of the workers (30); what is pending for a minute longer is overdue
   regions.REGION.state_parameter         SSM parameter that holds ACTIVE or PASSIVE
   regions.REGION.sales_table             DynamoDB table of sales
   regions.REGION.idempotency_table       DynamoDB table of what is in the lake
@@ -81,6 +85,8 @@ pub(crate) struct Config {
     pub(crate) cloudtrail_endpoint_url: Option<Url>,
     #[serde(default = "default_shards")]
     pending_shards: u16,
+    #[serde(default = "default_grace")]
+    pending_grace_seconds: u16,
     /// The regions by name.
     #[serde(default)]
     pub(crate) regions: BTreeMap<String, Region>,
@@ -124,6 +130,13 @@ fn default_shards() -> u16 {
     16
 }
 
+fn default_grace() -> u16 {
+    30
+}
+
+/// What the workers take.
+const GRACE: RangeInclusive<u16> = 1..=3600;
+
 impl Place {
     /// Reads the file, if there is one, and what the command line says beside it.
     ///
@@ -162,6 +175,14 @@ impl Config {
         if Shards::new(config.pending_shards).is_none() {
             return Err(InvalidConfig::new(format_args!("pending_shards cannot be {}", config.pending_shards)));
         }
+        if !GRACE.contains(&config.pending_grace_seconds) {
+            return Err(InvalidConfig::new(format_args!(
+                "pending_grace_seconds must be a number from {} to {}, not {}",
+                GRACE.start(),
+                GRACE.end(),
+                config.pending_grace_seconds
+            )));
+        }
         for (name, region) in &config.regions {
             region.check(name)?;
         }
@@ -171,6 +192,11 @@ impl Config {
     /// The shards of the pending index.
     pub(crate) fn shards(&self) -> Shards {
         Shards::new(self.pending_shards).unwrap_or(Shards::DEFAULT)
+    }
+
+    /// When what is pending is overdue.
+    pub(crate) fn overdue(&self) -> Overdue {
+        Overdue::with_grace(self.pending_grace_seconds)
     }
 
     /// The names of all regions.
@@ -245,7 +271,7 @@ fn set(table: &mut toml::Table, setting: &str) -> Result<(), InvalidConfig> {
         table = inner.as_table_mut().ok_or_else(wrong)?;
     }
     let value = match (*last, value.parse::<i64>()) {
-        ("pending_shards" | "api_minimum" | "worker_minimum", Ok(number)) => number.into(),
+        ("pending_shards" | "pending_grace_seconds" | "api_minimum" | "worker_minimum", Ok(number)) => number.into(),
         _ => toml::Value::from(value),
     };
     table.insert((*last).to_owned(), value);
@@ -273,6 +299,7 @@ mod tests {
                 "url=http://other",
                 "regions.us-east-1.sales_table=sales",
                 "pending_shards=4",
+                "pending_grace_seconds=300",
                 "regions.sa-east-1.lake_bucket=lake",
             ],
         )
@@ -282,6 +309,8 @@ mod tests {
         assert_eq!(config.regions["sa-east-1"].sales_table.as_deref(), Some("sales"));
         assert_eq!(config.regions["sa-east-1"].lake_bucket.as_deref(), Some("lake"));
         assert_eq!(config.shards(), Shards::new(4).unwrap());
+        assert_eq!(config.overdue(), Overdue::with_grace(300));
+        assert_eq!(parse(file, &[]).unwrap().overdue(), Overdue::with_grace(30), "as the workers' own default");
     }
 
     #[test]
@@ -298,6 +327,8 @@ mod tests {
             ("", "regions.a.cluster=sales", "regions.a.cluster is set, and regions.a.api_service is not"),
             ("", "regions.a.api_minimum=0", "regions.a.api_minimum cannot be 0"),
             ("", "regions.a.api_minimum=-1", "invalid value"),
+            ("", "pending_grace_seconds=0", "pending_grace_seconds must be a number from 1 to 3600"),
+            ("", "pending_grace_seconds=3601", "pending_grace_seconds must be a number from 1 to 3600"),
         ] {
             let error = parse(file, &[setting]).unwrap_err();
             assert!(error.contains(part), "{setting}: {error}");

@@ -12,6 +12,7 @@ mod history;
 mod interrupt;
 mod load;
 mod output;
+mod overdue;
 mod pending;
 mod prompt;
 mod status;

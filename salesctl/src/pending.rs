@@ -3,29 +3,30 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
-    time::Duration,
 };
 
 use anyhow::bail;
 use clap::Args;
 use futures::{StreamExt, TryStreamExt, future::join_all, stream};
 use sales::{
+    aws::item,
     clock::{Clock, Timestamp},
-    ports::{Marks, SaleTable},
-    sale::{Fact, FactId, Region, Shard},
+    ports::Marks,
+    sale::{Amount, Fact, FactId, Product, Region, Shard},
     site::SiteState,
 };
 use serde::Serialize;
 
 use crate::{
-    cloud::{Cloud, RegionCloud, trouble::Trouble},
+    cloud::{Cloud, RegionCloud, table::Entry, trouble::Trouble},
     config::Place,
     exit::Exit,
     output::{self, Format, Meter, Table, age, count, line},
+    overdue::Standing,
 };
 
-/// From this age on a pending item is the sweep's, which looks every few seconds.
-const GRACE: Duration = Duration::from_secs(30);
+/// How many entries of the index are read at once; as many as one read of the table takes.
+const PAGE: i32 = 100;
 
 /// How many shards are read at a time.
 const SHARDS_AT_A_TIME: usize = 8;
@@ -48,6 +49,8 @@ struct Listed {
     region: String,
     /// How many there are in all.
     total: u64,
+    /// How many of them are known to be such that nobody can read them.
+    unreadable: u64,
     items: Vec<Item>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Trouble>,
@@ -56,8 +59,8 @@ struct Listed {
 /// Something that is owed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 struct Item {
-    /// When it was accepted, in seconds since 1970.
-    accepted_at: i64,
+    /// When it was accepted, in seconds since 1970; none where the item does not say so.
+    accepted_at: Option<i64>,
     id: String,
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,8 +81,10 @@ pub(crate) async fn list(place: &Place, format: Format, options: &PendingOptions
     let states: BTreeMap<_, _> = states.await.into_iter().collect();
     let regions = shown.iter().filter_map(|name| cloud.regions.get(*name));
     let listed = join_all(regions.map(async |region| match of_region(region, &states, limit).await {
-        Ok((total, items)) => Listed { region: region.name.clone(), total, items, error: None },
-        Err(error) => Listed { region: region.name.clone(), total: 0, items: Vec::new(), error: Some(error) },
+        Ok(listed) => listed,
+        Err(error) => {
+            Listed { region: region.name.clone(), total: 0, unreadable: 0, items: Vec::new(), error: Some(error) }
+        }
     }))
     .await;
     match format {
@@ -94,20 +99,25 @@ pub(crate) async fn list(place: &Place, format: Format, options: &PendingOptions
 }
 
 fn show(listed: &Listed) {
-    let Listed { region, total, items, error } = listed;
+    let Listed { region, total, unreadable, items, error } = listed;
     if let Some(error) = error {
         return line(format_args!("{region}: {error}"));
     }
-    line(format_args!("{region}: {} pending", count(*total, "item", "items")));
+    let cannot = match unreadable {
+        0 => String::new(),
+        unreadable => format!(", of which {} cannot be read", unreadable),
+    };
+    line(format_args!("{region}: {} pending{cannot}", count(*total, "item", "items")));
     if items.is_empty() {
         return;
     }
     let now = Clock::system().now();
     let mut table = Table::new(&["ID", "KIND", "ACCEPTED IN", "AGE", "REASON"]);
     for item in items {
-        let accepted = Timestamp::from_unix_seconds(item.accepted_at);
+        let accepted = item.accepted_at.and_then(Timestamp::from_unix_seconds);
         table.row([
-            (&item.id).into(),
+            // What somebody else has written cannot command a terminal.
+            item.id.escape_debug().into(),
             item.kind.into(),
             item.accepted_in.as_deref().unwrap_or("-").into(),
             accepted.map_or_else(|| "?".to_owned(), |accepted| age(accepted, now)).into(),
@@ -124,73 +134,142 @@ async fn of_region(
     region: &RegionCloud,
     states: &BTreeMap<String, Option<SiteState>>,
     limit: usize,
-) -> Result<(u64, Vec<Item>), Trouble> {
-    let (table, marks) = (region.sale_table()?, region.marks()?);
-    let (sales_key, marks_key) = (region.key("sales_table"), region.key("idempotency_table"));
-    let total = region.backlog().await?.items;
+) -> Result<Listed, Trouble> {
+    let marks = region.marks()?;
+    let backlog = region.backlog().await?;
     let (meter, read) = (RefCell::new(Meter::start()), Cell::new(0));
-    let facts: Vec<Vec<Fact>> = stream::iter(region.shards.iter())
+    let shards: Vec<Vec<Owed>> = stream::iter(region.shards.iter())
         .map(async |shard| {
-            let facts = facts(&table, shard, limit).await?;
-            read.set(read.get() + facts.len());
+            let owed = of_shard(region, shard, limit).await?;
+            read.set(read.get() + owed.len());
+            let total = backlog.items;
             meter.borrow_mut().at(format_args!("{}: {} of {total} read so far", region.name, read.get()));
-            Ok(facts)
+            Ok(owed)
         })
         .buffer_unordered(SHARDS_AT_A_TIME)
         .try_collect()
-        .await
-        .map_err(|error| Trouble::of_call(&sales_key, &error))?;
-    let mut facts: Vec<Fact> = facts.into_iter().flatten().collect();
-    facts.sort_by_key(|fact| (fact.timestamp(), fact.id().to_string()));
-    facts.truncate(limit);
-    let ids: Vec<FactId> = facts.iter().map(Fact::id).collect();
-    let marked = marks.present(&ids).await.map_err(|error| Trouble::of_call(&marks_key, &error))?;
+        .await?;
+    let mut owed: Vec<Owed> = shards.into_iter().flatten().collect();
+    let unreadable = owed.iter().filter(|owed| owed.content.is_err()).count() as u64;
+    // First what does not say since when.
+    owed.sort_by(|one, other| (one.accepted, &one.id).cmp(&(other.accepted, &other.id)));
+    owed.truncate(limit);
+    let ids: Vec<FactId> = owed.iter().filter_map(|owed| Some(owed.content.as_ref().ok()?.id())).collect();
+    let marked = marks.present(&ids).await;
+    let marked = marked.map_err(|error| Trouble::of_call(&region.key("idempotency_table"), &error))?;
     let now = Clock::system().now();
-    let items = facts.iter().map(|fact| Item {
-        accepted_at: fact.timestamp().unix_seconds(),
-        id: fact.id().to_string(),
-        kind: match fact {
-            Fact::Sale(_) => "sale",
-            Fact::Cancellation(_) => "cancellation",
-        },
-        accepted_in: fact.region().map(Region::to_string),
-        reason: reason(now.since(fact.timestamp()), marked.contains(&fact.id()), states),
+    let items = owed.into_iter().map(|owed| {
+        let accepted_at = owed.accepted.map(Timestamp::unix_seconds);
+        match owed.content {
+            Ok(fact) => Item {
+                accepted_at,
+                id: owed.id,
+                kind: match fact {
+                    Fact::Sale(_) => "sale",
+                    Fact::Cancellation(_) => "cancellation",
+                },
+                accepted_in: fact.region().map(Region::to_string),
+                reason: reason(
+                    region.overdue.standing(now.since(fact.timestamp())),
+                    marked.contains(&fact.id()),
+                    states,
+                ),
+            },
+            Err(why) => Item {
+                accepted_at,
+                id: owed.id,
+                kind: "unreadable",
+                accepted_in: None,
+                reason: format!("cannot be read ({why}): no worker brings it to the lake; correct or delete the item"),
+            },
+        }
     });
-    Ok((total, items.collect()))
+    Ok(Listed {
+        region: region.name.clone(),
+        total: backlog.items,
+        // Each has counted what the other may not have read.
+        unreadable: unreadable.max(backlog.unreadable),
+        items: items.collect(),
+        error: None,
+    })
 }
 
-/// The oldest facts of a shard.
-async fn facts<T: SaleTable>(table: &T, shard: Shard, limit: usize) -> sales::ports::PortResult<Vec<Fact>> {
-    let end_of_time = Timestamp::from_unix_seconds(253_402_300_799).unwrap_or_else(|| Clock::system().now());
-    let (mut facts, mut page) = (Vec::new(), None);
+/// An entry of the index with what the table holds of it: a fact, or why it is none.
+struct Owed {
+    id: String,
+    accepted: Option<Timestamp>,
+    content: Result<Fact, String>,
+}
+
+/// The oldest of a shard.
+async fn of_shard(region: &RegionCloud, shard: Shard, limit: usize) -> Result<Vec<Owed>, Trouble> {
+    let (mut owed, mut from) = (Vec::new(), None);
     loop {
-        let read = table.pending(shard, end_of_time, page).await?;
-        facts.extend(table.load_pending(&read.ids).await?.facts);
-        page = read.next;
-        if page.is_none() || facts.len() >= limit {
-            return Ok(facts);
+        let page = region.pending(shard, from, Some(PAGE)).await?;
+        let ids: Vec<FactId> = page.entries.iter().filter_map(|entry| entry.fact).collect();
+        let items = region.raw_items(&ids).await?;
+        owed.extend(page.entries.into_iter().filter_map(|Entry { id, accepted, fact }| {
+            let content = match fact {
+                None => Err("its id is neither a sale's nor a cancellation's".to_owned()),
+                // What is not there, or not pending, has been settled since the index was read.
+                Some(fact) => {
+                    let item = items.get(&fact).filter(|item| item::is_pending(item))?;
+                    item::fact(item).ok_or_else(|| why(item))
+                }
+            };
+            Some(Owed { id, accepted, content })
+        }));
+        from = page.next;
+        if from.is_none() || owed.len() >= limit {
+            return Ok(owed);
         }
     }
 }
 
+/// Why an item with an id of ours holds no fact.
+fn why(item: &item::Item) -> String {
+    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
+    let number = |name: &str| item.get(name).and_then(|value| value.as_n().ok());
+    let moment = number("timestamp").and_then(|text| text.parse().ok()).and_then(Timestamp::from_unix_seconds);
+    let wrong = [
+        ("timestamp", moment.is_some()),
+        ("product", text("product").is_some_and(|product| Product::new(product.clone()).is_ok())),
+        ("amount", number("amount").is_some_and(|amount| Amount::from_json_number(amount).is_ok())),
+    ];
+    let wrong: Vec<String> = wrong
+        .into_iter()
+        .filter(|(_, is_well)| !is_well)
+        .map(|(name, _)| match item.get(name) {
+            None => format!("no {name}"),
+            Some(_) => format!("its {name} is none"),
+        })
+        .collect();
+    if wrong.is_empty() { "it is neither a sale nor a cancellation".to_owned() } else { wrong.join(", ") }
+}
+
 /// Why something is pending, as far as it can be told from outside.
-fn reason(age: Duration, marked: bool, states: &BTreeMap<String, Option<SiteState>>) -> String {
+fn reason(standing: Standing, marked: bool, states: &BTreeMap<String, Option<SiteState>>) -> String {
     let active: Vec<&str> = states
         .iter()
         .filter(|(_, state)| **state == Some(SiteState::Active))
         .map(|(region, _)| region.as_str())
         .collect();
-    match active.as_slice() {
+    match (active.as_slice(), standing) {
         _ if marked => "in the lake; the next sweep notes it".to_owned(),
-        [] if states.values().any(Option::is_none) => "no region is known to be ACTIVE".to_owned(),
-        [] => "no region is ACTIVE: salesctl switch --to REGION".to_owned(),
-        _ if age < GRACE => "fresh".to_owned(),
-        active => format!("overdue: see the readiness and the log of the worker of {}", active.join(", ")),
+        ([], _) if states.values().any(Option::is_none) => "no region is known to be ACTIVE".to_owned(),
+        ([], _) => "no region is ACTIVE: salesctl switch --to REGION".to_owned(),
+        (_, Standing::Fresh) => "fresh".to_owned(),
+        (active, Standing::Due) => format!("due: the next sweep of {} brings it to the lake", active.join(", ")),
+        (active, Standing::Overdue) => {
+            format!("overdue: see the readiness and the log of the worker of {}", active.join(", "))
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_dynamodb::types::AttributeValue;
+
     use super::*;
 
     #[test]
@@ -199,14 +278,28 @@ mod tests {
             states.iter().enumerate().map(|(number, state)| (number.to_string(), *state)).collect()
         };
         let (active, passive) = (Some(SiteState::Active), Some(SiteState::Passive));
-        let (young, old) = (Duration::from_secs(1), Duration::from_secs(60));
+        let (young, old) = (Standing::Fresh, Standing::Overdue);
         assert!(reason(old, true, &states(&[passive])).starts_with("in the lake"));
         assert!(reason(young, false, &states(&[passive, passive])).starts_with("no region is ACTIVE"));
         assert_eq!(reason(young, false, &states(&[passive, None])), "no region is known to be ACTIVE");
         assert_eq!(reason(young, false, &states(&[active, passive])), "fresh");
+        let due = reason(Standing::Due, false, &states(&[active, passive]));
+        assert_eq!(due, "due: the next sweep of 0 brings it to the lake");
         assert_eq!(
             reason(old, false, &states(&[active, passive])),
             "overdue: see the readiness and the log of the worker of 0"
         );
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_why() {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let number = |number: &str| AttributeValue::N(number.to_owned());
+        let mut item = item::Item::from([("id".to_owned(), text("0192f5c0-7c1d-7a3e-8f11-0123456789ab"))]);
+        assert_eq!(why(&item), "no timestamp, no product, no amount");
+        item.insert("timestamp".to_owned(), number("1764547200000"));
+        item.insert("product".to_owned(), text("Livro"));
+        item.insert("amount".to_owned(), text("14"));
+        assert_eq!(why(&item), "its timestamp is none, its amount is none");
     }
 }

@@ -3,9 +3,15 @@
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum};
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::Value;
 
 use crate::console::{Console, owe};
+
+/// What `pending list` says, in the form of `status`.
+fn listed_regions(listed: &Value) -> Value {
+    serde_json::json!({ "regions": listed })
+}
 
 fn region<'a>(status: &'a Value, name: &str) -> &'a Value {
     status["regions"].as_array().unwrap().iter().find(|region| region["region"] == name).unwrap()
@@ -116,5 +122,108 @@ async fn a_configuration_that_is_missing_or_wrong_is_named() {
         assert_eq!(ended.code, Some(64), "{words}: {ended:?}");
         assert!(ended.err.contains(part), "{words}: {ended:?}");
         assert_eq!(ended.out, "", "{words}");
+    }
+}
+
+/// Puts an item with these attributes into a shard of the pending index.
+async fn owe_item(console: &Console, id: &str, timestamp: &str, attributes: &[(&str, AttributeValue)]) {
+    let region = console.stage.active();
+    let tables = aws_sdk_dynamodb::Client::new(&console.stage.sdk(region));
+    let put = tables.put_item().table_name(&region.sales_table).item("id", AttributeValue::S(id.to_owned()));
+    let put = put.item("pending", AttributeValue::S("3".to_owned()));
+    let mut put = put.item("timestamp", AttributeValue::N(timestamp.to_owned()));
+    for (name, value) in attributes {
+        put = put.item(*name, value.clone());
+    }
+    put.send().await.unwrap();
+}
+
+#[tokio::test]
+async fn pending_items_that_cannot_be_read_are_told_with_their_ids_and_why() {
+    let console = Console::open("unreadable").await;
+    let product = ("product", AttributeValue::S("Livro".to_owned()));
+    let without_amount = "0192f5c0-7c1d-7a3e-8f11-0123456789ab";
+    let in_milliseconds = "0192f5c0-7c1d-7a3e-8f11-0123456789ac";
+    owe_item(&console, "order \u{1b}[7m7", "1764547200", &[]).await;
+    owe_item(&console, without_amount, "1764547200", std::slice::from_ref(&product)).await;
+    let amount = ("amount", AttributeValue::N("14".to_owned()));
+    owe_item(&console, in_milliseconds, "1764547200000", &[product, amount]).await;
+
+    let ended = console.run("pending list -o json").await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let listed = ended.json();
+    let region = region(&listed_regions(&listed), "sa-east-1").clone();
+    assert_eq!((&region["total"], &region["unreadable"]), (&3.into(), &3.into()), "{region}");
+    let item = |id: &str| region["items"].as_array().unwrap().iter().find(|item| item["id"] == id).unwrap().clone();
+    for (id, accepted_at, why) in [
+        ("order \u{1b}[7m7", Value::from(1_764_547_200), "its id is neither a sale's nor a cancellation's"),
+        (without_amount, Value::from(1_764_547_200), "no amount"),
+        (in_milliseconds, Value::Null, "its timestamp is none"),
+    ] {
+        let item = item(id);
+        assert_eq!((&item["kind"], &item["accepted_at"]), (&"unreadable".into(), &accepted_at), "{item}");
+        assert!(item["reason"].as_str().unwrap().contains(why), "{item}");
+    }
+    let table = console.run("pending list --region sa-east-1").await;
+    assert!(table.out.starts_with("sa-east-1: 3 items pending, of which 3 cannot be read\n"), "{table:?}");
+    assert!(!table.out.contains('\u{1b}'), "{table:?}");
+    let of_no_age = table.out.lines().find(|line| line.contains(in_milliseconds)).unwrap();
+    assert!(of_no_age.contains(" ? "), "{of_no_age}");
+
+    let status = console.run("status -o json").await.json();
+    let pending = &self::region(&status, "sa-east-1")["pending"];
+    assert_eq!((&pending["items"], &pending["unreadable"]), (&3.into(), &3.into()), "{status}");
+    assert!(status["findings"].to_string().contains("sa-east-1: 3 pending items cannot be read"), "{status}");
+}
+
+#[tokio::test]
+async fn the_age_of_what_does_not_say_since_when_it_is_pending_is_not_known() {
+    let console = Console::open("ageless").await;
+    owe_item(&console, "0192f5c0-7c1d-7a3e-8f11-0123456789ab", "-5", &[]).await;
+    let status = console.run("status --region sa-east-1").await;
+    let row: Vec<&str> = status.out.lines().nth(1).unwrap().split_whitespace().collect();
+    // REGION STATE SINCE API WORKER QUEUE AGE DEAD-LETTERS AGE PENDING AGE DIAL %
+    assert_eq!(row[9..11], ["1", "?"], "{status:?}");
+    assert!(status.out.contains("none of them says since when"), "{status:?}");
+}
+
+#[tokio::test]
+async fn what_is_overdue_is_so_for_all_commands_by_the_grace_of_the_configuration() {
+    let console = Console::open("overdue").await;
+    let id = "0192f5c0-7c1d-7a3e-8f11-0123456789ab";
+    let ago = |seconds: i64| time::OffsetDateTime::now_utc().unix_timestamp() - seconds;
+    owe(&console.stage, id, ago(300)).await;
+    let said = async |words: &str| console.run(words).await.out;
+    for (grace, is_overdue) in [("30", true), ("600", false)] {
+        let set = format!("--set pending_grace_seconds={grace}");
+        let listed = said(&format!("pending list --region sa-east-1 {set}")).await;
+        assert_eq!(listed.contains("overdue"), is_overdue, "{listed}");
+        let traced = said(&format!("sale trace {id} {set}")).await;
+        assert_eq!(traced.contains("overdue"), is_overdue, "{traced}");
+        let status = said(&format!("status {set}")).await;
+        assert_eq!(status.contains("! sa-east-1: 1 item is pending"), is_overdue, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_is_an_error_and_a_reader_who_has_gone_is_none() {
+    let console = Console::open("full").await;
+    for words in ["status", "--help", "completions bash", "pending list -o json"] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = console.command(words);
+        let output = command.stdout(full).spawn().unwrap().wait_with_output().await.unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{words}: {error}");
+        assert!(
+            error.starts_with("error: standard output cannot be written: No space left on device"),
+            "{words}: {error}"
+        );
+        assert_eq!(error.lines().count(), 1, "{words}: {error}");
+
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = console.command(words).stdout(writer).spawn().unwrap().wait_with_output().await.unwrap();
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "{words}");
+        assert_eq!(output.status.code(), Some(141), "{words}");
     }
 }

@@ -9,4 +9,5 @@ mod dead_letters;
 mod history;
 mod lake;
 mod looking;
+mod settings;
 mod switching;

@@ -4,7 +4,11 @@ use aws_config::SdkConfig;
 use aws_sdk_globalaccelerator::{Client, types::EndpointGroup};
 use futures::future::try_join_all;
 
-use super::{Patience, trouble::Trouble};
+use super::{
+    Patience,
+    settings::Settings,
+    trouble::{Key, Trouble},
+};
 
 const KEY: &str = "accelerator_arn";
 
@@ -13,6 +17,7 @@ const KEY: &str = "accelerator_arn";
 pub(crate) struct Accelerator {
     sdk: SdkConfig,
     arn: Option<String>,
+    key: Key,
 }
 
 /// A region's share of the traffic of one listener.
@@ -30,8 +35,8 @@ pub(crate) struct Group {
 
 impl Accelerator {
     /// The accelerator with this ARN.
-    pub(crate) fn new(sdk: &SdkConfig, arn: Option<String>) -> Self {
-        Self { sdk: sdk.clone(), arn }
+    pub(super) fn new(sdk: &SdkConfig, arn: Option<String>, settings: Settings) -> Self {
+        Self { sdk: sdk.clone(), arn, key: Key { name: KEY.to_owned(), settings } }
     }
 
     /// The endpoint groups of all listeners.
@@ -40,11 +45,11 @@ impl Accelerator {
         let client = Client::new(&Patience::Glance.apply(&self.sdk));
         let listeners = client.list_listeners().accelerator_arn(arn).into_paginator().items().send();
         let listeners = listeners.collect::<Result<Vec<_>, _>>().await;
-        let listeners = listeners.map_err(|error| Trouble::of_sdk(KEY, "ListListeners", error))?;
+        let listeners = listeners.map_err(|error| Trouble::of_sdk(&self.key, "ListListeners", error))?;
         let groups = listeners.into_iter().filter_map(|listener| listener.listener_arn).map(async |arn| {
             let groups = client.list_endpoint_groups().listener_arn(arn).into_paginator().items().send();
             let groups = groups.collect::<Result<Vec<_>, _>>().await;
-            groups.map_err(|error| Trouble::of_sdk(KEY, "ListEndpointGroups", error))
+            groups.map_err(|error| Trouble::of_sdk(&self.key, "ListEndpointGroups", error))
         });
         Ok(try_join_all(groups).await?.into_iter().flatten().filter_map(Group::of).collect())
     }
@@ -53,7 +58,7 @@ impl Accelerator {
     pub(crate) async fn set_dial(&self, group: &Group, percent: f32) -> Result<(), Trouble> {
         let client = Client::new(&Patience::Change.apply(&self.sdk));
         let request = client.update_endpoint_group().endpoint_group_arn(&group.arn).traffic_dial_percentage(percent);
-        request.send().await.map(drop).map_err(|error| Trouble::of_sdk(KEY, "UpdateEndpointGroup", error))
+        request.send().await.map(drop).map_err(|error| Trouble::of_sdk(&self.key, "UpdateEndpointGroup", error))
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     Patience, RegionCloud,
     json_api::{JsonApi, JsonService},
-    trouble::Trouble,
+    trouble::{Key, Trouble},
 };
 
 static ECS: JsonService = JsonService { id: "ECS", name: "ecs", target: "AmazonEC2ContainerServiceV20141113" };
@@ -88,7 +88,7 @@ impl Client {
 }
 
 impl Request<'_> {
-    async fn send<T: serde::de::DeserializeOwned>(self, key: &str, input: &Value) -> Result<T, Trouble> {
+    async fn send<T: serde::de::DeserializeOwned>(self, key: &Key, input: &Value) -> Result<T, Trouble> {
         self.api.call(key, self.operation, input).await
     }
 }

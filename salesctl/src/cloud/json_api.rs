@@ -19,7 +19,10 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Patience, trouble::Trouble};
+use super::{
+    Patience, connections,
+    trouble::{Subject, Trouble},
+};
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 
@@ -44,7 +47,8 @@ pub(super) struct JsonApi {
     region: String,
     endpoint: String,
     sdk: SdkConfig,
-    http: reqwest::Client,
+    /// Or why there is none.
+    http: Result<reqwest::Client, String>,
     patience: Patience,
 }
 
@@ -67,19 +71,18 @@ impl JsonApi {
         let endpoint = endpoint.map(str::to_owned).or_else(|| configured(service, sdk));
         let endpoint = endpoint.unwrap_or_else(|| format!("https://{}.{region}.amazonaws.com", service.name));
         let endpoint = format!("{}/", endpoint.trim_end_matches('/'));
-        // It fails only where there is no TLS, and then each call says so.
-        let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(1)).build().unwrap_or_default();
+        let http = client(&endpoint).map_err(|error| format!("{error:#}"));
         Self { service, region, endpoint, sdk: sdk.clone(), http, patience }
     }
 
-    /// Calls an operation, and again if that may help; `key` is the setting that names what it is about.
+    /// Calls an operation, and again if that may help; `subject` is the setting that names what it is about.
     pub(super) async fn call<T: DeserializeOwned>(
         &self,
-        key: &str,
+        subject: &(impl Subject + ?Sized),
         operation: &'static str,
         input: &Value,
     ) -> Result<T, Trouble> {
-        let trouble = |Failure { kind, detail }| Trouble::of_call(key, &PortError { operation, kind, detail });
+        let trouble = |Failure { kind, detail }| Trouble::of_call(subject, &PortError { operation, kind, detail });
         let (attempts, attempt, in_all) = self.patience.limits();
         let deadline = Instant::now() + in_all;
         let mut last = Failure::unavailable("no answer in time");
@@ -112,8 +115,9 @@ impl JsonApi {
         let body = input.to_string();
         let target = format!("{}.{operation}", self.service.target);
         let credentials = self.credentials().await?;
+        let http = self.http.as_ref().map_err(|error| Failure::unavailable(error))?;
         let mut request =
-            self.http.post(&self.endpoint).header("content-type", CONTENT_TYPE).header("x-amz-target", &target);
+            http.post(&self.endpoint).header("content-type", CONTENT_TYPE).header("x-amz-target", &target);
         let headers = [("content-type", CONTENT_TYPE), ("x-amz-target", target.as_str())];
         for (name, value) in self.signature(&headers, body.as_bytes(), credentials)? {
             request = request.header(name, value);
@@ -154,6 +158,14 @@ impl JsonApi {
         let (instructions, _) = signed.into_parts();
         Ok(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
+}
+
+/// Through the proxy that calls of the SDK go through.
+fn client(endpoint: &str) -> anyhow::Result<reqwest::Client> {
+    connections::client(
+        &endpoint.parse()?,
+        reqwest::Client::builder().connect_timeout(Duration::from_secs(1)),
+    )
 }
 
 /// Where the environment or the profile say that a service is, or that all of AWS is.

@@ -1,6 +1,7 @@
 //! AWS as the operator sees it: each region by itself, so that one that is gone takes nothing else with it.
 
 pub(crate) mod accelerator;
+pub(crate) mod connections;
 pub(crate) mod fleet;
 pub(crate) mod history;
 pub(crate) mod items;
@@ -10,6 +11,7 @@ pub(crate) mod messages;
 pub(crate) mod queue;
 pub(crate) mod reason;
 pub(crate) mod services;
+mod settings;
 pub(crate) mod state;
 pub(crate) mod table;
 pub(crate) mod trail;
@@ -20,7 +22,7 @@ use std::{collections::BTreeMap, time::Duration};
 use anyhow::{Context, bail};
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError};
-use aws_smithy_http_client::tls;
+use aws_types::origin::Origin;
 use sales::{
     aws::{Connection, DynamoMarks, DynamoSaleTable},
     entropy::Entropy,
@@ -30,10 +32,14 @@ use sales::{
 use tokio::time::timeout;
 use url::Url;
 
-use crate::config::{Config, Region};
+use crate::{
+    config::{Config, Region},
+    overdue::Overdue,
+};
 use accelerator::Accelerator;
+use settings::Settings;
 use trail::Trail;
-use trouble::Trouble;
+use trouble::{Key, Trouble};
 
 /// Which region the control plane of Global Accelerator is in, and CloudTrail's records of it.
 const ACCELERATOR_REGION: &str = "us-west-2";
@@ -91,6 +97,8 @@ pub(crate) struct Cloud {
     pub(crate) trail: Trail,
     /// The name in front of all regions that DNS answers.
     pub(crate) dns_url: Option<Url>,
+    /// When what is pending is overdue.
+    pub(crate) overdue: Overdue,
 }
 
 /// What is in one region, and who asks it.
@@ -102,7 +110,10 @@ pub(crate) struct RegionCloud {
     pub(crate) resources: Region,
     /// The shards of the pending index.
     pub(crate) shards: Shards,
+    /// When what is pending is overdue.
+    pub(crate) overdue: Overdue,
     sdk: SdkConfig,
+    settings: Settings,
 }
 
 impl Cloud {
@@ -112,39 +123,39 @@ impl Cloud {
     /// When there are no credentials.
     pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
         config.region_names()?;
-        let connections = aws_smithy_http_client::Builder::new()
-            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
-            .build_https();
-        let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(connections);
+        let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(connections::of_sdk());
         let loader = loader.region(aws_config::Region::new(ACCELERATOR_REGION));
         let sdk = sales::aws::with_kept_credentials(loader.load().await);
+        let settings = Settings::of(&sdk).await;
         sign_in(&sdk).await?;
 
-        let at = |region: &str, endpoint: Option<String>| {
-            let mut builder = sdk.to_builder().region(aws_config::Region::new(region.to_owned()));
-            if endpoint.is_some() {
-                builder.set_endpoint_url(endpoint);
-            }
-            builder.build()
-        };
+        let overdue = config.overdue();
         let regions = config.regions.iter().map(|(name, resources)| {
+            let (key, endpoint) = (format!("regions.{name}.endpoint_url"), resources.endpoint_url.as_ref());
             let region = RegionCloud {
                 name: name.clone(),
-                sdk: at(name, resources.endpoint_url.as_ref().map(ToString::to_string)),
+                sdk: at(&sdk, name, endpoint),
                 resources: resources.clone(),
                 shards: config.shards(),
+                overdue,
+                settings: decisive(&settings, &key, endpoint),
             };
             (name.clone(), region)
         });
-        let endpoint = config.accelerator_endpoint_url.as_ref().map(ToString::to_string);
-        let accelerator = Accelerator::new(&at(ACCELERATOR_REGION, endpoint), config.accelerator_arn.clone());
+        let endpoint = config.accelerator_endpoint_url.as_ref();
+        let accelerator = Accelerator::new(
+            &at(&sdk, ACCELERATOR_REGION, endpoint),
+            config.accelerator_arn.clone(),
+            decisive(&settings, "accelerator_endpoint_url", endpoint),
+        );
         let trail = Trail::new(
-            &at(ACCELERATOR_REGION, None),
+            &at(&sdk, ACCELERATOR_REGION, None),
             config.accelerator_arn.clone(),
             config.accelerator_endpoint_url.is_some(),
             config.cloudtrail_endpoint_url.as_ref().map(ToString::to_string),
         );
-        Ok(Self { regions: regions.collect(), accelerator, trail, dns_url: config.dns_url.clone() })
+        let dns_url = config.dns_url.clone();
+        Ok(Self { regions: regions.collect(), accelerator, trail, dns_url, overdue })
     }
 }
 
@@ -180,8 +191,29 @@ impl RegionCloud {
     }
 
     /// How a setting of this region is called.
-    pub(crate) fn key(&self, key: &str) -> String {
-        format!("regions.{}.{key}", self.name)
+    pub(crate) fn key(&self, key: &str) -> Key {
+        Key { name: format!("regions.{}.{key}", self.name), settings: self.settings.clone() }
+    }
+}
+
+/// The clients' configuration for a region. An address that salesctl's configuration says is the one that is asked, whatever the
+/// operator's own settings for AWS say.
+fn at(sdk: &SdkConfig, region: &str, endpoint: Option<&Url>) -> SdkConfig {
+    let mut builder = sdk.to_builder().region(aws_config::Region::new(region.to_owned()));
+    if let Some(endpoint) = endpoint {
+        builder.set_endpoint_url(Some(endpoint.to_string()));
+        // Else a variable of one service comes before it.
+        builder.insert_origin("endpoint_url", Origin::shared_config());
+        // These choose among AWS's own addresses, and contradict any other.
+        builder = builder.use_fips(false).use_dual_stack(false);
+    }
+    builder.build()
+}
+
+fn decisive(settings: &Settings, key: &str, endpoint: Option<&Url>) -> Settings {
+    match endpoint {
+        Some(endpoint) => settings.clone().with_endpoint(key, endpoint),
+        None => settings.clone(),
     }
 }
 

@@ -1,13 +1,16 @@
 //! What the services of a region say of themselves.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
-use anyhow::Context;
 use reqwest::{Client, StatusCode};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::trouble::Trouble;
+use super::{connections, trouble::Trouble};
 
 /// How long a service that is looked at may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -33,15 +36,27 @@ struct Readiness {
 }
 
 /// Asks services. A new connection each time, since one that is open says nothing of whether others get in.
-#[derive(Debug, Clone)]
-pub(crate) struct Services(Client);
+#[derive(Debug, Default)]
+pub(crate) struct Services(Mutex<HashMap<String, Client>>);
 
 impl Services {
-    /// A client.
-    pub(crate) fn new() -> anyhow::Result<Self> {
-        let client =
-            Client::builder().timeout(PATIENCE).connect_timeout(PATIENCE / 2).pool_max_idle_per_host(0).build();
-        Ok(Self(client.context("no HTTP client can be made")?))
+    /// Somebody who asks.
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// The client for the services of a host, which the setting `key` names.
+    fn client(&self, key: &str, url: &Url) -> Result<Client, Trouble> {
+        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let host = url.origin().ascii_serialization();
+        if let Some(client) = clients.get(&host) {
+            return Ok(client.clone());
+        }
+        let builder = Client::builder().timeout(PATIENCE).connect_timeout(PATIENCE / 2).pool_max_idle_per_host(0);
+        let client = connections::client(url, builder);
+        let client = client.map_err(|error| Trouble::new(format_args!("{key}: {error:#}")))?;
+        clients.insert(host, client.clone());
+        Ok(client)
     }
 
     /// Asks the service whose address the setting `key` holds.
@@ -59,7 +74,7 @@ impl Services {
     /// ask it.
     pub(crate) async fn is_active(&self, key: &str, url: Option<&Url>) -> Result<bool, Trouble> {
         let address = address(key, url, "active")?;
-        let answer = self.0.get(address.clone()).send().await;
+        let answer = self.client(key, &address)?.get(address.clone()).send().await;
         match answer.map_err(|error| Trouble::new(reason(&address, &error)))?.status() {
             StatusCode::OK => Ok(true),
             StatusCode::SERVICE_UNAVAILABLE => Ok(false),
@@ -74,7 +89,8 @@ impl Services {
 
     async fn readiness(&self, key: &str, url: Option<&Url>) -> Result<Readiness, Trouble> {
         let address = address(key, url, "readiness")?;
-        let answer = async { self.0.get(address.clone()).send().await?.json::<Readiness>().await };
+        let client = self.client(key, &address)?;
+        let answer = async { client.get(address.clone()).send().await?.json::<Readiness>().await };
         answer.await.map_err(|error| Trouble::new(reason(&address, &error)))
     }
 }

@@ -9,6 +9,8 @@ use sales::{
 use serde::Serialize;
 use thiserror::Error;
 
+use super::settings::Settings;
+
 /// Why one thing could not be learnt or done.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Serialize)]
 #[serde(into = "String")]
@@ -30,6 +32,55 @@ pub(crate) enum TroubleKind {
     Other,
 }
 
+/// What a call was about: the setting of salesctl's that names the resource, and the settings that decided where it went.
+pub(crate) trait Subject {
+    /// The name of the setting.
+    fn key(&self) -> &str;
+    /// The other settings, where they are known.
+    fn settings(&self) -> Option<&Settings>;
+}
+
+impl Subject for str {
+    fn key(&self) -> &str {
+        self
+    }
+
+    fn settings(&self) -> Option<&Settings> {
+        None
+    }
+}
+
+/// A setting of salesctl's, with those that decide where a call goes.
+#[derive(Debug, Clone)]
+pub(crate) struct Key {
+    pub(super) name: String,
+    pub(super) settings: Settings,
+}
+
+impl Subject for Key {
+    fn key(&self) -> &str {
+        &self.name
+    }
+
+    fn settings(&self) -> Option<&Settings> {
+        Some(&self.settings)
+    }
+}
+
+impl std::ops::Deref for Key {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Display for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.name)
+    }
+}
+
 impl Trouble {
     /// A setting that is missing.
     pub(crate) fn not_set(key: &str) -> Self {
@@ -41,16 +92,35 @@ impl Trouble {
         Self { text: text.to_string(), kind: TroubleKind::Other }
     }
 
-    /// A call that failed, for a resource that the setting `key` names.
-    pub(crate) fn of_call(key: &str, error: &PortError) -> Self {
+    /// A call that failed, for a resource that the setting in `subject` names.
+    pub(crate) fn of_call(subject: &(impl Subject + ?Sized), error: &PortError) -> Self {
         let PortError { operation, kind, detail } = error;
+        let settings = subject.settings();
+        let check = |settings: Option<String>| settings.map_or_else(String::new, |named| format!(": check {named}"));
+        if let Some(cause) = contradiction(detail) {
+            let named = check(settings.map(Settings::all));
+            return Self { text: format!("{operation}: {cause}{named}"), kind: TroubleKind::Other };
+        }
         let (text, kind) = match kind {
-            FailureKind::Missing => (format!("{operation}: {detail}: check {key}"), TroubleKind::Missing),
-            FailureKind::Denied => (
-                format!("{operation}: {detail}: these credentials may not do that; see `aws sts get-caller-identity`"),
-                TroubleKind::Denied,
-            ),
-            FailureKind::Unavailable => (format!("{operation}: {}", root(detail)), TroubleKind::Other),
+            FailureKind::Missing => {
+                let key = subject.key();
+                let ignored = settings.and_then(Settings::of_the_other_side).map_or_else(String::new, also);
+                (format!("{operation}: {detail}: check {key}{ignored}"), TroubleKind::Missing)
+            }
+            FailureKind::Denied => match settings.and_then(Settings::of_the_other_side) {
+                Some(named) => (format!("{operation}: {detail}: check {named}"), TroubleKind::Other),
+                None => (
+                    format!(
+                        "{operation}: {detail}: these credentials may not do that; see `aws sts get-caller-identity`"
+                    ),
+                    TroubleKind::Denied,
+                ),
+            },
+            FailureKind::Unavailable => {
+                let named = if is_answered(detail) { None } else { settings.and_then(Settings::of_the_way) };
+                let named = named.map_or_else(String::new, |named| format!(" ({named})"));
+                (format!("{operation}: {}{named}", root(detail)), TroubleKind::Other)
+            }
             FailureKind::Invalid | FailureKind::Rejected | FailureKind::Unrecognized => {
                 (format!("{operation}: {detail}"), TroubleKind::Other)
             }
@@ -59,11 +129,11 @@ impl Trouble {
     }
 
     /// The same for an error of the SDK.
-    pub(crate) fn of_sdk<E>(key: &str, operation: &'static str, error: SdkError<E>) -> Self
+    pub(crate) fn of_sdk<E>(subject: &(impl Subject + ?Sized), operation: &'static str, error: SdkError<E>) -> Self
     where
         E: aws_sdk_ssm::error::ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        Self::of_call(key, &failure::of(operation, error))
+        Self::of_call(subject, &failure::of(operation, error))
     }
 
     /// What kind it is.
@@ -74,6 +144,27 @@ impl Trouble {
 
 /// An error of any of the SDK's clients.
 pub(super) type SdkError<E> = aws_sdk_ssm::error::SdkError<E, aws_sdk_ssm::config::http::HttpResponse>;
+
+fn also(named: String) -> String {
+    format!(", and {named}")
+}
+
+/// What the SDK says when settings contradict each other, or one of them is no address, so that no call was made at all.
+fn contradiction(chain: &str) -> Option<&str> {
+    let signs = ["Invalid Configuration", "failed to resolve endpoint", "failed to construct", "valid URI"];
+    let is_sign = |cause: &&str| signs.iter().any(|sign| cause.contains(sign));
+    chain.contains("endpoint").then(|| chain.split(": ").find(is_sign)).flatten()?;
+    // The SDK's own words have a colon in them.
+    match chain.find("Invalid Configuration") {
+        Some(start) => Some(&chain[start..]),
+        None => chain.rsplit(": ").next(),
+    }
+}
+
+/// Whether the far side has answered, so that the way there is not the reason.
+fn is_answered(detail: &str) -> bool {
+    detail.contains(" (status ")
+}
 
 /// What a chain of causes ends with, which says what happened; those before it only say to whom.
 fn root(chain: &str) -> String {

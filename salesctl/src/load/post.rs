@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
 use reqwest::{Client, StatusCode};
 use sales::{clock::Timestamp, sale::SaleId};
 use serde::Deserialize;
 use url::Url;
 
-use crate::cloud::services::reason;
+use crate::cloud::{connections, services::reason};
 
 /// Longer than the API lets anybody wait (5 s).
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -63,8 +62,8 @@ impl Poster {
         if !url.path().ends_with('/') {
             url.set_path(&format!("{}/", url.path()));
         }
-        let client = Client::builder().timeout(PATIENCE).pool_max_idle_per_host(0).build();
-        Ok(Self { client: client.context("no HTTP client can be made")?, sales: url.join("sales")? })
+        let builder = Client::builder().timeout(PATIENCE).pool_max_idle_per_host(0);
+        Ok(Self { client: connections::client(&url, builder)?, sales: url.join("sales")? })
     }
 
     /// Posts one.

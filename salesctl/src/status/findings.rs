@@ -14,10 +14,8 @@ use crate::{
         trouble::{Trouble, TroubleKind},
     },
     output::{count, duration},
+    overdue::Overdue,
 };
-
-/// A pending sale this old should have been swept long ago.
-const LONG: Duration = Duration::from_secs(120);
 
 /// Within this time each service has learnt a new state: it asks every 5 s.
 const SETTLES: Duration = Duration::from_secs(15);
@@ -36,7 +34,13 @@ pub(crate) struct Finding {
 }
 
 /// What is not as it should be in these regions, the worst first; `all`: there are no others.
-pub(super) fn of(regions: &[RegionStatus], dns: Option<&Dns>, all: bool, now: Timestamp) -> Vec<Finding> {
+pub(super) fn of(
+    regions: &[RegionStatus],
+    dns: Option<&Dns>,
+    all: bool,
+    now: Timestamp,
+    overdue: Overdue,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     if all {
         findings.extend(of_all(regions));
@@ -45,7 +49,8 @@ pub(super) fn of(regions: &[RegionStatus], dns: Option<&Dns>, all: bool, now: Ti
     for region in regions {
         let another = able(regions, Some(region)).unwrap_or("ANOTHER");
         of_services(region, another, now, &mut findings);
-        of_data(region, another, now, &mut findings);
+        of_data(region, another, &mut findings);
+        of_pending(region, now, overdue, &mut findings);
         of_capacity(region, regions, now, &mut findings);
     }
     findings
@@ -170,7 +175,7 @@ fn of_service(
     }
 }
 
-fn of_data(region: &RegionStatus, another: &str, now: Timestamp, findings: &mut Vec<Finding>) {
+fn of_data(region: &RegionStatus, another: &str, findings: &mut Vec<Finding>) {
     let name = &region.region;
     if let Some(depth) = region.dead_letters.known()
         && depth.messages() > 0
@@ -178,16 +183,6 @@ fn of_data(region: &RegionStatus, another: &str, now: Timestamp, findings: &mut 
         findings.push(Finding {
             finding: format!("{name}: {}", count(depth.messages(), "dead letter", "dead letters")),
             next: format!("salesctl dlq list --region {name}"),
-        });
-    }
-    if let Some(backlog) = region.pending.known()
-        && let Some(oldest) = backlog.oldest()
-        && now.since(oldest) > LONG
-    {
-        let pending = count(backlog.items, "item is pending", "items are pending");
-        findings.push(Finding {
-            finding: format!("{name}: {pending}, the oldest for {}", duration(now.since(oldest))),
-            next: format!("salesctl pending list --region {name}"),
         });
     }
     if let Some(traffic) = region.traffic.known()
@@ -247,6 +242,25 @@ fn of_capacity(region: &RegionStatus, regions: &[RegionStatus], now: Timestamp, 
     }
 }
 
+fn of_pending(region: &RegionStatus, now: Timestamp, overdue: Overdue, findings: &mut Vec<Finding>) {
+    let name = &region.region;
+    let Some(backlog) = region.pending.known() else { return };
+    let next = || format!("salesctl pending list --region {name}");
+    let pending = count(backlog.items, "item is pending", "items are pending");
+    let finding = match backlog.oldest() {
+        Some(oldest) if overdue.is_overdue(now.since(oldest)) => {
+            Some(format!("{name}: {pending}, the oldest for {}", duration(now.since(oldest))))
+        }
+        None if backlog.items > 0 => Some(format!("{name}: {pending}, and none of them says since when")),
+        Some(_) | None => None,
+    };
+    findings.extend(finding.map(|finding| Finding { finding, next: next() }));
+    if backlog.unreadable > 0 {
+        let cannot = count(backlog.unreadable, "pending item cannot be read", "pending items cannot be read");
+        findings.push(Finding { finding: format!("{name}: {cannot}, and will not reach the lake"), next: next() });
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -262,6 +276,7 @@ mod tests {
     };
 
     const NOW: i64 = 1_000_000;
+    const OVERDUE: Overdue = Overdue::with_grace(30);
 
     fn service(state: &str) -> Figure<Service> {
         Figure::Known(Service { ready: true, state: state.to_owned(), failing: BTreeMap::new() })
@@ -284,14 +299,14 @@ mod tests {
             tasks: tasks([2, 2]),
             queue: Figure::Known(empty.clone()),
             dead_letters: Figure::Known(empty),
-            pending: Figure::Known(Backlog { items: 0, oldest: None }),
+            pending: Figure::Known(Backlog::default()),
             traffic: Figure::Known(Traffic { dial_percent, health: "HEALTHY".to_owned() }),
         }
     }
 
     fn found(regions: &[RegionStatus]) -> Vec<String> {
         let now = Timestamp::from_unix_seconds(NOW).unwrap();
-        of(regions, None, true, now).into_iter().map(|finding| finding.finding).collect()
+        of(regions, None, true, now, OVERDUE).into_iter().map(|finding| finding.finding).collect()
     }
 
     fn unknown<T>() -> Figure<T> {
@@ -309,7 +324,7 @@ mod tests {
         assert_eq!(found(&passive), ["no region is ACTIVE: sales are accepted and wait"]);
         let lost = RegionStatus { state: unknown(), api: unknown(), ..healthy("a", "ACTIVE", 100.0) };
         let findings =
-            of(&[lost, healthy("b", "PASSIVE", 0.0)], None, true, Timestamp::from_unix_seconds(NOW).unwrap());
+            of(&[lost, healthy("b", "PASSIVE", 0.0)], None, true, Timestamp::from_unix_seconds(NOW).unwrap(), OVERDUE);
         let [first, second] = findings.as_slice() else { panic!("{findings:?}") };
         assert!(first.finding.starts_with("no region is known to be ACTIVE"), "{first:?}");
         assert_eq!(first.next, "salesctl switch --to b", "which can do the work");
@@ -355,7 +370,7 @@ mod tests {
     fn found_of_dns(regions: &[RegionStatus], answered_by: Result<&str, Trouble>) -> Vec<String> {
         let dns = Dns::new(&"https://api.example.com".parse().unwrap(), answered_by.map(str::to_owned), regions);
         let now = Timestamp::from_unix_seconds(NOW).unwrap();
-        of(regions, Some(&dns), true, now).into_iter().map(|finding| finding.finding).collect()
+        of(regions, Some(&dns), true, now, OVERDUE).into_iter().map(|finding| finding.finding).collect()
     }
 
     #[test]
@@ -397,14 +412,39 @@ mod tests {
         let mut region = healthy("a", "ACTIVE", 100.0);
         region.dead_letters =
             Figure::Known(Depth { waiting: 2, in_flight: 1, oldest_age_seconds: None, oldest_age_error: None });
-        region.pending = Figure::Known(Backlog { items: 1, oldest: Some(NOW - 600) });
-        let findings = of(&[region], None, true, Timestamp::from_unix_seconds(NOW).unwrap());
+        region.pending = Figure::Known(Backlog { items: 1, oldest: Some(NOW - 600), unreadable: 0 });
+        let findings = of(&[region], None, true, Timestamp::from_unix_seconds(NOW).unwrap(), OVERDUE);
         let told: Vec<_> = findings.iter().map(|finding| (finding.finding.as_str(), finding.next.as_str())).collect();
         assert_eq!(
             told,
             [
                 ("a: 3 dead letters", "salesctl dlq list --region a"),
                 ("a: 1 item is pending, the oldest for 10m", "salesctl pending list --region a"),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_pending_is_found_once_it_is_overdue_by_the_grace_of_the_environment() {
+        let pending = |age| RegionStatus {
+            pending: Figure::Known(Backlog { items: 2, oldest: Some(NOW - age), unreadable: 0 }),
+            ..healthy("a", "ACTIVE", 100.0)
+        };
+        assert_eq!(found(&[pending(90)]), [""; 0]);
+        assert_eq!(found(&[pending(91)]), ["a: 2 items are pending, the oldest for 91s"]);
+        let now = Timestamp::from_unix_seconds(NOW).unwrap();
+        assert_eq!(of(&[pending(300)], None, true, now, Overdue::with_grace(300)), []);
+    }
+
+    #[test]
+    fn pending_items_that_cannot_be_read_are_found_and_an_age_that_is_not_known_is_none() {
+        let mut region = healthy("a", "ACTIVE", 100.0);
+        region.pending = Figure::Known(Backlog { items: 262, oldest: None, unreadable: 262 });
+        assert_eq!(
+            found(&[region]),
+            [
+                "a: 262 items are pending, and none of them says since when",
+                "a: 262 pending items cannot be read, and will not reach the lake",
             ]
         );
     }

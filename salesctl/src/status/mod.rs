@@ -118,7 +118,7 @@ pub(crate) struct Status {
 pub(crate) async fn status(place: &Place, format: Format, options: &StatusOptions) -> anyhow::Result<Exit> {
     let config = place.read()?;
     let shown: Vec<String> = config.selected(options.region.as_deref())?.into_iter().map(str::to_owned).collect();
-    let (cloud, services) = (Cloud::open(&config).await?, Services::new()?);
+    let (cloud, services) = (Cloud::open(&config).await?, Services::new());
     loop {
         let status = look(&cloud, &services, &shown).await;
         match (format, options.watch) {
@@ -148,7 +148,7 @@ pub(crate) async fn look(cloud: &Cloud, services: &Services, shown: &[String]) -
     }
     let dns = answered_by.map(|(url, answered_by)| Dns::new(url, answered_by, &regions));
     let now = Clock::system().now();
-    let findings = findings::of(&regions, dns.as_ref(), all, now);
+    let findings = findings::of(&regions, dns.as_ref(), all, now, cloud.overdue);
     Status { at: now.unix_seconds(), regions, dns, findings }
 }
 

@@ -6,7 +6,7 @@ use sales::{clock::Timestamp, site::SiteState};
 
 use super::{Figure, RegionStatus, Status, dns::Choice};
 use crate::{
-    cloud::{queue::Depth, services::Service, trouble::TroubleKind},
+    cloud::{queue::Depth, services::Service, table::Backlog, trouble::TroubleKind},
     output::{self, BAD, Cell, GOOD, PLAIN, Table, WARNING, age, duration, line},
 };
 
@@ -84,7 +84,7 @@ fn row(region: &RegionStatus, dns: bool, now: Timestamp) -> Vec<Cell> {
         cell(&region.dead_letters, |depth| Cell::new(depth.messages(), if depth.messages() > 0 { BAD } else { PLAIN })),
         oldest(region.dead_letters.known()),
         cell(&region.pending, |backlog| backlog.items.into()),
-        backlog.and_then(|backlog| backlog.oldest()).map_or_else(|| "-".into(), |oldest| age(oldest, now).into()),
+        backlog.map_or_else(|| "-".into(), |backlog| oldest_pending(backlog, now)),
         if dns { choice(Choice::of(region)) } else { "-".into() },
         cell(&region.traffic, |traffic| format!("{} %", traffic.dial_percent).into()),
         cell(&region.traffic, |traffic| {
@@ -129,6 +129,15 @@ fn oldest(depth: Option<&Depth>) -> Cell {
         }
         Some(Depth { oldest_age_error: Some(_), .. }) => Cell::unknown(),
         _ => "-".into(),
+    }
+}
+
+/// How old the oldest is. An age that is not known is not a small one.
+fn oldest_pending(backlog: &Backlog, now: Timestamp) -> Cell {
+    match backlog.oldest() {
+        Some(oldest) => age(oldest, now).into(),
+        None if backlog.items > 0 => Cell::unknown(),
+        None => "-".into(),
     }
 }
 

@@ -166,7 +166,7 @@ struct Prepared {
 }
 
 async fn prepare(config: &Config, target: &Target) -> anyhow::Result<Prepared> {
-    let (cloud, services) = (Cloud::open(config).await?, Services::new()?);
+    let (cloud, services) = (Cloud::open(config).await?, Services::new());
     let regions = cloud.regions.values().map(async |region| {
         let key = region.key("worker_url");
         let worker_url = region.resources.worker_url.as_ref();

@@ -169,7 +169,7 @@ pub(crate) async fn trace(place: &Place, format: Format, options: &TraceOptions)
         bail!("no region could be asked: {}", reasons.collect::<Vec<_>>().join("; "));
     }
     let now: Timestamp = Clock::system().now();
-    let (known, verdict) = verdict::of(&regions, now);
+    let (known, verdict) = verdict::of(&regions, now, cloud.overdue);
     let trace = Trace { id: options.id.to_string(), at: now.unix_seconds(), verdict, regions };
     match format {
         Format::Json => output::json(&trace)?,

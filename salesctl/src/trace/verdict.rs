@@ -1,14 +1,12 @@
 //! What a trace means, in one sentence for whoever asked. Pure.
 
-use std::time::Duration;
-
 use sales::{clock::Timestamp, site::SiteState};
 
 use super::{Content, FactTrace, ItemView, LakeView, RegionTrace};
-use crate::output::{age, duration};
-
-/// From this age on a pending sale is the sweep's, which looks every few seconds.
-const GRACE: Duration = Duration::from_secs(60);
+use crate::{
+    output::{age, duration},
+    overdue::Overdue,
+};
 
 /// How much is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,11 +20,11 @@ pub(super) enum Known {
 }
 
 /// The verdict on what all regions know.
-pub(super) fn of(regions: &[RegionTrace], now: Timestamp) -> (Known, String) {
+pub(super) fn of(regions: &[RegionTrace], now: Timestamp, overdue: Overdue) -> (Known, String) {
     let silent: Vec<&str> =
         regions.iter().filter(|region| !region.troubles().is_empty()).map(|region| region.region.as_str()).collect();
-    let sale = View { regions, of: |region| &region.sale, now };
-    let cancellation = View { regions, of: |region| &region.cancellation, now };
+    let sale = View { regions, of: |region| &region.sale, now, overdue };
+    let cancellation = View { regions, of: |region| &region.cancellation, now, overdue };
     let found = sale.is_found() || cancellation.is_found();
     let known = match (found, silent.is_empty()) {
         (false, _) => Known::Nothing,
@@ -57,6 +55,7 @@ struct View<'a> {
     regions: &'a [RegionTrace],
     of: fn(&RegionTrace) -> &FactTrace,
     now: Timestamp,
+    overdue: Overdue,
 }
 
 impl View<'_> {
@@ -155,8 +154,8 @@ impl View<'_> {
         match active.as_slice() {
             [] if states.iter().any(|(_, state)| state.is_none()) => "no region is known to be ACTIVE".to_owned(),
             [] => "no region is ACTIVE".to_owned(),
-            active if self.now.since(oldest) < GRACE => {
-                format!("{} will bring it there within {}", active.join(" or "), duration(GRACE))
+            active if !self.overdue.is_overdue(self.now.since(oldest)) => {
+                format!("{} will bring it there within {}", active.join(" or "), duration(self.overdue.limit()))
             }
             active => format!("overdue for {} (ACTIVE: {})", age(oldest, self.now), active.join(" and ")),
         }
@@ -173,6 +172,7 @@ mod tests {
     };
 
     const ACCEPTED: i64 = 1_764_547_200;
+    const OVERDUE: Overdue = Overdue::with_grace(30);
 
     fn now() -> Timestamp {
         Timestamp::from_unix_seconds(ACCEPTED + 300).unwrap()
@@ -222,7 +222,7 @@ mod tests {
     }
 
     fn verdict(regions: &[RegionTrace]) -> (Known, String) {
-        of(regions, now())
+        of(regions, now(), OVERDUE)
     }
 
     #[test]
@@ -245,7 +245,10 @@ mod tests {
         assert_eq!((known, sentence), (Known::Everything, format!("{accepted}: no region is ACTIVE")));
         assert_eq!(verdict(&[owed("ACTIVE")]).1, format!("{accepted}: overdue for 5m (ACTIVE: a)"));
         let soon = Timestamp::from_unix_seconds(ACCEPTED + 2).unwrap();
-        assert_eq!(of(&[owed("ACTIVE")], soon).1, format!("{accepted}: a will bring it there within 60s"));
+        let sentence = of(&[owed("ACTIVE")], soon, OVERDUE).1;
+        assert_eq!(sentence, format!("{accepted}: a will bring it there within 90s"));
+        let patient = of(&[owed("ACTIVE")], now(), Overdue::with_grace(600)).1;
+        assert!(patient.ends_with("a will bring it there within 11m"), "{patient}");
         assert!(verdict(&[owed("PASSIVE"), down("b")]).1.contains("no region is known to be ACTIVE"));
     }
 

@@ -9,7 +9,7 @@ use futures::{StreamExt, TryStreamExt, future::join_all, stream};
 use sales::{clock::Clock, sale::FactId};
 use tokio::time::sleep;
 
-use super::{Held, Seen, Verdict, judge, read::Snapshot, report::Difference};
+use super::{Held, Measure, Seen, Verdict, judge, read::Snapshot, report::Difference};
 use crate::{
     cloud::{Cloud, Patience, RegionCloud, items::Item, lake::Versions, trouble::Trouble},
     copy::{Bytes, Place},
@@ -56,12 +56,12 @@ pub(super) async fn look<'a>(
         let mut different = Vec::new();
         for ids in suspects.chunks(FACTS) {
             let facts = look_at(&mut regions, snapshots, ids, &mut looked.troubles).await;
-            let now = Clock::system().now();
+            let measure = Measure { now: Clock::system().now(), overdue: cloud.overdue };
             for id in ids {
                 let held: BTreeMap<&str, Held<'_>> =
                     facts.iter().map(|(region, facts)| (*region, facts.held(*id))).collect();
                 let verdicts: Vec<_> =
-                    snapshots.keys().map(|region| (*region, judge(*id, region, &held, now))).collect();
+                    snapshots.keys().map(|region| (*region, judge(*id, region, &held, measure))).collect();
                 let differs = verdicts.iter().any(|(_, verdict)| !verdict.differences.is_empty());
                 if differs && !is_last {
                     different.push(*id);

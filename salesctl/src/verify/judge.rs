@@ -13,6 +13,7 @@ use crate::{
     copy::{Bytes, may_be_accepted_twice},
     day::Day,
     output::count,
+    overdue::Overdue,
 };
 
 /// So long the worker keeps a mark (30 days), less an hour for clocks that differ.
@@ -20,9 +21,6 @@ const MARK_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60 - 60 * 60);
 
 /// So long S3 may take to replicate an object: what its replication time control promises.
 const REPLICATION: Duration = Duration::from_secs(15 * 60);
-
-/// From this age on an object's item should have been settled: the sweep looks every few seconds, from 30 s on.
-const SETTLED: Duration = Duration::from_secs(120);
 
 /// What can differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -85,7 +83,7 @@ Kinds of differences:
   not-marked       processed less than 30 days ago, but not marked
   not-replicated   in another region's table, but not in this one
   tables-differ    the regions' tables say different things
-  still-pending    in the lake for more than two minutes, but still pending
+  still-pending    in the lake for so long that the sweep is overdue, but still pending
   not-pending      neither processed nor pending: nobody will bring it to the lake
   unreadable-item  an item of these days that is neither sale nor cancellation
   foreign-object   an object of these days that no worker has written";
@@ -131,8 +129,18 @@ pub(super) struct Verdict {
     pub(super) other_version: bool,
 }
 
+/// By what a fact is judged beside what is held of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Measure {
+    /// The moment.
+    pub(super) now: Timestamp,
+    /// When what is pending is overdue.
+    pub(super) overdue: Overdue,
+}
+
 /// Judges a fact in the region `here` by what all regions hold of it.
-pub(super) fn judge(id: FactId, here: &str, held: &BTreeMap<&str, Held<'_>>, now: Timestamp) -> Verdict {
+pub(super) fn judge(id: FactId, here: &str, held: &BTreeMap<&str, Held<'_>>, measure: Measure) -> Verdict {
+    let Measure { now, overdue } = measure;
     let nothing = Held::default();
     let own = held.get(here).unwrap_or(&nothing);
     let others = || held.iter().filter(|(region, _)| **region != here);
@@ -190,7 +198,7 @@ pub(super) fn judge(id: FactId, here: &str, held: &BTreeMap<&str, Held<'_>>, now
     if progress.processed && !own.marked && now.since(progress.processed_at.unwrap_or(written_at)) < MARK_KEPT {
         verdict.differences.push((Kind::NotMarked, format!("in the lake since {}", written_at.rfc3339())));
     }
-    if progress.pending && now.since(written_at) > SETTLED {
+    if progress.pending && overdue.is_overdue(now.since(written_at)) {
         verdict.differences.push((Kind::StillPending, format!("in the lake since {}", written_at.rfc3339())));
     }
     if !progress.pending && !progress.processed {
@@ -286,6 +294,10 @@ mod tests {
         Timestamp::from_unix_seconds(seconds).unwrap()
     }
 
+    fn measure(now: Timestamp) -> Measure {
+        Measure { now, overdue: Overdue::with_grace(30) }
+    }
+
     fn day(text: &str) -> Day {
         text.parse().unwrap()
     }
@@ -312,7 +324,7 @@ mod tests {
     fn verdict(id: &str, here: Held<'_>, there: Option<Held<'_>>) -> Verdict {
         let held = [("a", Some(here)), ("b", there)];
         let held = held.into_iter().filter_map(|(region, held)| Some((region, held?))).collect();
-        judge(id.parse().unwrap(), "a", &held, at(NOW))
+        judge(id.parse().unwrap(), "a", &held, measure(at(NOW)))
     }
 
     fn kinds(verdict: &Verdict) -> Vec<&'static str> {
@@ -391,7 +403,7 @@ mod tests {
     fn a_mark_that_may_have_expired_is_not_missed() {
         let object = versions(1, ACCEPTED);
         let held = BTreeMap::from([("a", held(Some(entry(1, true)), false, &[&object]))]);
-        let verdict = judge(SALE.parse().unwrap(), "a", &held, at(NOW + 30 * 24 * 60 * 60));
+        let verdict = judge(SALE.parse().unwrap(), "a", &held, measure(at(NOW + 30 * 24 * 60 * 60)));
         assert!(verdict.differences.is_empty());
     }
 

@@ -13,10 +13,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use anyhow::bail;
 use clap::Args;
-use sales::{
-    clock::{Clock, Timestamp},
-    sale::FactId,
-};
+use sales::{clock::Clock, sale::FactId};
 
 use crate::{
     cloud::Cloud,
@@ -26,7 +23,7 @@ use crate::{
     output::{Format, count},
     prompt,
 };
-use judge::{Held, Kind, Seen, Verdict, judge};
+use judge::{Held, Kind, Measure, Seen, Verdict, judge};
 use read::Snapshot;
 use report::{Difference, RegionReport, Report};
 
@@ -122,7 +119,7 @@ async fn compare(cloud: &Cloud, snapshots: &BTreeMap<&str, Snapshot>) -> Compare
     let mut suspects = Vec::new();
     let ids: HashSet<FactId> = snapshots.values().flat_map(Snapshot::ids).collect();
     for id in ids {
-        let verdicts = verdicts(id, snapshots, now);
+        let verdicts = verdicts(id, snapshots, Measure { now, overdue: cloud.overdue });
         if verdicts.iter().any(|(_, verdict)| verdict.replicating || !verdict.differences.is_empty()) {
             suspects.push(id);
         } else {
@@ -159,7 +156,7 @@ fn note<'a>(counted: &mut BTreeMap<&'a str, RegionReport>, verdicts: &[(&'a str,
 }
 
 /// The verdict of each region on what was read of a fact.
-fn verdicts<'a>(id: FactId, snapshots: &BTreeMap<&'a str, Snapshot>, now: Timestamp) -> Vec<(&'a str, Verdict)> {
+fn verdicts<'a>(id: FactId, snapshots: &BTreeMap<&'a str, Snapshot>, measure: Measure) -> Vec<(&'a str, Verdict)> {
     let held = snapshots.iter().map(|(region, snapshot)| (*region, snapshot.held(id))).collect();
-    snapshots.keys().map(|region| (*region, judge(id, region, &held, now))).collect()
+    snapshots.keys().map(|region| (*region, judge(id, region, &held, measure))).collect()
 }

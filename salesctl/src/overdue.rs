@@ -1,0 +1,70 @@
+//! When what is owed to the lake is overdue. One rule for all commands: older than the grace period, which the environment
+//! tells, and than what a sweep may take beside it.
+
+use std::time::Duration;
+
+/// A worker that has died holds its shards for up to 30 s. A sweep comes every 5 s, and after failures every 20 s. What is left of a
+/// minute is for the work itself.
+pub(crate) const SWEEP: Duration = Duration::from_secs(60);
+
+/// Until when something is left to its message, and when the sweep should have brought it to the lake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Overdue {
+    grace: Duration,
+}
+
+/// How something that is pending stands by its age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Its message should bring it to the lake.
+    Fresh,
+    /// The sweep should, by now or soon.
+    Due,
+    /// Neither has.
+    Overdue,
+}
+
+impl Overdue {
+    /// The rule for workers with this `PENDING_GRACE_SECONDS`.
+    pub(crate) const fn with_grace(seconds: u16) -> Self {
+        Self { grace: Duration::from_secs(seconds as u64) }
+    }
+
+    /// The age above which it is overdue.
+    pub(crate) fn limit(self) -> Duration {
+        self.grace + SWEEP
+    }
+
+    /// How something of this age stands.
+    pub(crate) fn standing(self, age: Duration) -> Standing {
+        match age {
+            age if age > self.limit() => Standing::Overdue,
+            age if age > self.grace => Standing::Due,
+            _ => Standing::Fresh,
+        }
+    }
+
+    /// Whether something of this age is overdue.
+    pub(crate) fn is_overdue(self, age: Duration) -> bool {
+        self.standing(age) == Standing::Overdue
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_sweep_should_have_brought_is_overdue() {
+        for (grace, age, standing) in [
+            (30, 30, Standing::Fresh),
+            (30, 31, Standing::Due),
+            (30, 90, Standing::Due),
+            (30, 91, Standing::Overdue),
+            (300, 91, Standing::Fresh),
+            (300, 361, Standing::Overdue),
+        ] {
+            assert_eq!(Overdue::with_grace(grace).standing(Duration::from_secs(age)), standing, "{grace} {age}");
+        }
+    }
+}
