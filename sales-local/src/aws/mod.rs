@@ -145,8 +145,7 @@ s3 =
 /// What a shell reads first: what it may know of another account goes, whatever it is; and no proxy is asked for this machine.
 const FIRST: &str = r#"# AWS on this machine, for as long as `cargo local aws` runs.
 unset AWS_PROFILE $(env | sed -n 's/^\(AWS_[A-Za-z0-9_]*\)=.*/\1/p')
-no_proxy=localhost,127.0.0.1,::1${no_proxy:+,$no_proxy}
-NO_PROXY=$no_proxy${NO_PROXY:+,$NO_PROXY}
+no_proxy=localhost,127.0.0.1,::1,${no_proxy:-${NO_PROXY:-}} NO_PROXY=$no_proxy
 export no_proxy NO_PROXY
 "#;
 
