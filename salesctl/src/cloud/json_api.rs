@@ -162,10 +162,7 @@ impl JsonApi {
 
 /// Through the proxy that calls of the SDK go through.
 fn client(endpoint: &str) -> anyhow::Result<reqwest::Client> {
-    connections::client(
-        &endpoint.parse()?,
-        reqwest::Client::builder().connect_timeout(Duration::from_secs(1)),
-    )
+    connections::client(&endpoint.parse()?, reqwest::Client::builder().connect_timeout(Duration::from_secs(1)))
 }
 
 /// Where the environment or the profile say that a service is, or that all of AWS is.
