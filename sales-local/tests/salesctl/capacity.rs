@@ -50,7 +50,7 @@ fn steps(document: &Value) -> Vec<(&str, &str, &str)> {
 #[tokio::test]
 async fn a_target_has_the_tasks_of_the_source_before_it_is_active_and_keeps_them_until_they_are_released() {
     let console = Console::open("capacity").await;
-    let ([_, target], fleet) = fleets(&console, [12, 2]).await;
+    let ([_source, target], fleet) = fleets(&console, [12, 2]).await;
     let ended = console.run(&format!("switch --to us-east-1 --yes -o json{fleet}")).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let report = ended.json();
@@ -79,12 +79,12 @@ async fn a_target_has_the_tasks_of_the_source_before_it_is_active_and_keeps_them
 #[tokio::test]
 async fn the_plan_shows_the_tasks_and_a_target_that_has_enough_is_left_alone() {
     let console = Console::open("capacity-plan").await;
-    let ([_, target], fleet) = fleets(&console, [12, 2]).await;
+    let ([_source, target], fleet) = fleets(&console, [12, 2]).await;
     let dry = console.run(&format!("switch --to us-east-1 --dry-run{fleet}")).await;
     assert!(dry.out.contains("1. us-east-1: tasks API 2 -> 12, worker 2 -> 2\n"), "{dry:?}");
     assert_eq!(target.service("api"), Some(service(2)), "a dry run");
 
-    let ([_, target], fleet) = fleets(&console, [12, 12]).await;
+    let ([_source, target], fleet) = fleets(&console, [12, 12]).await;
     let ended = console.run(&format!("switch --to us-east-1 --yes{fleet}")).await;
     assert!(ended.out.contains("[1/5] us-east-1: tasks API 12 -> 12, worker 2 -> 2: so already"), "{ended:?}");
     assert!(!target.asked().iter().any(|call| call.starts_with("Register")), "{:?}", target.asked());

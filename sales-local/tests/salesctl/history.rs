@@ -23,7 +23,7 @@ fn states<'a>(document: &'a Value, region: &str) -> Vec<(&'a str, Option<&'a str
 async fn each_change_of_a_state_is_told_with_who_and_why_the_newest_first() {
     let console = Console::open("history").await;
     let mut switch = console.command("switch --to us-east-1 --yes --reason");
-    assert!(switch.arg("sa-east-1 is slow").status().await.unwrap().success());
+    assert!(switch.arg("sa-east-1 is slow").output().await.unwrap().status.success());
     // Somebody else, who says nothing: SSM keeps the description that was there.
     console.stage.deployment.regions[1].set_state(State::Passive).await.unwrap();
     assert_eq!(console.run("switch --to us-east-1 --yes").await.code, Some(0));

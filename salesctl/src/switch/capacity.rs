@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::plan::{Before, Target};
 use crate::cloud::{
     fleet::{Fleet, Role, Tasks},
-    trouble::{Trouble, TroubleKind},
+    trouble::TroubleKind,
 };
 
 /// What a service needs.
@@ -102,6 +102,7 @@ fn need(service: Role, tasks: &Tasks, wanted: u32) -> Need {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cloud::trouble::Trouble;
 
     fn tasks(running: u32, minimum: u32) -> Tasks {
         Tasks { running, minimum, maximum: 20, usual_minimum: Some(2) }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::pipeline::Pipeline;
 
 /// What is asked in each region.
-const LISTS: [(&str, &str); 18] = [
+const LISTS: [(&str, &str); 19] = [
     ("dynamodb list-tables", "TableNames[]"),
     ("sqs list-queues", "QueueUrls[]"),
     ("sns list-topics", "Topics[].TopicArn"),
