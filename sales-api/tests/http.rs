@@ -400,7 +400,7 @@ async fn after_an_error_the_next_request_is_served_or_the_client_was_told_that_t
         ),
         ("a transfer coding", post("Transfer-Encoding: gzip, chunked\r\n", ORDER), 400),
         ("two lengths", post("Content-Length: 3\r\n", ORDER), 400),
-        ("no host", format!("GET /healthcheck HTTP/1.1\r\n\r\n").into_bytes(), 400),
+        ("no host", b"GET /healthcheck HTTP/1.1\r\n\r\n".to_vec(), 400),
         ("a tunnel", b"CONNECT sales:80 HTTP/1.1\r\nHost: sales:80\r\n\r\n".to_vec(), 404),
     ] {
         let mut wire = Wire::to(&api).await;

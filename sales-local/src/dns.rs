@@ -26,6 +26,9 @@ use crate::edge::{ApiAddress, health, proxy};
 /// How many health checks in a row must say otherwise until a status changes.
 const IN_A_ROW: u32 = 2;
 
+/// Which of a record's statuses a health check is about.
+type Asked = fn(&mut Record) -> &mut Status;
+
 /// The status of a health check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Status {
@@ -86,7 +89,7 @@ impl Name {
         let address = listener.local_addr()?;
         let mut tasks = JoinSet::new();
         for position in 0..records.borrow().len() {
-            let checks: [(&str, fn(&mut Record) -> &mut Status); 2] =
+            let checks: [(&str, Asked); 2] =
                 [("/active", |record| &mut record.active), ("/readiness", |record| &mut record.ready)];
             for (path, status) in checks {
                 let url = records.borrow()[position].api.url(path);

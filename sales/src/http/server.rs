@@ -125,7 +125,7 @@ where
     B: MessageBody + 'static,
     Stopping: Future<Output = ()> + 'static,
 {
-    let app = Rc::new(app.into_factory().map_err(|error| HttpResponse::from_error(error)));
+    let app = Rc::new(app.into_factory().map_err(HttpResponse::from_error));
     let made = Rc::new(OnceCell::new());
     let asked = made.clone();
     HttpService::<T, _, B>::build()
