@@ -110,8 +110,6 @@ const DENIED: &[&str] = &[
 const UNAVAILABLE: &[&str] = &[
     "BandwidthLimitExceeded",
     "EC2ThrottledException",
-    "InternalFailure",
-    "InternalServerError",
     "LimitExceededException",
     "OverLimit",
     "PriorRequestNotComplete",
@@ -121,7 +119,6 @@ const UNAVAILABLE: &[&str] = &[
     "RequestThrottledException",
     "RequestTimeout",
     "RequestTimeoutException",
-    "ServiceUnavailable",
     "SlowDown",
     "TooManyRequestsException",
     "TransactionInProgressException",
