@@ -169,7 +169,7 @@ async fn what_the_operator_s_command_line_needs_is_there_for_as_long_as_it_runs(
     let arn = accelerators["Accelerators"][0]["AcceleratorArn"].as_str().expect("there is one");
     let expected: toml::Table = format!(
         "url = 'http://localhost:{}'\ndns_url = 'http://localhost:{}'\naccelerator_arn = '{arn}'\n\
-         accelerator_endpoint_url = 'http://127.0.0.1:{}'\npending_shards = 16\n\
+         accelerator_endpoint_url = 'http://127.0.0.1:{}'\npending_shards = 16\npending_grace_seconds = 30\n\
          [regions.sa-east-1]\n{}\n[regions.us-east-1]\n{}",
         ports.front,
         ports.dns,

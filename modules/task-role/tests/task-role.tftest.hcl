@@ -43,9 +43,9 @@ run "the_worker_may_do_what_the_list_says_and_nothing_with_a_wildcard" {
   assert {
     condition = anytrue([
       for statement in data.aws_iam_policy_document.this.statement :
-      toset(statement.actions) == toset(["s3:PutObject"]) && one(statement.resources) == "${var.resources.lake_arn}/*"
+      toset(statement.actions) == toset(["s3:GetObject", "s3:PutObject"]) && one(statement.resources) == "${var.resources.lake_arn}/*"
     ])
-    error_message = "the worker writes to the lake, and does not read it"
+    error_message = "the worker puts objects into the lake, and asks whose one is that is there"
   }
 
   assert {

@@ -79,7 +79,8 @@ impl Prepared {
         let body = event::body(&fact);
         let event = Event { fact, home: Some(Region::new(REGION)), trace: TraceParent::parse(TRACE) };
         let attributes = event.attributes().into_iter();
-        let attributes = attributes.map(|(name, value)| (name, json!({ "DataType": "String", "StringValue": value })));
+        let attributes =
+            attributes.map(|(name, value)| (name, json!({ "DataType": value.data_type, "StringValue": value.text() })));
         let message = json!({
             "MessageId": id,
             "ReceiptHandle": format!("{:A<HANDLE_LENGTH$}", format!("AQEB{id}")),

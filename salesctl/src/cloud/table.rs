@@ -125,20 +125,24 @@ impl RegionCloud {
         from: Option<item::Item>,
         limit: Option<i32>,
     ) -> Result<Page, Trouble> {
-        let query = self.query(shard)?.set_exclusive_start_key(from).set_limit(limit);
+        let client = Client::new(&self.sdk(Patience::Bulk));
+        let query = self.of_shard(client.query(), shard)?.set_exclusive_start_key(from).set_limit(limit);
         let answer = query.send().await.map_err(|error| Trouble::of_sdk(&self.key(KEY), "Query", error))?;
         let entries = answer.items().iter().map(Entry::of).collect();
         Ok(Page { entries, next: answer.last_evaluated_key })
     }
 
     async fn newest(&self, shard: Shard) -> Result<Vec<Entry>, Trouble> {
-        let query = self.query(shard)?.scan_index_forward(false).limit(i32::try_from(LOOKED_AT).unwrap_or(1));
+        let client = Client::new(&self.sdk(Patience::Bulk));
+        let query = self.of_shard(client.query(), shard)?.scan_index_forward(false);
+        let query = query.limit(i32::try_from(LOOKED_AT).unwrap_or(1));
         let answer = query.send().await.map_err(|error| Trouble::of_sdk(&self.key(KEY), "Query", error))?;
         Ok(answer.items().iter().map(Entry::of).collect())
     }
 
     async fn count(&self, shard: Shard, from: Option<item::Item>) -> Result<u64, Trouble> {
-        let query = self.query(shard)?.select(Select::Count).set_exclusive_start_key(from);
+        let client = Client::new(&self.sdk(Patience::Bulk));
+        let query = self.of_shard(client.query(), shard)?.select(Select::Count).set_exclusive_start_key(from);
         let (mut pages, mut count) = (query.into_paginator().send(), 0);
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| Trouble::of_sdk(&self.key(KEY), "Query", error))?;
@@ -147,10 +151,9 @@ impl RegionCloud {
         Ok(count)
     }
 
-    fn query(&self, shard: Shard) -> Result<QueryFluentBuilder, Trouble> {
+    fn of_shard(&self, query: QueryFluentBuilder, shard: Shard) -> Result<QueryFluentBuilder, Trouble> {
         let table = self.named(KEY, self.resources.sales_table.as_ref())?;
-        let client = Client::new(&self.sdk(Patience::Bulk));
-        let query = client.query().table_name(table).index_name(INDEX).key_condition_expression("pending = :shard");
+        let query = query.table_name(table).index_name(INDEX).key_condition_expression("pending = :shard");
         Ok(query.expression_attribute_values(":shard", AttributeValue::S(shard.to_string())))
     }
 

@@ -41,7 +41,8 @@ struct Values<'a> {
     before: Option<Number<'a>>,
 }
 
-/// The page of the pending index that is asked for, and what reading it costs.
+/// The page of the pending index that is asked for, and what reading it costs. It begins with the oldest, also where the
+/// newest are asked for: those are looked at for what cannot be read, which nothing here is.
 pub(in crate::canned) fn query(body: &[u8], facts: &PendingFacts) -> Result<(f64, Answer), NotUnderstood> {
     let query: Query<'_> = serde_json::from_slice(body)?;
     let shard = query.shard()?;
