@@ -69,7 +69,7 @@ variables {
   states        = { sa-east-1 = "ACTIVE", us-east-1 = "PASSIVE", eu-west-1 = "PASSIVE" }
   region        = "eu-west-1"
   peer          = "us-east-1"
-  state_store   = { bucket = "sales-dev-terraform-111122223333", region = "sa-east-1" }
+  state_store   = { bucket = "sales-dev-terraform-111122223333", region = "us-west-2" }
 }
 
 run "two_regions_are_connected_though_neither_is_home" {
