@@ -102,7 +102,7 @@ async fn the_dials_come_from_all_pages_of_cloudtrail_and_are_this_accelerator_s(
 
 #[tokio::test]
 async fn a_reason_that_cannot_be_kept_is_refused_before_anything_is_changed() {
-    let console = Console::open("reason").await;
+    let console = Console::open("refused-reason").await;
     for reason in ["", "two\nlines", &"x".repeat(257)] {
         let mut switch = console.command("switch --to us-east-1 --yes --reason");
         let output = switch.arg(reason).output().await.unwrap();

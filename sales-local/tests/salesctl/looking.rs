@@ -182,8 +182,8 @@ async fn the_age_of_what_does_not_say_since_when_it_is_pending_is_not_known() {
     owe_item(&console, "0192f5c0-7c1d-7a3e-8f11-0123456789ab", "-5", &[]).await;
     let status = console.run("status --region sa-east-1").await;
     let row: Vec<&str> = status.out.lines().nth(1).unwrap().split_whitespace().collect();
-    // REGION STATE SINCE API WORKER QUEUE AGE DEAD-LETTERS AGE PENDING AGE DIAL %
-    assert_eq!(row[9..11], ["1", "?"], "{status:?}");
+    // REGION STATE SINCE API WORKER TASKS QUEUE AGE DEAD-LETTERS AGE PENDING AGE DNS DIAL
+    assert_eq!(row[10..12], ["1", "?"], "{status:?}");
     assert!(status.out.contains("none of them says since when"), "{status:?}");
 }
 
