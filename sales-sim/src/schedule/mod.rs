@@ -218,6 +218,6 @@ fn base(dice: &mut Dice, kind: Kind) -> Schedule {
 
 fn body(dice: &mut Dice, number: u64) -> String {
     let product = dice.pick(&["O Pequeno Principe", "Caf\u{e9} \\\"forte\\\"", "Livro\\n", "\u{1f600}"]);
-    let amount = dice.pick(&["14.00", "0.01", "1e3", "79228162514264337593543950335", "19.990"]);
+    let amount = dice.pick(&["14.00", "0.01", "1e3", "99999999999999999999.99999999", "19.990"]);
     format!(r#"{{"product":"{product} {number}","amount":{amount}}}"#)
 }
