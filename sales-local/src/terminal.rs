@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_word_is_quoted_where_a_shell_would_split_or_change_it() {
-        assert_eq!(quoted("/work/sales/target"), "/work/sales/target");
+        assert_eq!(quoted("/srv/sales/target"), "/srv/sales/target");
         assert_eq!(quoted("/my work/it's"), r"'/my work/it'\''s'");
         assert_eq!(quoted("~/$HOME"), "'~/$HOME'");
     }
