@@ -83,6 +83,9 @@ pub(crate) struct UpOptions {
     /// The AWS emulator behind all of that
     #[arg(long, value_name = "PORT", default_value_t = 4566, value_parser = port())]
     pub(crate) emulator_port: u16,
+    /// Start the services as they are shipped: optimised, which compiles for a quarter of an hour on two cores
+    #[arg(long)]
+    pub(crate) release: bool,
 }
 
 fn port() -> clap::builder::RangedI64ValueParser<u16> {
@@ -90,14 +93,14 @@ fn port() -> clap::builder::RangedI64ValueParser<u16> {
 }
 
 impl UpOptions {
-    /// Free ports for all.
-    pub(crate) fn with_free_ports() -> anyhow::Result<Self> {
+    /// Free ports for all, and the services as they are shipped if `release`.
+    pub(crate) fn with_free_ports(release: bool) -> anyhow::Result<Self> {
         let [port, dns_port, api, other_api, worker, other_worker, aws, other_aws, accelerator_port, emulator_port] =
             ports::free()?;
         let api_ports = PortPair([api, other_api]);
         let worker_ports = PortPair([worker, other_worker]);
         let aws_ports = PortPair([aws, other_aws]);
-        Ok(Self { port, dns_port, api_ports, worker_ports, aws_ports, accelerator_port, emulator_port })
+        Ok(Self { port, dns_port, api_ports, worker_ports, aws_ports, accelerator_port, emulator_port, release })
     }
 
     /// All ports with what they are for.
@@ -152,6 +155,9 @@ pub(crate) struct DemoOptions {
     /// How many of them at a time
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) concurrency: u32,
+    /// Start the services as they are shipped: optimised, which compiles for a quarter of an hour on two cores
+    #[arg(long)]
+    pub(crate) release: bool,
 }
 
 /// Where AWS listens, and where the APIs are that Terraform puts its accelerator in front of.

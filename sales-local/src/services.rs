@@ -52,12 +52,11 @@ pub struct Services {
 }
 
 impl Services {
-    /// Builds them in the profile that the running program was built in; cargo's progress is shown.
-    pub async fn build() -> anyhow::Result<Self> {
-        let build = Build::current()?;
+    /// Builds them in the profile of `build`; cargo's progress is shown.
+    pub async fn build(build: &Build) -> anyhow::Result<Self> {
         // As `cargo local` builds this program, so that what all of them have in common is compiled once.
-        cargo_build(&build, &["--bin", API, "--bin", WORKER, "--bin", OPERATOR]).await?;
-        Self::built(&build)
+        cargo_build(build, &["--bin", API, "--bin", WORKER, "--bin", OPERATOR]).await?;
+        Self::built(build)
     }
 
     /// Those that are already built.

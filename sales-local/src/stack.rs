@@ -55,8 +55,9 @@ impl Stack {
     /// Builds the services and starts everything, showing each step, with the logs in the directory `logs`.
     pub(crate) async fn start(ports: UpOptions, logs: &Path, steps: &mut Steps) -> anyhow::Result<Self> {
         let build = Build::current()?;
-        let what = format!("building sales-api, sales-worker and salesctl ({})", build.profile);
-        let services = steps.talking(&what, Services::build()).await?;
+        let shipped = if ports.release { build.clone().released() } else { build.clone() };
+        let what = format!("building sales-api, sales-worker and salesctl, profile {}", shipped.cargo_profile());
+        let services = steps.talking(&what, Services::build(&shipped)).await?;
 
         let what = format!("getting the AWS emulator, MiniStack {}", MINISTACK.version());
         let environment = steps.quiet(&what, Environment::prepare(&MINISTACK, &build.local_directory())).await?;

@@ -20,7 +20,7 @@ pub struct Build {
     pub target: PathBuf,
     /// The platform that it was built for, where cargo was told one.
     pub triple: Option<String>,
-    /// The name of the profile's directory, `debug` or `release`.
+    /// The name of the profile's directory, such as `debug`, `local` or `release`.
     pub profile: String,
 }
 
@@ -31,6 +31,12 @@ impl Build {
         Self::of(&program).with_context(|| {
             format!("{} is in no target directory of cargo: start it with `cargo local`", program.display())
         })
+    }
+
+    /// The same with the optimisation of what is shipped.
+    #[must_use]
+    pub fn released(self) -> Self {
+        Self { profile: "release".to_owned(), ..self }
     }
 
     /// The build that `program` lies in.
@@ -74,7 +80,7 @@ mod tests {
             let target = tempfile::tempdir().expect("a directory");
             std::fs::write(target.path().join(mark), "").expect("a file");
             for (program, triple, profile, other) in [
-                ("release/sales-local", None, "release", "release/sales-api"),
+                ("local/sales-local", None, "local", "local/sales-api"),
                 ("debug/sales-local", None, "debug", "debug/sales-api"),
                 ("debug/deps/resources-0123", None, "debug", "debug/sales-api"),
                 (
@@ -96,6 +102,7 @@ mod tests {
     fn the_debug_directory_belongs_to_the_dev_profile() {
         let build = |profile: &str| Build { target: "target".into(), triple: None, profile: profile.to_owned() };
         assert_eq!(build("debug").cargo_profile(), "dev");
-        assert_eq!(build("release").cargo_profile(), "release");
+        assert_eq!(build("local").cargo_profile(), "local");
+        assert_eq!(build("local").released().cargo_profile(), "release");
     }
 }

@@ -60,7 +60,7 @@ pub(crate) async fn demo(options: &DemoOptions) -> anyhow::Result<()> {
 
 async fn run(options: &DemoOptions, logs: &Path) -> anyhow::Result<()> {
     let mut steps = Steps::new(STEPS);
-    let stack = Stack::start(UpOptions::with_free_ports()?, logs, &mut steps).await?;
+    let stack = Stack::start(UpOptions::with_free_ports(options.release)?, logs, &mut steps).await?;
     let started = Instant::now();
 
     let what = format!("posting {} sales, switching regions half-way", options.sales);
