@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use reqwest::{Response, StatusCode};
-use sales_local::testing::{ContainerCredentials, CredentialsEndpoint, Fault, Running, Stage, client, eventually};
+use sales_testbed::testing::{ContainerCredentials, CredentialsEndpoint, Fault, Running, Stage, client, eventually};
 use serde_json::Value;
 
 const ORDER: &str = r#"{"product":"Livro","amount":14.5}"#;

@@ -9,9 +9,9 @@ use std::time::Duration;
 use futures::future::join_all;
 use hyper_util::rt::TokioIo;
 use reqwest::{Method, Response, StatusCode};
-use sales_local::process::Program;
-use sales_local::resources::Region;
-use sales_local::testing::{Fault, Running, Stage, client, eventually};
+use sales_testbed::process::Program;
+use sales_testbed::resources::Region;
+use sales_testbed::testing::{Fault, Running, Stage, client, eventually};
 use serde_json::{Value, json};
 
 const ORDER: &str = r#"{"product":"O Pequeno Principe", "amount": 14.00}"#;
@@ -416,7 +416,7 @@ async fn post_by_tls(address: SocketAddr) -> StatusCode {
 #[tokio::test]
 async fn with_tls_the_api_speaks_nothing_else_and_finishes_what_it_has_begun() {
     let stage = Stage::set("tls").await.unwrap();
-    let [port] = sales_local::ports::free().unwrap();
+    let [port] = sales_testbed::ports::free().unwrap();
     let program = env!("CARGO_BIN_EXE_sales-api");
     let port_text = port.to_string();
     let place = [("AWS_ENDPOINT_URL", stage.proxy.endpoint()), ("PORT", &port_text), ("TLS", "self-signed")];

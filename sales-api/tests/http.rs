@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use sales_local::testing::{Running, Stage};
+use sales_testbed::testing::{Running, Stage};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;

@@ -10,8 +10,8 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::MessageAttributeValue;
-use sales_local::resources::Region;
-use sales_local::testing::{ContainerCredentials, CredentialsEndpoint, Fault, Running, Stage, client, eventually};
+use sales_testbed::resources::Region;
+use sales_testbed::testing::{ContainerCredentials, CredentialsEndpoint, Fault, Running, Stage, client, eventually};
 use serde_json::Value;
 
 async fn worker(stage: &Stage, extra: &[(&str, &str)]) -> Running {

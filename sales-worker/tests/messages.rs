@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::{Message, MessageAttributeValue};
 use reqwest::StatusCode;
-use sales_local::resources::{Region, State};
-use sales_local::testing::{Fault, Running, Stage, client, eventually};
+use sales_testbed::resources::{Region, State};
+use sales_testbed::testing::{Fault, Running, Stage, client, eventually};
 use serde_json::{Value, json};
 
 /// A sale as the API would announce it, numbered so that it is a test's own.

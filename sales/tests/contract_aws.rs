@@ -20,8 +20,8 @@ use sales::health::{Dependency, Health};
 use sales::ports::{FailureKind, Holder, Lake, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
 use sales::sale::{self, Shards};
 use sales::site::SiteState;
-use sales_local::resources::{Region, State};
-use sales_local::testing::{Fault, FaultProxy, Stage};
+use sales_testbed::resources::{Region, State};
+use sales_testbed::testing::{Fault, FaultProxy, Stage};
 
 /// A region of a stage.
 struct AwsRegion {

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use sales_local::process::{Process, Program, last_line, log_file};
-use sales_local::services::{cargo_build, is_healthy};
-use sales_local::workspace::Build;
+use sales_testbed::process::{Process, Program, last_line, log_file};
+use sales_testbed::services::{cargo_build, is_healthy};
+use sales_testbed::workspace::Build;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
@@ -118,7 +118,7 @@ impl Service {
         };
         let directory = tempfile::tempdir()?;
         let mut log = log_file(&directory.path().join("log"))?;
-        let [port] = sales_local::ports::free()?;
+        let [port] = sales_testbed::ports::free()?;
         let program = Program::new(path).environment(environment(endpoint, port)).log(log.try_clone()?);
         let started = Instant::now();
         let process = cores.for_service(|| program.start())?;

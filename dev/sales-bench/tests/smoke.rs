@@ -9,8 +9,8 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 use procfs::process::{Process, Stat, all_processes};
 use rustix::process::{Pid, Signal, kill_process};
-use sales_local::testing::eventually;
-use sales_local::workspace::Build;
+use sales_testbed::testing::eventually;
+use sales_testbed::workspace::Build;
 use serde_json::Value;
 
 fn command(arguments: &[&str]) -> Command {

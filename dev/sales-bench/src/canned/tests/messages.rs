@@ -10,7 +10,7 @@ use sales::aws::{SnsSaleTopic, SqsSaleQueue};
 use sales::event::Event;
 use sales::ports::{DeadLetter, Delivery, SaleQueue, SaleTopic};
 use sales::sale::Region;
-use sales_local::testing::eventually;
+use sales_testbed::testing::eventually;
 
 use super::{Latency, Running, called, dependency};
 use crate::canned::endpoint::HALF_A_TICK;

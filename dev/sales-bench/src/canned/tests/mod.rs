@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use aws_config::SdkConfig;
 use sales::aws::Connection;
 use sales::health::{Dependency, Health};
-use sales_local::testing;
+use sales_testbed::testing;
 use tokio::sync::oneshot;
 
 use super::{Counts, Latency, Load, Ports, Settings, serve};

@@ -10,7 +10,7 @@ use sales::environment::S3Addressing;
 use sales::event::Event;
 use sales::ports::{Lake, LakePut, SaleQueue, SiteSwitch};
 use sales::site::SiteState;
-use sales_local::testing;
+use sales_testbed::testing;
 
 use super::{Counts, Latency, Running, called, dependency};
 

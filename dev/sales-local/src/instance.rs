@@ -1,0 +1,51 @@
+//! How the other commands find what `up` has started: a small file in the target directory.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use anyhow::anyhow;
+use sales_testbed::{
+    resources::{Deployment, Place},
+    workspace::Build,
+};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpStream;
+
+use crate::announced::Announced;
+
+const NOTHING_RUNS: &str = "nothing runs here that could be asked: start it with `cargo local`";
+
+/// Where a running instance is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Instance {
+    /// Its resources.
+    pub(crate) place: Place,
+    /// The address of Global Accelerator's API.
+    pub(crate) accelerator: String,
+    /// Where it takes orders.
+    pub(crate) control: SocketAddr,
+}
+
+impl Instance {
+    /// The one that runs, if one does.
+    pub(crate) async fn running() -> anyhow::Result<Self> {
+        let text = std::fs::read(path()?).map_err(|_| anyhow!(NOTHING_RUNS))?;
+        let instance: Self = serde_json::from_slice(&text).map_err(|_| anyhow!(NOTHING_RUNS))?;
+        // An instance that was killed could not remove its file.
+        TcpStream::connect(instance.control).await.map_err(|_| anyhow!(NOTHING_RUNS))?;
+        Ok(instance)
+    }
+
+    /// Its resources.
+    pub(crate) fn deployment(&self) -> Deployment {
+        Deployment::open(&self.place)
+    }
+
+    /// Lets other commands find this instance for as long as the answer lives.
+    pub(crate) fn announce(&self) -> anyhow::Result<Announced> {
+        Announced::write(path()?, serde_json::to_vec(self)?)
+    }
+}
+
+fn path() -> anyhow::Result<PathBuf> {
+    Ok(Build::current()?.local_directory().join("instance.json"))
+}

@@ -1,0 +1,75 @@
+//! A region as it runs: its AWS endpoint and its services, which can be lost and restored together.
+
+use std::path::Path;
+
+use futures::{future::try_join, join};
+use sales_testbed::{
+    aws_endpoint::AwsEndpoint,
+    resources::Region,
+    services::{Service, Services},
+};
+
+/// Where the parts of a region listen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SitePorts {
+    pub(crate) aws: u16,
+    pub(crate) api: u16,
+    pub(crate) worker: u16,
+}
+
+/// The fields are in the order in which they stop.
+#[derive(Debug)]
+pub(crate) struct Site {
+    api: Service,
+    worker: Service,
+    endpoint: AwsEndpoint,
+}
+
+impl Site {
+    /// A region's endpoint in front of the server at `aws`; its services are not started yet.
+    pub(crate) async fn open(
+        services: &Services,
+        region: &Region,
+        aws: &str,
+        ports: SitePorts,
+        logs: &Path,
+    ) -> anyhow::Result<Self> {
+        let endpoint = AwsEndpoint::open(ports.aws, aws).await?;
+        let log = |service: &str| logs.join(format!("{}-{service}.log", region.name));
+        Ok(Self {
+            api: services.api_of(region, &endpoint.url(), ports.api, &log("api"))?,
+            worker: services.worker_of(region, &endpoint.url(), ports.worker, &log("worker"))?,
+            endpoint,
+        })
+    }
+
+    /// Its AWS endpoint.
+    pub(crate) fn endpoint(&self) -> &AwsEndpoint {
+        &self.endpoint
+    }
+
+    /// Starts what does not run, and waits until all of it serves. False when all of it did.
+    pub(crate) async fn start(&mut self) -> anyhow::Result<bool> {
+        let (api, worker) = try_join(self.api.start(), self.worker.start()).await?;
+        Ok(api || worker)
+    }
+
+    /// Kills the services and cuts the AWS endpoint. False when there was nothing left to lose.
+    pub(crate) async fn lose(&mut self) -> bool {
+        let (endpoint, api, worker) = join!(self.endpoint.lose(), self.api.kill(), self.worker.kill());
+        endpoint || api || worker
+    }
+
+    /// Opens the AWS endpoint, starts the services, and waits until they serve. False when nothing was lost.
+    pub(crate) async fn restore(&mut self) -> anyhow::Result<bool> {
+        let opened = self.endpoint.restore().await?;
+        let started = self.start().await?;
+        Ok(opened || started)
+    }
+
+    /// Asks the services to stop, and does not wait for that.
+    pub(crate) fn release(&mut self) {
+        self.api.release();
+        self.worker.release();
+    }
+}

@@ -1,0 +1,213 @@
+//! Everything that runs: the emulator, each region's resources and services, and the edge in front.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use futures::future::try_join;
+use sales_testbed::{
+    aws_endpoint::AwsEndpoint,
+    dns::Name,
+    edge::{Backend, Dial, Edge},
+    emulator::{Emulator, Environment, MINISTACK},
+    process::log_file,
+    resources::{Deployment, Place, Region},
+    services::Services,
+    workspace::Build,
+};
+use tokio::{
+    net::TcpListener,
+    sync::{Mutex, MutexGuard},
+    time::timeout,
+};
+
+use crate::{
+    cli::UpOptions,
+    site::{Site, SitePorts},
+    terminal::Steps,
+};
+
+/// The prefix of all names in AWS.
+const PREFIX: &str = "local";
+
+const HEALTH_DEADLINE: Duration = Duration::from_secs(30);
+
+/// The fields are in the order in which they stop: first what takes sales in, last what everything else uses.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    accelerator_api: Mutex<AwsEndpoint>,
+    edge: Edge,
+    name: Name,
+    sites: [Mutex<Site>; 2],
+    emulator: Emulator,
+    deployment: Deployment,
+    ports: UpOptions,
+    salesctl: PathBuf,
+}
+
+impl Stack {
+    /// How many steps [`Stack::start`] shows.
+    pub(crate) const STEPS: usize = 6;
+
+    /// Builds the services and starts everything, showing each step, with the logs in the directory `logs`.
+    pub(crate) async fn start(ports: UpOptions, logs: &Path, steps: &mut Steps) -> anyhow::Result<Self> {
+        let build = Build::current()?;
+        let shipped = if ports.release { build.clone().released() } else { build.clone() };
+        let what = format!("building sales-api, sales-worker and salesctl, profile {}", shipped.cargo_profile());
+        let services = steps.talking(&what, Services::build(&shipped)).await?;
+
+        let what = format!("getting the AWS emulator, MiniStack {}", MINISTACK.version());
+        let environment = steps.quiet(&what, Environment::prepare(&MINISTACK, &build.local_directory())).await?;
+        let log = log_file(&logs.join("emulator.log"))?;
+        let emulator = Emulator::start_in(&environment, Some(ports.emulator_port), log);
+        let emulator = steps.quiet("starting it", emulator).await?;
+
+        let deployment = Deployment::create(emulator.endpoint(), PREFIX);
+        let deployment = steps.quiet("creating both regions", deployment).await?;
+        let sites = start_sites(&services, &deployment, emulator.endpoint(), &ports, logs);
+        let sites = steps.quiet("starting the API and the worker of each region", sites).await?;
+        let what = format!(
+            "opening the addresses in front of them, http://localhost:{} and, for DNS, http://localhost:{}",
+            ports.port, ports.dns_port
+        );
+        let entrances = try_join(start_edge(&deployment, &ports), start_name(&deployment, &ports));
+        let (edge, name) = steps.quiet(&what, entrances).await?;
+        let accelerator_api = AwsEndpoint::open(ports.accelerator_port, edge.control_endpoint()).await?;
+        let (accelerator_api, sites) = (Mutex::new(accelerator_api), sites.map(Mutex::new));
+        let salesctl = services.salesctl().to_owned();
+        Ok(Self { accelerator_api, edge, name, sites, emulator, deployment, ports, salesctl })
+    }
+
+    /// Both regions' resources.
+    pub(crate) fn deployment(&self) -> &Deployment {
+        &self.deployment
+    }
+
+    /// The edge.
+    pub(crate) fn edge(&self) -> &Edge {
+        &self.edge
+    }
+
+    /// The name that DNS answers.
+    pub(crate) fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Where the resources are.
+    pub(crate) fn place(&self) -> Place {
+        Place { endpoint: self.emulator.endpoint().to_owned(), prefix: PREFIX.to_owned() }
+    }
+
+    /// The address in front of both regions.
+    pub(crate) fn address(&self) -> String {
+        format!("http://localhost:{}", self.ports.port)
+    }
+
+    /// The address that stands for the name.
+    pub(crate) fn dns_address(&self) -> String {
+        format!("http://localhost:{}", self.ports.dns_port)
+    }
+
+    /// The region at this place, to be lost or restored by nobody else meanwhile.
+    pub(crate) async fn site(&self, position: usize) -> MutexGuard<'_, Site> {
+        self.sites[position].lock().await
+    }
+
+    /// The address of AWS in the region at this place.
+    pub(crate) fn aws_endpoint(&self, position: usize) -> String {
+        format!("http://127.0.0.1:{}", self.ports.aws_ports.0[position])
+    }
+
+    /// Global Accelerator's API, to be lost or restored by nobody else meanwhile.
+    pub(crate) async fn accelerator_api(&self) -> MutexGuard<'_, AwsEndpoint> {
+        self.accelerator_api.lock().await
+    }
+
+    /// The address of Global Accelerator's API.
+    pub(crate) fn accelerator_endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.accelerator_port)
+    }
+
+    /// The accelerator that the edge stands for.
+    pub(crate) fn accelerator_arn(&self) -> &str {
+        self.edge.accelerator_arn().unwrap_or_default()
+    }
+
+    /// The operator's command line, built with the services.
+    pub(crate) fn salesctl(&self) -> &Path {
+        &self.salesctl
+    }
+
+    /// Each region with the addresses of its API and its worker.
+    pub(crate) fn regions(&self) -> [(&Region, String, String); 2] {
+        let address = |port| format!("http://localhost:{port}");
+        [0, 1].map(|position| {
+            let (api, worker) = (self.ports.api_ports.0[position], self.ports.worker_ports.0[position]);
+            (&self.deployment.regions[position], address(api), address(worker))
+        })
+    }
+
+    /// An error once something that nothing can go on without has ended by itself.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        if self.emulator.has_ended() {
+            bail!("the AWS emulator has ended by itself");
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Stack {
+    /// All services stop side by side, and only then are waited for, one after the other.
+    fn drop(&mut self) {
+        for site in &mut self.sites {
+            site.get_mut().release();
+        }
+    }
+}
+
+async fn start_sites(
+    services: &Services,
+    deployment: &Deployment,
+    aws: &str,
+    UpOptions { aws_ports, api_ports, worker_ports, .. }: &UpOptions,
+    logs: &Path,
+) -> anyhow::Result<[Site; 2]> {
+    let [first, second] = [0, 1].map(|position| {
+        let ports =
+            SitePorts { aws: aws_ports.0[position], api: api_ports.0[position], worker: worker_ports.0[position] };
+        Site::open(services, &deployment.regions[position], aws, ports, logs)
+    });
+    let (mut first, mut second) = try_join(first, second).await?;
+    try_join(first.start(), second.start()).await?;
+    Ok([first, second])
+}
+
+/// All traffic goes to the first region, the ACTIVE one, at first.
+async fn start_edge(deployment: &Deployment, ports: &UpOptions) -> anyhow::Result<Edge> {
+    let backends = deployment.regions.iter().zip(ports.api_ports.0).zip([Dial::FULL, Dial::OFF]);
+    let backends = backends.map(|((region, port), dial)| Backend {
+        region: region.name.clone(),
+        address: (Ipv4Addr::LOCALHOST, port).into(),
+        dial,
+    });
+    // Its API is on a port of its own choice, behind an endpoint that can be lost.
+    let edge = Edge::start(listen(ports.port).await?, listen(0).await?, backends.collect())?;
+    timeout(HEALTH_DEADLINE, edge.all_healthy()).await.context("the health checks of the APIs do not succeed")?;
+    Ok(edge)
+}
+
+async fn start_name(deployment: &Deployment, ports: &UpOptions) -> anyhow::Result<Name> {
+    let apis = deployment.regions.iter().zip(ports.api_ports.0);
+    let apis = apis.map(|(region, port)| (region.name.clone(), SocketAddr::from((Ipv4Addr::LOCALHOST, port))));
+    let name = Name::start(listen(ports.dns_port).await?, apis)?;
+    timeout(HEALTH_DEADLINE, name.all_checked()).await.context("the health checks of the name are not made")?;
+    Ok(name)
+}
+
+/// Takes a port of this machine alone.
+pub(crate) async fn listen(port: u16) -> anyhow::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.with_context(|| format!("port {port} cannot be opened"))
+}

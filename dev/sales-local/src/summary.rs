@@ -1,0 +1,197 @@
+//! What happens in the regions, as a table.
+
+use std::fmt::{self, Display, Write};
+
+use futures::{future::join_all, join};
+use sales_testbed::{
+    dns::Name,
+    edge::{Dial, Edge},
+    resources::{Region, State},
+    services::{counter, is_healthy},
+};
+
+use crate::stack::Stack;
+
+/// One region at one moment; what could not be found out is none.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct View {
+    region: String,
+    state: Option<State>,
+    dial: Option<Dial>,
+    dns: bool,
+    api: bool,
+    worker: bool,
+    accepted: Option<u64>,
+    pending: Option<usize>,
+    in_the_lake: Option<usize>,
+    dead_letters: Option<usize>,
+}
+
+impl View {
+    async fn of(
+        client: &reqwest::Client,
+        (edge, name): (&Edge, &Name),
+        region: &Region,
+        api: &str,
+        worker: &str,
+    ) -> Self {
+        let (state, accepted, pending, lake, dead_letters, api_is_up, worker_is_up) = join!(
+            region.state(),
+            counter(client, api, "sales_accepted_total"),
+            region.pending_count(),
+            region.lake_keys(),
+            region.dead_letter_count(),
+            is_healthy(client, api),
+            is_healthy(client, worker),
+        );
+        let endpoint = edge.endpoints().into_iter().find(|endpoint| endpoint.region == region.name);
+        Self {
+            region: region.name.clone(),
+            state: state.ok(),
+            dial: endpoint.map(|endpoint| endpoint.dial),
+            dns: name.leads_to(&region.name),
+            api: api_is_up,
+            worker: worker_is_up,
+            accepted: accepted.ok().flatten(),
+            pending: pending.ok(),
+            in_the_lake: lake.ok().map(|keys| keys.len()),
+            dead_letters: dead_letters.ok(),
+        }
+    }
+
+    /// Whether the regions are switched or broken differently, which is worth telling at once.
+    fn differs_in_kind_from(&self, other: &Self) -> bool {
+        let kind = |view: &Self| (view.state, view.dial, view.dns, view.api, view.worker);
+        kind(self) != kind(other)
+    }
+}
+
+/// All regions at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Summary(Vec<View>);
+
+impl Summary {
+    pub(crate) async fn of(client: &reqwest::Client, stack: &Stack) -> Self {
+        let regions = stack.regions();
+        let entrances = (stack.edge(), stack.name());
+        let views = regions.iter().map(|(region, api, worker)| View::of(client, entrances, region, api, worker));
+        Self(join_all(views).await)
+    }
+
+    /// Whether more than numbers has changed since `other`.
+    pub(crate) fn differs_in_kind_from(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).any(|(own, other)| own.differs_in_kind_from(other))
+    }
+}
+
+impl Display for Summary {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new(&[
+            "region",
+            "state",
+            "traffic",
+            "DNS",
+            "API",
+            "worker",
+            "accepted",
+            "pending",
+            "in the lake",
+            "dead letters",
+        ]);
+        for view in &self.0 {
+            table.row(&[
+                view.region.clone(),
+                known(view.state),
+                known(view.dial.map(|dial| format!("{} %", dial.percent()))),
+                if view.dns { "yes" } else { "no" }.to_owned(),
+                up_or_down(view.api),
+                up_or_down(view.worker),
+                known(view.accepted),
+                known(view.pending),
+                known(view.in_the_lake),
+                known(view.dead_letters),
+            ]);
+        }
+        table.fmt(formatter)
+    }
+}
+
+fn known(value: Option<impl Display>) -> String {
+    value.map_or_else(|| "?".to_owned(), |value| value.to_string())
+}
+
+fn up_or_down(up: bool) -> String {
+    if up { "up" } else { "down" }.to_owned()
+}
+
+/// Text in columns: the first one to the left, the others to the right.
+#[derive(Debug)]
+pub(crate) struct Table(Vec<Vec<String>>);
+
+impl Table {
+    pub(crate) fn new(head: &[&str]) -> Self {
+        Self(vec![head.iter().map(|&cell| cell.to_owned()).collect()])
+    }
+
+    pub(crate) fn row(&mut self, cells: &[String]) {
+        self.0.push(cells.to_vec());
+    }
+
+    fn width(&self, column: usize) -> usize {
+        self.0.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or_default()
+    }
+}
+
+impl Display for Table {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, row) in self.0.iter().enumerate() {
+            if position > 0 {
+                formatter.write_char('\n')?;
+            }
+            for (column, cell) in row.iter().enumerate() {
+                let width = self.width(column);
+                match column {
+                    0 => write!(formatter, "{cell:width$}")?,
+                    _ => write!(formatter, "  {cell:>width$}")?,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view(accepted: Option<u64>, api: bool) -> View {
+        View {
+            region: "sa-east-1".to_owned(),
+            state: Some(State::Active),
+            dial: Dial::new(100.0),
+            dns: true,
+            api,
+            worker: true,
+            accepted,
+            pending: Some(0),
+            in_the_lake: Some(1),
+            dead_letters: None,
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_a_question_mark() {
+        assert_eq!(
+            Summary(vec![view(None, false)]).to_string(),
+            "region      state  traffic  DNS   API  worker  accepted  pending  in the lake  dead letters\n\
+             sa-east-1  ACTIVE    100 %  yes  down      up         ?        0            1             ?"
+        );
+    }
+
+    #[test]
+    fn numbers_are_no_change_in_kind() {
+        let summary = |accepted, api| Summary(vec![view(accepted, api)]);
+        assert!(!summary(Some(1), true).differs_in_kind_from(&summary(Some(2), true)));
+        assert!(summary(Some(1), true).differs_in_kind_from(&summary(Some(1), false)));
+    }
+}

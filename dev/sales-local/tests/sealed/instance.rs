@@ -1,0 +1,41 @@
+//! Both regions, and what asks them.
+
+use reqwest::StatusCode;
+use sales_testbed::testing::{LocalInstance, LocalPorts, client, eventually};
+use serde_json::Value;
+
+use crate::settings::hostile;
+
+#[tokio::test]
+async fn sales_reach_the_lake_and_the_operator_sees_all_of_it_whatever_the_developer_has_set() {
+    let home = tempfile::tempdir().unwrap();
+    let ports = LocalPorts::free().unwrap();
+    let mut instance = LocalInstance::start_with(ports, hostile(home.path())).await.unwrap();
+    let answer = client()
+        .post(format!("{}/sales", instance.url()))
+        .body(r#"{"product":"O Pequeno Principe", "amount": 14.00}"#)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), StatusCode::CREATED, "{}", answer.text().await.unwrap());
+    let id = answer.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned();
+    eventually("it is in the lake of both regions", async || {
+        let listed = instance.local(&["lake"]).await.unwrap();
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        (listed.matches(&format!("{id}.json")).count() == 2).then_some(())
+    })
+    .await;
+
+    // What the developer knows of his account are variables for another one here, too; so it is as in the printed commands.
+    let status = instance.shell("salesctl status -o json").await.unwrap();
+    assert_eq!(status.status.code(), Some(0), "{status:?}");
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    for region in status["regions"].as_array().unwrap() {
+        for service in ["api", "worker"] {
+            assert_eq!(region[service]["ready"], true, "{region}");
+        }
+        assert!(region["state"]["value"].is_string() && region["traffic"]["dial_percent"].is_number(), "{region}");
+    }
+    assert_eq!(status["findings"], serde_json::json!([]), "{status}");
+    instance.stop().await;
+}
