@@ -6,7 +6,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use sales::event::Event;
-use sales::gathering::Gathering;
+use sales_service::gathering::Gathering;
 use sales::ports::SaleTopic;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 
 use clap::Parser;
-use sales::command_line::{self, Errand};
-use sales::environment::{Environment, Read};
-use sales::http::Transport;
+use sales_service::command_line::{self, Errand};
+use sales_service::environment::{Environment, Read};
+use sales_service::http::Transport;
 use sales::sale::{Region, Shards};
-use sales::telemetry::Logging;
+use sales_service::telemetry::Logging;
 
 use crate::routes::docs;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sales::gathering::Gathering;
+use sales_service::gathering::Gathering;
 use sales::ports::{FailureKind, PortError, PortResult, SaleTable};
 use sales::sale::Sale;
 use tokio::sync::{mpsc, oneshot};

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use sales::aws::{Connection, DynamoSaleTable, SnsSaleTopic, SsmSiteSwitch};
 use sales::entropy::Entropy;
-use sales::{command_line, shutdown};
+use sales_service::{command_line, shutdown};
 use sales_api::config::{Arguments, Config};
 use sales_api::server::{self, Outside};
 

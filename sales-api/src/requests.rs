@@ -12,7 +12,7 @@ use actix_web::web::{Bytes, BytesMut};
 use actix_web::{FromRequest, HttpRequest};
 use futures::StreamExt;
 use sales::entropy::Entropy;
-use sales::http::Problem;
+use sales_service::http::Problem;
 use sales::sale::{Amount, IdempotencyKey, Product, SaleId};
 use sales::trace::TraceParent;
 use serde::Deserialize;

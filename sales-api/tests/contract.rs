@@ -406,7 +406,7 @@ async fn the_program_tells_whether_its_service_on_this_machine_is_alive() {
 
 /// An order over HTTPS, answered on a connection of its own.
 async fn post_by_tls(address: SocketAddr) -> StatusCode {
-    let stream = sales::http::tls::connect_on_this_machine(address).await.unwrap();
+    let stream = sales_service::http::tls::connect_on_this_machine(address).await.unwrap();
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     let request = hyper::Request::post("/sales").header("host", "localhost").header("content-length", ORDER.len());

@@ -11,7 +11,7 @@ use sales::clock::{Clock, Timestamp};
 use sales::entropy::Entropy;
 use sales::ports::{Backlog, PortResult, SaleTable};
 use sales::sale::{Region, Shards};
-use sales::vital_signs::Owed;
+use sales_service::vital_signs::Owed;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 

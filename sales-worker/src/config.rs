@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Parser;
-use sales::command_line::{self, Errand};
-use sales::environment::{Environment, Read, S3Addressing};
-use sales::http::Transport;
+use sales_service::command_line::{self, Errand};
+use sales_service::environment::{Environment, Read, S3Addressing};
+use sales_service::http::Transport;
 use sales::sale::Region;
-use sales::telemetry::Logging;
+use sales_service::telemetry::Logging;
 
 use crate::work::Settings;
 

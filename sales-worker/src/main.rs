@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use sales::aws::{Connection, DynamoLeases, DynamoMarks, DynamoSaleTable, S3Lake, SqsSaleQueue, SsmSiteSwitch};
 use sales::entropy::Entropy;
-use sales::{command_line, shutdown};
+use sales_service::{command_line, shutdown};
 use sales_worker::config::{Arguments, Config};
 use sales_worker::server::{self, Dependencies};
 use sales_worker::work::Outside;

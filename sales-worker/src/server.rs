@@ -9,13 +9,13 @@ use prometheus_client::registry::Registry;
 use sales::clock::Clock;
 use sales::entropy::Entropy;
 use sales::health::{Dependency, Health};
-use sales::http::Transport;
-use sales::http::operations::{self, Operations, Version};
-use sales::http::requests::RequestMetrics;
-use sales::http::server::serve;
+use sales_service::http::Transport;
+use sales_service::http::operations::{self, Operations, Version};
+use sales_service::http::requests::RequestMetrics;
+use sales_service::http::server::serve;
 use sales::ports::{Lake, Leases, Marks, SaleQueue, SaleTable, SiteSwitch};
 use sales::site::Site;
-use sales::vital_signs;
+use sales_service::vital_signs;
 use tokio_util::sync::CancellationToken;
 
 use crate::backlog::BacklogGauge;

@@ -156,6 +156,12 @@ impl Health {
 }
 
 impl Dependency {
+    /// One of which no service reports the condition: for a program that calls it and shows the result itself.
+    #[must_use]
+    pub fn unreported(name: &'static str) -> Self {
+        Self { name, needed: false, record: Arc::default(), calls: Family::default() }
+    }
+
     /// Notes how a call of `operation` ended, and hands its result on.
     ///
     /// A failed call is never noted as a success. One that was refused for itself says nothing about the dependency; one that

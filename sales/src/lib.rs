@@ -1,28 +1,22 @@
-//! What the services of the sales pipeline agree on.
+//! The domain of the sales pipeline, and nothing that serves.
 //!
-//! A sale's way through this crate: [`sale`] says what a sale is, [`event`] how it travels and lies in the
-//! lake, [`ports`] what the services need from the outside, [`aws`] how AWS provides it. [`site`] keeps the
-//! region's own state, [`health`] what is known of each dependency, [`http`] what both services answer alike.
-//! With the feature `memory` there are the ports in memory, and the checks that every implementation of them passes.
+//! Begin with [`sale`], what a sale is, and [`event`], how it travels and how it is stored in the lake. [`ports`] are what the
+//! services need from outside, [`aws`] provides them on AWS. [`site`] follows the region's own state, [`health`] records how
+//! calls of each dependency ended. The feature `memory` adds the ports in memory, and the conformance suite that every
+//! implementation of the ports passes.
 
 pub mod attributes;
 pub mod aws;
 pub mod clock;
-pub mod command_line;
 #[cfg(feature = "memory")]
-pub mod contract;
+pub mod conformance;
 pub mod entropy;
-pub mod environment;
 pub mod event;
-pub mod gathering;
 pub mod health;
-pub mod http;
 #[cfg(feature = "memory")]
 pub mod memory;
 pub mod ports;
 pub mod sale;
-pub mod shutdown;
 pub mod site;
-pub mod telemetry;
+pub mod standard_output;
 pub mod trace;
-pub mod vital_signs;

@@ -9,12 +9,12 @@ use std::time::Duration;
 use sales::attributes::Attributes;
 use sales::aws::sale_queue::{from_sqs, to_sqs};
 use sales::aws::{
-    Connection, DynamoLeases, DynamoMarks, DynamoSaleTable, S3Lake, SnsSaleTopic, SqsSaleQueue, SsmSiteSwitch,
+    Connection, DynamoLeases, DynamoMarks, DynamoSaleTable, S3Addressing, S3Lake, SnsSaleTopic, SqsSaleQueue,
+    SsmSiteSwitch,
 };
 use sales::clock::Clock;
-use sales::contract::{Ports, Regions};
+use sales::conformance::{Ports, Regions};
 use sales::entropy::Entropy;
-use sales::environment::S3Addressing;
 use sales::event::Event;
 use sales::health::{Dependency, Health};
 use sales::ports::{FailureKind, Holder, Lake, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
@@ -124,7 +124,7 @@ impl Ports for AwsRegion {
 async fn regions() -> (Stage, Regions<AwsRegion>) {
     static STAGES: AtomicUsize = AtomicUsize::new(1);
     let number = STAGES.fetch_add(1, Ordering::Relaxed);
-    let stage = Stage::set(&format!("contract-{number}")).await.unwrap();
+    let stage = Stage::set(&format!("conformance-{number}")).await.unwrap();
     let here = AwsRegion::new(&stage, stage.active()).await;
     let there = AwsRegion::new(&stage, stage.passive()).await;
     (stage, Regions { here, there, shards: Shards::DEFAULT, clock: Clock::system() })
@@ -191,7 +191,7 @@ macro_rules! on_aws {
             $(#[tokio::test]
             async fn $check() {
                 let (_stage, regions) = crate::regions().await;
-                sales::contract::$module::$check(&regions).await;
+                sales::conformance::$module::$check(&regions).await;
             })*
         })*
     };

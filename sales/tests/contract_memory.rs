@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sales::attributes::Attributes;
 use sales::clock::Clock;
-use sales::contract::{Ports, Regions};
+use sales::conformance::{Ports, Regions};
 use sales::event::Event;
 use sales::memory::{Call, Client, Cloud, Flow, Network, Passage, Perfect};
 use sales::ports::{Lake, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
@@ -167,7 +167,7 @@ macro_rules! on_memory {
             $(mod $module {
                 $(#[tokio::test(start_paused = true)]
                 async fn $check() {
-                    sales::contract::$module::$check(&crate::regions(crate::Perfect)).await;
+                    sales::conformance::$module::$check(&crate::regions(crate::Perfect)).await;
                 })*
             })*
         }
@@ -176,7 +176,7 @@ macro_rules! on_memory {
             $(mod $module {
                 $(#[tokio::test(start_paused = true)]
                 async fn $check() {
-                    sales::contract::$module::$check(&crate::regions(crate::Trailing::default())).await;
+                    sales::conformance::$module::$check(&crate::regions(crate::Trailing::default())).await;
                 })*
             })*
         }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
-use sales::command_line;
+use sales::standard_output;
 
 use crate::{config::InvalidConfig, output::note};
 
@@ -49,5 +49,5 @@ pub(crate) fn of_result(result: anyhow::Result<Exit>) -> ExitCode {
 
 /// The code for arguments that are wrong, or that ask for help; what clap has to say is told.
 pub(crate) fn of_usage(help_or_error: &clap::Error) -> ExitCode {
-    command_line::answer(help_or_error, WRONG_USAGE).into()
+    standard_output::answer(help_or_error, WRONG_USAGE).into()
 }

@@ -8,7 +8,7 @@ use std::{
 
 use anstyle::{AnsiColor, Style};
 use clap::{Args, ValueEnum};
-use sales::{clock::Timestamp, command_line};
+use sales::{clock::Timestamp, standard_output};
 use serde::Serialize;
 
 /// How results are printed.
@@ -49,7 +49,7 @@ const HEAD: Style = Style::new().bold();
 pub(crate) fn line(text: impl Display) {
     let mut output = anstream::stdout().lock();
     if let Err(error) = writeln!(output, "{text}").and_then(|()| output.flush()) {
-        std::process::exit(command_line::unwritten(&error).into());
+        std::process::exit(standard_output::unwritten(&error).into());
     }
 }
 

@@ -20,8 +20,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use sales::command_line;
-use sales::shutdown::on_signals;
+use sales::standard_output;
+use sales_service::shutdown::on_signals;
 use serde_json::json;
 use tokio::task::LocalSet;
 
@@ -43,7 +43,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(message) => return command_line::answer(&message, WRONG_ARGUMENT).into(),
+        Err(message) => return standard_output::answer(&message, WRONG_ARGUMENT).into(),
     };
     let done = match arguments.part {
         Some(part) => be(part),
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if let Some(Unwritten(error)) = error.downcast_ref() {
-                return command_line::unwritten(error).into();
+                return standard_output::unwritten(error).into();
             }
             let code = if error.is::<Interrupted>() { ExitCode::from(INTERRUPTED) } else { ExitCode::FAILURE };
             // Nobody is left to be told when this fails, too.

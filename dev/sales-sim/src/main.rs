@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use sales::command_line;
+use sales::standard_output;
 use sales_sim::batch::run_all;
 use sales_sim::mutation::Mutation;
 use sales_sim::run::run;
@@ -48,7 +48,7 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(message) => return command_line::answer(&message, WRONG_ARGUMENT).into(),
+        Err(message) => return standard_output::answer(&message, WRONG_ARGUMENT).into(),
     };
     let broken = match arguments.seed {
         Some(seed) => one(seed, arguments.mutation),
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
     match broken {
         Ok(true) => ExitCode::FAILURE,
         Ok(false) => ExitCode::SUCCESS,
-        Err(error) => command_line::unwritten(&error).into(),
+        Err(error) => standard_output::unwritten(&error).into(),
     }
 }
 

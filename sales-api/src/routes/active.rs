@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder};
-use sales::http::operations::Operations;
+use sales_service::http::operations::Operations;
 use sales::site::SiteState;
 use serde::Serialize;
 use utoipa::ToSchema;

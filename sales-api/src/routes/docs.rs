@@ -6,7 +6,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_ENCODING, ContentEncoding};
 use actix_web::web::Path;
-use sales::http::{Problem, operations};
+use sales_service::http::{Problem, operations};
 use utoipa::OpenApi;
 use utoipa_swagger_ui::Config;
 

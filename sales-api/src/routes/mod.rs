@@ -5,7 +5,7 @@ pub mod docs;
 pub mod sale;
 
 use actix_web::web::{self, ServiceConfig};
-use sales::http::problem::{get_or_head, resource};
+use sales_service::http::problem::{get_or_head, resource};
 use sales::ports::SaleTable;
 
 /// Adds the routes.

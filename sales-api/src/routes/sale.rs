@@ -7,7 +7,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::web::Data;
-use sales::http::Problem;
+use sales_service::http::Problem;
 use sales::ports::{PortError, SaleTable, StoredSale};
 use sales::sale::{DECIMALS, DIGITS, LONGEST_PRODUCT, Sale, WHOLE_DIGITS};
 use serde::Serialize;

@@ -9,7 +9,6 @@ use aws_sdk_s3::primitives::ByteStream;
 use super::item::Attempt;
 use super::{Connection, Deadline, failure};
 use crate::entropy::Entropy;
-use crate::environment::S3Addressing;
 use crate::event;
 use crate::health::Dependency;
 use crate::ports::{Lake, LakePut, PortResult};
@@ -21,6 +20,15 @@ const DEADLINE: Deadline =
 
 /// The metadata that names the attempt that put an object.
 const ATTEMPT: &str = "attempt";
+
+/// How the bucket's name travels in a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum S3Addressing {
+    /// In the host name, as AWS wants it.
+    VirtualHost,
+    /// In the path, as emulators understand it.
+    Path,
+}
 
 /// [`Lake`] on S3.
 #[derive(Clone, Debug)]

@@ -24,7 +24,7 @@ use aws_sdk_dynamodb::config::{IdentityCache, SharedHttpClient};
 use aws_smithy_http_client::tls;
 use tokio_util::sync::CancellationToken;
 
-pub use lake::S3Lake;
+pub use lake::{S3Addressing, S3Lake};
 pub use leases::DynamoLeases;
 pub use marks::DynamoMarks;
 pub use sale_queue::SqsSaleQueue;

@@ -81,7 +81,7 @@ pub struct Regions<P> {
     pub clock: Clock,
 }
 
-/// Calls the macro `$checks` with every check of the suite, by the module of [`contract`](crate::contract) it is in.
+/// Calls the macro `$checks` with every check of the suite, by the module of [`conformance`](crate::conformance) it is in.
 #[macro_export]
 macro_rules! every_check {
     ($checks:ident) => {

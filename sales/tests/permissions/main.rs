@@ -207,7 +207,7 @@ fn each_call_has_its_permission_and_each_permission_its_call() {
     let document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     let (adapters, shared): (Vec<Source>, Vec<Source>) =
         Source::below("sales/src").into_iter().partition(|source| source.path.starts_with(ADAPTERS));
-    let is_shared = |source: &&Source| !["memory", "contract"].iter().any(|folder| source.path.contains(folder));
+    let is_shared = |source: &&Source| !["memory", "conformance"].iter().any(|folder| source.path.contains(folder));
 
     let mut wrong = riddles(&adapters);
     let mut reached = BTreeSet::new();

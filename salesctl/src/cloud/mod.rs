@@ -26,7 +26,7 @@ use aws_types::origin::Origin;
 use sales::{
     aws::{Connection, DynamoMarks, DynamoSaleTable},
     entropy::Entropy,
-    health::Health,
+    health::Dependency,
     sale::Shards,
 };
 use tokio::time::timeout;
@@ -168,7 +168,7 @@ impl RegionCloud {
     /// The clients of the services themselves for the sales table.
     pub(crate) fn sale_table(&self) -> Result<DynamoSaleTable, Trouble> {
         let table = self.named("sales_table", self.resources.sales_table.as_ref())?;
-        let dependency = Health::default().needs("sales-table");
+        let dependency = Dependency::unreported("sales-table");
         Ok(DynamoSaleTable::new(
             &Connection::from(self.sdk.clone()),
             table.clone(),
@@ -181,7 +181,7 @@ impl RegionCloud {
     /// The clients of the services themselves for the marks.
     pub(crate) fn marks(&self) -> Result<DynamoMarks, Trouble> {
         let table = self.named("idempotency_table", self.resources.idempotency_table.as_ref())?;
-        let dependency = Health::default().needs("idempotency-table");
+        let dependency = Dependency::unreported("idempotency-table");
         Ok(DynamoMarks::new(&Connection::from(self.sdk.clone()), table.clone(), dependency))
     }
 

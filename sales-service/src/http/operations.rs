@@ -12,8 +12,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::problem::{Problem, get_or_head, resource};
-use crate::health::Health;
-use crate::site::{Site, SiteState};
+use sales::health::Health;
+use sales::site::{Site, SiteState};
 
 /// What these routes tell about. Cheap to clone.
 #[derive(Clone)]

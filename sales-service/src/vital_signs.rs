@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::site::{Site, SiteState};
+use sales::site::{Site, SiteState};
 
 /// By then the state has been asked for, and what is owed has been measured, if all is well.
 const FIRST_AFTER: Duration = Duration::from_secs(5);
@@ -46,9 +46,9 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::entropy::Entropy;
-    use crate::ports::{FailureKind, PortError, PortResult, SiteSwitch};
-    use crate::sale::Region;
+    use sales::entropy::Entropy;
+    use sales::ports::{FailureKind, PortError, PortResult, SiteSwitch};
+    use sales::sale::Region;
 
     /// Answers once, and never again.
     #[derive(Clone, Default)]

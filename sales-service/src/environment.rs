@@ -8,8 +8,10 @@ use std::str::FromStr;
 use thiserror::Error;
 use url::Url;
 
+pub use sales::aws::S3Addressing;
+use sales::sale::{Region, Shards};
+
 use crate::http::Transport;
-use crate::sale::{Region, Shards};
 
 /// Exit code for a wrong or missing variable or argument (`EX_USAGE` of sysexits.h).
 pub const EXIT_USAGE: u8 = 64;
@@ -311,15 +313,6 @@ impl Environment {
         })?;
         Ok(crate::telemetry::Logging { format, filter })
     }
-}
-
-/// How the bucket's name travels in a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum S3Addressing {
-    /// In the host name, as AWS wants it.
-    VirtualHost,
-    /// In the path, as emulators understand it.
-    Path,
 }
 
 fn is_account(text: &str) -> bool {

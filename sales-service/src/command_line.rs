@@ -1,11 +1,12 @@
 //! How both services begin and end: errands such as `--help`, one line for what is wrong, a log, an exit code.
 
 use std::fmt::Display;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
+use sales::standard_output;
 
 use crate::environment::{EXIT_USAGE, Environment, Read};
 use crate::http::{Transport, healthcheck};
@@ -42,7 +43,7 @@ where
 {
     let arguments = match A::try_parse() {
         Ok(arguments) => arguments,
-        Err(message) => return ExitCode::from(answer(&message, EXIT_USAGE)),
+        Err(message) => return ExitCode::from(standard_output::answer(&message, EXIT_USAGE)),
     };
     let environment = Environment::of_process();
     match arguments.errand(&environment) {
@@ -73,33 +74,9 @@ fn print(text: &str) -> ExitCode {
     let mut output = io::stdout().lock();
     match writeln!(output, "{text}").and_then(|()| output.flush()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => ExitCode::from(unwritten(&error)),
+        Err(error) => ExitCode::from(standard_output::unwritten(&error)),
     }
 }
-
-/// Writes what clap has to say, help or an error, and returns the exit code: `usage` for arguments that are wrong.
-pub fn answer(message: &clap::Error, usage: u8) -> u8 {
-    let written = message.print().and_then(|()| io::stdout().flush());
-    match written {
-        // An error that cannot be written has no better place to go.
-        _ if message.use_stderr() => usage,
-        Ok(()) => 0,
-        Err(error) => unwritten(&error),
-    }
-}
-
-/// The exit code of a program whose standard output could not be written, which is told first; a reader who has gone, as
-/// `head` does, is no fault of anybody's.
-pub fn unwritten(error: &io::Error) -> u8 {
-    if error.kind() == ErrorKind::BrokenPipe {
-        return BROKEN_PIPE;
-    }
-    tell(&format_args!("standard output cannot be written: {error}"));
-    1
-}
-
-/// What a shell says of a program that SIGPIPE ended.
-const BROKEN_PIPE: u8 = 128 + 13;
 
 fn fail(code: u8, error: &dyn Display) -> ExitCode {
     tell(error);
