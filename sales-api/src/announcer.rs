@@ -6,8 +6,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use sales::event::Event;
-use sales_service::gathering::Gathering;
 use sales::ports::SaleTopic;
+use sales_service::gathering::Gathering;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 

@@ -5,7 +5,7 @@ use sales::ports::{Insert, PortError, SaleTable};
 use sales::sale::{Cancellation, Fact, SaleId};
 use sales::trace::TraceParent;
 
-use crate::server::Sales;
+use crate::sales::Sales;
 
 /// What became of a request to cancel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

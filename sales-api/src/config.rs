@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 
 use clap::Parser;
+use sales::sale::{Region, Shards};
 use sales_service::command_line::{self, Errand};
 use sales_service::environment::{Environment, Read};
 use sales_service::http::Transport;
-use sales::sale::{Region, Shards};
 use sales_service::telemetry::Logging;
 
 use crate::routes::docs;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use sales_service::gathering::Gathering;
 use sales::ports::{FailureKind, PortError, PortResult, SaleTable};
 use sales::sale::Sale;
+use sales_service::gathering::Gathering;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use sales::aws::{Connection, DynamoSaleTable, SnsSaleTopic, SsmSiteSwitch};
 use sales::entropy::Entropy;
-use sales_service::{command_line, shutdown};
+use sales_api::app::{self, Ports};
 use sales_api::config::{Arguments, Config};
-use sales_api::server::{self, Outside};
+use sales_service::{command_line, shutdown};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -20,9 +20,9 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signals()?;
     let connection = Connection::open(&config.region, "sales-api").await;
     let until = shutdown.clone();
-    let outside = |dependencies: &server::Dependencies| {
+    let ports = |dependencies: &app::Dependencies| {
         connection.keep_credentials(dependencies.credentials.clone(), until);
-        Outside {
+        Ports {
             switch: SsmSiteSwitch::new(&connection, config.state_parameter.clone(), dependencies.site_state.clone()),
             topic: SnsSaleTopic::new(&connection, config.topic_arn.clone(), dependencies.topic.clone()),
             table: {
@@ -35,5 +35,5 @@ async fn run(config: Config) -> anyhow::Result<()> {
             },
         }
     };
-    server::run(config.listen, config.transport, config.region.clone(), config.image.clone(), outside, shutdown).await
+    app::run(config.listen, config.transport, config.region.clone(), config.image.clone(), ports, shutdown).await
 }

@@ -6,7 +6,7 @@ use sales::sale::{Amount, Fact, IdempotencyKey, Product, Sale, SaleId};
 use sales::trace::TraceParent;
 use thiserror::Error;
 
-use crate::server::Sales;
+use crate::sales::Sales;
 
 /// What a client orders.
 #[derive(Clone, Debug)]

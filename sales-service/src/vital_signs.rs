@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use sales::site::{Site, SiteState};
+use sales::site::Site;
+use sales::site_state::SiteState;
 
 /// By then the state has been asked for, and what is owed has been measured, if all is well.
 const FIRST_AFTER: Duration = Duration::from_secs(5);

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Parser;
+use sales::sale::Region;
 use sales_service::command_line::{self, Errand};
 use sales_service::environment::{Environment, Read, S3Addressing};
 use sales_service::http::Transport;
-use sales::sale::Region;
 use sales_service::telemetry::Logging;
 
-use crate::work::Settings;
+use crate::worker::Settings;
 
 /// Brings each accepted sale into the lake exactly once.
 #[derive(Parser)]

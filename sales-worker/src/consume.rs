@@ -1,4 +1,4 @@
-//! Taking messages off the queue. One message, one fate: none holds up or discards its neighbours.
+//! Taking messages off the queue. One message, one outcome: none holds up or discards its neighbours.
 
 use std::collections::HashSet;
 use std::pin::pin;
@@ -15,10 +15,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
-use crate::fate::{Done, Fate};
+use crate::bring_to_lake::LakeWriter;
+use crate::outcome::{Done, Outcome};
 use crate::ownership::{Decision, decide};
 use crate::polling::{POLL, Polling};
-use crate::process::Processing;
 use crate::stand_by::{Awaited, StandBy, stand_by};
 
 /// How long received messages are hidden from others.
@@ -47,7 +47,7 @@ pub struct Consumer<Q, T, L, M> {
     /// Whose turn it is to receive.
     pub polling: Polling,
     /// How facts get to the lake.
-    pub processing: Processing<T, L, M>,
+    pub lake_writer: LakeWriter<T, L, M>,
     /// This region.
     pub site: Site,
     /// How long a fact that has not replicated is waited for before it is adopted.
@@ -80,8 +80,8 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
 
     /// Handles messages. Tells whether all dependencies worked.
     async fn handle(&self, deliveries: &[Delivery]) -> bool {
-        let fates = self.hidden_during(deliveries, self.work_on(deliveries)).await;
-        self.carry_out(&fates).await
+        let outcomes = self.hidden_during(deliveries, self.work_on(deliveries)).await;
+        self.carry_out(&outcomes).await
     }
 
     /// Keeps messages hidden while work runs. An extension under way is waited for, so that none takes effect after what
@@ -108,38 +108,38 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
         }
     }
 
-    /// The fate of each message, after its work is done.
-    async fn work_on<'a>(&self, deliveries: &'a [Delivery]) -> Vec<(&'a Delivery, Fate)> {
+    /// The outcome of each message, after its work is done.
+    async fn work_on<'a>(&self, deliveries: &'a [Delivery]) -> Vec<(&'a Delivery, Outcome)> {
         let started = Instant::now();
-        let mut fates: Vec<(&Delivery, Fate)> = Vec::with_capacity(deliveries.len());
+        let mut outcomes: Vec<(&Delivery, Outcome)> = Vec::with_capacity(deliveries.len());
         let mut understood: Vec<(&Delivery, Event)> = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
             match Event::parse(&delivery.body, &delivery.attributes) {
                 Ok(event) => understood.push((delivery, event)),
                 Err(error) => {
-                    fates.push((delivery, self.dead_letter(delivery, error.reason(), &error.to_string()).await))
+                    outcomes.push((delivery, self.dead_letter(delivery, error.reason(), &error.to_string()).await))
                 }
             }
         }
-        let fates_understood = self.decide_fates(&understood).await;
-        for ((delivery, event), fate) in understood.iter().zip(fates_understood) {
-            self.log(event, &fate, started);
-            fates.push((delivery, fate));
+        let outcomes_understood = self.decide_outcomes(&understood).await;
+        for ((delivery, event), outcome) in understood.iter().zip(outcomes_understood) {
+            self.log(event, &outcome, started);
+            outcomes.push((delivery, outcome));
         }
-        fates
+        outcomes
     }
 
-    /// The fate of each event, in order, after its work is done.
-    async fn decide_fates(&self, messages: &[(&Delivery, Event)]) -> Vec<Fate> {
+    /// The outcome of each event, in order, after its work is done.
+    async fn decide_outcomes(&self, messages: &[(&Delivery, Event)]) -> Vec<Outcome> {
         if messages.is_empty() {
             return Vec::new();
         }
         let ids: Vec<FactId> = messages.iter().map(|(_, event)| event.fact.id()).collect();
-        let marked = match self.processing.marks.present(&ids).await {
+        let marked = match self.lake_writer.marks.present(&ids).await {
             Ok(marked) => marked,
-            Err(error) => return messages.iter().map(|_| Fate::Failed(error.clone())).collect(),
+            Err(error) => return messages.iter().map(|_| Outcome::Failed(error.clone())).collect(),
         };
-        let (state, own, now) = (self.site.state(), self.site.region(), self.processing.clock.now());
+        let (state, own, now) = (self.site.state(), self.site.region(), self.lake_writer.clock.now());
         let decide = |event: &Event| decide(state, own, event.home.as_ref(), marked.contains(&event.fact.id()));
         let decisions: Vec<Decision> = messages.iter().map(|(_, event)| decide(event)).collect();
         let decided = || messages.iter().zip(&decisions);
@@ -156,40 +156,40 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
             })
             .collect();
         let (processed, stood_by) = tokio::join!(
-            self.processing.bring_to_lake(&to_process),
-            stand_by(&self.processing.table, self.grace, now, &awaited)
+            self.lake_writer.bring_to_lake(&to_process),
+            stand_by(&self.lake_writer.table, self.grace, now, &awaited)
         );
 
         let (mut first, mut stood_by) = (HashSet::new(), stood_by.into_iter());
-        let fates = decided().map(|((_, event), decision)| match decision {
+        let outcomes = decided().map(|((_, event), decision)| match decision {
             Decision::Process => match processed.get(&event.fact.id()) {
-                Some(Ok(_)) if !first.insert(event.fact.id()) => Fate::Acknowledge(Done::Duplicate),
-                Some(Ok(LakePut::Stored)) => Fate::Acknowledge(Done::Processed),
-                Some(Ok(LakePut::AlreadyThere)) => Fate::Acknowledge(Done::AlreadyThere),
-                Some(Err(error)) => Fate::Failed(error.clone()),
+                Some(Ok(_)) if !first.insert(event.fact.id()) => Outcome::Acknowledge(Done::Duplicate),
+                Some(Ok(LakePut::Stored)) => Outcome::Acknowledge(Done::Processed),
+                Some(Ok(LakePut::AlreadyThere)) => Outcome::Acknowledge(Done::AlreadyThere),
+                Some(Err(error)) => Outcome::Failed(error.clone()),
                 // Every fact has an outcome; one without would not be done.
-                None => Fate::Failed(undecided()),
+                None => Outcome::Failed(undecided()),
             },
             Decision::Done | Decision::StandBy => match stood_by.next() {
                 Some(Ok(StandBy::Held | StandBy::Noted)) if *decision == Decision::Done => {
-                    Fate::Acknowledge(Done::Duplicate)
+                    Outcome::Acknowledge(Done::Duplicate)
                 }
-                Some(Ok(StandBy::Held | StandBy::Noted)) => Fate::Acknowledge(Done::StoodBy),
-                Some(Ok(StandBy::Adopted)) => Fate::Acknowledge(Done::Adopted),
-                Some(Ok(StandBy::NotReplicated { adopted_in })) => Fate::NotReplicated { adopted_in },
-                Some(Err(error)) => Fate::Failed(error),
-                None => Fate::Failed(undecided()),
+                Some(Ok(StandBy::Held | StandBy::Noted)) => Outcome::Acknowledge(Done::StoodBy),
+                Some(Ok(StandBy::Adopted)) => Outcome::Acknowledge(Done::Adopted),
+                Some(Ok(StandBy::NotReplicated { adopted_in })) => Outcome::NotReplicated { adopted_in },
+                Some(Err(error)) => Outcome::Failed(error),
+                None => Outcome::Failed(undecided()),
             },
         });
-        fates.collect()
+        outcomes.collect()
     }
 
-    async fn dead_letter(&self, delivery: &Delivery, reason: &'static str, detail: &str) -> Fate {
+    async fn dead_letter(&self, delivery: &Delivery, reason: &'static str, detail: &str) -> Outcome {
         match self.queue.dead_letter(delivery, reason).await {
             Ok(DeadLetter::Sent) => {
                 tracing::warn!(reason, error.detail = detail, "message not understood: moved to the dead-letter queue");
-                self.processing.metrics.count_dead_letter(reason);
-                Fate::Acknowledge(Done::DeadLetter)
+                self.lake_writer.metrics.count_dead_letter(reason);
+                Outcome::Acknowledge(Done::DeadLetter)
             }
             Ok(DeadLetter::NoQueue) => {
                 tracing::warn!(
@@ -197,7 +197,7 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
                     error.detail = detail,
                     "message not understood: kept, as the queue has no redrive policy"
                 );
-                Fate::NoDeadLetterQueue
+                Outcome::NoDeadLetterQueue
             }
             Err(error) => {
                 tracing::info!(
@@ -206,26 +206,26 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
                     error.detail = error.detail,
                     "message not understood: kept, as it cannot be copied to the dead-letter queue"
                 );
-                Fate::DeadLetterFailed
+                Outcome::DeadLetterFailed
             }
         }
     }
 
     /// Acknowledges last. Tells whether all dependencies worked.
-    async fn carry_out(&self, fates: &[(&Delivery, Fate)]) -> bool {
+    async fn carry_out(&self, outcomes: &[(&Delivery, Outcome)]) -> bool {
         let (mut acknowledged, mut hidden, mut worked) = (Vec::new(), Vec::new(), true);
         let mut refused = false;
-        for (delivery, fate) in fates {
-            self.count(fate);
-            let (retry, longest) = match fate {
-                Fate::Acknowledge(_) => {
+        for (delivery, outcome) in outcomes {
+            self.count(outcome);
+            let (retry, longest) = match outcome {
+                Outcome::Acknowledge(_) => {
                     acknowledged.push(delivery.receipt.as_str());
                     continue;
                 }
-                Fate::NotReplicated { adopted_in } => (REPLICATION_RETRY, (*adopted_in).max(SHORTEST_HIDING)),
+                Outcome::NotReplicated { adopted_in } => (REPLICATION_RETRY, (*adopted_in).max(SHORTEST_HIDING)),
                 // Of no concern to the others.
-                Fate::NoDeadLetterQueue | Fate::DeadLetterFailed => (RETRY, RETRY.longest),
-                Fate::Failed(error) => {
+                Outcome::NoDeadLetterQueue | Outcome::DeadLetterFailed => (RETRY, RETRY.longest),
+                Outcome::Failed(error) => {
                     worked &= !error.kind.concerns_all_calls();
                     refused |= error.kind == FailureKind::Unrecognized;
                     (RETRY, RETRY.longest)
@@ -246,35 +246,35 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
         worked
     }
 
-    fn count(&self, fate: &Fate) {
-        let metrics = &self.processing.metrics;
-        metrics.count_message(fate.name());
-        match fate {
-            Fate::Acknowledge(Done::Duplicate | Done::AlreadyThere) => _ = metrics.duplicates.inc(),
-            Fate::Acknowledge(Done::Adopted) => _ = metrics.adopted.inc(),
-            Fate::Acknowledge(Done::Processed | Done::StoodBy | Done::DeadLetter)
-            | Fate::Failed(_)
-            | Fate::NotReplicated { .. }
-            | Fate::NoDeadLetterQueue
-            | Fate::DeadLetterFailed => {}
+    fn count(&self, outcome: &Outcome) {
+        let metrics = &self.lake_writer.metrics;
+        metrics.count_message(outcome.name());
+        match outcome {
+            Outcome::Acknowledge(Done::Duplicate | Done::AlreadyThere) => _ = metrics.duplicates.inc(),
+            Outcome::Acknowledge(Done::Adopted) => _ = metrics.adopted.inc(),
+            Outcome::Acknowledge(Done::Processed | Done::StoodBy | Done::DeadLetter)
+            | Outcome::Failed(_)
+            | Outcome::NotReplicated { .. }
+            | Outcome::NoDeadLetterQueue
+            | Outcome::DeadLetterFailed => {}
         }
     }
 
     /// One line a sale at info: what was done for it here. Repetitions and failing dependencies are told elsewhere.
-    fn log(&self, event: &Event, fate: &Fate, started: Instant) {
+    fn log(&self, event: &Event, outcome: &Outcome, started: Instant) {
         let span = event.trace.map_or_else(|| TraceParent::new(&self.entropy), |parent| parent.child(&self.entropy));
         let id = event.fact.id();
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let (trace_id, span_id) = (span.trace_id(), span.span_id());
-        let outcome = fate.name();
-        match fate {
-            Fate::Acknowledge(Done::Processed) => {
+        let outcome = outcome.name();
+        match outcome {
+            Outcome::Acknowledge(Done::Processed) => {
                 tracing::info!(sale.id = %id, trace.id = trace_id, span.id = span_id, duration_ms, "sale in the lake");
             }
-            Fate::Acknowledge(Done::StoodBy) => {
+            Outcome::Acknowledge(Done::StoodBy) => {
                 tracing::info!(sale.id = %id, trace.id = trace_id, span.id = span_id, duration_ms, "sale stood by for");
             }
-            Fate::Acknowledge(Done::Adopted) => {
+            Outcome::Acknowledge(Done::Adopted) => {
                 tracing::info!(
                     sale.id = %id,
                     trace.id = trace_id,
@@ -283,18 +283,18 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
                     "sale adopted, as it has not replicated to this region"
                 );
             }
-            Fate::Failed(PortError { kind: FailureKind::Rejected, operation, detail }) => {
+            Outcome::Failed(PortError { kind: FailureKind::Rejected, operation, detail }) => {
                 tracing::warn!(sale.id = %id, trace.id = trace_id, span.id = span_id, operation, detail, "message kept");
             }
             // Of a dependency that refuses everything its adapter tells.
-            Fate::Failed(PortError { kind: FailureKind::Unrecognized, operation, detail }) => {
+            Outcome::Failed(PortError { kind: FailureKind::Unrecognized, operation, detail }) => {
                 tracing::info!(sale.id = %id, trace.id = trace_id, span.id = span_id, operation, detail, "message kept");
             }
-            Fate::Acknowledge(_)
-            | Fate::Failed(_)
-            | Fate::NotReplicated { .. }
-            | Fate::NoDeadLetterQueue
-            | Fate::DeadLetterFailed => {
+            Outcome::Acknowledge(_)
+            | Outcome::Failed(_)
+            | Outcome::NotReplicated { .. }
+            | Outcome::NoDeadLetterQueue
+            | Outcome::DeadLetterFailed => {
                 tracing::debug!(sale.id = %id, trace.id = trace_id, span.id = span_id, outcome, "message seen");
             }
         }

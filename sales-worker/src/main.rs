@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use sales::aws::{Connection, DynamoLeases, DynamoMarks, DynamoSaleTable, S3Lake, SqsSaleQueue, SsmSiteSwitch};
 use sales::entropy::Entropy;
 use sales_service::{command_line, shutdown};
+use sales_worker::app::{self, Dependencies};
 use sales_worker::config::{Arguments, Config};
-use sales_worker::server::{self, Dependencies};
-use sales_worker::work::Outside;
+use sales_worker::worker::Ports;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -22,10 +22,10 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let connection = Connection::open(&config.region, "sales-worker").await;
     let Config { region, state_parameter, queue_url, sales_table, idempotency_table, bucket, .. } = config.clone();
     let (shards, until) = (config.work.shards, shutdown.clone());
-    let outside = |dependencies: &Dependencies| {
+    let ports = |dependencies: &Dependencies| {
         connection.keep_credentials(dependencies.credentials.clone(), until);
         let switch = SsmSiteSwitch::new(&connection, state_parameter, dependencies.site_state.clone());
-        let outside = Outside {
+        let ports = Ports {
             queue: SqsSaleQueue::new(
                 &connection,
                 queue_url,
@@ -43,7 +43,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
             leases: DynamoLeases::new(&connection, idempotency_table, region, dependencies.marks.clone()),
             lake: S3Lake::new(&connection, bucket, config.s3_addressing, dependencies.lake.clone(), Entropy::system()),
         };
-        (switch, outside)
+        (switch, ports)
     };
-    server::run(&config, outside, shutdown).await
+    app::run(&config, ports, shutdown).await
 }

@@ -1,7 +1,7 @@
 //! Whose work a message is. Pure: no I/O, no clock.
 
 use sales::sale::Region;
-use sales::site::SiteState;
+use sales::site_state::SiteState;
 
 /// What is to happen with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

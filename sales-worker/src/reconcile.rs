@@ -11,12 +11,13 @@ use sales::clock::Timestamp;
 use sales::entropy::Entropy;
 use sales::ports::{FailureKind, Lake, LakePut, Leases, Marks, PortResult, SaleTable};
 use sales::sale::{Fact, FactId, Shard, Shards};
-use sales::site::{Site, SiteState};
+use sales::site::Site;
+use sales::site_state::SiteState;
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
+use crate::bring_to_lake::LakeWriter;
 use crate::leases::SweepLeases;
-use crate::process::Processing;
 use crate::unreadable::{Look, Unreadable};
 
 /// How many shards are swept side by side.
@@ -31,7 +32,7 @@ const REST: Backoff = Backoff { first: Duration::from_secs(5), longest: Duration
 /// What is needed to sweep.
 pub struct Reconciler<T, L, M, S> {
     /// How facts get to the lake.
-    pub processing: Processing<T, L, M>,
+    pub lake_writer: LakeWriter<T, L, M>,
     /// Which shards are this task's to sweep.
     pub leases: SweepLeases<S>,
     /// This region.
@@ -69,8 +70,8 @@ impl<T: SaleTable, L: Lake, M: Marks, S: Leases> Reconciler<T, L, M, S> {
                 continue;
             }
             let grace = grace(self.grace, self.site.activated_for());
-            let swept = self.sweep(self.processing.clock.now().minus(grace), &shutdown).await;
-            self.processing.metrics.count_sweep(swept.is_ok());
+            let swept = self.sweep(self.lake_writer.clock.now().minus(grace), &shutdown).await;
+            self.lake_writer.metrics.count_sweep(swept.is_ok());
             failures = if swept.is_ok() { 0 } else { failures + 1 };
         }
         self.leases.release_all().await;
@@ -102,11 +103,11 @@ impl<T: SaleTable, L: Lake, M: Marks, S: Leases> Reconciler<T, L, M, S> {
             if shutdown.is_cancelled() || self.site.state() != Some(SiteState::Active) {
                 return Ok(());
             }
-            let found = self.processing.table.pending(shard, before, page).await?;
+            let found = self.lake_writer.table.pending(shard, before, page).await?;
             unreadable.extend(found.unreadable);
             for ids in found.ids.chunks(IN_WORK) {
                 // The index trails the table: what is settled already is left out here.
-                let loaded = self.processing.table.load_pending(ids).await?;
+                let loaded = self.lake_writer.table.load_pending(ids).await?;
                 unreadable.extend(loaded.unreadable.iter().map(ToString::to_string));
                 refused = match self.reconcile(&loaded.facts).await {
                     Err(error) if error.kind != FailureKind::Unrecognized || refused >= REFUSED_IN_A_ROW => {
@@ -133,9 +134,9 @@ impl<T: SaleTable, L: Lake, M: Marks, S: Leases> Reconciler<T, L, M, S> {
             return Ok(());
         }
         let ids: Vec<FactId> = facts.iter().map(Fact::id).collect();
-        let marked = self.processing.marks.present(&ids).await?;
+        let marked = self.lake_writer.marks.present(&ids).await?;
         let (in_lake, owed): (Vec<&Fact>, Vec<&Fact>) = facts.iter().partition(|fact| marked.contains(&fact.id()));
-        let (settled, brought) = tokio::join!(self.processing.settle(&in_lake), self.processing.bring_to_lake(&owed));
+        let (settled, brought) = tokio::join!(self.lake_writer.settle(&in_lake), self.lake_writer.bring_to_lake(&owed));
         let settled = in_lake.iter().map(|fact| fact.id()).zip(settled).map(|(id, result)| (id, result.map(|()| None)));
         let brought = brought.into_iter().map(|(id, result)| (id, result.map(Some)));
         self.tell(settled.chain(brought))
@@ -148,10 +149,10 @@ impl<T: SaleTable, L: Lake, M: Marks, S: Leases> Reconciler<T, L, M, S> {
                 Ok(brought) => {
                     worked = true;
                     if brought.is_some() {
-                        self.processing.metrics.reconciled.inc();
+                        self.lake_writer.metrics.reconciled.inc();
                         tracing::info!(sale.id = %id, "sale reconciled");
                     } else {
-                        self.processing.metrics.settled.inc();
+                        self.lake_writer.metrics.settled.inc();
                     }
                 }
                 // Of a failing dependency its adapter tells.

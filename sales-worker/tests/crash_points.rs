@@ -15,10 +15,11 @@ use sales::event::Event;
 use sales::memory::{Call, Cloud, Flow, Network, Passage, Perfect, Service};
 use sales::ports::{Marks, SaleTable};
 use sales::sale::{Amount, Cancellation, Fact, Product, Region, Sale, Shards};
-use sales::site::{Site, SiteState};
+use sales::site::Site;
+use sales::site_state::SiteState;
 use sales_worker::backlog::BacklogGauge;
 use sales_worker::metrics::Metrics;
-use sales_worker::work::{Inside, Outside, Settings, work};
+use sales_worker::worker::{Inside, Ports, Settings, work};
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
@@ -122,7 +123,7 @@ impl Scene {
         let (entropy, mut registry) = (Entropy::system(), Registry::default());
         let name = Region::new(NAMES[region]);
         let (site, refresh) = Site::new(name.clone(), client.site_switch(), entropy.clone());
-        let outside = Outside {
+        let ports = Ports {
             queue: client.sale_queue(),
             table: client.sale_table(),
             marks: client.marks(),
@@ -134,7 +135,7 @@ impl Scene {
         let inside = Inside { site, refresh, clock: self.clock.clone(), entropy, metrics, backlog };
         let (grace, sweep_interval) = (Duration::from_secs(20), Duration::from_secs(5));
         let settings = Settings { concurrency: 1, shards: Shards::new(1).unwrap(), grace, sweep_interval };
-        work(settings, outside, inside, stop).await;
+        work(settings, ports, inside, stop).await;
     }
 
     /// Runs a worker until it dies.

@@ -1,4 +1,4 @@
-//! The worker from outside: the production binary as a process, fed through the queue, on the emulator.
+//! The worker from ports: the production binary as a process, fed through the queue, on the emulator.
 
 #![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 #![expect(clippy::disallowed_types, reason = "a test plays the API, and looks into the queues itself")]

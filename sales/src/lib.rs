@@ -18,5 +18,6 @@ pub mod memory;
 pub mod ports;
 pub mod sale;
 pub mod site;
+pub mod site_state;
 pub mod standard_output;
 pub mod trace;

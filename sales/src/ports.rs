@@ -15,7 +15,7 @@ use crate::attributes::Attributes;
 use crate::clock::Timestamp;
 use crate::event::Event;
 use crate::sale::{Fact, FactId, Sale, SaleId, Shard};
-use crate::site::SiteState;
+use crate::site_state::SiteState;
 
 /// A call that failed.
 #[derive(Clone, Debug, Error)]

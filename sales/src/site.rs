@@ -3,11 +3,8 @@
 //! Requests and messages never wait for the switch: they read what was learnt last. When it cannot be asked, the
 //! last known state stays; before the first answer nobody knows, and everybody acts as is safe then.
 
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
-use thiserror::Error;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -15,53 +12,10 @@ use tokio_util::sync::CancellationToken;
 use crate::entropy::Entropy;
 use crate::ports::SiteSwitch;
 use crate::sale::Region;
+use crate::site_state::SiteState;
 
 /// How long a state is trusted before the switch is asked again.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
-
-/// What the operator wants of a region.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SiteState {
-    /// Processes sales.
-    Active,
-    /// Stands by.
-    Passive,
-}
-
-impl SiteState {
-    /// As the parameter spells it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Active => "ACTIVE",
-            Self::Passive => "PASSIVE",
-        }
-    }
-}
-
-impl fmt::Display for SiteState {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
-    }
-}
-
-impl FromStr for SiteState {
-    type Err = UnknownState;
-
-    /// Reads `ACTIVE` or `PASSIVE`, in capitals; white space around it is forgiven, as editors leave a line feed.
-    fn from_str(text: &str) -> Result<Self, UnknownState> {
-        match text.trim() {
-            "ACTIVE" => Ok(Self::Active),
-            "PASSIVE" => Ok(Self::Passive),
-            _ => Err(UnknownState),
-        }
-    }
-}
-
-/// Text that is no state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("state is neither ACTIVE nor PASSIVE")]
-pub struct UnknownState;
 
 /// What is known of the own region's state.
 #[derive(Clone, Copy, Debug, Default)]
@@ -206,15 +160,6 @@ mod tests {
         let switch = FakeSwitch(Arc::new(Mutex::new(says)));
         let (site, refresh) = Site::new(Region::new("sa-east-1"), switch.clone(), Entropy::system());
         (switch, site, refresh)
-    }
-
-    #[test]
-    fn states_are_read_strictly() {
-        assert_eq!("ACTIVE".parse(), Ok(SiteState::Active));
-        assert_eq!("PASSIVE\n".parse(), Ok(SiteState::Passive));
-        for text in ["", "active", "Passive", "ACTIVE,PASSIVE", "ACTIVE PASSIVE", "true"] {
-            assert_eq!(text.parse::<SiteState>(), Err(UnknownState), "{text}");
-        }
     }
 
     #[tokio::test]

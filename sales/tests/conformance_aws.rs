@@ -19,7 +19,7 @@ use sales::event::Event;
 use sales::health::{Dependency, Health};
 use sales::ports::{FailureKind, Holder, Lake, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
 use sales::sale::{self, Shards};
-use sales::site::SiteState;
+use sales::site_state::SiteState;
 use sales_testbed::resources::{Region, State};
 use sales_testbed::testing::{Fault, FaultProxy, Stage};
 

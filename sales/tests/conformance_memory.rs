@@ -11,7 +11,7 @@ use sales::event::Event;
 use sales::memory::{Call, Client, Cloud, Flow, Network, Passage, Perfect};
 use sales::ports::{Lake, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
 use sales::sale::Shards;
-use sales::site::SiteState;
+use sales::site_state::SiteState;
 use tokio::time::Instant;
 
 /// A region of a cloud in memory.

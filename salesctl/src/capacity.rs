@@ -9,7 +9,7 @@ use clap::Args;
 use futures::future::join_all;
 use sales::{
     clock::{Clock, Timestamp},
-    site::SiteState,
+    site_state::SiteState,
 };
 use serde::Serialize;
 

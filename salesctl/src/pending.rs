@@ -13,7 +13,7 @@ use sales::{
     clock::{Clock, Timestamp},
     ports::Marks,
     sale::{Amount, Fact, FactId, Product, Region, Shard},
-    site::SiteState,
+    site_state::SiteState,
 };
 use serde::Serialize;
 

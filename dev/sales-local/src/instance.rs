@@ -10,7 +10,7 @@ use sales_testbed::{
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 
-use crate::announced::Announced;
+use crate::discovery_file::DiscoveryFile;
 
 const NOTHING_RUNS: &str = "nothing runs here that could be asked: start it with `cargo local`";
 
@@ -41,8 +41,8 @@ impl Instance {
     }
 
     /// Lets other commands find this instance for as long as the answer lives.
-    pub(crate) fn announce(&self) -> anyhow::Result<Announced> {
-        Announced::write(path()?, serde_json::to_vec(self)?)
+    pub(crate) fn announce(&self) -> anyhow::Result<DiscoveryFile> {
+        DiscoveryFile::write(path()?, serde_json::to_vec(self)?)
     }
 }
 

@@ -1,19 +1,15 @@
 //! Two regions of the sales pipeline on one machine, in one command.
 
-mod announced;
-mod aws;
-mod cli;
-mod control;
-mod demo;
-mod drill;
+mod arguments;
+mod commands;
+mod discovery_file;
 mod instance;
-mod lake;
-mod operator;
+mod part;
+mod salesctl_config;
 mod site;
 mod stack;
 mod summary;
 mod terminal;
-mod up;
 
 use std::{
     io::{Write, stderr, stdout},
@@ -21,9 +17,13 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+use arguments::{Arguments, Command};
 use clap::Parser;
-use cli::{Arguments, Command};
-use drill::Order;
+use commands::{
+    aws, demo,
+    drill::{Change, control},
+    lake, up,
+};
 use instance::Instance;
 use terminal::line;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -75,8 +75,8 @@ async fn until_interrupted(command: Command) -> ExitCode {
 async fn run(command: Command, serving: &AtomicBool) -> anyhow::Result<()> {
     match command {
         Command::Up(options) => up::up(options, serving).await,
-        Command::Lose(options) => order(Order::Lose(options.part)).await,
-        Command::Restore(options) => order(Order::Restore(options.part)).await,
+        Command::Lose(options) => change(Change::Lose(options.part)).await,
+        Command::Restore(options) => change(Change::Restore(options.part)).await,
         Command::Lake(options) => lake::lake(&options).await,
         Command::Demo(options) => demo::demo(&options).await,
         Command::Aws(options) => aws::aws(&options, serving).await,
@@ -84,9 +84,9 @@ async fn run(command: Command, serving: &AtomicBool) -> anyhow::Result<()> {
 }
 
 /// Has the running instance do something, and says what it has done.
-async fn order(order: Order) -> anyhow::Result<()> {
+async fn change(change: Change) -> anyhow::Result<()> {
     let instance = Instance::running().await?;
-    line(control::send(instance.control, order).await?);
+    line(control::send(instance.control, change).await?);
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Everything that runs: the emulator, each region's resources and services, and the edge in front.
+//! Everything that runs: the emulator, each region's resources and services, and the accelerator's stand-in in front.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -9,10 +9,11 @@ use std::{
 use anyhow::{Context, bail};
 use futures::future::try_join;
 use sales_testbed::{
+    accelerator::{AcceleratorStandIn, Backend, Dial},
     aws_endpoint::AwsEndpoint,
     dns::Name,
-    edge::{Backend, Dial, Edge},
     emulator::{Emulator, Environment, MINISTACK},
+    local_ports::LocalPorts,
     process::log_file,
     resources::{Deployment, Place, Region},
     services::Services,
@@ -25,7 +26,6 @@ use tokio::{
 };
 
 use crate::{
-    cli::UpOptions,
     site::{Site, SitePorts},
     terminal::Steps,
 };
@@ -39,12 +39,12 @@ const HEALTH_DEADLINE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct Stack {
     accelerator_api: Mutex<AwsEndpoint>,
-    edge: Edge,
+    accelerator: AcceleratorStandIn,
     name: Name,
     sites: [Mutex<Site>; 2],
     emulator: Emulator,
     deployment: Deployment,
-    ports: UpOptions,
+    ports: LocalPorts,
     salesctl: PathBuf,
 }
 
@@ -52,17 +52,23 @@ impl Stack {
     /// How many steps [`Stack::start`] shows.
     pub(crate) const STEPS: usize = 6;
 
-    /// Builds the services and starts everything, showing each step, with the logs in the directory `logs`.
-    pub(crate) async fn start(ports: UpOptions, logs: &Path, steps: &mut Steps) -> anyhow::Result<Self> {
+    /// Builds the services, as they are shipped if `release`, and starts everything, showing each step, with the logs in
+    /// the directory `logs`.
+    pub(crate) async fn start(
+        ports: LocalPorts,
+        release: bool,
+        logs: &Path,
+        steps: &mut Steps,
+    ) -> anyhow::Result<Self> {
         let build = Build::current()?;
-        let shipped = if ports.release { build.clone().released() } else { build.clone() };
+        let shipped = if release { build.clone().released() } else { build.clone() };
         let what = format!("building sales-api, sales-worker and salesctl, profile {}", shipped.cargo_profile());
         let services = steps.talking(&what, Services::build(&shipped)).await?;
 
         let what = format!("getting the AWS emulator, MiniStack {}", MINISTACK.version());
         let environment = steps.quiet(&what, Environment::prepare(&MINISTACK, &build.local_directory())).await?;
         let log = log_file(&logs.join("emulator.log"))?;
-        let emulator = Emulator::start_in(&environment, Some(ports.emulator_port), log);
+        let emulator = Emulator::start_in(&environment, Some(ports.emulator), log);
         let emulator = steps.quiet("starting it", emulator).await?;
 
         let deployment = Deployment::create(emulator.endpoint(), PREFIX);
@@ -71,14 +77,14 @@ impl Stack {
         let sites = steps.quiet("starting the API and the worker of each region", sites).await?;
         let what = format!(
             "opening the addresses in front of them, http://localhost:{} and, for DNS, http://localhost:{}",
-            ports.port, ports.dns_port
+            ports.front, ports.dns
         );
-        let entrances = try_join(start_edge(&deployment, &ports), start_name(&deployment, &ports));
-        let (edge, name) = steps.quiet(&what, entrances).await?;
-        let accelerator_api = AwsEndpoint::open(ports.accelerator_port, edge.control_endpoint()).await?;
+        let entrances = try_join(start_accelerator(&deployment, &ports), start_name(&deployment, &ports));
+        let (accelerator, name) = steps.quiet(&what, entrances).await?;
+        let accelerator_api = AwsEndpoint::open(ports.accelerator, accelerator.control_endpoint()).await?;
         let (accelerator_api, sites) = (Mutex::new(accelerator_api), sites.map(Mutex::new));
         let salesctl = services.salesctl().to_owned();
-        Ok(Self { accelerator_api, edge, name, sites, emulator, deployment, ports, salesctl })
+        Ok(Self { accelerator_api, accelerator, name, sites, emulator, deployment, ports, salesctl })
     }
 
     /// Both regions' resources.
@@ -86,9 +92,9 @@ impl Stack {
         &self.deployment
     }
 
-    /// The edge.
-    pub(crate) fn edge(&self) -> &Edge {
-        &self.edge
+    /// The accelerator's stand-in.
+    pub(crate) fn accelerator(&self) -> &AcceleratorStandIn {
+        &self.accelerator
     }
 
     /// The name that DNS answers.
@@ -103,12 +109,12 @@ impl Stack {
 
     /// The address in front of both regions.
     pub(crate) fn address(&self) -> String {
-        format!("http://localhost:{}", self.ports.port)
+        format!("http://localhost:{}", self.ports.front)
     }
 
     /// The address that stands for the name.
     pub(crate) fn dns_address(&self) -> String {
-        format!("http://localhost:{}", self.ports.dns_port)
+        format!("http://localhost:{}", self.ports.dns)
     }
 
     /// The region at this place, to be lost or restored by nobody else meanwhile.
@@ -118,7 +124,7 @@ impl Stack {
 
     /// The address of AWS in the region at this place.
     pub(crate) fn aws_endpoint(&self, position: usize) -> String {
-        format!("http://127.0.0.1:{}", self.ports.aws_ports.0[position])
+        format!("http://127.0.0.1:{}", self.ports.aws[position])
     }
 
     /// Global Accelerator's API, to be lost or restored by nobody else meanwhile.
@@ -128,12 +134,12 @@ impl Stack {
 
     /// The address of Global Accelerator's API.
     pub(crate) fn accelerator_endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.ports.accelerator_port)
+        format!("http://127.0.0.1:{}", self.ports.accelerator)
     }
 
-    /// The accelerator that the edge stands for.
+    /// The accelerator that the accelerator's stand-in stands for.
     pub(crate) fn accelerator_arn(&self) -> &str {
-        self.edge.accelerator_arn().unwrap_or_default()
+        self.accelerator.accelerator_arn().unwrap_or_default()
     }
 
     /// The operator's command line, built with the services.
@@ -145,7 +151,7 @@ impl Stack {
     pub(crate) fn regions(&self) -> [(&Region, String, String); 2] {
         let address = |port| format!("http://localhost:{port}");
         [0, 1].map(|position| {
-            let (api, worker) = (self.ports.api_ports.0[position], self.ports.worker_ports.0[position]);
+            let (api, worker) = (self.ports.apis[position], self.ports.workers[position]);
             (&self.deployment.regions[position], address(api), address(worker))
         })
     }
@@ -172,12 +178,11 @@ async fn start_sites(
     services: &Services,
     deployment: &Deployment,
     aws: &str,
-    UpOptions { aws_ports, api_ports, worker_ports, .. }: &UpOptions,
+    LocalPorts { aws: aws_ports, apis, workers, .. }: &LocalPorts,
     logs: &Path,
 ) -> anyhow::Result<[Site; 2]> {
     let [first, second] = [0, 1].map(|position| {
-        let ports =
-            SitePorts { aws: aws_ports.0[position], api: api_ports.0[position], worker: worker_ports.0[position] };
+        let ports = SitePorts { aws: aws_ports[position], api: apis[position], worker: workers[position] };
         Site::open(services, &deployment.regions[position], aws, ports, logs)
     });
     let (mut first, mut second) = try_join(first, second).await?;
@@ -186,23 +191,25 @@ async fn start_sites(
 }
 
 /// All traffic goes to the first region, the ACTIVE one, at first.
-async fn start_edge(deployment: &Deployment, ports: &UpOptions) -> anyhow::Result<Edge> {
-    let backends = deployment.regions.iter().zip(ports.api_ports.0).zip([Dial::FULL, Dial::OFF]);
+async fn start_accelerator(deployment: &Deployment, ports: &LocalPorts) -> anyhow::Result<AcceleratorStandIn> {
+    let backends = deployment.regions.iter().zip(ports.apis).zip([Dial::FULL, Dial::OFF]);
     let backends = backends.map(|((region, port), dial)| Backend {
         region: region.name.clone(),
         address: (Ipv4Addr::LOCALHOST, port).into(),
         dial,
     });
     // Its API is on a port of its own choice, behind an endpoint that can be lost.
-    let edge = Edge::start(listen(ports.port).await?, listen(0).await?, backends.collect())?;
-    timeout(HEALTH_DEADLINE, edge.all_healthy()).await.context("the health checks of the APIs do not succeed")?;
-    Ok(edge)
+    let accelerator = AcceleratorStandIn::start(listen(ports.front).await?, listen(0).await?, backends.collect())?;
+    timeout(HEALTH_DEADLINE, accelerator.all_healthy())
+        .await
+        .context("the health checks of the APIs do not succeed")?;
+    Ok(accelerator)
 }
 
-async fn start_name(deployment: &Deployment, ports: &UpOptions) -> anyhow::Result<Name> {
-    let apis = deployment.regions.iter().zip(ports.api_ports.0);
+async fn start_name(deployment: &Deployment, ports: &LocalPorts) -> anyhow::Result<Name> {
+    let apis = deployment.regions.iter().zip(ports.apis);
     let apis = apis.map(|(region, port)| (region.name.clone(), SocketAddr::from((Ipv4Addr::LOCALHOST, port))));
-    let name = Name::start(listen(ports.dns_port).await?, apis)?;
+    let name = Name::start(listen(ports.dns).await?, apis)?;
     timeout(HEALTH_DEADLINE, name.all_checked()).await.context("the health checks of the name are not made")?;
     Ok(name)
 }

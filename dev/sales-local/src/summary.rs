@@ -4,8 +4,8 @@ use std::fmt::{self, Display, Write};
 
 use futures::{future::join_all, join};
 use sales_testbed::{
+    accelerator::{AcceleratorStandIn, Dial},
     dns::Name,
-    edge::{Dial, Edge},
     resources::{Region, State},
     services::{counter, is_healthy},
 };
@@ -30,7 +30,7 @@ pub(crate) struct View {
 impl View {
     async fn of(
         client: &reqwest::Client,
-        (edge, name): (&Edge, &Name),
+        (accelerator, name): (&AcceleratorStandIn, &Name),
         region: &Region,
         api: &str,
         worker: &str,
@@ -44,7 +44,7 @@ impl View {
             is_healthy(client, api),
             is_healthy(client, worker),
         );
-        let endpoint = edge.endpoints().into_iter().find(|endpoint| endpoint.region == region.name);
+        let endpoint = accelerator.endpoints().into_iter().find(|endpoint| endpoint.region == region.name);
         Self {
             region: region.name.clone(),
             state: state.ok(),
@@ -73,7 +73,7 @@ pub(crate) struct Summary(Vec<View>);
 impl Summary {
     pub(crate) async fn of(client: &reqwest::Client, stack: &Stack) -> Self {
         let regions = stack.regions();
-        let entrances = (stack.edge(), stack.name());
+        let entrances = (stack.accelerator(), stack.name());
         let views = regions.iter().map(|(region, api, worker)| View::of(client, entrances, region, api, worker));
         Self(join_all(views).await)
     }

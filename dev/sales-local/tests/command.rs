@@ -9,7 +9,7 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
-use sales_testbed::testing;
+use sales_testbed::{local_ports::LocalPorts, testing};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 const WORKS: &str = "exit 0";
@@ -46,7 +46,7 @@ impl Sandbox {
 
     /// Starts everything, on free ports so that a running instance is not in the way.
     fn up(&self) -> Command {
-        self.command(testing::LocalPorts::free().expect("free ports").options())
+        self.command(LocalPorts::free().expect("free ports").options())
     }
 
     fn run_up(&self) -> Ended {

@@ -6,8 +6,9 @@ use std::{collections::BTreeSet, net::Ipv4Addr, path::Path, process::Output};
 use futures::future::join_all;
 use reqwest::StatusCode;
 use sales_testbed::{
+    local_ports::LocalPorts,
     resources::{Deployment, Place, REGIONS, Region, State},
-    testing::{LocalInstance, LocalPorts, client, eventually, sdk},
+    testing::{LocalInstance, client, eventually, sdk},
 };
 use serde_json::{Value, json};
 use tokio::net::TcpStream;

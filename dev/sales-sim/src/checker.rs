@@ -17,8 +17,10 @@ use sales::memory::StoredObject;
 use sales::sale::{Cancellation, Fact, FactId, Sale};
 use time::{Date, OffsetDateTime};
 
-use crate::schedule::{Kind, REGIONS};
-use crate::world::{NAMES, World};
+use crate::regions::NAMES;
+use crate::regions::REGIONS;
+use crate::schedule::Kind;
+use crate::world::World;
 
 /// The body of what is no message.
 pub const POISON: &str = "{\"poison\":";
@@ -91,7 +93,7 @@ pub fn check_economy(world: &World) -> Vec<String> {
         wrong.push(format!("{objects} objects took {puts:?} puts, though nothing failed"));
     }
     for region in 0..REGIONS {
-        if world.schedule.first[region] == sales::site::SiteState::Passive && puts[region] > 0 {
+        if world.schedule.first[region] == sales::site_state::SiteState::Passive && puts[region] > 0 {
             wrong.push(format!("{} is passive, and put {} objects", NAMES[region], puts[region]));
         }
     }

@@ -7,13 +7,15 @@ use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use sales::memory::Cloud;
 use sales::sale::{FactId, SaleId};
-use sales::site::SiteState;
+use sales::site_state::SiteState;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use crate::process::{Answer, Incoming};
-use crate::schedule::{Order, REGIONS, Role, Target};
-use crate::world::{NAMES, World};
+use crate::regions::NAMES;
+use crate::regions::REGIONS;
+use crate::schedule::{PlannedOrder, Role, Target};
+use crate::slot::{Answer, Incoming};
+use crate::world::World;
 
 /// No client is to wait for longer.
 const PATIENCE: Duration = Duration::from_millis(5_000);
@@ -22,7 +24,7 @@ const PATIENCE: Duration = Duration::from_millis(5_000);
 const BETWEEN_TRIES: Duration = Duration::from_millis(700);
 
 /// One client's whole story.
-pub async fn order(world: Rc<World>, order: Order) {
+pub async fn order(world: Rc<World>, order: PlannedOrder) {
     world.until(order.at).await;
     let hedge = async {
         if let Some(after) = order.hedged_after {
@@ -57,7 +59,7 @@ fn choose(world: &World, target: Target) -> Option<usize> {
     };
     match target {
         Target::Region(region) => answers(region).then_some(region),
-        Target::Edge => {
+        Target::Accelerator => {
             let active =
                 (0..REGIONS).find(|region| world.cloud.state(*region) == Some(SiteState::Active) && answers(*region));
             active.or_else(|| (0..REGIONS).find(|region| answers(*region)))
@@ -89,7 +91,7 @@ async fn send(world: &World, region: usize, what: &str, request: TestRequest) ->
 }
 
 /// Orders once. The sale's id when it was accepted.
-async fn post(world: &Rc<World>, region: usize, order: &Order) -> Option<SaleId> {
+async fn post(world: &Rc<World>, region: usize, order: &PlannedOrder) -> Option<SaleId> {
     let request = TestRequest::post().uri("/sales").set_payload(order.body.clone());
     let request = match &order.key {
         Some(key) => request.insert_header(("Idempotency-Key", key.as_str())),

@@ -9,12 +9,15 @@
 pub mod batch;
 pub mod checker;
 pub mod clients;
+pub mod conditions;
 pub mod dice;
 pub mod fleet;
 pub mod history;
 pub mod mutation;
 pub mod process;
+pub mod regions;
 pub mod run;
 pub mod schedule;
+pub mod slot;
 pub mod weather;
 pub mod world;

@@ -12,7 +12,7 @@ use sales::ports::{
     Marks, PageToken, PendingPage, PortResult, SaleQueue, SaleTable,
 };
 use sales::sale::{Cancellation, Fact, FactId, Sale, SaleId, Shard};
-use sales::site::SiteState;
+use sales::site_state::SiteState;
 
 /// A mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

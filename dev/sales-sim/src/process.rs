@@ -1,46 +1,24 @@
 //! The two services as processes: put together as their binaries do it, on ports in memory.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use actix_web::dev::Service;
-use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{App, test};
 use prometheus_client::registry::Registry;
 use sales::site::Site;
-use sales_api::announcer::Announcer;
-use sales_api::grouped_writes::GroupedWrites;
-use sales_api::server::Sales;
+use sales_api::sales::Shared;
+use sales_service::http::server::DRAIN_TIME;
 use sales_worker::backlog::BacklogGauge;
-use sales_worker::work::{Inside, Outside, work};
-use tokio::sync::{mpsc, oneshot};
+use sales_worker::worker::{Inside, Ports, work};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::mutation::Mutated;
-use crate::world::{Identity, World, region};
-
-/// As long as the API itself lets requests and announcements finish.
-const DRAIN_TIME: Duration = Duration::from_secs(8);
-const FLUSH_TIME: Duration = Duration::from_secs(6);
-
-/// A request on its way to an API, and where its answer goes.
-pub struct Incoming {
-    /// The request.
-    pub request: test::TestRequest,
-    /// Where the answer goes; dropped when the API dies.
-    pub reply: oneshot::Sender<Answer>,
-}
-
-/// What a client sees.
-#[derive(Debug)]
-pub struct Answer {
-    /// The status.
-    pub status: StatusCode,
-    /// The body.
-    pub body: String,
-}
+use crate::regions::region;
+use crate::slot::{Answer, Incoming};
+use crate::world::{Identity, World};
 
 /// An API: its own routes, use cases, grouped writes and announcements.
 pub async fn api(world: &World, who: Identity, mut intake: mpsc::Receiver<Incoming>, stop: CancellationToken) {
@@ -48,20 +26,10 @@ pub async fn api(world: &World, who: Identity, mut intake: mpsc::Receiver<Incomi
     let mut registry = Registry::default();
     let metrics = sales_api::metrics::Metrics::new(&mut registry);
     let (site, refresh) = Site::new(region(who.region), client.site_switch(), who.entropy.clone());
-    let closed = CancellationToken::new();
-    let (announcer, announcing) = Announcer::new(client.sale_topic(), metrics.clone(), closed.clone());
-    let announcing = tokio::task::spawn_local(announcing);
+    let topic = client.sale_topic();
+    let (shared, announcing) = Shared::start(topic, site, who.clock.clone(), who.entropy.clone(), metrics);
     tokio::task::spawn_local(refresh.run(stop.clone()));
-    let table = Mutated::new(client.sale_table(), world.mutation, &client, &who.clock);
-    let sales = Sales {
-        writes: GroupedWrites::start(table.clone(), metrics.clone()),
-        table,
-        announcer,
-        site,
-        clock: who.clock,
-        entropy: who.entropy.clone(),
-        metrics,
-    };
+    let sales = shared.sales(Mutated::new(client.sale_table(), world.mutation, &client, &who.clock));
     let app = App::new().app_data(Data::new(sales)).app_data(Data::new(who.entropy));
     let app = app.configure(sales_api::routes::configure::<Mutated<sales::memory::MemorySaleTable>>);
     let app = Rc::new(test::init_service(app).await);
@@ -85,8 +53,7 @@ pub async fn api(world: &World, who: Identity, mut intake: mpsc::Receiver<Incomi
     drop(intake);
     requests.close();
     let _ = tokio::time::timeout(DRAIN_TIME, requests.wait()).await;
-    closed.cancel();
-    let _ = tokio::time::timeout(FLUSH_TIME, announcing).await;
+    announcing.finish().await;
 }
 
 /// A worker: its consumers, its sweep, its state's refresh.
@@ -95,7 +62,7 @@ pub async fn worker(world: &World, who: Identity, stop: CancellationToken) {
     let mut registry = Registry::default();
     let (site, refresh) = Site::new(region(who.region), client.site_switch(), who.entropy.clone());
     let mutation = world.mutation;
-    let outside = Outside {
+    let ports = Ports {
         queue: Mutated::new(client.sale_queue(), mutation, &client, &who.clock),
         table: Mutated::new(client.sale_table(), mutation, &client, &who.clock),
         marks: client.marks(),
@@ -110,5 +77,5 @@ pub async fn worker(world: &World, who: Identity, stop: CancellationToken) {
         clock: who.clock,
         entropy: who.entropy,
     };
-    work(world.schedule.settings, outside, inside, stop).await;
+    work(world.schedule.settings, ports, inside, stop).await;
 }

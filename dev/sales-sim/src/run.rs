@@ -15,8 +15,10 @@ use crate::dice::Dice;
 use crate::fleet::supervise;
 use crate::history::History;
 use crate::mutation::Mutation;
-use crate::schedule::{Action, REGIONS, Role, Schedule};
-use crate::world::{NAMES, World};
+use crate::regions::NAMES;
+use crate::regions::REGIONS;
+use crate::schedule::{Action, Role, Schedule};
+use crate::world::World;
 
 /// How long it may take, once the faults are over, until all is as promised: a grace, a lease that a dead task left, a
 /// rest while calls failed, and some retries.

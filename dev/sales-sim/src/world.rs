@@ -9,20 +9,18 @@ use std::time::Duration;
 use sales::clock::Clock;
 use sales::entropy::Entropy;
 use sales::memory::{Client, Cloud};
-use sales::sale::{Fact, Region, SaleId};
+use sales::sale::{Fact, SaleId};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::dice::Dice;
-use crate::fleet::Slot;
 use crate::history::History;
 use crate::mutation::Mutation;
-use crate::schedule::{REGIONS, Schedule};
+use crate::regions::REGIONS;
+use crate::schedule::Schedule;
+use crate::slot::Slot;
 use crate::weather::Weather;
-
-/// The names of the regions.
-pub const NAMES: [&str; REGIONS] = ["sa-east-1", "us-east-1"];
 
 /// One run.
 pub struct World {
@@ -160,12 +158,6 @@ impl World {
         self.history.note(|| format!("VIOLATION {what}"));
         self.record.borrow_mut().violations.push(what);
     }
-}
-
-/// A region's name as the services know it.
-#[must_use]
-pub fn region(number: usize) -> Region {
-    Region::new(NAMES[number])
 }
 
 fn clock(epoch: Duration, began: Instant, skew: Duration) -> Clock {

@@ -21,7 +21,7 @@ use std::net::SocketAddr;
 use rand::seq::IndexedRandom;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
-use crate::edge::{ApiAddress, health, proxy};
+use crate::accelerator::{ApiAddress, health, proxy};
 
 /// How many health checks in a row must say otherwise until a status changes.
 const IN_A_ROW: u32 = 2;

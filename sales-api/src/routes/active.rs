@@ -3,8 +3,8 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder};
+use sales::site_state::SiteState;
 use sales_service::http::operations::Operations;
-use sales::site::SiteState;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -2,11 +2,12 @@
 
 pub mod active;
 pub mod docs;
+pub mod extractors;
 pub mod sale;
 
 use actix_web::web::{self, ServiceConfig};
-use sales_service::http::problem::{get_or_head, resource};
 use sales::ports::SaleTable;
+use sales_service::http::problem::{get_or_head, resource};
 
 /// Adds the routes.
 pub fn configure<T: SaleTable>(config: &mut ServiceConfig) {

@@ -7,18 +7,19 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::web::Data;
-use sales_service::http::Problem;
 use sales::ports::{PortError, SaleTable, StoredSale};
 use sales::sale::{DECIMALS, DIGITS, LONGEST_PRODUCT, Sale, WHOLE_DIGITS};
+use sales_service::http::Problem;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
+use super::extractors::{Key, PathId, Span, unknown_sale};
 use crate::cancel_sale::{Cancelled, cancel_sale};
+use crate::find_sale::find_sale;
 use crate::register_sale::{Order, RegisterError, Registered, register_sale};
-use crate::requests::{Key, PathId, Span, unknown_sale};
-use crate::server::Sales;
+use crate::sales::Sales;
 
 /// No client waits longer for the table.
 const DEADLINE: Duration = Duration::from_millis(4_800);
@@ -132,9 +133,9 @@ pub async fn register<T: SaleTable>(
         (status = 503, description = "try again", body = ProblemView, content_type = "application/problem+json", headers(("Retry-After" = u32))),
     ))]
 pub async fn find<T: SaleTable>(sales: Data<Sales<T>>, id: PathId) -> Result<HttpResponse, Problem> {
-    let found = in_time(sales.table.find(id.0)).await?.map_err(|error| unavailable(&error))?;
-    let found = found.filter(|found| !found.cancelled).ok_or_else(unknown_sale)?;
-    Ok(HttpResponse::Ok().json(view(&found.stored.sale, found.stored.processed)?))
+    let found = in_time(find_sale(&sales, id.0)).await?.map_err(|error| unavailable(&error))?;
+    let stored = found.ok_or_else(unknown_sale)?;
+    Ok(HttpResponse::Ok().json(view(&stored.sale, stored.processed)?))
 }
 
 /// Cancels a sale. A cancelled sale stays cancelled, and its cancellation reaches the lake, too.

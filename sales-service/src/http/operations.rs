@@ -13,7 +13,8 @@ use utoipa::ToSchema;
 
 use super::problem::{Problem, get_or_head, resource};
 use sales::health::Health;
-use sales::site::{Site, SiteState};
+use sales::site::Site;
+use sales::site_state::SiteState;
 
 /// What these routes tell about. Cheap to clone.
 #[derive(Clone)]

@@ -37,7 +37,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const LINGER: Duration = Duration::from_secs(1);
 
 /// How long requests in flight may take after the signal: a sale is answered within 5 s.
-const DRAIN_SECONDS: u64 = 8;
+pub const DRAIN_TIME: Duration = Duration::from_secs(8);
 
 /// Whether answers are to be the last of their connections.
 #[derive(Default)]
@@ -71,7 +71,7 @@ where
             .wrap(from_fn(requests::count))
             .wrap(from_fn(close_while_draining))
     };
-    let server = Server::build().workers(workers).shutdown_timeout(DRAIN_SECONDS).disable_signals();
+    let server = Server::build().workers(workers).shutdown_timeout(DRAIN_TIME.as_secs()).disable_signals();
     let signal = server.graceful_shutdown_signal();
     let stopping = move || {
         let signal = signal.clone();

@@ -7,7 +7,7 @@ use aws_sdk_ssm::Client;
 use super::{Connection, Deadline, failure};
 use crate::health::Dependency;
 use crate::ports::{FailureKind, PortError, PortResult, SiteSwitch};
-use crate::site::SiteState;
+use crate::site_state::SiteState;
 
 /// Nobody waits for it, and it is asked again soon.
 const DEADLINE: Deadline =

@@ -7,6 +7,7 @@
 pub mod lake;
 pub mod leases;
 pub mod marks;
+mod messages;
 pub mod pending_index;
 pub mod queue;
 pub mod sale_table;
@@ -21,7 +22,7 @@ use crate::attributes::Attributes;
 use crate::clock::Clock;
 use crate::ports::{Lake, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
 use crate::sale::Shards;
-use crate::site::SiteState;
+use crate::site_state::SiteState;
 
 /// How long a check waits for what must happen.
 const DEADLINE: Duration = Duration::from_secs(60);

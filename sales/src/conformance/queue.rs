@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::messages::{MINUTE, PATIENCE, event, parsed, publish, receive_all, take};
 use super::samples::sale;
-use super::topic::{event, publish};
 use super::{Ports, Regions, TOLERANCE, eventually};
 use crate::attributes::{self, Attribute, Attributes, DEAD_LETTER_REASON, Value};
 use crate::event::{self, Event};
@@ -14,10 +14,6 @@ use crate::ports::{DeadLetter, Delivery, FailureKind, PortResult, SaleQueue};
 use crate::sale::{Fact, FactId};
 
 const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
-
-/// How long a message may take from one step to the next.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often the redrive policy lets a message be delivered.
 const DELIVERIES: u32 = 10;
@@ -227,36 +223,8 @@ async fn receive_one(queue: &impl SaleQueue, hidden_for: Duration) -> Delivery {
     received.pop().expect("one message")
 }
 
-/// Receives until so many different messages have come, never more than ten at once.
-async fn receive_all(queue: &impl SaleQueue, count: usize, hidden_for: Duration) -> Vec<Delivery> {
-    let mut deliveries: BTreeMap<FactId, Delivery> = BTreeMap::new();
-    eventually(&format!("{count} messages come"), async || {
-        let received = queue.receive(PATIENCE, hidden_for).await.expect("received");
-        assert!(received.len() <= 10, "{} messages at once", received.len());
-        deliveries.extend(received.into_iter().map(|delivery| (parsed(&delivery).fact.id(), delivery)));
-        (deliveries.len() >= count).then_some(())
-    })
-    .await;
-    assert_eq!(deliveries.len(), count);
-    deliveries.into_values().collect()
-}
-
-/// Takes so many messages off the queue, in the order of their facts' ids, and understands them.
-pub(super) async fn take(queue: &impl SaleQueue, count: usize) -> Vec<Event> {
-    let deliveries = receive_all(queue, count, MINUTE).await;
-    for ten in deliveries.chunks(10) {
-        let receipts: Vec<&str> = ten.iter().map(|delivery| delivery.receipt.as_str()).collect();
-        queue.acknowledge(&receipts).await.expect("acknowledged");
-    }
-    deliveries.iter().map(parsed).collect()
-}
-
 async fn dead_letter(regions: &Regions<impl Ports>) -> (String, Attributes) {
     eventually("the dead letter comes", async || regions.here.dead_letters().await.pop()).await
-}
-
-fn parsed(delivery: &Delivery) -> Event {
-    Event::parse(&delivery.body, &delivery.attributes).expect("an event")
 }
 
 fn concerns_no_other_call(result: PortResult<()>) {

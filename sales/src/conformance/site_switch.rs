@@ -2,7 +2,7 @@
 
 use super::{Ports, Regions};
 use crate::ports::{FailureKind, SiteSwitch};
-use crate::site::SiteState;
+use crate::site_state::SiteState;
 
 /// Each region's own.
 pub async fn the_switch_says_what_is_set(regions: &Regions<impl Ports>) {

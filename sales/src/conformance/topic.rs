@@ -1,6 +1,6 @@
 //! The topic, and what becomes of an event on its way to the queues.
 
-use super::queue::take;
+use super::messages::{event, publish, take};
 use super::samples::{self, cancellation, sale};
 use super::{Ports, Regions};
 use crate::entropy::Entropy;
@@ -52,20 +52,6 @@ async fn publish_and_take(regions: &Regions<impl Ports>, events: &[Event]) {
     expected.sort_by_key(|event| event.fact.id());
     assert_eq!(take(&regions.here.sale_queue(), events.len()).await, expected);
     assert_eq!(take(&regions.there.sale_queue(), events.len()).await, expected);
-}
-
-/// Publishes events, none of which fails.
-pub(super) async fn publish(topic: &impl SaleTopic, events: &[Event]) {
-    let results = topic.publish(events).await;
-    assert_eq!(results.len(), events.len(), "a result each");
-    for result in results {
-        result.expect("published");
-    }
-}
-
-/// An event with all that an event may have.
-pub(super) fn event(fact: Fact) -> Event {
-    Event { fact, home: Some(Region::new("sa-east-1")), trace: Some(TraceParent::new(&Entropy::system())) }
 }
 
 fn batch<T: SaleTopic>(_: &T) -> usize {

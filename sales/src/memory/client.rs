@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Call, Cloud, Effect, Network, Passage, Service, State, milliseconds};
 use crate::ports::{FailureKind, PortError, PortResult};
-use crate::site::SiteState;
+use crate::site_state::SiteState;
 
 /// What a process in a region sees of the cloud, and how its calls are told from those of others. Cheap to clone.
 #[derive(Clone)]

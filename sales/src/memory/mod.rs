@@ -38,7 +38,7 @@ use crate::attributes::Attributes;
 use crate::clock::{Clock, Timestamp};
 use crate::event::Event;
 use crate::sale::{Fact, FactId, Shards};
-use crate::site::SiteState;
+use crate::site_state::SiteState;
 use global_table::GlobalTable;
 use link::Links;
 

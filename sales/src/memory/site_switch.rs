@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Client, Service};
 use crate::ports::{FailureKind, PortError, PortResult, SiteSwitch};
-use crate::site::SiteState;
+use crate::site_state::SiteState;
 
 /// As the real one gives up.
 const DEADLINE: Duration = Duration::from_secs(3);

@@ -3,7 +3,7 @@
 use aws_sdk_ssm::{Client, types::ParameterType};
 use sales::{
     clock::{Clock, Timestamp},
-    site::SiteState,
+    site_state::SiteState,
 };
 use serde::Serialize;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sales::{clock::Timestamp, site::SiteState};
+use sales::{clock::Timestamp, site_state::SiteState};
 use serde::Serialize;
 
 use super::{Figure, RegionStatus, dns::Dns};

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use sales::{clock::Timestamp, site::SiteState};
+use sales::{clock::Timestamp, site_state::SiteState};
 
 use super::{Figure, RegionStatus, Status, dns::Choice};
 use crate::{

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::plan::{Before, Target};
+use super::situation::{Before, Target};
 use crate::cloud::{
     fleet::{Fleet, Role, Tasks},
     trouble::TroubleKind,

@@ -8,8 +8,8 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     entrance::Entrance,
-    plan::Target,
     report::{Pending, Report},
+    situation::Target,
 };
 use crate::{
     cloud::{Cloud, services::Services},

@@ -6,7 +6,7 @@
 use futures::future::join_all;
 use serde::Serialize;
 
-use super::plan::Target;
+use super::situation::Target;
 use crate::{
     cloud::{Cloud, services::Services, trouble::Trouble},
     config::DNS_KEY,

@@ -9,6 +9,7 @@ mod drain;
 mod entrance;
 mod plan;
 mod report;
+mod situation;
 mod steps;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -28,8 +29,9 @@ use crate::{
     output::{Format, progress},
     prompt,
 };
-use plan::{Before, Step, Target};
+use plan::Step;
 use report::Report;
+use situation::{Before, Target};
 use steps::Setting;
 
 const EXAMPLES: &str = "\

@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
-use sales::{clock::Timestamp, site::SiteState};
+use sales::{clock::Timestamp, site_state::SiteState};
 use serde::Serialize;
 
 use super::{
     entrance::Entrance,
-    plan::{Action, Step, Target},
+    plan::{Action, Step},
+    situation::Target,
 };
 use crate::{
     cloud::{table::Backlog, trouble::Trouble},

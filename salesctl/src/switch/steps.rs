@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use sales::site::SiteState;
+use sales::site_state::SiteState;
 use tokio::time::{Instant, sleep};
 
 use super::{

@@ -1,6 +1,6 @@
 //! What a trace means, in one sentence for whoever asked. Pure.
 
-use sales::{clock::Timestamp, site::SiteState};
+use sales::{clock::Timestamp, site_state::SiteState};
 
 use super::{Content, FactTrace, ItemView, LakeView, RegionTrace};
 use crate::{

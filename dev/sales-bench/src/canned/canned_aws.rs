@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::answer::{Answer, JSON_1_1, NotUnderstood};
-use super::control::Load;
 use super::counts::{Counts, Tally};
 use super::facts::PendingFacts;
+use super::load::Load;
 use super::operation::Operation;
 use super::queue::Queue;
 use super::sqs::Receive;

@@ -1,24 +1,20 @@
 //! The control routes: what is offered, and what was counted.
 
-use hyper::{Method, StatusCode};
-use serde::{Deserialize, Serialize};
+use hyper::body::Incoming;
+use hyper::{Method, Request, StatusCode};
 
 use super::answer::{Answer, JSON, NotUnderstood};
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, read};
 
-/// What the endpoint offers from now on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Load {
-    /// How many messages there are to receive.
-    pub(crate) messages: u64,
-    /// How many facts are in the pending index, spread evenly over its shards.
-    pub(crate) pending: u64,
-}
-
-/// The answer to a request for control.
-pub(super) fn answer(endpoint: &Endpoint, method: &Method, path: &str, body: &[u8]) -> Answer {
-    match (method, path) {
-        (&Method::POST, "/load") => match load(endpoint, body) {
+/// Answers a request for control.
+pub(super) async fn answer(endpoint: &Endpoint, request: Request<Incoming>) -> Answer {
+    let (head, body) = request.into_parts();
+    let body = match read(body).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal,
+    };
+    match (&head.method, head.uri.path()) {
+        (&Method::POST, "/load") => match load(endpoint, &body) {
             Ok(()) => Answer::status(StatusCode::NO_CONTENT),
             Err(NotUnderstood(reason)) => Answer::refusal(StatusCode::BAD_REQUEST, &reason),
         },

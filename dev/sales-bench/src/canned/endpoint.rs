@@ -14,8 +14,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::Latency;
 use super::answer::{Answer, NotUnderstood};
 use super::canned_aws::{CannedAws, Outcome};
-use super::control::{self, Load};
 use super::counts::Counts;
+use super::load::Load;
 use super::operation::{self, Operation};
 use super::sqs::Receive;
 
@@ -57,15 +57,6 @@ impl Endpoint {
     /// Counts a connection for calls of AWS.
     pub(super) fn connected(&self) {
         self.aws.borrow_mut().connected();
-    }
-
-    /// Answers a request for control.
-    pub(super) async fn control(&self, request: Request<Incoming>) -> Answer {
-        let (head, body) = request.into_parts();
-        match read(body).await {
-            Ok(body) => control::answer(self, &head.method, head.uri.path(), &body),
-            Err(refusal) => refusal,
-        }
     }
 
     /// Answers a call of AWS.
@@ -123,7 +114,8 @@ fn target(head: &Parts) -> Option<&str> {
     head.headers.get(TARGET)?.to_str().ok()
 }
 
-async fn read(body: Incoming) -> Result<Bytes, Answer> {
+/// A body, whole and bounded.
+pub(super) async fn read(body: Incoming) -> Result<Bytes, Answer> {
     let body = Limited::new(body, LONGEST_BODY).collect().await;
     body.map(|body| body.to_bytes()).map_err(|error| Answer::refusal(StatusCode::PAYLOAD_TOO_LARGE, &error.to_string()))
 }

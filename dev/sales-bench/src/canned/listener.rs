@@ -18,6 +18,7 @@ use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
 use super::answer::Answer;
+use super::control;
 use super::endpoint::Endpoint;
 
 /// How long to wait when no connection can be accepted, as when there are no file descriptors left.
@@ -54,7 +55,7 @@ pub(super) async fn serve_control(listener: TcpListener, endpoint: Rc<Endpoint>)
         let endpoint = Rc::clone(&endpoint);
         spawn_local(serve(connection, move |request| {
             let endpoint = Rc::clone(&endpoint);
-            async move { endpoint.control(request).await }
+            async move { control::answer(&endpoint, request).await }
         }));
     }
 }

@@ -20,6 +20,7 @@ mod endpoint;
 mod facts;
 mod ids;
 mod listener;
+mod load;
 mod operation;
 mod queue;
 mod sns;
@@ -40,8 +41,8 @@ use tokio::net::TcpListener;
 use tokio::runtime::LocalOptions;
 use tokio::sync::oneshot;
 
-pub(crate) use control::Load;
 pub(crate) use counts::Counts;
+pub(crate) use load::Load;
 
 use crate::leash;
 

@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use sales_testbed::testing::{LocalPorts, Sandbox};
+use sales_testbed::{local_ports::LocalPorts, testing::Sandbox};
 
 use crate::settings::hostile;
 

@@ -1,7 +1,10 @@
 //! Both regions, and what asks them.
 
 use reqwest::StatusCode;
-use sales_testbed::testing::{LocalInstance, LocalPorts, client, eventually};
+use sales_testbed::{
+    local_ports::LocalPorts,
+    testing::{LocalInstance, client, eventually},
+};
 use serde_json::Value;
 
 use crate::settings::hostile;

@@ -1,5 +1,6 @@
 //! What happens, and when: all of it follows from the seed.
 
+mod of_seed;
 mod single;
 mod storm;
 
@@ -7,17 +8,13 @@ use std::time::Duration;
 
 use sales::memory::{Flow, Service};
 use sales::sale::Shards;
-use sales::site::SiteState;
-use sales_worker::work::Settings;
+use sales::site_state::SiteState;
+use sales_worker::worker::Settings;
 
+use crate::conditions::{Condition, Rates};
 use crate::dice::Dice;
 use crate::history::History;
-use crate::weather::{Condition, Rates};
-use single::{both_passive, calm, failover, switch_unknown, switches_unreachable, takeover};
-use storm::storm;
-
-/// How many regions there are.
-pub const REGIONS: usize = 2;
+use crate::regions::REGIONS;
 
 /// All services of a region.
 pub const SERVICES: [Service; 6] =
@@ -80,15 +77,15 @@ pub enum Action {
 /// Where a client sends a request.
 #[derive(Clone, Copy, Debug)]
 pub enum Target {
-    /// Where the edge sends it: to an active region, if its API answers.
-    Edge,
+    /// Where the accelerator sends it: to an active region, if its API answers.
+    Accelerator,
     /// To this region.
     Region(usize),
 }
 
 /// What a client wants.
 #[derive(Clone, Debug)]
-pub struct Order {
+pub struct PlannedOrder {
     /// When it orders, in milliseconds.
     pub at: u64,
     /// Where.
@@ -129,7 +126,7 @@ pub struct Schedule {
     /// By how much each region's storage is ahead.
     pub storage_clocks: [Duration; REGIONS],
     /// What clients want.
-    pub orders: Vec<Order>,
+    pub orders: Vec<PlannedOrder>,
     /// What happens, in order of time (milliseconds).
     pub actions: Vec<(u64, Action)>,
     /// When everything is well again, in milliseconds.
@@ -141,21 +138,6 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The schedule of this seed.
-    #[must_use]
-    pub fn of(seed: u64) -> Self {
-        let dice = &mut Dice::new(seed, 1);
-        match dice.below(40) {
-            0..=3 => calm(dice),
-            4 | 5 => switches_unreachable(dice),
-            6 => switch_unknown(dice),
-            7 => both_passive(dice),
-            8 => failover(dice),
-            9 | 10 => takeover(dice),
-            _ => storm(dice),
-        }
-    }
-
     /// Notes what is going to happen, line by line.
     pub fn tell(&self, history: &History) {
         let Self { kind, rates, settings, apis, workers, first, last, clock_skew, storage_clocks, .. } = self;

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use sales::memory::Service;
 use sales::ports::FailureKind;
-use sales::site::SiteState;
+use sales::site_state::SiteState;
 
-use super::{Action, Kind, Order, REGIONS, Role, STATES, Schedule, Target, base, body, settings};
+use super::{Action, Kind, PlannedOrder, Role, STATES, Schedule, Target, base, body, settings};
+use crate::conditions::Condition;
 use crate::dice::Dice;
-use crate::weather::Condition;
+use crate::regions::REGIONS;
 
 pub(super) fn calm(dice: &mut Dice) -> Schedule {
     let both = dice.chance(300);
@@ -115,16 +116,17 @@ pub(super) fn takeover(dice: &mut Dice) -> Schedule {
 }
 
 /// A few orders without retries; `anywhere` sends some past the edge.
-fn simple_orders(dice: &mut Dice, from: u64, to: u64, anywhere: bool) -> Vec<Order> {
+fn simple_orders(dice: &mut Dice, from: u64, to: u64, anywhere: bool) -> Vec<PlannedOrder> {
     let count = dice.between(4, 12);
     orders(dice, count, from, to, anywhere)
 }
 
-fn orders(dice: &mut Dice, count: u64, from: u64, to: u64, anywhere: bool) -> Vec<Order> {
+fn orders(dice: &mut Dice, count: u64, from: u64, to: u64, anywhere: bool) -> Vec<PlannedOrder> {
     let order = |number: u64| {
-        let target = if anywhere && dice.chance(300) { Target::Region(dice.below(REGIONS)) } else { Target::Edge };
-        let cancelled = if dice.chance(200) { vec![(dice.between(0, 3_000), Target::Edge)] } else { Vec::new() };
-        Order {
+        let target =
+            if anywhere && dice.chance(300) { Target::Region(dice.below(REGIONS)) } else { Target::Accelerator };
+        let cancelled = if dice.chance(200) { vec![(dice.between(0, 3_000), Target::Accelerator)] } else { Vec::new() };
+        PlannedOrder {
             at: dice.between(from, to),
             target,
             key: dice.chance(300).then(|| format!("order-{number}")),

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use sales::memory::Flow;
 use sales::ports::FailureKind;
-use sales::site::SiteState;
+use sales::site_state::SiteState;
 
-use super::{Action, Kind, Order, REGIONS, Role, SERVICES, STATES, Schedule, Target, base, body, settings};
+use super::{Action, Kind, PlannedOrder, Role, SERVICES, STATES, Schedule, Target, base, body, settings};
+use crate::conditions::{Condition, Rates};
 use crate::dice::Dice;
-use crate::weather::{Condition, Rates};
+use crate::regions::REGIONS;
 
 pub(super) fn storm(dice: &mut Dice) -> Schedule {
     let end = dice.between(20_000, 60_000);
@@ -46,15 +47,15 @@ pub(super) fn storm(dice: &mut Dice) -> Schedule {
     schedule
 }
 
-fn storm_orders(dice: &mut Dice, end: u64) -> Vec<Order> {
+fn storm_orders(dice: &mut Dice, end: u64) -> Vec<PlannedOrder> {
     let count = dice.between(3, 14);
     let target = |dice: &mut Dice| {
-        if dice.chance(600) { Target::Edge } else { Target::Region(dice.below(REGIONS)) }
+        if dice.chance(600) { Target::Accelerator } else { Target::Region(dice.below(REGIONS)) }
     };
     let order = |number: u64| {
         let keyed = dice.chance(400);
         let cancellations = if dice.chance(250) { dice.between(1, 2) } else { 0 };
-        Order {
+        PlannedOrder {
             at: dice.between(0, end),
             target: target(dice),
             key: keyed.then(|| format!("order-{number}")),

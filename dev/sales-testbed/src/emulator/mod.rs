@@ -19,9 +19,9 @@ use environment::Kind;
 pub use environment::{Environment, MINISTACK, MOTO, Package};
 
 use crate::{
-    ports,
     process::{Process, Program, last_line},
     resources::ACCOUNT,
+    tcp_ports,
     workspace::Build,
 };
 
@@ -55,7 +55,7 @@ impl Emulator {
         for _ in 0..attempts {
             let port = match port {
                 Some(port) => port,
-                None => ports::free::<1>()?[0],
+                None => tcp_ports::free::<1>()?[0],
             };
             let identity = Identity::new();
             let kind = environment.package().emulator;

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use super::{Sandbox, serves};
 use crate::{
     emulator::{MINISTACK, MOTO},
-    ports,
     process::{Process, Program, log_file},
+    tcp_ports,
 };
 
 /// Longer than everything inside may take to stop.
@@ -27,7 +27,7 @@ impl LocalAws {
         let sandbox = Sandbox::new()?;
         sandbox.share(&MINISTACK).await?;
         sandbox.share(&MOTO).await?;
-        let [front, accelerator, emulator, moto] = ports::free()?;
+        let [front, accelerator, emulator, moto] = tcp_ports::free()?;
         let mut options = vec![
             format!("--port={front}"),
             format!("--accelerator-port={accelerator}"),

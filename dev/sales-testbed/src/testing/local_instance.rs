@@ -12,55 +12,13 @@ use tokio::process::Command;
 use super::{Sandbox, serves};
 use crate::{
     emulator::MINISTACK,
-    ports,
+    local_ports::LocalPorts,
     process::{Process, Program, log_file},
     resources::ACCOUNT,
 };
 
 /// Longer than everything inside may take to stop.
 const GRACE: Duration = Duration::from_secs(60);
-
-/// Where everything of an instance listens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LocalPorts {
-    /// The one address in front of both regions.
-    pub front: u16,
-    /// The address that stands for the name that DNS answers.
-    pub dns: u16,
-    /// The API of each region.
-    pub apis: [u16; 2],
-    /// Health and metrics of each region's worker.
-    pub workers: [u16; 2],
-    /// AWS in each region.
-    pub aws: [u16; 2],
-    /// Global Accelerator's API.
-    pub accelerator: u16,
-    /// The AWS emulator.
-    pub emulator: u16,
-}
-
-impl LocalPorts {
-    /// Free ones.
-    pub fn free() -> anyhow::Result<Self> {
-        let [front, dns, api, other_api, worker, other_worker, aws, other_aws, accelerator, emulator] = ports::free()?;
-        let (apis, workers, aws) = ([api, other_api], [worker, other_worker], [aws, other_aws]);
-        Ok(Self { front, dns, apis, workers, aws, accelerator, emulator })
-    }
-
-    /// The options that say so.
-    pub fn options(&self) -> [String; 7] {
-        let pair = |option: &str, [one, other]: [u16; 2]| format!("--{option}={one},{other}");
-        [
-            format!("--port={}", self.front),
-            format!("--dns-port={}", self.dns),
-            pair("api-ports", self.apis),
-            pair("worker-ports", self.workers),
-            pair("aws-ports", self.aws),
-            format!("--accelerator-port={}", self.accelerator),
-            format!("--emulator-port={}", self.emulator),
-        ]
-    }
-}
 
 /// A running `cargo local` in a sandbox of its own; it stops, with all that it has started, when dropped.
 ///

@@ -24,7 +24,7 @@ pub use credentials_endpoint::{ContainerCredentials, CredentialsEndpoint};
 pub use fault_proxy::{Fault, FaultProxy};
 pub use fleet::{FakeFleet, FakeService};
 pub use local_aws::LocalAws;
-pub use local_instance::{LocalInstance, LocalPorts};
+pub use local_instance::LocalInstance;
 pub use recorder::{Permission, Recorder};
 pub use sandbox::Sandbox;
 pub use stage::{Launch, Running, Stage};

@@ -12,9 +12,9 @@ use tokio::{sync::OnceCell, time::sleep};
 use super::{DEADLINE, FaultProxy, client, sdk};
 use crate::{
     emulator::Emulator,
-    ports,
     process::{Process, Program},
     resources::{Deployment, Region},
+    tcp_ports,
 };
 
 /// One for all tests of a process; its keeper stops it when the process ends.
@@ -86,7 +86,7 @@ impl Launch {
         mut environment: Vec<(String, String)>,
         extra: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
-        let [port] = ports::free()?;
+        let [port] = tcp_ports::free()?;
         let place = [("AWS_ENDPOINT_URL", proxy.endpoint()), ("BIND_HOST", "127.0.0.1"), ("PORT", &port.to_string())];
         environment.extend(place.iter().chain(extra).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         Ok(Self { program: program.to_owned(), environment, port })

@@ -13,9 +13,9 @@ async fn a_shell_finds_every_service_for_as_long_as_it_runs() {
     for (name, endpoint) in services {
         client().get(endpoint).send().await.unwrap_or_else(|error| panic!("{name}: {error}"));
     }
-    let [ministack, moto, edge] =
+    let [ministack, moto, accelerator] =
         ["DYNAMODB", "EC2", "GLOBAL_ACCELERATOR"].map(|service| aws.endpoint(service).to_owned());
-    assert!(ministack != moto && moto != edge && edge != ministack);
+    assert!(ministack != moto && moto != accelerator && accelerator != ministack);
     assert!(aws.said().contains(&format!(". {}", aws.file().display())), "{}", aws.said());
 
     assert_eq!(aws.stop().await, 0, "to be stopped is how it ends well");

@@ -1,4 +1,4 @@
-//! Two regions with a proxy each, an edge in front with one for its API, and `salesctl` configured for them.
+//! Two regions with a proxy each, a stand-in for the accelerator in front with one for its API, and `salesctl` configured for them.
 
 use std::{
     net::SocketAddr,
@@ -9,7 +9,7 @@ use std::{
 use aws_sdk_dynamodb::types::AttributeValue;
 use rustix::process::{Pid, Signal, kill_process};
 use sales_testbed::{
-    edge::{Backend, Dial, Edge},
+    accelerator::{AcceleratorStandIn, Backend, Dial},
     resources::State,
     testing::{FaultProxy, Stage, eventually},
     workspace::Build,
@@ -27,7 +27,7 @@ pub(crate) struct Console {
     pub(crate) aws: [FaultProxy; 2],
     /// In front of Global Accelerator's API.
     pub(crate) accelerator: FaultProxy,
-    edge: Edge,
+    stand_in: AcceleratorStandIn,
     directory: tempfile::TempDir,
 }
 
@@ -60,12 +60,12 @@ impl Console {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
         let backends = stage.deployment.regions.iter().zip([Dial::FULL, Dial::OFF]);
         let backends = backends.map(|(region, dial)| Backend { region: region.name.clone(), address: nowhere, dial });
-        let edge = Edge::start(listener().await, listener().await, backends.collect()).unwrap();
+        let stand_in = AcceleratorStandIn::start(listener().await, listener().await, backends.collect()).unwrap();
         let console = Self {
             aws: [stage.own_proxy().await.unwrap(), stage.own_proxy().await.unwrap()],
-            accelerator: FaultProxy::start(edge.control_endpoint()).await.unwrap(),
+            accelerator: FaultProxy::start(stand_in.control_endpoint()).await.unwrap(),
             stage,
-            edge,
+            stand_in,
             directory: tempfile::tempdir().unwrap(),
         };
         std::fs::write(console.directory.path().join("salesctl.toml"), console.configuration()).unwrap();
@@ -75,7 +75,7 @@ impl Console {
     fn configuration(&self) -> String {
         let mut text = format!(
             "accelerator_arn = {:?}\naccelerator_endpoint_url = {:?}\n",
-            self.edge.accelerator_arn().unwrap(),
+            self.stand_in.accelerator_arn().unwrap(),
             self.accelerator.endpoint()
         );
         for (region, aws) in self.stage.deployment.regions.iter().zip(&self.aws) {
@@ -140,12 +140,12 @@ impl Console {
 
     /// The accelerator.
     pub(crate) fn accelerator_arn(&self) -> &str {
-        self.edge.accelerator_arn().unwrap()
+        self.stand_in.accelerator_arn().unwrap()
     }
 
     /// Both regions' dials.
     pub(crate) fn dials(&self) -> Vec<f32> {
-        self.edge.endpoints().iter().map(|endpoint| endpoint.dial.percent()).collect()
+        self.stand_in.endpoints().iter().map(|endpoint| endpoint.dial.percent()).collect()
     }
 
     /// How often anything was changed.

@@ -8,7 +8,7 @@ use sales::aws::{Connection, S3Addressing, S3Lake, SqsSaleQueue, SsmSiteSwitch};
 use sales::entropy::Entropy;
 use sales::event::Event;
 use sales::ports::{Lake, LakePut, SaleQueue, SiteSwitch};
-use sales::site::SiteState;
+use sales::site_state::SiteState;
 use sales_testbed::testing;
 
 use super::{Counts, Latency, Running, called, dependency};

@@ -79,7 +79,7 @@ async fn all_of_it_is_applied_serves_switches_grows_and_goes() {
 
 impl Proof {
     async fn open(terraform: &Terraform) -> Self {
-        let ports: [u16; 6] = ports::free().unwrap();
+        let ports: [u16; 6] = tcp_ports::free().unwrap();
         let apis = [0, 1, 2].map(|region| (REGIONS[region], format!("https://127.0.0.1:{}", ports[region])));
         let aws = LocalAws::start(&apis).await.unwrap();
         let pipeline = Pipeline::copied(terraform, &aws).await;

@@ -1,0 +1,193 @@
+//! The command line.
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use sales_testbed::{
+    accelerator::ApiAddress,
+    local_ports::{LocalPorts, port},
+    resources::REGIONS,
+    tcp_ports::Role,
+};
+
+use crate::part::Part;
+
+const EXAMPLES: &str = "\
+Examples:
+  sales-local                       start everything; Ctrl-C stops it
+  sales-local --port 9000           the same behind another port
+  sales-local lake                  what has arrived in the lake
+  sales-local lose sa-east-1        a region is gone: its API, its worker, and AWS in it
+  sales-local restore sa-east-1     it is back
+  sales-local demo --sales 1000     post sales, switch regions half-way, count
+  sales-local aws                   AWS alone, empty, for Terraform
+
+Exit codes: 0 done, or stopped after having served; 1 failed; 64 wrong usage;
+128 + the signal's number when interrupted before (130 for Ctrl-C).";
+
+/// The sales pipeline in two regions on this machine, without an AWS account.
+#[derive(Debug, Parser)]
+#[command(name = "sales-local", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    up: UpOptions,
+}
+
+impl Arguments {
+    /// What to do: `up` unless another command is given.
+    pub(crate) fn into_command(self) -> Command {
+        self.command.unwrap_or(Command::Up(self.up))
+    }
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start both regions and show what happens in them, until Ctrl-C (the default)
+    Up(UpOptions),
+    /// List the lake of what `up` has started: keys and bodies
+    Lake(LakeOptions),
+    /// Make a region, or something that regions use, fail in what `up` has started
+    Lose(DrillOptions),
+    /// Bring back what `lose` has made fail
+    Restore(DrillOptions),
+    /// Start both regions on free ports, post sales, switch half-way, count what arrived in the lake, stop
+    Demo(DemoOptions),
+    /// Start AWS alone, empty, for Terraform, until Ctrl-C
+    Aws(AwsOptions),
+}
+
+/// Where everything listens, and how the services are built.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct UpOptions {
+    #[command(flatten)]
+    pub(crate) ports: LocalPorts,
+    /// Start the services as they are shipped: optimised, which compiles for a quarter of an hour on two cores
+    #[arg(long)]
+    pub(crate) release: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LakeOptions {
+    /// Only the lake of this region
+    #[arg(long, value_parser = REGIONS)]
+    pub(crate) region: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DrillOptions {
+    /// What fails, or comes back
+    pub(crate) part: Part,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoOptions {
+    /// How many sales to post
+    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    pub(crate) sales: u32,
+    /// How many of them at a time
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) concurrency: u32,
+    /// Start the services as they are shipped: optimised, which compiles for a quarter of an hour on two cores
+    #[arg(long)]
+    pub(crate) release: bool,
+}
+
+/// Where AWS listens, and where the APIs are that Terraform puts its accelerator in front of.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AwsOptions {
+    /// The address of the accelerator
+    #[arg(long, default_value_t = 8080, value_parser = port())]
+    pub(crate) port: u16,
+    /// Global Accelerator's API
+    #[arg(long, value_name = "PORT", default_value_t = 8090, value_parser = port())]
+    pub(crate) accelerator_port: u16,
+    /// MiniStack, which emulates nearly all of AWS
+    #[arg(long, value_name = "PORT", default_value_t = 4566, value_parser = port())]
+    pub(crate) emulator_port: u16,
+    /// moto, which emulates what MiniStack does not
+    #[arg(long, value_name = "PORT", default_value_t = 4569, value_parser = port())]
+    pub(crate) moto_port: u16,
+    /// Where the API of each region is, or will be; a region that is not named has none
+    #[arg(long, value_name = "REGION=URL,...", value_delimiter = ',', value_parser = api,
+          default_value = "sa-east-1=http://127.0.0.1:8081,us-east-1=http://127.0.0.1:8082")]
+    pub(crate) apis: Vec<(String, ApiAddress)>,
+}
+
+impl AwsOptions {
+    /// All ports with what they are for.
+    pub(crate) fn roles(&self) -> Vec<Role> {
+        [
+            (self.port, "accelerator", "--port"),
+            (self.accelerator_port, "API of Global Accelerator", "--accelerator-port"),
+            (self.emulator_port, "AWS emulator", "--emulator-port"),
+            (self.moto_port, "other AWS emulator", "--moto-port"),
+        ]
+        .map(|(port, purpose, option)| Role { port, purpose: purpose.to_owned(), option })
+        .into()
+    }
+}
+
+fn api(text: &str) -> anyhow::Result<(String, ApiAddress)> {
+    let (region, url) =
+        text.split_once('=').context("a region and a URL are needed, as in eu-west-1=http://127.0.0.1:8083")?;
+    Ok((region.to_owned(), url.parse()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Command, clap::Error> {
+        let arguments = std::iter::once(&"sales-local").chain(arguments);
+        Arguments::try_parse_from(arguments).map(Arguments::into_command)
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn up_is_the_default_and_takes_its_options_with_and_without_its_name() {
+        for arguments in [&["--port", "9000"][..], &["up", "--port", "9000"]] {
+            let Ok(Command::Up(options)) = parse(arguments) else { panic!("not up: {arguments:?}") };
+            assert_eq!((options.ports.front, options.ports.apis), (9000, [8081, 8082]));
+        }
+    }
+
+    #[test]
+    fn a_region_a_service_and_the_accelerator_can_be_lost_and_nothing_else() {
+        for (name, expected) in [
+            ("sa-east-1", Part::Region(0)),
+            ("us-east-1", Part::Region(1)),
+            ("ssm", Part::Ssm),
+            ("accelerator", Part::Accelerator),
+        ] {
+            assert!(matches!(parse(&["lose", name]), Ok(Command::Lose(options)) if options.part == expected), "{name}");
+            let restored = parse(&["restore", name]);
+            assert!(matches!(restored, Ok(Command::Restore(options)) if options.part == expected), "{name}");
+        }
+        assert!(parse(&["lose", "mars-east-1"]).is_err());
+        assert!(parse(&["lose"]).is_err());
+    }
+
+    #[test]
+    fn apis_are_any_number_of_regions_with_their_urls() {
+        let apis = |arguments: &[&str]| match parse(arguments) {
+            Ok(Command::Aws(options)) => Some(options.apis),
+            _ => None,
+        };
+        let names = |apis: Vec<(String, ApiAddress)>| apis.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!(apis(&["aws"]).map(names), Some(REGIONS.map(str::to_owned).into()));
+        let two = apis(&["aws", "--apis", "eu-west-1=https://127.0.0.1:9000,us-west-2=http://127.0.0.1:9001/"]);
+        let place = |port, tls| ApiAddress { address: ([127, 0, 0, 1], port).into(), tls };
+        assert_eq!(two, Some(vec![("eu-west-1".into(), place(9000, true)), ("us-west-2".into(), place(9001, false))]));
+        for wrong in ["eu-west-1", "eu-west-1=9000", "eu-west-1=ftp://127.0.0.1:9000", "eu-west-1=http://127.0.0.1"] {
+            assert_eq!(apis(&["aws", "--apis", wrong]), None, "{wrong}");
+        }
+    }
+}

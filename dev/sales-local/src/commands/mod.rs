@@ -1,0 +1,7 @@
+//! One room a command.
+
+pub(crate) mod aws;
+pub(crate) mod demo;
+pub(crate) mod drill;
+pub(crate) mod lake;
+pub(crate) mod up;

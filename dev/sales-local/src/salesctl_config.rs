@@ -1,0 +1,78 @@
+//! What the operator's command line, `salesctl`, needs to know of a running instance: its `salesctl.toml`.
+
+use std::{collections::BTreeMap, path::Path};
+
+use sales_testbed::resources::Region;
+use serde::Serialize;
+
+use crate::{discovery_file::DiscoveryFile, stack::Stack};
+
+const HEAD: &str = "# Where the two regions on this machine are, for as long as they run.\n\n";
+
+/// The services' own defaults, since nothing else is said to them.
+const PENDING_SHARDS: u16 = 16;
+const PENDING_GRACE_SECONDS: u16 = 30;
+
+#[derive(Debug, Serialize)]
+struct Configuration<'stack> {
+    url: String,
+    dns_url: String,
+    accelerator_arn: &'stack str,
+    accelerator_endpoint_url: String,
+    pending_shards: u16,
+    pending_grace_seconds: u16,
+    regions: BTreeMap<&'stack str, RegionConfiguration<'stack>>,
+}
+
+#[derive(Debug, Serialize)]
+struct RegionConfiguration<'stack> {
+    endpoint_url: String,
+    api_url: String,
+    worker_url: String,
+    state_parameter: &'stack str,
+    sales_table: &'stack str,
+    idempotency_table: &'stack str,
+    queue_url: &'stack str,
+    dead_letter_queue_url: &'stack str,
+    lake_bucket: &'stack str,
+}
+
+/// Writes the file into this directory, for as long as the answer lives.
+pub(crate) fn write(stack: &Stack, directory: &Path) -> anyhow::Result<DiscoveryFile> {
+    let text = format!("{HEAD}{}", toml::to_string(&configuration(stack))?);
+    DiscoveryFile::write(directory.join("salesctl.toml"), text)
+}
+
+fn configuration(stack: &Stack) -> Configuration<'_> {
+    let regions = stack.regions().into_iter().enumerate().map(|(position, (region, api_url, worker_url))| {
+        (region.name.as_str(), region_configuration(region, stack.aws_endpoint(position), api_url, worker_url))
+    });
+    Configuration {
+        url: stack.address(),
+        dns_url: stack.dns_address(),
+        accelerator_arn: stack.accelerator_arn(),
+        accelerator_endpoint_url: stack.accelerator_endpoint(),
+        pending_shards: PENDING_SHARDS,
+        pending_grace_seconds: PENDING_GRACE_SECONDS,
+        regions: regions.collect(),
+    }
+}
+
+fn region_configuration(
+    region: &Region,
+    endpoint_url: String,
+    api_url: String,
+    worker_url: String,
+) -> RegionConfiguration<'_> {
+    RegionConfiguration {
+        endpoint_url,
+        api_url,
+        worker_url,
+        state_parameter: &region.state_parameter,
+        sales_table: &region.sales_table,
+        idempotency_table: &region.idempotency_table,
+        queue_url: &region.queue_url,
+        dead_letter_queue_url: &region.dead_letter_queue_url,
+        lake_bucket: &region.bucket,
+    }
+}

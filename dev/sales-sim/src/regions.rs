@@ -1,0 +1,15 @@
+//! The regions of every run.
+
+use sales::sale::Region;
+
+/// How many regions there are.
+pub const REGIONS: usize = 2;
+
+/// Their names.
+pub const NAMES: [&str; REGIONS] = ["sa-east-1", "us-east-1"];
+
+/// A region's name as the services know it.
+#[must_use]
+pub fn region(number: usize) -> Region {
+    Region::new(NAMES[number])
+}

@@ -1,0 +1,85 @@
+//! What the use cases need, put together once: by the service, and by whoever else runs them.
+
+use std::future::Future;
+use std::time::Duration;
+
+use sales::clock::Clock;
+use sales::entropy::Entropy;
+use sales::ports::{SaleTable, SaleTopic};
+use sales::site::Site;
+use tokio_util::sync::CancellationToken;
+
+use crate::announcer::Announcer;
+use crate::grouped_writes::GroupedWrites;
+use crate::metrics::Metrics;
+
+/// How long announcements may take to get out at the end; the rest is reconciled.
+const FLUSH_TIME: Duration = Duration::from_secs(6);
+
+/// Everything the use cases need, on one server thread.
+pub struct Sales<T> {
+    /// The sales table.
+    pub table: T,
+    /// Puts new sales into the table, grouped.
+    pub writes: GroupedWrites,
+    /// Announces what was accepted.
+    pub announcer: Announcer,
+    /// This region.
+    pub site: Site,
+    /// The time.
+    pub clock: Clock,
+    /// Ids.
+    pub entropy: Entropy,
+    /// Counters.
+    pub metrics: Metrics,
+}
+
+/// What all server threads have in common. Cheap to clone.
+#[derive(Clone)]
+pub struct Shared {
+    announcer: Announcer,
+    site: Site,
+    clock: Clock,
+    entropy: Entropy,
+    metrics: Metrics,
+}
+
+impl Shared {
+    /// Announces through `topic` from now on, until the second part of the answer is finished.
+    pub fn start<P: SaleTopic>(
+        topic: P,
+        site: Site,
+        clock: Clock,
+        entropy: Entropy,
+        metrics: Metrics,
+    ) -> (Self, Announcing<impl Future<Output = ()>>) {
+        let closed = CancellationToken::new();
+        let (announcer, publishing) = Announcer::new(topic, metrics.clone(), closed.clone());
+        let publishing = actix_web::rt::spawn(publishing);
+        let task = async move { drop(publishing.await) };
+        (Self { announcer, site, clock, entropy, metrics }, Announcing { closed, task })
+    }
+
+    /// The use cases on this thread, with a table of their own.
+    pub fn sales<T: SaleTable>(self, table: T) -> Sales<T> {
+        let Self { announcer, site, clock, entropy, metrics } = self;
+        let writes = GroupedWrites::start(table.clone(), metrics.clone());
+        Sales { table, writes, announcer, site, clock, entropy, metrics }
+    }
+}
+
+/// The announcements on their way.
+pub struct Announcing<F> {
+    closed: CancellationToken,
+    task: F,
+}
+
+impl<F: Future<Output = ()>> Announcing<F> {
+    /// Waits until what was handed over is out, for six seconds at most.
+    pub async fn finish(self) {
+        self.closed.cancel();
+        if tokio::time::timeout(FLUSH_TIME, self.task).await.is_err() {
+            tracing::warn!("announcements did not get out in time; their sales are pending and will be reconciled");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Sending and receiving events, for the checks of the topic and of the queue.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::eventually;
+use crate::entropy::Entropy;
+use crate::event::Event;
+use crate::ports::{Delivery, SaleQueue, SaleTopic};
+use crate::sale::{Fact, FactId, Region};
+use crate::trace::TraceParent;
+
+/// How long a message may take from one step to the next.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
+
+/// Publishes events, none of which fails.
+pub(super) async fn publish(topic: &impl SaleTopic, events: &[Event]) {
+    let results = topic.publish(events).await;
+    assert_eq!(results.len(), events.len(), "a result each");
+    for result in results {
+        result.expect("published");
+    }
+}
+
+/// An event with all that an event may have.
+pub(super) fn event(fact: Fact) -> Event {
+    Event { fact, home: Some(Region::new("sa-east-1")), trace: Some(TraceParent::new(&Entropy::system())) }
+}
+
+/// Receives until so many different messages have come, never more than ten at once.
+pub(super) async fn receive_all(queue: &impl SaleQueue, count: usize, hidden_for: Duration) -> Vec<Delivery> {
+    let mut deliveries: BTreeMap<FactId, Delivery> = BTreeMap::new();
+    eventually(&format!("{count} messages come"), async || {
+        let received = queue.receive(PATIENCE, hidden_for).await.expect("received");
+        assert!(received.len() <= 10, "{} messages at once", received.len());
+        deliveries.extend(received.into_iter().map(|delivery| (parsed(&delivery).fact.id(), delivery)));
+        (deliveries.len() >= count).then_some(())
+    })
+    .await;
+    assert_eq!(deliveries.len(), count);
+    deliveries.into_values().collect()
+}
+
+/// Takes so many messages off the queue, in the order of their facts' ids, and understands them.
+pub(super) async fn take(queue: &impl SaleQueue, count: usize) -> Vec<Event> {
+    let deliveries = receive_all(queue, count, MINUTE).await;
+    for ten in deliveries.chunks(10) {
+        let receipts: Vec<&str> = ten.iter().map(|delivery| delivery.receipt.as_str()).collect();
+        queue.acknowledge(&receipts).await.expect("acknowledged");
+    }
+    deliveries.iter().map(parsed).collect()
+}
+
+pub(super) fn parsed(delivery: &Delivery) -> Event {
+    Event::parse(&delivery.body, &delivery.attributes).expect("an event")
+}
