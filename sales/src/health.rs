@@ -180,6 +180,22 @@ impl Dependency {
         result
     }
 
+    /// The same for a call whose entries have results of their own: one call, of which the worst entry is noted.
+    pub fn observe_entries<T>(&self, operation: &'static str, results: Vec<PortResult<T>>) -> Vec<PortResult<T>> {
+        for result in &results {
+            self.count(result.as_ref().map_or_else(|error| error.kind.name(), |_| "ok"));
+        }
+        let errors = || results.iter().filter_map(|result| result.as_ref().err());
+        if let Some(error) = errors().find(|error| error.kind.concerns_all_calls()) {
+            self.note_failure(operation, error);
+        } else if let Some(error) = errors().find(|error| error.kind == FailureKind::Unrecognized) {
+            self.note_refusal(operation, error);
+        } else if results.iter().any(Result::is_ok) {
+            self.note_success(operation);
+        }
+        results
+    }
+
     /// Notes in which state a dependency is that has one at a time, and does not answer call by call.
     pub fn note_state(&self, operation: &'static str, state: PortResult<()>) {
         self.count(state.as_ref().map_or_else(|error| error.kind.name(), |()| "ok"));
@@ -347,6 +363,19 @@ mod tests {
         assert_eq!(lake.condition().name(), "unrecognized");
         assert!(lake.observe(PUT, Ok(())).is_ok());
         assert_eq!((lake.condition().name(), health.is_ready()), ("ok", true));
+    }
+
+    #[tokio::test]
+    async fn a_batch_whose_entries_are_all_refused_is_one_refusal() {
+        let table = Health::default().needs("sales-table");
+        let refused = || vec![failure(FailureKind::Unrecognized), failure(FailureKind::Unrecognized)];
+        assert_eq!(table.observe_entries(PUT, refused()).len(), 2);
+        assert_eq!(table.condition(), Condition::Unknown);
+        table.observe_entries(PUT, vec![Ok(()), failure(FailureKind::Rejected)]);
+        assert_eq!(table.condition(), Condition::Working);
+        table.observe_entries(PUT, refused());
+        table.observe_entries(PUT, refused());
+        assert_eq!(table.condition().name(), "unrecognized");
     }
 
     #[tokio::test]

@@ -46,6 +46,11 @@ impl Interrupt {
         }
     }
 
+    /// How a command has to exit that was asked to end, between two steps that are not to be cut off.
+    pub(crate) fn so_far(&self) -> Option<Exit> {
+        self.0.borrow().map(Exit::Interrupted)
+    }
+
     /// What `work` gives; how to exit instead, if a signal is heard before, wherever `work` is then.
     pub(crate) async fn unless_heard<T>(&self, work: impl Future<Output = T>) -> Result<T, Exit> {
         tokio::select! {

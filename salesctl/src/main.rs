@@ -56,9 +56,9 @@ async fn run(Arguments { place, output, command }: Arguments, interrupt: &Interr
         Command::Pending(PendingCommand::List(options)) => {
             interrupt.or(pending::list(&place, output.format(), &options)).await
         }
-        Command::Dlq(DlqCommand::List(options)) => interrupt.or(dlq::list(&place, output.format(), &options)).await,
+        Command::Dlq(DlqCommand::List(options)) => dlq::list(&place, output.format(), &options, interrupt).await,
         Command::Dlq(DlqCommand::Redrive(options)) => dlq::redrive(&place, output.format(), &options, interrupt).await,
-        Command::Dlq(DlqCommand::Export(options)) => interrupt.or(dlq::export(&place, &options)).await,
+        Command::Dlq(DlqCommand::Export(options)) => dlq::export(&place, &options, interrupt).await,
         Command::Sale(SaleCommand::Trace(options)) => {
             interrupt.or(trace::trace(&place, output.format(), &options)).await
         }

@@ -47,10 +47,20 @@ const HEAD: Style = Style::new().bold();
 
 /// A line on standard output. One that cannot be written ends the command: there is nobody to work for.
 pub(crate) fn line(text: impl Display) {
-    let mut output = anstream::stdout().lock();
-    if let Err(error) = writeln!(output, "{text}").and_then(|()| output.flush()) {
-        std::process::exit(standard_output::unwritten(&error).into());
+    if let Err(error) = try_line(text) {
+        end_unwritten(&error);
     }
+}
+
+/// The same for a command that has something to tidy up before [`end_unwritten`].
+pub(crate) fn try_line(text: impl Display) -> io::Result<()> {
+    let mut output = anstream::stdout().lock();
+    writeln!(output, "{text}").and_then(|()| output.flush())
+}
+
+/// The end of a command whose standard output cannot be written.
+pub(crate) fn end_unwritten(error: &io::Error) -> ! {
+    std::process::exit(standard_output::unwritten(error).into())
 }
 
 /// A line on standard error, for what is no result.

@@ -72,7 +72,8 @@ impl KeptCredentials {
             let loading = self.load();
             let loaded = match tokio::time::timeout(SOON, loading.clone()).await {
                 Ok(loaded) => loaded,
-                Err(_) if self.valid().is_some() => loading.await,
+                // Nor is it news where loading has failed before.
+                Err(_) if self.valid().is_some() || failures > 0 => loading.await,
                 Err(_) => {
                     let detail = "they are being loaded, and have not come yet".to_owned();
                     dependency.note_state(OPERATION, Err(failure(FailureKind::Unavailable, detail)));

@@ -49,7 +49,7 @@ impl Marks for DynamoMarks {
             (*id, item::Item::from([item::id(*id), ("expires_at".into(), expires_at)]))
         });
         let results = dynamo::put(&self.client, &self.table, items.collect()).await;
-        results.into_iter().map(|result| self.dependency.observe("BatchWriteItem", result)).collect()
+        self.dependency.observe_entries("BatchWriteItem", results)
     }
 
     async fn probe(&self) -> PortResult<()> {

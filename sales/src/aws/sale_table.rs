@@ -27,6 +27,13 @@ const PAGE: i32 = 100;
 /// later than any other.
 const ENDS: i32 = 10;
 
+/// How many entries at an end are looked at when none of them can be read.
+const MOST_UNREADABLE: usize = 1_000;
+
+fn is_readable(entry: &item::Item) -> bool {
+    item::fact_id(entry).is_some() && item::timestamp(entry).is_some()
+}
+
 /// [`SaleTable`] on DynamoDB.
 #[derive(Clone, Debug)]
 pub struct DynamoSaleTable {
@@ -84,13 +91,24 @@ impl DynamoSaleTable {
         Ok(if attempt.wrote(&taken) { Put::Done } else { Put::Taken(taken) })
     }
 
-    /// The first entries of a shard, or the last ones.
+    /// The first entries of a shard, or the last ones; more of them for as long as none can be read.
     async fn end_of(&self, shard: Shard, from_the_oldest: bool) -> PortResult<Vec<item::Item>> {
-        let query = self.client.query().table_name(&self.table).index_name(PENDING_INDEX).limit(ENDS);
-        let query = query.scan_index_forward(from_the_oldest).key_condition_expression("pending = :shard");
-        let query = query.expression_attribute_values(":shard", AttributeValue::S(shard.to_string()));
-        let answer = query.send().await.map_err(|error| failure::of_resource("Query", error));
-        Ok(self.dependency.observe("Query", answer)?.items.unwrap_or_default())
+        let (mut entries, mut from) = (Vec::new(), None);
+        loop {
+            let limit = if entries.is_empty() { ENDS } else { PAGE };
+            let query = self.client.query().table_name(&self.table).index_name(PENDING_INDEX).limit(limit);
+            let query = query.scan_index_forward(from_the_oldest).key_condition_expression("pending = :shard");
+            let query = query.expression_attribute_values(":shard", AttributeValue::S(shard.to_string()));
+            let answer = query.set_exclusive_start_key(from).send().await;
+            let answer = answer.map_err(|error| failure::of_resource("Query", error));
+            let answer = self.dependency.observe("Query", answer)?;
+            let is_over = answer.items().iter().any(is_readable);
+            entries.extend(answer.items.unwrap_or_default());
+            from = answer.last_evaluated_key;
+            if is_over || from.is_none() || entries.len() >= MOST_UNREADABLE {
+                return Ok(entries);
+            }
+        }
     }
 
     /// The items with these ids as they are now, in any order; those that are not there are left out.
@@ -127,7 +145,7 @@ impl SaleTable for DynamoSaleTable {
             (fact.id(), item::pending(&fact, self.shards))
         });
         let results = dynamo::put(&self.client, &self.table, items.collect()).await;
-        results.into_iter().map(|result| self.dependency.observe("BatchWriteItem", result)).collect()
+        self.dependency.observe_entries("BatchWriteItem", results)
     }
 
     async fn insert(&self, fact: &Fact) -> PortResult<Insert> {
@@ -220,8 +238,7 @@ impl SaleTable for DynamoSaleTable {
         }
         let last = self.end_of(shard, false).await?;
         let mut backlog = Backlog { oldest: first.iter().find_map(item::timestamp), ..Backlog::default() };
-        let readable = |entry: &&item::Item| item::fact_id(entry).is_some() && item::timestamp(entry).is_some();
-        let unreadable = first.iter().chain(&last).filter(|entry| !readable(entry)).map(item::key);
+        let unreadable = first.iter().chain(&last).filter(|entry| !is_readable(entry)).map(item::key);
         backlog.unreadable = unreadable.collect::<BTreeSet<_>>().into_iter().collect();
         let query = self.client.query().table_name(&self.table).index_name(PENDING_INDEX);
         let query = query.key_condition_expression("pending = :shard");

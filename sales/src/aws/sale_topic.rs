@@ -57,7 +57,7 @@ impl SnsSaleTopic {
 impl SaleTopic for SnsSaleTopic {
     async fn publish(&self, events: &[Event]) -> Vec<PortResult<()>> {
         match self.publish_batch(events).await {
-            Ok(results) => results.into_iter().map(|result| self.dependency.observe("PublishBatch", result)).collect(),
+            Ok(results) => self.dependency.observe_entries("PublishBatch", results),
             Err(error) => match self.dependency.observe::<()>("PublishBatch", Err(error)) {
                 Err(error) => events.iter().map(|_| Err(error.clone())).collect(),
                 Ok(()) => Vec::new(),

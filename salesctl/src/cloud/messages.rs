@@ -18,13 +18,18 @@ use sales::{
     aws::sale_queue::{from_sqs, to_sqs},
 };
 use serde::Serialize;
+use tokio::time::sleep;
 
 use super::{Patience, RegionCloud, trouble::Trouble};
+use crate::interrupt::Interrupt;
 
 const KEY: &str = "dead_letter_queue_url";
 
 /// How long a message that is looked at is hidden from others; it is given back sooner unless the command is killed.
 pub(crate) const HELD_FOR: Duration = Duration::from_secs(60);
+
+/// How long a receive in flight is waited for after a signal: longer than the poll of an empty queue.
+const LAST_RECEIVE: Duration = Duration::from_secs(2);
 
 /// How many answers without a message say that there is none left: one of them says it only of some servers.
 const EMPTY_ANSWERS: usize = 2;
@@ -116,8 +121,25 @@ impl RegionCloud {
 }
 
 impl Letters<'_> {
-    /// Up to ten more letters, which are hidden from others until [`Letters::give_back`]; none after the last.
-    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Letter>>, Trouble> {
+    /// Up to ten more letters, which are hidden from others until [`Letters::give_back`]; none after the last, or after a signal.
+    ///
+    /// A receive in flight is then waited for, within reason: cut off, it would hide messages that are given back by no one.
+    pub(crate) async fn next(&mut self, interrupt: &Interrupt) -> Result<Option<Vec<Letter>>, Trouble> {
+        if interrupt.so_far().is_some() {
+            return Ok(None);
+        }
+        let too_late = async {
+            interrupt.heard().await;
+            sleep(LAST_RECEIVE).await;
+        };
+        tokio::select! {
+            biased;
+            letters = self.receive() => letters,
+            () = too_late => Ok(None),
+        }
+    }
+
+    async fn receive(&mut self) -> Result<Option<Vec<Letter>>, Trouble> {
         while self.empty < EMPTY_ANSWERS {
             let request = self.client.receive_message().queue_url(&self.url).max_number_of_messages(10);
             let request = request.wait_time_seconds(1).visibility_timeout(seconds(HELD_FOR));

@@ -2,19 +2,21 @@
 
 use std::{
     fs::File,
-    io::{BufWriter, Write},
+    io::{self, BufWriter, Write},
     path::PathBuf,
 };
 
 use anyhow::Context;
 use clap::Args;
+use thiserror::Error;
 
 use super::{Exported, Failed};
 use crate::{
     cloud::Cloud,
     config::Place,
     exit::Exit,
-    output::{Meter, count, line, note},
+    interrupt::Interrupt,
+    output::{Meter, count, end_unwritten, note, try_line},
 };
 
 /// Which dead letters to write, and where.
@@ -29,11 +31,19 @@ pub(crate) struct ExportOptions {
     file: Option<PathBuf>,
 }
 
+/// Standard output cannot be written.
+#[derive(Debug, Error)]
+#[error(transparent)]
+struct Unwritten(io::Error);
+
 /// Writes dead letters, one a line.
-pub(crate) async fn export(place: &Place, options: &ExportOptions) -> anyhow::Result<Exit> {
+pub(crate) async fn export(place: &Place, options: &ExportOptions, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     let config = place.read()?;
     let regions = config.selected(options.region.as_deref())?;
-    let cloud = Cloud::open(&config).await?;
+    let cloud = match interrupt.unless_heard(Cloud::open(&config)).await {
+        Ok(cloud) => cloud?,
+        Err(exit) => return Ok(exit),
+    };
     let mut file = options.file.as_ref().map(|path| {
         File::create_new(path).map(BufWriter::new).with_context(|| format!("{} cannot be written", path.display()))
     });
@@ -42,30 +52,45 @@ pub(crate) async fn export(place: &Place, options: &ExportOptions) -> anyhow::Re
     let mut meter = Meter::start();
     for name in regions {
         let region = &cloud.regions[name];
+        // Nothing is received yet, so that this may be cut off.
+        let Ok(letters) = interrupt.unless_heard(region.letters()).await else { break };
+        let mut letters = match letters {
+            Ok(letters) => letters,
+            Err(trouble) => {
+                failed.note(name, &trouble);
+                continue;
+            }
+        };
         let written = async {
-            let mut letters = region.letters().await?;
-            while let Some(batch) = letters.next().await? {
+            while let Some(batch) = letters.next(interrupt).await? {
                 for letter in &batch {
                     let text = serde_json::to_string(&Exported::of(name, letter))?;
                     match &mut file {
                         Some(file) => writeln!(file, "{text}")?,
-                        None => line(text),
+                        None => try_line(text).map_err(Unwritten)?,
                     }
                     exported += 1;
                 }
                 meter.at(format_args!("{exported} exported so far"));
             }
-            letters.give_back().await;
             anyhow::Ok(())
         };
-        match written.await {
+        let written = written.await;
+        letters.give_back().await;
+        match written {
             Ok(()) => read_regions += 1,
-            Err(error) => failed.note(name, &error),
+            Err(error) => match error.downcast::<Unwritten>() {
+                Ok(Unwritten(error)) => end_unwritten(&error),
+                Err(error) => failed.note(name, &error),
+            },
         }
     }
     if let Some(file) = &mut file {
         file.flush()?;
     }
     note(format_args!("{} exported", count(exported as u64, "dead letter", "dead letters")));
-    failed.exit(read_regions)
+    match interrupt.so_far() {
+        Some(exit) => Ok(exit),
+        None => failed.exit(read_regions),
+    }
 }

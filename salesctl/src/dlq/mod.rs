@@ -21,6 +21,7 @@ use crate::{
     },
     config::Place,
     exit::Exit,
+    interrupt::Interrupt,
     output::{self, Format, Meter, Table, age, line, note},
 };
 
@@ -75,16 +76,27 @@ fn reason(letter: &Letter) -> &str {
 }
 
 /// Lists dead letters.
-pub(crate) async fn list(place: &Place, format: Format, options: &LettersOptions) -> anyhow::Result<Exit> {
+pub(crate) async fn list(
+    place: &Place,
+    format: Format,
+    options: &LettersOptions,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Exit> {
     let config = place.read()?;
-    let cloud = Cloud::open(&config).await?;
+    let cloud = match interrupt.unless_heard(Cloud::open(&config)).await {
+        Ok(cloud) => cloud?,
+        Err(exit) => return Ok(exit),
+    };
     let limit = if options.limit == 0 { usize::MAX } else { options.limit };
     let mut failed = Failed::default();
     let mut all = Vec::new();
     for name in config.selected(options.region.as_deref())? {
-        match read(&cloud.regions[name], limit).await {
+        match read(&cloud.regions[name], limit, interrupt).await {
             Ok(letters) => all.push((name, letters)),
             Err(trouble) => failed.note(name, &trouble),
+        }
+        if let Some(exit) = interrupt.so_far() {
+            return Ok(exit);
         }
     }
     match format {
@@ -99,16 +111,23 @@ pub(crate) async fn list(place: &Place, format: Format, options: &LettersOptions
 }
 
 /// The letters of a region, up to `limit`, given back already.
-async fn read(region: &RegionCloud, limit: usize) -> Result<Vec<Letter>, Trouble> {
-    let mut letters = region.letters().await?;
+async fn read(region: &RegionCloud, limit: usize, interrupt: &Interrupt) -> Result<Vec<Letter>, Trouble> {
+    // Nothing is received yet, so that this may be cut off.
+    let Ok(letters) = interrupt.unless_heard(region.letters()).await else { return Ok(Vec::new()) };
+    let mut letters = letters?;
     let (mut read, mut meter) = (Vec::new(), Meter::start());
-    while read.len() < limit
-        && let Some(more) = letters.next().await?
-    {
-        read.extend(more);
-        meter.at(format_args!("{}: {} read so far", region.name, read.len()));
-    }
+    let reading = async {
+        while read.len() < limit
+            && let Some(more) = letters.next(interrupt).await?
+        {
+            read.extend(more);
+            meter.at(format_args!("{}: {} read so far", region.name, read.len()));
+        }
+        Ok(())
+    };
+    let outcome = reading.await;
     letters.give_back().await;
+    outcome?;
     read.truncate(limit);
     read.sort_by(|one, other| (one.sent_at_ms, &one.id).cmp(&(other.sent_at_ms, &other.id)));
     Ok(read)

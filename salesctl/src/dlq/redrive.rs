@@ -139,11 +139,7 @@ async fn redrive_region(
 ) -> Result<Option<Exit>, Trouble> {
     let mut meter = Meter::start();
     loop {
-        let batch = match interrupt.unless_heard(letters.next()).await {
-            Ok(batch) => batch?,
-            Err(exit) => return Ok(Some(exit)),
-        };
-        let Some(batch) = batch else { return Ok(None) };
+        let Some(batch) = letters.next(interrupt).await? else { return Ok(interrupt.so_far()) };
         let was_there = |letter: &Letter| i128::from(letter.sent_at_ms) < started.as_millis().cast_signed();
         let (old, new): (Vec<_>, Vec<_>) = batch.into_iter().partition(was_there);
         let is_wanted = |letter: &Letter| options.reason.as_ref().is_none_or(|wanted| wanted == reason(letter));
