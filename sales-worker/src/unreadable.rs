@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sales::sale::Shard;
 
-/// So many ids are named in one line of the log.
+/// At most so many ids are named in one line of the log.
 const NAMED: usize = 20;
 
 /// What is known of unreadable items. Cheap to clone; clones know the same.
@@ -28,11 +28,11 @@ impl Unreadable {
     pub fn note(&self, look: Look, shard: Shard, ids: BTreeSet<String>) {
         let mut known = self.known();
         let new: Vec<&String> = ids.iter().filter(|id| !known.values().any(|ids| ids.contains(*id))).collect();
-        if !new.is_empty() {
-            let named = new.iter().take(NAMED).map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
+        for some in new.chunks(NAMED) {
+            let named = some.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
             tracing::warn!(
                 pending.shard = %shard,
-                pending.unreadable = new.len(),
+                pending.unreadable = some.len(),
                 pending.ids = ?named,
                 "items of the pending index cannot be read, and stay there: correct or delete them"
             );

@@ -316,4 +316,18 @@ mod tests {
         assert_eq!((credentials.condition().name(), health.is_ready()), ("ok", true));
         assert_eq!(source.asked(), 3);
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_loads_that_fail_one_after_the_other_are_told_once() {
+        let source = Slow::new(2 * SECOND, 3, None);
+        let credentials = Health::default().needs("credentials");
+        let keeping = tokio::spawn(source.kept().keep(credentials.clone(), CancellationToken::new()));
+        let mut seen = vec![credentials.condition().name()];
+        while !keeping.is_finished() {
+            tokio::time::sleep(SOON / 3).await;
+            seen.push(credentials.condition().name());
+        }
+        seen.dedup();
+        assert_eq!(seen, ["unknown", "unavailable", "denied", "ok"]);
+    }
 }
