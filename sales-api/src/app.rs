@@ -10,7 +10,7 @@ use sales::clock::Clock;
 use sales::entropy::Entropy;
 use sales::health::{Dependency, Health};
 use sales::ports::{SaleTable, SaleTopic, SiteSwitch};
-use sales::sale::Region;
+use sales::region::Region;
 use sales::site::Site;
 use sales_service::http::Transport;
 use sales_service::http::operations::{self, Operations, Version};

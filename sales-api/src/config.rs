@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use clap::Parser;
-use sales::sale::{Region, Shards};
+use sales::region::Region;
+use sales::shard::Shards;
 use sales_service::command_line::{self, Errand};
 use sales_service::environment::{Environment, Read};
 use sales_service::http::Transport;

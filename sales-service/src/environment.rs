@@ -9,7 +9,8 @@ use thiserror::Error;
 use url::Url;
 
 pub use sales::aws::S3Addressing;
-use sales::sale::{Region, Shards};
+use sales::region::Region;
+use sales::shard::Shards;
 
 use crate::http::Transport;
 
@@ -98,18 +99,9 @@ impl Environment {
     pub fn region(&self) -> Read<Region> {
         let variable = "AWS_REGION";
         let name = self.required(variable)?;
-        let parts: Vec<&str> = name.split('-').collect();
-        let letters = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
-        match parts.split_last() {
-            Some((number, words)) if words.len() >= 2 && words.iter().all(letters) && number.parse::<u8>().is_ok() => {}
-            _ => {
-                return Err(InvalidVariable::new(
-                    variable,
-                    format_args!("must be a region such as sa-east-1, not {name:?}"),
-                ));
-            }
-        }
-        Ok(Region::new(&name))
+        name.parse().map_err(|_| {
+            InvalidVariable::new(variable, format_args!("must be a region such as sa-east-1, not {name:?}"))
+        })
     }
 
     /// The ARN of an SNS topic in `region`.
@@ -348,7 +340,7 @@ mod tests {
     #[test]
     fn regions_look_like_regions() {
         for name in ["sa-east-1", "us-gov-west-1", "ap-southeast-2"] {
-            assert_eq!(environment(&[("AWS_REGION", name)]).region(), Ok(Region::new(name)));
+            assert_eq!(environment(&[("AWS_REGION", name)]).region(), Ok(name.parse().unwrap()));
         }
         for name in ["moon", "sa-east", "sa--1", "SA-EAST-1", "sa-east-1a"] {
             assert!(problem(environment(&[("AWS_REGION", name)]).region()).starts_with("AWS_REGION must be"), "{name}");
@@ -357,7 +349,7 @@ mod tests {
 
     #[test]
     fn a_topic_is_an_arn_of_the_own_region() {
-        let read = |arn| environment(&[("TOPIC", arn)]).topic_arn("TOPIC", &Region::new("sa-east-1"));
+        let read = |arn| environment(&[("TOPIC", arn)]).topic_arn("TOPIC", &"sa-east-1".parse().unwrap());
         assert!(read("arn:aws:sns:sa-east-1:000000000000:sales").is_ok());
         assert!(problem(read("arn:aws:sns:us-east-1:000000000000:sales")).contains("of sa-east-1"));
         for arn in [

@@ -49,7 +49,7 @@ mod tests {
     use super::*;
     use sales::entropy::Entropy;
     use sales::ports::{FailureKind, PortError, PortResult, SiteSwitch};
-    use sales::sale::Region;
+    use sales::region::Region;
 
     /// Answers once, and never again.
     #[derive(Clone, Default)]
@@ -97,7 +97,7 @@ mod tests {
         let lines = lines.with_writer(move || writer.clone()).finish();
         let _until_the_end = tracing::subscriber::set_default(lines);
 
-        let (site, refresh) = Site::new(Region::new("sa-east-1"), OnceActive::default(), Entropy::system());
+        let (site, refresh) = Site::new("sa-east-1".parse().unwrap(), OnceActive::default(), Entropy::system());
         let (shutdown, owed) = (CancellationToken::new(), Arc::new(Mutex::new(None)));
         let measured = owed.clone();
         let logging = tokio::spawn(super::log(site, move || *measured.lock().unwrap(), shutdown.clone()));

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Parser;
-use sales::sale::Region;
+use sales::region::Region;
 use sales_service::command_line::{self, Errand};
 use sales_service::environment::{Environment, Read, S3Addressing};
 use sales_service::http::Transport;

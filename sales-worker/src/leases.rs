@@ -11,7 +11,7 @@ use futures::future::join_all;
 use sales::clock::{Clock, Timestamp};
 use sales::entropy::Entropy;
 use sales::ports::{Holder, Lease, Leases, PortResult};
-use sales::sale::Shard;
+use sales::shard::Shard;
 
 /// For how long a shard is taken, on average: after this time another task takes over from one that died.
 const LEASE: Duration = Duration::from_secs(30);

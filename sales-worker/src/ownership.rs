@@ -1,6 +1,6 @@
 //! Whose work a message is. Pure: no I/O, no clock.
 
-use sales::sale::Region;
+use sales::region::Region;
 use sales::site_state::SiteState;
 
 /// What is to happen with a message.
@@ -32,7 +32,7 @@ mod tests {
 
     #[test]
     fn the_table_of_who_processes_what() {
-        let (own, other) = (Region::new("sa-east-1"), Region::new("us-east-1"));
+        let (own, other) = ("sa-east-1".parse().unwrap(), "us-east-1".parse().unwrap());
         let homes = [Some(&own), None, Some(&other)];
         let states = [Some(SiteState::Active), Some(SiteState::Passive), None];
         for state in states {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sales::sale::Shard;
+use sales::shard::Shard;
 
 /// At most so many ids are named in one line of the log.
 const NAMED: usize = 20;
@@ -57,7 +57,7 @@ impl Unreadable {
 
 #[cfg(test)]
 mod tests {
-    use sales::sale::Shards;
+    use sales::shard::Shards;
 
     use super::*;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sales::clock::Clock;
 use sales::entropy::Entropy;
 use sales::ports::{Lake, Leases, Marks, SaleQueue, SaleTable, SiteSwitch};
-use sales::sale::Shards;
+use sales::shard::Shards;
 use sales::site::{Site, SiteRefresh};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;

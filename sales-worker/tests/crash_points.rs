@@ -14,7 +14,9 @@ use sales::entropy::Entropy;
 use sales::event::Event;
 use sales::memory::{Call, Cloud, Flow, Network, Passage, Perfect, Service};
 use sales::ports::{Marks, SaleTable};
-use sales::sale::{Amount, Cancellation, Fact, Product, Region, Sale, Shards};
+use sales::region::Region;
+use sales::sale::{Amount, Cancellation, Fact, Product, Sale};
+use sales::shard::Shards;
 use sales::site::Site;
 use sales::site_state::SiteState;
 use sales_worker::backlog::BacklogGauge;
@@ -103,7 +105,7 @@ impl Scene {
             product: Product::new("Livro".into()).unwrap(),
             amount: Amount::from_json_number("14").unwrap(),
             timestamp: self.clock.now(),
-            region: Some(Region::new(NAMES[HERE])),
+            region: Some(NAMES[HERE].parse().unwrap()),
         })
     }
 
@@ -121,7 +123,7 @@ impl Scene {
     async fn worker(&self, region: usize, caller: u32, stop: CancellationToken) {
         let client = self.cloud.client(region, caller);
         let (entropy, mut registry) = (Entropy::system(), Registry::default());
-        let name = Region::new(NAMES[region]);
+        let name = NAMES[region].parse().unwrap();
         let (site, refresh) = Site::new(name.clone(), client.site_switch(), entropy.clone());
         let ports = Ports {
             queue: client.sale_queue(),

@@ -9,7 +9,8 @@ use thiserror::Error;
 
 use crate::attributes::{Attribute, Attributes};
 use crate::clock::Timestamp;
-use crate::sale::{Amount, Cancellation, Fact, FactId, InvalidSale, Product, Region, Sale, SaleId};
+use crate::region::Region;
+use crate::sale::{Amount, Cancellation, Fact, FactId, InvalidSale, Product, Sale, SaleId};
 use crate::trace::TraceParent;
 
 const REGISTERED: &str = "sale.registered";
@@ -68,7 +69,7 @@ impl Event {
 }
 
 fn named_region(attributes: &Attributes, name: &str) -> Option<Region> {
-    text(attributes, name).filter(|value| !value.is_empty()).map(Region::new)
+    text(attributes, name)?.parse().ok()
 }
 
 fn text<'a>(attributes: &'a Attributes, name: &str) -> Option<&'a str> {
@@ -212,7 +213,7 @@ mod tests {
             product: Product::new("O Pequeno \"Príncipe\"\n".into()).unwrap(),
             amount: Amount::from_json_number("14.50").unwrap(),
             timestamp: Timestamp::from_unix_seconds(1_764_547_199).unwrap(),
-            region: Some(Region::new("sa-east-1")),
+            region: Some("sa-east-1".parse().unwrap()),
         })
     }
 
@@ -220,7 +221,7 @@ mod tests {
         Fact::Cancellation(Cancellation {
             sale: ID.parse().unwrap(),
             timestamp: Timestamp::from_unix_seconds(1_764_547_200).unwrap(),
-            region: Some(Region::new("us-east-1")),
+            region: Some("us-east-1".parse().unwrap()),
         })
     }
 
@@ -244,7 +245,7 @@ mod tests {
     fn an_event_is_read_as_it_was_written() {
         for fact in [sale(), cancellation()] {
             let trace = TraceParent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
-            let event = Event { fact, home: Some(Region::new("sa-east-1")), trace };
+            let event = Event { fact, home: Some("sa-east-1".parse().unwrap()), trace };
             assert_eq!(Event::parse(&body(&event.fact), &event.attributes()).unwrap(), event);
         }
     }
@@ -252,7 +253,7 @@ mod tests {
     #[test]
     fn attributes_fit_the_ten_that_sqs_carries_with_room_for_a_reason() {
         let trace = Some(TraceParent::new(&crate::entropy::Entropy::system()));
-        let event = Event { fact: sale(), home: Some(Region::new("sa-east-1")), trace };
+        let event = Event { fact: sale(), home: Some("sa-east-1".parse().unwrap()), trace };
         assert_eq!(event.attributes().len(), 7);
     }
 
@@ -261,7 +262,8 @@ mod tests {
         let product = Product::new("\u{1}".repeat(LONGEST_PRODUCT)).unwrap();
         let Fact::Sale(sale) = sale() else { unreachable!() };
         let trace = Some(TraceParent::new(&crate::entropy::Entropy::system()));
-        let event = Event { fact: Fact::Sale(Sale { product, ..sale }), home: Some(Region::new("sa-east-1")), trace };
+        let event =
+            Event { fact: Fact::Sale(Sale { product, ..sale }), home: Some("sa-east-1".parse().unwrap()), trace };
         let attributes: usize = event
             .attributes()
             .iter()

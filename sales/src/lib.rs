@@ -16,7 +16,9 @@ pub mod health;
 #[cfg(feature = "memory")]
 pub mod memory;
 pub mod ports;
+pub mod region;
 pub mod sale;
+pub mod shard;
 pub mod site;
 pub mod site_state;
 pub mod standard_output;

@@ -14,7 +14,8 @@ use uuid::Uuid;
 use crate::attributes::Attributes;
 use crate::clock::Timestamp;
 use crate::event::Event;
-use crate::sale::{Fact, FactId, Sale, SaleId, Shard};
+use crate::sale::{Fact, FactId, Sale, SaleId};
+use crate::shard::Shard;
 use crate::site_state::SiteState;
 
 /// A call that failed.

@@ -9,6 +9,8 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
+use crate::region::Region;
+use crate::shard::{Shard, Shards};
 
 /// The longest product name, in characters (Unicode scalar values).
 pub const LONGEST_PRODUCT: usize = 1024;
@@ -56,7 +58,7 @@ impl SaleId {
     /// The low bits of UUIDv5 and UUIDv7 are a hash or random, so they spread evenly as they are.
     #[must_use]
     pub fn shard(self, shards: Shards) -> Shard {
-        Shard((self.0.as_u128() % u128::from(shards.0)) as u16)
+        shards.of(self.0.as_u128())
     }
 }
 
@@ -123,36 +125,6 @@ impl fmt::Display for FactId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("id is not a UUID")]
 pub struct InvalidId;
-
-/// How many shards the pending index has; every task of every region must agree on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shards(u16);
-
-impl Shards {
-    /// What the services use unless they are told otherwise.
-    pub const DEFAULT: Self = Self(16);
-
-    /// `count` shards; `None` for zero.
-    #[must_use]
-    pub fn new(count: u16) -> Option<Self> {
-        (count > 0).then_some(Self(count))
-    }
-
-    /// Each shard once.
-    pub fn iter(self) -> impl Iterator<Item = Shard> + use<> {
-        (0..self.0).map(Shard)
-    }
-}
-
-/// One hash key of the pending index, written as a decimal number from zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Shard(u16);
-
-impl fmt::Display for Shard {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
 
 /// What was sold: 1 to [`LONGEST_PRODUCT`] characters, not only white space.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -290,30 +262,6 @@ impl IdempotencyKey {
         let length = text.chars().count();
         let visible = text.chars().all(|character| !character.is_control() && !character.is_whitespace());
         (visible && (1..=LONGEST_IDEMPOTENCY_KEY).contains(&length)).then(|| Self(text.to_owned()))
-    }
-}
-
-/// The name of an AWS region, such as `sa-east-1`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Region(Arc<str>);
-
-impl Region {
-    /// The region called `name`.
-    #[must_use]
-    pub fn new(name: &str) -> Self {
-        Self(name.into())
-    }
-
-    /// Its name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Region {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
     }
 }
 
@@ -547,14 +495,5 @@ mod tests {
         for text in ["", " ", "a b", "a\tb", "a\u{7f}", &"k".repeat(256)] {
             assert!(IdempotencyKey::new(text).is_none(), "{text:?}");
         }
-    }
-
-    #[test]
-    fn shards_cover_all_ids() {
-        let shards = Shards::new(3).unwrap();
-        let id = SaleId::new(Uuid::from_u128(5));
-        assert_eq!(id.shard(shards).to_string(), "2");
-        assert_eq!(shards.iter().map(|shard| shard.to_string()).collect::<Vec<_>>(), ["0", "1", "2"]);
-        assert_eq!(Shards::new(0), None);
     }
 }

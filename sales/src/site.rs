@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::entropy::Entropy;
 use crate::ports::SiteSwitch;
-use crate::sale::Region;
+use crate::region::Region;
 use crate::site_state::SiteState;
 
 /// How long a state is trusted before the switch is asked again.
@@ -158,7 +158,7 @@ mod tests {
 
     fn site(says: Option<SiteState>) -> (FakeSwitch, Site, SiteRefresh<FakeSwitch>) {
         let switch = FakeSwitch(Arc::new(Mutex::new(says)));
-        let (site, refresh) = Site::new(Region::new("sa-east-1"), switch.clone(), Entropy::system());
+        let (site, refresh) = Site::new("sa-east-1".parse().unwrap(), switch.clone(), Entropy::system());
         (switch, site, refresh)
     }
 
@@ -177,7 +177,7 @@ mod tests {
         *switch.0.lock().unwrap() = None;
         refresh.refresh().await;
         assert_eq!(site.state(), Some(SiteState::Active));
-        assert_eq!(site.home(), Some(Region::new("sa-east-1")));
+        assert_eq!(site.home(), Some("sa-east-1".parse().unwrap()));
         assert!(site.age().is_some());
     }
 

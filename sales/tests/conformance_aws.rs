@@ -18,7 +18,8 @@ use sales::entropy::Entropy;
 use sales::event::Event;
 use sales::health::{Dependency, Health};
 use sales::ports::{FailureKind, Holder, Lake, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
-use sales::sale::{self, Shards};
+use sales::sale::{self};
+use sales::shard::Shards;
 use sales::site_state::SiteState;
 use sales_testbed::resources::{Region, State};
 use sales_testbed::testing::{Fault, FaultProxy, Stage};
@@ -74,7 +75,7 @@ impl Ports for AwsRegion {
     }
 
     fn leases(&self) -> impl Leases {
-        let region = sale::Region::new(&self.region.name);
+        let region = self.region.name.parse().unwrap();
         let table = self.region.idempotency_table.clone();
         DynamoLeases::new(&self.connection, table, region, self.dependency.clone())
     }

@@ -10,7 +10,7 @@ use sales::conformance::{Ports, Regions};
 use sales::event::Event;
 use sales::memory::{Call, Client, Cloud, Flow, Network, Passage, Perfect};
 use sales::ports::{Lake, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
-use sales::sale::Shards;
+use sales::shard::Shards;
 use sales::site_state::SiteState;
 use tokio::time::Instant;
 

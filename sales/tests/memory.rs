@@ -15,7 +15,8 @@ use sales::ports::{
     Backlog, FailureKind, Insert, InsertSale, Lake, LakePut, Marks, PendingPage, SaleQueue, SaleTable, SaleTopic,
     StoredSale,
 };
-use sales::sale::{Amount, Fact, FactId, Product, Sale, SaleId, Shards};
+use sales::sale::{Amount, Fact, FactId, Product, Sale, SaleId};
+use sales::shard::Shards;
 use tokio::time::{Instant, sleep, timeout};
 
 const SECOND: Duration = Duration::from_secs(1);

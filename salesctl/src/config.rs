@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::Args;
-use sales::sale::Shards;
+use sales::shard::Shards;
 use serde::Deserialize;
 use thiserror::Error;
 use url::Url;

@@ -12,7 +12,9 @@ use sales::{
     aws::item,
     clock::{Clock, Timestamp},
     ports::Marks,
-    sale::{Amount, Fact, FactId, Product, Region, Shard},
+    region::Region,
+    sale::{Amount, Fact, FactId, Product},
+    shard::Shard,
     site_state::SiteState,
 };
 use serde::Serialize;

@@ -11,7 +11,8 @@ use sales::ports::{
     Backlog, DeadLetter, Delivery, FoundSale, Holder, Insert, InsertSale, Lake, LakePut, Lease, Leases, LoadedFacts,
     Marks, PageToken, PendingPage, PortResult, SaleQueue, SaleTable,
 };
-use sales::sale::{Cancellation, Fact, FactId, Sale, SaleId, Shard};
+use sales::sale::{Cancellation, Fact, FactId, Sale, SaleId};
+use sales::shard::Shard;
 use sales::site_state::SiteState;
 
 /// A mistake.

@@ -8,7 +8,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
 use crate::ports::StoredSale;
-use crate::sale::{Amount, Cancellation, Fact, FactId, Product, Region, Sale, Shards};
+use crate::region::Region;
+use crate::sale::{Amount, Cancellation, Fact, FactId, Product, Sale};
+use crate::shard::Shards;
 
 /// An item, or the key of one.
 pub type Item = HashMap<String, AttributeValue>;
@@ -124,7 +126,7 @@ fn moment(item: &Item, name: &str) -> Option<Timestamp> {
 pub fn fact(item: &Item) -> Option<Fact> {
     let text = |name: &str| item.get(name)?.as_s().ok();
     let timestamp = timestamp(item)?;
-    let region = text("region").map(|name| Region::new(name));
+    let region = text("region").and_then(|name| name.parse().ok());
     match fact_id(item)? {
         FactId::Sale(id) => {
             let product = Product::new(text("product")?.clone()).ok()?;
@@ -151,7 +153,7 @@ mod tests {
 
     fn facts() -> [Fact; 2] {
         let timestamp = Timestamp::from_unix_seconds(1_764_547_199).unwrap();
-        let region = Some(Region::new("sa-east-1"));
+        let region = Some("sa-east-1".parse().unwrap());
         let product = Product::new("Livro".into()).unwrap();
         let amount = Amount::from_json_number("12345678901234.5678").unwrap();
         [

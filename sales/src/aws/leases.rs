@@ -11,7 +11,8 @@ use super::{Connection, MARKS, dynamo, failure};
 use crate::clock::Timestamp;
 use crate::health::Dependency;
 use crate::ports::{Holder, Lease, Leases, PortResult};
-use crate::sale::{Region, Shard};
+use crate::region::Region;
+use crate::shard::Shard;
 
 /// [`Leases`] on DynamoDB.
 ///

@@ -35,7 +35,7 @@ pub use site_switch::SsmSiteSwitch;
 use self::credentials::KeptCredentials;
 use crate::clock::Clock;
 use crate::health::Dependency;
-use crate::sale::Region;
+use crate::region::Region;
 
 /// What all clients share: region, credentials and their cache, endpoints.
 #[derive(Clone, Debug)]

@@ -16,7 +16,8 @@ use crate::ports::{
     Backlog, FailureKind, FoundSale, Insert, InsertSale, LoadedFacts, PageToken, PendingPage, PortError, PortResult,
     SaleTable,
 };
-use crate::sale::{Fact, FactId, Sale, SaleId, Shard, Shards};
+use crate::sale::{Fact, FactId, Sale, SaleId};
+use crate::shard::{Shard, Shards};
 
 const PENDING_INDEX: &str = "pending-index";
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Ports, Regions, samples};
 use crate::clock::Timestamp;
 use crate::ports::{Holder, Lease, Leases};
-use crate::sale::Shard;
+use crate::shard::Shard;
 
 /// The first to ask has it.
 pub async fn a_free_shard_is_taken_and_another_task_is_told_until_when(regions: &Regions<impl Ports>) {

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::eventually;
+use super::{eventually, samples};
 use crate::entropy::Entropy;
 use crate::event::Event;
 use crate::ports::{Delivery, SaleQueue, SaleTopic};
-use crate::sale::{Fact, FactId, Region};
+use crate::region::Region;
+use crate::sale::{Fact, FactId};
 use crate::trace::TraceParent;
 
 /// How long a message may take from one step to the next.
@@ -26,7 +27,7 @@ pub(super) async fn publish(topic: &impl SaleTopic, events: &[Event]) {
 
 /// An event with all that an event may have.
 pub(super) fn event(fact: Fact) -> Event {
-    Event { fact, home: Some(Region::new("sa-east-1")), trace: Some(TraceParent::new(&Entropy::system())) }
+    Event { fact, home: Some(samples::region("sa-east-1")), trace: Some(TraceParent::new(&Entropy::system())) }
 }
 
 /// Receives until so many different messages have come, never more than ten at once.

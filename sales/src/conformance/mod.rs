@@ -21,7 +21,7 @@ use std::time::Duration;
 use crate::attributes::Attributes;
 use crate::clock::Clock;
 use crate::ports::{Lake, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
-use crate::sale::Shards;
+use crate::shard::Shards;
 use crate::site_state::SiteState;
 
 /// How long a check waits for what must happen.

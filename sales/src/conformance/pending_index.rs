@@ -7,7 +7,8 @@ use super::samples::{self, cancellation, moment, sale_of};
 use super::{Ports, Regions, eventually};
 use crate::clock::Timestamp;
 use crate::ports::{Backlog, SaleTable};
-use crate::sale::{Fact, FactId, Sale, Shard};
+use crate::sale::{Fact, FactId, Sale};
+use crate::shard::Shard;
 
 /// More facts than a page holds.
 const MANY: i64 = 120;

@@ -4,7 +4,9 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
-use crate::sale::{Amount, Cancellation, Fact, Product, Region, Sale, SaleId, Shard, Shards};
+use crate::region::Region;
+use crate::sale::{Amount, Cancellation, Fact, Product, Sale, SaleId};
+use crate::shard::{Shard, Shards};
 
 /// A moment before midnight of a day in 2025.
 const EVENING: i64 = 1_764_547_199;
@@ -46,13 +48,13 @@ pub(super) fn sale() -> Sale {
 
 /// A plain sale with this id.
 pub(super) fn sale_of(id: SaleId) -> Sale {
-    let region = Some(Region::new("sa-east-1"));
+    let region = Some(region("sa-east-1"));
     Sale { id, product: product("Livro"), amount: amount("14.5"), timestamp: moment(0), region }
 }
 
 /// The cancellation of a sale, the next day.
 pub(super) fn cancellation(sale: SaleId) -> Fact {
-    Fact::Cancellation(Cancellation { sale, timestamp: moment(1), region: Some(Region::new("us-east-1")) })
+    Fact::Cancellation(Cancellation { sale, timestamp: moment(1), region: Some(region("us-east-1")) })
 }
 
 /// What is stored unchanged although it looks unusual.
@@ -73,4 +75,9 @@ pub(super) fn unusual_sales() -> Vec<Sale> {
     let dated = moments.map(|timestamp| Sale { timestamp, ..sale() });
     let homeless = Sale { region: None, ..sale() };
     named.into_iter().chain(priced).chain(dated).chain([homeless]).collect()
+}
+
+/// The region of this name.
+pub(super) fn region(name: &str) -> Region {
+    name.parse().expect("the name of a region")
 }

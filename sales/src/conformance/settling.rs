@@ -3,7 +3,8 @@
 use super::samples::{self, cancellation, moment, sale};
 use super::{Ports, Regions, eventually};
 use crate::ports::{Insert, InsertSale, SaleTable, StoredSale};
-use crate::sale::{Cancellation, Fact, Region, Sale, SaleId};
+use crate::region::Region;
+use crate::sale::{Cancellation, Fact, Sale, SaleId};
 
 /// In its region at once, in the other one and in both indexes after a while.
 pub async fn a_settled_fact_is_processed_and_no_longer_pending(regions: &Regions<impl Ports>) {
@@ -56,7 +57,7 @@ pub async fn settling_does_not_change_what_the_item_says(regions: &Regions<impl 
         product: samples::product("Caneta"),
         amount: samples::amount("2"),
         timestamp: moment(3_600),
-        region: Some(Region::new("us-east-1")),
+        region: Some(samples::region("us-east-1")),
         ..sale.clone()
     };
     table.settle(&Fact::Sale(other), moment(5)).await.expect("settled");

@@ -6,7 +6,8 @@ use super::{Ports, Regions};
 use crate::entropy::Entropy;
 use crate::event::Event;
 use crate::ports::SaleTopic;
-use crate::sale::{Fact, LONGEST_PRODUCT, Region, Sale};
+use crate::region::Region;
+use crate::sale::{Fact, LONGEST_PRODUCT, Sale};
 use crate::trace::TraceParent;
 
 /// A sale alone, and facts of every kind together.

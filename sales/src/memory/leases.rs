@@ -6,7 +6,7 @@ use super::marks::DEADLINE;
 use super::{Client, Service};
 use crate::clock::Timestamp;
 use crate::ports::{Holder, Lease, Leases, PortResult};
-use crate::sale::Shard;
+use crate::shard::Shard;
 
 /// Who holds which shard of a region, and until when.
 pub(super) type Kept = BTreeMap<Shard, (Holder, Timestamp)>;

@@ -10,7 +10,8 @@ use crate::clock::Timestamp;
 use crate::ports::{
     Backlog, FoundSale, Insert, InsertSale, LoadedFacts, PageToken, PendingPage, PortResult, SaleTable, StoredSale,
 };
-use crate::sale::{Fact, FactId, Sale, SaleId, Shard, Shards};
+use crate::sale::{Fact, FactId, Sale, SaleId};
+use crate::shard::{Shard, Shards};
 
 /// As the real one gives up.
 const DEADLINE: Duration = Duration::from_millis(4_200);

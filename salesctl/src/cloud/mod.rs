@@ -27,7 +27,7 @@ use sales::{
     aws::{Connection, DynamoMarks, DynamoSaleTable},
     entropy::Entropy,
     health::Dependency,
-    sale::Shards,
+    shard::Shards,
 };
 use tokio::time::timeout;
 use url::Url;

@@ -12,7 +12,8 @@ use sales::{
     aws::item,
     clock::{Clock, Timestamp},
     ports::SaleTable,
-    sale::{FactId, Shard},
+    sale::FactId,
+    shard::Shard,
 };
 use serde::Serialize;
 

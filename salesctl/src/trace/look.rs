@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use futures::future::join_all;
 use sales::{
     clock::Timestamp,
-    sale::{Fact, FactId, Region, SaleId},
+    region::Region,
+    sale::{Fact, FactId, SaleId},
 };
 use uuid::Uuid;
 

@@ -136,7 +136,8 @@ impl Iterator for Bits {
 
 #[cfg(test)]
 mod tests {
-    use sales::sale::{SaleId, Shards};
+    use sales::sale::SaleId;
+    use sales::shard::Shards;
 
     use super::*;
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use sales::clock::Timestamp;
 use sales::event::{self, Event};
-use sales::sale::{Fact, Region, Sale, SaleId};
+use sales::region::Region;
+use sales::sale::{Fact, Sale, SaleId};
 use sales::trace::TraceParent;
 use serde_json::json;
 
@@ -77,7 +78,7 @@ impl Prepared {
         let id = sale.id.to_string();
         let fact = Fact::Sale(sale.clone());
         let body = event::body(&fact);
-        let event = Event { fact, home: Some(Region::new(REGION)), trace: TraceParent::parse(TRACE) };
+        let event = Event { fact, home: sample::region(), trace: TraceParent::parse(TRACE) };
         let attributes = event.attributes().into_iter();
         let attributes =
             attributes.map(|(name, value)| (name, json!({ "DataType": value.data_type, "StringValue": value.text() })));

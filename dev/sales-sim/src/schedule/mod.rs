@@ -7,7 +7,7 @@ mod storm;
 use std::time::Duration;
 
 use sales::memory::{Flow, Service};
-use sales::sale::Shards;
+use sales::shard::Shards;
 use sales::site_state::SiteState;
 use sales_worker::worker::Settings;
 

@@ -8,7 +8,9 @@ use sales::aws::{DynamoLeases, DynamoMarks, DynamoSaleTable};
 use sales::clock::{Clock, Timestamp};
 use sales::entropy::Entropy;
 use sales::ports::{Backlog, Holder, Insert, InsertSale, Lease, Leases, Marks, SaleTable};
-use sales::sale::{Amount, Cancellation, Fact, FactId, Product, Region, Sale, SaleId, Shard, Shards};
+use sales::region::Region;
+use sales::sale::{Amount, Cancellation, Fact, FactId, Product, Sale, SaleId};
+use sales::shard::{Shard, Shards};
 
 use super::{Running, called, dependency};
 
@@ -26,7 +28,7 @@ fn new_sale() -> Sale {
         product: Product::new("Dom \"Casmurro\"".into()).unwrap(),
         amount: Amount::from_json_number("29.90").unwrap(),
         timestamp: Clock::system().now(),
-        region: Some(Region::new("sa-east-1")),
+        region: Some("sa-east-1".parse().unwrap()),
     }
 }
 
@@ -173,8 +175,12 @@ async fn marks_are_counted_and_never_found() {
 #[tokio::test]
 async fn leases_are_always_free() {
     let running = Running::loaded(0, 0).await;
-    let leases =
-        DynamoLeases::new(&running.connection(), "sales-idempotency".into(), Region::new("sa-east-1"), dependency());
+    let leases = DynamoLeases::new(
+        &running.connection(),
+        "sales-idempotency".into(),
+        "sa-east-1".parse().unwrap(),
+        dependency(),
+    );
     let (now, shard) = (Clock::system().now(), Shards::DEFAULT.iter().next().unwrap());
     let until = now.plus(Duration::from_secs(60));
     for _ in 0..2 {

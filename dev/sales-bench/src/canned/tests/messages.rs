@@ -9,7 +9,7 @@ use aws_sdk_sns::types::PublishBatchRequestEntry;
 use sales::aws::{SnsSaleTopic, SqsSaleQueue};
 use sales::event::Event;
 use sales::ports::{DeadLetter, Delivery, SaleQueue, SaleTopic};
-use sales::sale::Region;
+use sales::region::Region;
 use sales_testbed::testing::eventually;
 
 use super::{Latency, Running, called, dependency};
@@ -51,7 +51,7 @@ async fn a_queue_is_received_ten_by_ten_and_then_empty() {
     let event = event(delivery);
     assert_eq!(delivery.attributes["ce-id"], event.fact.id().to_string().into());
     assert_eq!(delivery.attributes, event.attributes());
-    assert_eq!((&event.home, event.fact.region()), (&Some(Region::new("sa-east-1")), event.home.as_ref()));
+    assert_eq!((&event.home, event.fact.region()), (&Some("sa-east-1".parse().unwrap()), event.home.as_ref()));
 
     let receipts: Vec<_> = received.iter().take(10).map(|delivery| delivery.receipt.as_str()).collect();
     queue.acknowledge(&receipts).await.unwrap();
