@@ -9,14 +9,16 @@ use sales::ports::{Insert, PortResult, SaleTable};
 use sales::sale::{Fact, FactId};
 
 /// A fact that this region is not to process.
-#[derive(Clone, Copy, Debug)]
-pub struct Awaited<'a> {
+#[derive(Clone, Debug)]
+pub struct Awaited<W> {
     /// The fact.
-    pub fact: &'a Fact,
+    pub fact: Fact,
     /// For how long its message has been looked at.
     pub waited: Duration,
     /// Whether it is in the lake.
     pub in_lake: bool,
+    /// Who waits for it: its message.
+    pub of: W,
 }
 
 /// How this region's table came to cover a fact, if it does.
@@ -35,35 +37,46 @@ pub enum StandBy {
     },
 }
 
-/// Sees to it that `table` covers facts; one result each, in order. From `grace` on an absent fact is adopted.
-pub async fn stand_by<T: SaleTable>(
+/// Sees to it that `table` covers facts; each with its result, in order. From `grace` on an absent fact is adopted.
+pub async fn stand_by<T: SaleTable, W>(
     table: &T,
     grace: Duration,
     now: Timestamp,
-    facts: &[Awaited<'_>],
-) -> Vec<PortResult<StandBy>> {
+    facts: Vec<Awaited<W>>,
+) -> Vec<(Awaited<W>, PortResult<StandBy>)> {
     if facts.is_empty() {
         return Vec::new();
     }
     let ids: Vec<FactId> = facts.iter().map(|awaited| awaited.fact.id()).collect();
     let held = match table.held(&ids).await {
         Ok(held) => held,
-        Err(error) => return facts.iter().map(|_| Err(error.clone())).collect(),
+        Err(error) => return facts.into_iter().map(|awaited| (awaited, Err(error.clone()))).collect(),
     };
-    let standing_by = facts.iter().map(async |awaited| {
-        if held.contains(&awaited.fact.id()) {
-            return Ok(StandBy::Held);
-        }
-        if awaited.in_lake {
-            return table.settle(awaited.fact, now).await.map(|()| StandBy::Noted);
-        }
-        match grace.checked_sub(awaited.waited).filter(|left| !left.is_zero()) {
-            Some(left) => Ok(StandBy::NotReplicated { adopted_in: left }),
-            None => table.insert(awaited.fact).await.map(|insert| match insert {
-                Insert::Inserted => StandBy::Adopted,
-                Insert::AlreadyExists => StandBy::Held,
-            }),
-        }
+    let covered = facts.into_iter().map(async |awaited| {
+        let covered = cover(table, grace, now, &awaited, held.contains(&awaited.fact.id())).await;
+        (awaited, covered)
     });
-    join_all(standing_by).await
+    join_all(covered).await
+}
+
+async fn cover<T: SaleTable, W>(
+    table: &T,
+    grace: Duration,
+    now: Timestamp,
+    awaited: &Awaited<W>,
+    is_held: bool,
+) -> PortResult<StandBy> {
+    if is_held {
+        return Ok(StandBy::Held);
+    }
+    if awaited.in_lake {
+        return table.settle(&awaited.fact, now).await.map(|()| StandBy::Noted);
+    }
+    match grace.checked_sub(awaited.waited).filter(|left| !left.is_zero()) {
+        Some(left) => Ok(StandBy::NotReplicated { adopted_in: left }),
+        None => table.insert(&awaited.fact).await.map(|insert| match insert {
+            Insert::Inserted => StandBy::Adopted,
+            Insert::AlreadyExists => StandBy::Held,
+        }),
+    }
 }

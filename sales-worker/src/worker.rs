@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::backlog::BacklogGauge;
 use crate::bring_to_lake::LakeWriter;
 use crate::consume::Consumer;
+use crate::handle::Handler;
 use crate::leases::SweepLeases;
 use crate::metrics::Metrics;
 use crate::polling::Polling;
@@ -89,9 +90,8 @@ pub async fn work<W, Q, T, M, S, L>(
     if shutdown.run_until_cancelled(site.asked_once()).await.is_some() {
         let leases = SweepLeases::new(leases, clock.clone(), entropy.clone());
         let lake_writer = LakeWriter { table, lake, marks, clock, metrics };
-        let (work, here, jitter) = (lake_writer.clone(), site.clone(), entropy.clone());
-        let polling = Polling::new(concurrency);
-        let consumer = Consumer { queue, polling, lake_writer: work, site: here, grace, entropy: jitter };
+        let handler = Handler { lake_writer: lake_writer.clone(), site: site.clone(), grace };
+        let consumer = Consumer { queue, polling: Polling::new(concurrency), handler, entropy: entropy.clone() };
         for _ in 0..concurrency {
             tasks.spawn_local(consumer.clone().run(shutdown.clone()));
         }

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use sales::clock::Timestamp;
 use sales::event::{self, Event};
-use sales::region::Region;
 use sales::sale::{Fact, Sale, SaleId};
 use sales::trace::TraceParent;
 use serde_json::json;
 
 use super::answer::NotUnderstood;
 use super::ids::{Kind, LENGTH, Series};
-use crate::sample::{self, REGION};
+use crate::sample;
 
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
