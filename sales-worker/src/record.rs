@@ -29,7 +29,7 @@ pub fn log(event: &Event, outcome: &Outcome, started: Instant, entropy: &Entropy
     let id = event.fact.id();
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (trace_id, span_id) = (span.trace_id(), span.span_id());
-    let outcome = outcome.name();
+    let name = outcome.name();
     match outcome {
         Outcome::Acknowledge(Done::Processed) => {
             tracing::info!(sale.id = %id, trace.id = trace_id, span.id = span_id, duration_ms, "sale in the lake");
@@ -58,7 +58,7 @@ pub fn log(event: &Event, outcome: &Outcome, started: Instant, entropy: &Entropy
         | Outcome::NotReplicated { .. }
         | Outcome::NoDeadLetterQueue
         | Outcome::DeadLetterFailed => {
-            tracing::debug!(sale.id = %id, trace.id = trace_id, span.id = span_id, outcome, "message seen");
+            tracing::debug!(sale.id = %id, trace.id = trace_id, span.id = span_id, outcome = name, "message seen");
         }
     }
 }

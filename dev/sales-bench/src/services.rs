@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use sales_testbed::cargo::cargo_build;
 use sales_testbed::process::{Process, Program, last_line, log_file};
-use sales_testbed::services::{cargo_build, is_healthy};
+use sales_testbed::services::is_healthy;
 use sales_testbed::workspace::Build;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};

@@ -6,8 +6,9 @@ use futures::{future::join_all, join};
 use sales_testbed::{
     accelerator::{AcceleratorStandIn, Dial},
     dns::Name,
+    openmetrics::counter,
     resources::{Region, State},
-    services::{counter, is_healthy},
+    services::is_healthy,
 };
 
 use crate::stack::Stack;

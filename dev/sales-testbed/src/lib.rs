@@ -7,11 +7,13 @@
 
 pub mod accelerator;
 pub mod aws_endpoint;
+pub mod cargo;
 pub mod dns;
 pub mod emulator;
 pub mod http_client;
 mod http_proxy;
 pub mod local_ports;
+pub mod openmetrics;
 pub mod process;
 pub mod resources;
 pub mod sealed;

@@ -10,9 +10,10 @@ use anyhow::{Context, bail};
 use tokio::time::{Instant, sleep};
 
 use crate::{
+    cargo::cargo_build,
     process::{Process, Program, last_line, log_file},
     resources::Region,
-    workspace::{self, Build},
+    workspace::Build,
 };
 
 const API: &str = "sales-api";
@@ -22,26 +23,6 @@ const OPERATOR: &str = "salesctl";
 /// Longer than a service may take for what is in flight, shorter than what ECS allows.
 const GRACE: Duration = Duration::from_secs(25);
 const START_DEADLINE: Duration = Duration::from_secs(60);
-
-/// Lets cargo build programs of the workspace in the profile of `build`; its progress is shown.
-pub async fn cargo_build(build: &Build, programs: &[&str]) -> anyhow::Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut cargo = Program::new(cargo)
-        .arguments(["build"])
-        .arguments(programs)
-        .arguments(["--profile", build.cargo_profile(), "--target-dir"])
-        .arguments([&build.target])
-        // For the platform that this program was built for, by whatever told cargo so.
-        .arguments(build.triple.iter().flat_map(|triple| ["--target", triple]))
-        .directory(workspace::root())
-        .inherits_environment()
-        .start()?;
-    match cargo.wait().await {
-        0 => Ok(()),
-        127 => bail!("cargo, which builds the services, is not on the PATH"),
-        _ => bail!("the services could not be built: cargo said why above"),
-    }
-}
 
 /// The binaries of both services, and of what operates them.
 #[derive(Debug, Clone)]
@@ -188,56 +169,4 @@ impl Service {
 pub async fn is_healthy(client: &reqwest::Client, endpoint: &str) -> bool {
     let answer = client.get(format!("{endpoint}/healthcheck")).send().await;
     answer.is_ok_and(|answer| answer.status().is_success())
-}
-
-/// The value of a counter in OpenMetrics text, summed over its labels; none when it is not there.
-pub async fn counter(client: &reqwest::Client, endpoint: &str, name: &str) -> anyhow::Result<Option<u64>> {
-    let answer = client.get(format!("{endpoint}/metrics")).send().await?.error_for_status()?;
-    Ok(sum_samples(&answer.text().await.context("the metrics broke off")?, name))
-}
-
-fn sum_samples(metrics: &str, name: &str) -> Option<u64> {
-    let samples = metrics.lines().filter_map(|line| {
-        let rest = line.strip_prefix(name)?;
-        let rest = if rest.starts_with('{') { end_of_labels(rest)? } else { rest.strip_prefix(' ')? };
-        rest.split_whitespace().next()?.parse::<f64>().ok()
-    });
-    // Counts of sales are far below where floats lose integers.
-    samples.map(|value| value as u64).reduce(|one, other| one + other)
-}
-
-/// What follows the labels, whose quoted values may hold braces themselves.
-fn end_of_labels(labels: &str) -> Option<&str> {
-    let (mut quoted, mut escaped) = (false, false);
-    for (position, character) in labels.char_indices() {
-        match character {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '"' => quoted = !quoted,
-            '}' if !quoted => return Some(&labels[position + 1..]),
-            _ => {}
-        }
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_counter_is_summed_over_its_labels() {
-        let metrics = "# TYPE sales_accepted counter\n\
-                       sales_accepted_total{kind=\"new\"} 40\n\
-                       sales_accepted_total{kind=\"a } \\\" b\"} 2.0 1700000000 # {trace=\"1\"} 1\n\
-                       sales_accepted_total_of_others 7\n\
-                       # EOF\n";
-        assert_eq!(sum_samples(metrics, "sales_accepted_total"), Some(42));
-    }
-
-    #[test]
-    fn a_counter_without_labels_is_read_and_a_missing_one_is_told() {
-        assert_eq!(sum_samples("sales_accepted_total 3\n", "sales_accepted_total"), Some(3));
-        assert_eq!(sum_samples("# EOF\n", "sales_accepted_total"), None);
-    }
 }

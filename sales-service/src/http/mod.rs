@@ -6,6 +6,7 @@ mod no_upgrade;
 pub mod operations;
 pub mod problem;
 pub mod requests;
+pub mod routing;
 pub mod server;
 pub mod tls;
 

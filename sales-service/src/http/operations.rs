@@ -11,7 +11,8 @@ use prometheus_client::registry::Registry;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::problem::{Problem, get_or_head, resource};
+use super::problem::Problem;
+use super::routing::{get_or_head, resource};
 use sales::health::Health;
 use sales::site::Site;
 use sales::site_state::SiteState;

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::expectation::{self, Continuing};
 use super::no_upgrade::NoUpgrade;
-use super::{Transport, operations, problem, requests, tls};
+use super::{Transport, operations, requests, routing, tls};
 
 /// What the threads' listener is called in actix's log.
 const NAME: &str = "http";
@@ -66,7 +66,7 @@ where
             .app_data(draining.clone())
             .configure(configure())
             .configure(operations::configure)
-            .configure(problem::configure_not_found)
+            .configure(routing::configure_not_found)
             .wrap(from_fn(expectation::refuse_others))
             .wrap(from_fn(requests::count))
             .wrap(from_fn(close_while_draining))

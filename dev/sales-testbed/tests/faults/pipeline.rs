@@ -11,8 +11,9 @@ use std::{
 use anyhow::Context;
 use futures::future::join_all;
 use sales_testbed::{
+    openmetrics::counter,
     resources::{Region, State},
-    services::{self, Services},
+    services::Services,
     testing::{FaultProxy, Launch, Running, Stage, client, eventually},
     workspace::Build,
 };
@@ -188,7 +189,7 @@ impl Service {
 
     /// What it has counted so far, over all labels.
     pub(crate) async fn counted(&self, metric: &str) -> u64 {
-        services::counter(&client(), &self.url(), metric).await.unwrap().unwrap_or_default()
+        counter(&client(), &self.url(), metric).await.unwrap().unwrap_or_default()
     }
 
     /// What it has logged of what went wrong, the newest last.
