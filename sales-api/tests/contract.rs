@@ -10,14 +10,14 @@ use futures::future::join_all;
 use hyper_util::rt::TokioIo;
 use reqwest::{Method, Response, StatusCode};
 use sales_testbed::process::Program;
-use sales_testbed::resources::Region;
+use sales_testbed::resources::RegionResources;
 use sales_testbed::testing::{Fault, Running, Stage, client, eventually};
 use serde_json::{Value, json};
 
 const ORDER: &str = r#"{"product":"O Pequeno Principe", "amount": 14.00}"#;
 const UNKNOWN: &str = "/sales/0192f5c0-7c1d-7a3e-8f11-0123456789ab";
 
-async fn api(stage: &Stage, region: &Region) -> Running {
+async fn api(stage: &Stage, region: &RegionResources) -> Running {
     stage.start(env!("CARGO_BIN_EXE_sales-api"), region.api_environment(), &[]).await.expect("the API serves")
 }
 

@@ -9,10 +9,10 @@ use sales::ports::LakePut;
 /// Counters of messages and of what becomes of facts. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    messages: Family<Outcome, Counter>,
-    objects: Family<Outcome, Counter>,
+    messages: Family<ByOutcome, Counter>,
+    objects: Family<ByOutcome, Counter>,
     dead_letters: Family<Reason, Counter>,
-    sweeps: Family<Outcome, Counter>,
+    sweeps: Family<ByOutcome, Counter>,
     /// Facts brought to the lake by a sweep.
     pub reconciled: Counter,
     /// Facts that a sweep found in the lake, where a crash had left them pending.
@@ -24,7 +24,7 @@ pub struct Metrics {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Outcome {
+struct ByOutcome {
     outcome: &'static str,
 }
 
@@ -59,7 +59,7 @@ impl Metrics {
 
     /// Counts what became of a message.
     pub fn count_message(&self, outcome: &'static str) {
-        self.messages.get_or_create(&Outcome { outcome }).inc();
+        self.messages.get_or_create(&ByOutcome { outcome }).inc();
     }
 
     /// Counts an object.
@@ -68,7 +68,7 @@ impl Metrics {
             LakePut::Stored => "stored",
             LakePut::AlreadyThere => "already-there",
         };
-        self.objects.get_or_create(&Outcome { outcome }).inc();
+        self.objects.get_or_create(&ByOutcome { outcome }).inc();
     }
 
     /// Counts a message that went to the dead-letter queue.
@@ -79,6 +79,6 @@ impl Metrics {
     /// Counts a sweep.
     pub fn count_sweep(&self, completed: bool) {
         let outcome = if completed { "completed" } else { "failed" };
-        self.sweeps.get_or_create(&Outcome { outcome }).inc();
+        self.sweeps.get_or_create(&ByOutcome { outcome }).inc();
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::MessageAttributeValue;
-use sales_testbed::resources::Region;
+use sales_testbed::resources::RegionResources;
 use sales_testbed::testing::{ContainerCredentials, CredentialsEndpoint, Fault, Running, Stage, client, eventually};
 use serde_json::Value;
 
@@ -35,7 +35,7 @@ async fn enqueue_body(stage: &Stage, body: &str, attributes: HashMap<String, Mes
     message.set_message_attributes(Some(attributes)).send().await.unwrap();
 }
 
-async fn lake_has(region: &Region, number: u64) {
+async fn lake_has(region: &RegionResources, number: u64) {
     let there = async || region.lake_keys().await.unwrap().iter().any(|key| key.contains(&id(number))).then_some(());
     eventually("the object is in the lake", there).await;
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::{Message, MessageAttributeValue};
 use reqwest::StatusCode;
-use sales_testbed::resources::{Region, State};
+use sales_testbed::resources::{RegionResources, RegionState};
 use sales_testbed::testing::{Fault, Running, Stage, client, eventually};
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ impl Announced {
     }
 }
 
-async fn worker(stage: &Stage, region: &Region, extra: &[(&str, &str)]) -> Running {
+async fn worker(stage: &Stage, region: &RegionResources, extra: &[(&str, &str)]) -> Running {
     stage
         .start(env!("CARGO_BIN_EXE_sales-worker"), region.worker_environment(), extra)
         .await
@@ -68,7 +68,7 @@ async fn item(stage: &Stage, id: &str) -> Option<HashMap<String, AttributeValue>
     request.key("id", AttributeValue::S(id.to_owned())).send().await.unwrap().item
 }
 
-async fn enqueue(stage: &Stage, region: &Region, body: &str, attributes: &[(&str, &str)]) {
+async fn enqueue(stage: &Stage, region: &RegionResources, body: &str, attributes: &[(&str, &str)]) {
     let queues = aws_sdk_sqs::Client::new(&stage.sdk(region));
     let message = queues.send_message().queue_url(&region.queue_url).message_body(body);
     let message = attributes.iter().fold(message, |message, (name, value)| {
@@ -78,7 +78,7 @@ async fn enqueue(stage: &Stage, region: &Region, body: &str, attributes: &[(&str
     message.send().await.unwrap();
 }
 
-async fn dead_letter(stage: &Stage, region: &Region) -> Message {
+async fn dead_letter(stage: &Stage, region: &RegionResources) -> Message {
     let queues = aws_sdk_sqs::Client::new(&stage.sdk(region));
     let letter = eventually("a dead letter", async || {
         let request = queues.receive_message().queue_url(&region.dead_letter_queue_url);
@@ -91,7 +91,7 @@ async fn dead_letter(stage: &Stage, region: &Region) -> Message {
     letter
 }
 
-async fn lake_has(region: &Region, keys: usize) -> Vec<String> {
+async fn lake_has(region: &RegionResources, keys: usize) -> Vec<String> {
     eventually("the objects are in the lake", async || {
         let found = region.lake_keys().await.unwrap();
         (found.len() >= keys).then_some(found)
@@ -99,7 +99,7 @@ async fn lake_has(region: &Region, keys: usize) -> Vec<String> {
     .await
 }
 
-async fn queue_is_empty(region: &Region) {
+async fn queue_is_empty(region: &RegionResources) {
     eventually("the queue is empty", async || (region.queued_count().await.unwrap() == 0).then_some(())).await;
 }
 
@@ -268,7 +268,7 @@ async fn a_region_that_becomes_active_sweeps_at_once_and_a_passive_one_never() {
     insert(&stage, &old).await;
     insert(&stage, &young).await;
     assert_eq!(region.lake_keys().await.unwrap(), [""; 0]);
-    region.set_state(State::Active).await.unwrap();
+    region.set_state(RegionState::Active).await.unwrap();
     lake_has(region, 2).await;
 }
 
@@ -289,7 +289,7 @@ async fn a_sale_that_never_replicates_is_adopted_after_its_grace_and_swept_after
     let adopted = item(&stage, &sale.id).await.unwrap();
     assert_eq!(adopted["sale_processed"], AttributeValue::Bool(false));
     assert_eq!(adopted["region"], AttributeValue::S("sa-east-1".into()));
-    region.set_state(State::Active).await.unwrap();
+    region.set_state(RegionState::Active).await.unwrap();
     let keys = lake_has(region, 2).await;
     assert_eq!(region.lake_object(&keys[1]).await.unwrap(), sale.body().into_bytes());
     assert_eq!(region.lake_object(&keys[0]).await.unwrap(), cancellation.into_bytes());
@@ -317,7 +317,7 @@ async fn the_backlog_is_shown_in_a_region_that_stands_by() {
 }
 
 /// The tasks that hold shards of a region now.
-async fn holders(stage: &Stage, region: &Region) -> HashMap<String, usize> {
+async fn holders(stage: &Stage, region: &RegionResources) -> HashMap<String, usize> {
     let tables = aws_sdk_dynamodb::Client::new(&stage.sdk(region));
     let items = tables.scan().table_name(&region.idempotency_table).send().await.unwrap().items.unwrap_or_default();
     let mut holders = HashMap::new();

@@ -5,7 +5,7 @@ use clap_complete::Shell;
 
 use crate::{
     capacity::ReleaseOptions,
-    config::{self, Place},
+    config::{self, ConfigOptions},
     dlq::{ExportOptions, LettersOptions, RedriveOptions},
     exit,
     history::HistoryOptions,
@@ -34,7 +34,7 @@ Examples:
 #[command(name = "salesctl", version, after_help = EXAMPLES, after_long_help = long_help())]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) place: ConfigOptions,
     #[command(flatten)]
     pub(crate) output: OutputOptions,
     #[command(subcommand)]

@@ -17,10 +17,10 @@ use crate::{
     cloud::{
         Cloud, RegionCloud,
         fleet::{Role, Tasks},
-        state::State,
+        state::StateParameter,
         trouble::{Trouble, TroubleKind},
     },
-    config::{InvalidConfig, Place},
+    config::{ConfigOptions, InvalidConfig},
     exit::Exit,
     output::{self, Format, GOOD, WARNING, line},
 };
@@ -52,7 +52,7 @@ pub(crate) struct ReleaseOptions {
 /// What became of a service.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(tag = "outcome", content = "reason", rename_all = "snake_case")]
-enum Outcome {
+enum ReleaseOutcome {
     /// Its minimum is the usual one again.
     Released,
     /// It was.
@@ -71,11 +71,11 @@ struct Release {
     from: Option<u32>,
     to: Option<u32>,
     #[serde(flatten)]
-    outcome: Outcome,
+    outcome: ReleaseOutcome,
 }
 
 /// Releases what is held.
-pub(crate) async fn release(place: &Place, format: Format, options: &ReleaseOptions) -> anyhow::Result<Exit> {
+pub(crate) async fn release(place: &ConfigOptions, format: Format, options: &ReleaseOptions) -> anyhow::Result<Exit> {
     let config = place.read()?;
     let shown: Vec<String> = config.selected(options.region.as_deref())?.into_iter().map(str::to_owned).collect();
     let configured = config.regions.iter().any(|(name, region)| shown.contains(name) && region.cluster.is_some());
@@ -91,7 +91,7 @@ pub(crate) async fn release(place: &Place, format: Format, options: &ReleaseOpti
         Format::Json => output::json(&releases)?,
         Format::Table => releases.iter().for_each(show),
     }
-    let is_done = |release: &Release| matches!(release.outcome, Outcome::Released | Outcome::Already);
+    let is_done = |release: &Release| matches!(release.outcome, ReleaseOutcome::Released | ReleaseOutcome::Already);
     Ok(if releases.iter().all(is_done) { Exit::Done } else { Exit::Incomplete })
 }
 
@@ -106,7 +106,7 @@ async fn of_region(region: &RegionCloud, force: bool, now: Timestamp) -> Vec<Rel
                 service,
                 from: None,
                 to: None,
-                outcome: Outcome::Failed(trouble.clone()),
+                outcome: ReleaseOutcome::Failed(trouble.clone()),
             };
             return Role::ALL.map(failed).into();
         }
@@ -115,11 +115,12 @@ async fn of_region(region: &RegionCloud, force: bool, now: Timestamp) -> Vec<Rel
     let mut releases = Vec::new();
     for (service, tasks) in fleet {
         let outcome = match (to_release(&tasks), &kept) {
-            (None, _) => Outcome::Already,
-            (Some(_), Some(reason)) => Outcome::Kept(reason.clone()),
-            (Some(usual), None) => {
-                region.set_minimum(service, usual).await.map_or_else(Outcome::Failed, |()| Outcome::Released)
-            }
+            (None, _) => ReleaseOutcome::Already,
+            (Some(_), Some(reason)) => ReleaseOutcome::Kept(reason.clone()),
+            (Some(usual), None) => region
+                .set_minimum(service, usual)
+                .await
+                .map_or_else(ReleaseOutcome::Failed, |()| ReleaseOutcome::Released),
         };
         let (from, to) = (Some(tasks.minimum), tasks.usual_minimum);
         releases.push(Release { region: region.name.clone(), service, from, to, outcome });
@@ -133,7 +134,7 @@ fn to_release(tasks: &Tasks) -> Option<u32> {
 }
 
 /// Why a region is left as it is.
-fn reason_to_keep(state: &Result<State, Trouble>, now: Timestamp) -> Option<String> {
+fn reason_to_keep(state: &Result<StateParameter, Trouble>, now: Timestamp) -> Option<String> {
     match state {
         Err(trouble) => Some(format!("its state is not known ({trouble}); --force does it nevertheless")),
         Ok(state) => {
@@ -149,10 +150,10 @@ fn show(release: &Release) {
     let number = |number: &Option<u32>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
     let (from, to) = (number(from), number(to));
     let told = match outcome {
-        Outcome::Released => format!("minimum {from} -> {to}: {GOOD}released{GOOD:#}"),
-        Outcome::Already => format!("minimum {from}: nothing is held"),
-        Outcome::Kept(reason) => format!("minimum {from} is {WARNING}kept{WARNING:#}: {reason}"),
-        Outcome::Failed(trouble) => format!("{WARNING}failed{WARNING:#}: {trouble}"),
+        ReleaseOutcome::Released => format!("minimum {from} -> {to}: {GOOD}released{GOOD:#}"),
+        ReleaseOutcome::Already => format!("minimum {from}: nothing is held"),
+        ReleaseOutcome::Kept(reason) => format!("minimum {from} is {WARNING}kept{WARNING:#}: {reason}"),
+        ReleaseOutcome::Failed(trouble) => format!("{WARNING}failed{WARNING:#}: {trouble}"),
     };
     line(format_args!("{region}: {} {told}", service.name()));
 }
@@ -164,7 +165,7 @@ mod tests {
     const NOW: i64 = 1_000_000;
 
     fn kept(state: &str, since: i64) -> bool {
-        let state = State { value: state.to_owned(), since: Some(since) };
+        let state = StateParameter { value: state.to_owned(), since: Some(since) };
         reason_to_keep(&Ok(state), Timestamp::from_unix_seconds(NOW).unwrap()).is_some()
     }
 

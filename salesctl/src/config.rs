@@ -60,7 +60,7 @@ impl InvalidConfig {
 
 /// What the command line says about where the pipeline is.
 #[derive(Debug, Default, Args)]
-pub(crate) struct Place {
+pub(crate) struct ConfigOptions {
     /// Where the resources are [default: ./salesctl.toml, if there is one]
     #[arg(long, value_name = "FILE", env = "SALESCTL_CONFIG", global = true, hide_env_values = true)]
     config: Option<PathBuf>,
@@ -89,13 +89,13 @@ pub(crate) struct Config {
     pending_grace_seconds: u16,
     /// The regions by name.
     #[serde(default)]
-    pub(crate) regions: BTreeMap<String, Region>,
+    pub(crate) regions: BTreeMap<String, RegionConfig>,
 }
 
 /// What is in one region. What is not set is not known, which concerns only the commands that need it.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Region {
+pub(crate) struct RegionConfig {
     /// Where AWS is, where it is not AWS's own address.
     pub(crate) endpoint_url: Option<Url>,
     /// The region's own API.
@@ -137,7 +137,7 @@ fn default_grace() -> u16 {
 /// What the workers take.
 const GRACE: RangeInclusive<u16> = 1..=3600;
 
-impl Place {
+impl ConfigOptions {
     /// Reads the file, if there is one, and what the command line says beside it.
     ///
     /// # Errors
@@ -224,7 +224,7 @@ impl Config {
     }
 }
 
-impl Region {
+impl RegionConfig {
     /// Checks what must be set together.
     fn check(&self, name: &str) -> Result<(), InvalidConfig> {
         let services = [

@@ -21,7 +21,7 @@ use serde::Serialize;
 
 use crate::{
     cloud::{Cloud, RegionCloud, table::Entry, trouble::Trouble},
-    config::Place,
+    config::ConfigOptions,
     exit::Exit,
     output::{self, Format, Meter, Table, age, count, line},
     overdue::Standing,
@@ -71,7 +71,7 @@ struct Item {
 }
 
 /// Lists what is pending.
-pub(crate) async fn list(place: &Place, format: Format, options: &PendingOptions) -> anyhow::Result<Exit> {
+pub(crate) async fn list(place: &ConfigOptions, format: Format, options: &PendingOptions) -> anyhow::Result<Exit> {
     let config = place.read()?;
     let shown = config.selected(options.region.as_deref())?;
     let cloud = Cloud::open(&config).await?;

@@ -16,7 +16,7 @@ use crate::endpoint::Endpoint;
 use crate::leash;
 use crate::load::Load;
 use crate::report::Measurement;
-use crate::services::{Binaries, Kind, Service};
+use crate::services::{Binaries, Kind, MeasuredService};
 use crate::usage;
 
 /// The time between two looks at what the worker has done.
@@ -94,7 +94,7 @@ impl Bench {
     /// When one is not accepted.
     pub(crate) async fn api(&self, clients: u64, latency: Latency) -> anyhow::Result<Measurement> {
         let endpoint = Endpoint::start(latency, self.plan.tls).await?;
-        let mut api = Service::start(&self.binaries, Kind::Api, &endpoint, &self.cores).await?;
+        let mut api = MeasuredService::start(&self.binaries, Kind::Api, &endpoint, &self.cores).await?;
         let mut load = Load::start(api.port, clients).await?;
         load.watch(self.plan.warm_up()).await?;
 
@@ -148,7 +148,7 @@ impl Bench {
         done: fn(&Counts) -> u64,
     ) -> anyhow::Result<Measurement> {
         let endpoint = Endpoint::start(latency, self.plan.tls).await?;
-        let mut worker = Service::start(&self.binaries, Kind::Worker, &endpoint, &self.cores).await?;
+        let mut worker = MeasuredService::start(&self.binaries, Kind::Worker, &endpoint, &self.cores).await?;
         reach(&endpoint, |counts| counts.calls.get("SQS.ReceiveMessage").copied().unwrap_or(0), 1).await?;
 
         endpoint.load(offer).await?;

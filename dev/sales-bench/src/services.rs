@@ -91,7 +91,7 @@ impl Used {
 }
 
 /// A service that runs. Dropping it stops it.
-pub(crate) struct Service {
+pub(crate) struct MeasuredService {
     kind: Kind,
     process: Process,
     log: File,
@@ -102,7 +102,7 @@ pub(crate) struct Service {
     _directory: TempDir,
 }
 
-impl Service {
+impl MeasuredService {
     /// Starts a service that finds AWS at `endpoint`, and waits until it answers.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use sales_testbed::{
     accelerator::ApiAddress,
     local_ports::{LocalPorts, port},
     resources::REGIONS,
-    tcp_ports::Role,
+    tcp_ports::PortUse,
 };
 
 use crate::part::Part;
@@ -117,14 +117,14 @@ pub(crate) struct AwsOptions {
 
 impl AwsOptions {
     /// All ports with what they are for.
-    pub(crate) fn roles(&self) -> Vec<Role> {
+    pub(crate) fn roles(&self) -> Vec<PortUse> {
         [
             (self.port, "accelerator", "--port"),
             (self.accelerator_port, "API of Global Accelerator", "--accelerator-port"),
             (self.emulator_port, "AWS emulator", "--emulator-port"),
             (self.moto_port, "other AWS emulator", "--moto-port"),
         ]
-        .map(|(port, purpose, option)| Role { port, purpose: purpose.to_owned(), option })
+        .map(|(port, purpose, option)| PortUse { port, purpose: purpose.to_owned(), option })
         .into()
     }
 }

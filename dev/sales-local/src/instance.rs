@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::anyhow;
 use sales_testbed::{
-    resources::{Deployment, Place},
+    resources::{Deployment, Location},
     workspace::Build,
 };
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ const NOTHING_RUNS: &str = "nothing runs here that could be asked: start it with
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Instance {
     /// Its resources.
-    pub(crate) place: Place,
+    pub(crate) place: Location,
     /// The address of Global Accelerator's API.
     pub(crate) accelerator: String,
     /// Where it takes orders.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use sales_testbed::resources::Region;
+use sales_testbed::resources::RegionResources;
 use serde::Serialize;
 
 use crate::{discovery_file::DiscoveryFile, stack::Stack};
@@ -59,7 +59,7 @@ fn configuration(stack: &Stack) -> Configuration<'_> {
 }
 
 fn region_configuration(
-    region: &Region,
+    region: &RegionResources,
     endpoint_url: String,
     api_url: String,
     worker_url: String,

@@ -15,7 +15,7 @@ use sales_testbed::{
     emulator::{Emulator, Environment, MINISTACK},
     local_ports::LocalPorts,
     process::log_file,
-    resources::{Deployment, Place, Region},
+    resources::{Deployment, Location, RegionResources},
     services::Services,
     workspace::Build,
 };
@@ -26,7 +26,7 @@ use tokio::{
 };
 
 use crate::{
-    site::{Site, SitePorts},
+    local_region::{LocalRegion, LocalRegionPorts},
     terminal::Steps,
 };
 
@@ -41,7 +41,7 @@ pub(crate) struct Stack {
     accelerator_api: Mutex<AwsEndpoint>,
     accelerator: AcceleratorStandIn,
     name: Name,
-    sites: [Mutex<Site>; 2],
+    sites: [Mutex<LocalRegion>; 2],
     emulator: Emulator,
     deployment: Deployment,
     ports: LocalPorts,
@@ -103,8 +103,8 @@ impl Stack {
     }
 
     /// Where the resources are.
-    pub(crate) fn place(&self) -> Place {
-        Place { endpoint: self.emulator.endpoint().to_owned(), prefix: PREFIX.to_owned() }
+    pub(crate) fn place(&self) -> Location {
+        Location { endpoint: self.emulator.endpoint().to_owned(), prefix: PREFIX.to_owned() }
     }
 
     /// The address in front of both regions.
@@ -118,7 +118,7 @@ impl Stack {
     }
 
     /// The region at this place, to be lost or restored by nobody else meanwhile.
-    pub(crate) async fn site(&self, position: usize) -> MutexGuard<'_, Site> {
+    pub(crate) async fn site(&self, position: usize) -> MutexGuard<'_, LocalRegion> {
         self.sites[position].lock().await
     }
 
@@ -148,7 +148,7 @@ impl Stack {
     }
 
     /// Each region with the addresses of its API and its worker.
-    pub(crate) fn regions(&self) -> [(&Region, String, String); 2] {
+    pub(crate) fn regions(&self) -> [(&RegionResources, String, String); 2] {
         let address = |port| format!("http://localhost:{port}");
         [0, 1].map(|position| {
             let (api, worker) = (self.ports.apis[position], self.ports.workers[position]);
@@ -180,10 +180,10 @@ async fn start_sites(
     aws: &str,
     LocalPorts { aws: aws_ports, apis, workers, .. }: &LocalPorts,
     logs: &Path,
-) -> anyhow::Result<[Site; 2]> {
+) -> anyhow::Result<[LocalRegion; 2]> {
     let [first, second] = [0, 1].map(|position| {
-        let ports = SitePorts { aws: aws_ports[position], api: apis[position], worker: workers[position] };
-        Site::open(services, &deployment.regions[position], aws, ports, logs)
+        let ports = LocalRegionPorts { aws: aws_ports[position], api: apis[position], worker: workers[position] };
+        LocalRegion::open(services, &deployment.regions[position], aws, ports, logs)
     });
     let (mut first, mut second) = try_join(first, second).await?;
     try_join(first.start(), second.start()).await?;

@@ -7,7 +7,7 @@ use sales_testbed::{
     accelerator::{AcceleratorStandIn, Dial},
     dns::Name,
     openmetrics::counter,
-    resources::{Region, State},
+    resources::{RegionResources, RegionState},
     services::is_healthy,
 };
 
@@ -17,7 +17,7 @@ use crate::stack::Stack;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct View {
     region: String,
-    state: Option<State>,
+    state: Option<RegionState>,
     dial: Option<Dial>,
     dns: bool,
     api: bool,
@@ -32,7 +32,7 @@ impl View {
     async fn of(
         client: &reqwest::Client,
         (accelerator, name): (&AcceleratorStandIn, &Name),
-        region: &Region,
+        region: &RegionResources,
         api: &str,
         worker: &str,
     ) -> Self {
@@ -168,7 +168,7 @@ mod tests {
     fn view(accepted: Option<u64>, api: bool) -> View {
         View {
             region: "sa-east-1".to_owned(),
-            state: Some(State::Active),
+            state: Some(RegionState::Active),
             dial: Dial::new(100.0),
             dns: true,
             api,

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use reqwest::StatusCode;
 use sales_testbed::{
     local_ports::LocalPorts,
-    resources::{Deployment, Place, REGIONS, Region, State},
+    resources::{Deployment, Location, REGIONS, RegionResources, RegionState},
     testing::{LocalInstance, client, eventually, sdk},
 };
 use serde_json::{Value, json};
@@ -42,8 +42,9 @@ fn aws(instance: &LocalInstance, position: usize) -> String {
 }
 
 /// The region at this place, through its own endpoint.
-fn region(instance: &LocalInstance, position: usize) -> Region {
-    Deployment::open(&Place { endpoint: aws(instance, position), prefix: "local".to_owned() }).regions[position].clone()
+fn region(instance: &LocalInstance, position: usize) -> RegionResources {
+    Deployment::open(&Location { endpoint: aws(instance, position), prefix: "local".to_owned() }).regions[position]
+        .clone()
 }
 
 async fn status(url: &str) -> Option<StatusCode> {
@@ -91,10 +92,10 @@ async fn a_lost_region_refuses_all_while_the_other_goes_on_until_it_is_restored(
         assert!(error.expect_err("it is lost").is_connect(), "{port}");
     }
     assert!(region(&instance, 0).state().await.is_err());
-    assert_eq!(region(&instance, 1).state().await.expect("a state"), State::Passive);
+    assert_eq!(region(&instance, 1).state().await.expect("a state"), RegionState::Passive);
     assert_eq!(local(&instance, "lose sa-east-1").await, "sa-east-1 was lost before");
 
-    region(&instance, 1).set_state(State::Active).await.expect("the other region is there");
+    region(&instance, 1).set_state(RegionState::Active).await.expect("the other region is there");
     post(&instance, 10).await;
 
     assert_eq!(
@@ -104,7 +105,7 @@ async fn a_lost_region_refuses_all_while_the_other_goes_on_until_it_is_restored(
     for port in [ports.apis[0], ports.workers[0]] {
         assert_eq!(status(&format!("http://127.0.0.1:{port}/healthcheck")).await, Some(StatusCode::OK), "{port}");
     }
-    assert_eq!(region(&instance, 0).state().await.expect("a state"), State::Active);
+    assert_eq!(region(&instance, 0).state().await.expect("a state"), RegionState::Active);
     assert_eq!(local(&instance, "restore sa-east-1").await, "nothing of sa-east-1 was lost");
     is_in_both_lakes(&instance, 20).await;
 }
@@ -123,7 +124,7 @@ async fn ssm_and_the_accelerator_s_api_are_lost_alone_and_restored() {
     post(&instance, 5).await;
     assert_eq!(local(&instance, "restore ssm").await, "SSM is restored in every region");
     assert_eq!(local(&instance, "restore ssm").await, "SSM was not lost");
-    assert_eq!(region(&instance, 0).state().await.expect("a state"), State::Active);
+    assert_eq!(region(&instance, 0).state().await.expect("a state"), RegionState::Active);
 
     let api = format!("http://127.0.0.1:{}", instance.ports().accelerator);
     assert!(accelerators(&instance).await.is_ok());

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::regions::NAMES;
 use crate::regions::REGIONS;
-use crate::schedule::{PlannedOrder, Role, Target};
+use crate::schedule::{PlannedOrder, ProcessKind, Target};
 use crate::slot::{Answer, Incoming};
 use crate::world::World;
 
@@ -55,7 +55,7 @@ pub async fn order(world: Rc<World>, order: PlannedOrder) {
 /// Where a request goes; `None` when nobody is there.
 fn choose(world: &World, target: Target) -> Option<usize> {
     let answers = |region: usize| {
-        world.slots.iter().any(|slot| slot.role == Role::Api && slot.region == region && slot.intake().is_some())
+        world.slots.iter().any(|slot| slot.role == ProcessKind::Api && slot.region == region && slot.intake().is_some())
     };
     match target {
         Target::Region(region) => answers(region).then_some(region),
@@ -72,7 +72,7 @@ async fn send(world: &World, region: usize, what: &str, request: TestRequest) ->
     let slot = world
         .slots
         .iter()
-        .filter(|slot| slot.role == Role::Api && slot.region == region)
+        .filter(|slot| slot.role == ProcessKind::Api && slot.region == region)
         .find_map(|slot| slot.intake())?;
     let started = world.now();
     world.history.note(|| format!("{what} to {}", NAMES[region]));

@@ -17,7 +17,7 @@ use crate::history::History;
 use crate::mutation::Mutation;
 use crate::regions::NAMES;
 use crate::regions::REGIONS;
-use crate::schedule::{Action, Role, Schedule};
+use crate::schedule::{Action, ProcessKind, Schedule};
 use crate::world::World;
 
 /// How long it may take, once the faults are over, until all is as promised: a grace, a lease that a dead task left, a
@@ -109,7 +109,7 @@ async fn happen(seed: u64, mutation: Option<Mutation>, keep_history: bool) -> Ve
 
 fn act(world: &World, dice: &mut Dice, action: Action) {
     world.history.note(|| format!("{action:?}"));
-    let slot = |dice: &mut Dice, role: Role, region: usize| {
+    let slot = |dice: &mut Dice, role: ProcessKind, region: usize| {
         let slots: Vec<_> = world.slots.iter().filter(|slot| slot.role == role && slot.region == region).collect();
         (!slots.is_empty()).then(|| slots[dice.below(slots.len())])
     };
@@ -202,7 +202,7 @@ async fn settle(world: &Rc<World>, dice: &mut Dice) {
     let ids: Vec<SaleId> = world.record.borrow().accepted.iter().copied().collect();
     wait_until(ENDING, || {
         live().all(|region| {
-            world.slots.iter().any(|slot| slot.role == Role::Api && slot.region == region && slot.is_running())
+            world.slots.iter().any(|slot| slot.role == ProcessKind::Api && slot.region == region && slot.is_running())
         })
     })
     .await;

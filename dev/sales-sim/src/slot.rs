@@ -10,7 +10,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::regions::REGIONS;
-use crate::schedule::{Role, Schedule};
+use crate::schedule::{ProcessKind, Schedule};
 
 /// A request on its way to an API, and where its answer goes.
 pub struct Incoming {
@@ -35,7 +35,7 @@ const RESTART: Duration = Duration::from_secs(2);
 /// A place for a process.
 pub struct Slot {
     /// What runs there.
-    pub role: Role,
+    pub role: ProcessKind,
     /// Where it is.
     pub region: usize,
     running: RefCell<Option<Running>>,
@@ -57,10 +57,10 @@ impl Slot {
     #[must_use]
     pub fn all(schedule: &Schedule) -> Vec<Self> {
         let slot = |role, region| Self { role, region, running: RefCell::default(), restart: Cell::new(RESTART) };
-        let of = |role: Role, counts: [usize; REGIONS]| {
+        let of = |role: ProcessKind, counts: [usize; REGIONS]| {
             counts.into_iter().enumerate().flat_map(move |(region, count)| (0..count).map(move |_| slot(role, region)))
         };
-        of(Role::Api, schedule.apis).chain(of(Role::Worker, schedule.workers)).collect()
+        of(ProcessKind::Api, schedule.apis).chain(of(ProcessKind::Worker, schedule.workers)).collect()
     }
 
     /// Whether a process runs here.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sales::event::Event;
-use sales::memory::{Call, Flow, Network, Passage, Service};
+use sales::memory::{Call, CloudService, Flow, Network, Passage};
 use sales::ports::FailureKind;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -53,7 +53,7 @@ impl Weather {
     }
 
     /// A service changes.
-    pub fn become_(&self, region: usize, service: Service, condition: Condition) {
+    pub fn become_(&self, region: usize, service: CloudService, condition: Condition) {
         self.sky().conditions[region][service as usize] = condition;
     }
 

@@ -5,7 +5,7 @@ use clap::Args;
 
 use crate::{
     resources::REGIONS,
-    tcp_ports::{self, Role},
+    tcp_ports::{self, PortUse},
 };
 
 /// The TCP ports of an instance, as the options of its command line.
@@ -69,8 +69,8 @@ impl LocalPorts {
     }
 
     /// All ports with what they are for.
-    pub fn roles(&self) -> Vec<Role> {
-        let role = |port, purpose: &str, option| Role { port, purpose: purpose.to_owned(), option };
+    pub fn roles(&self) -> Vec<PortUse> {
+        let role = |port, purpose: &str, option| PortUse { port, purpose: purpose.to_owned(), option };
         let each = |ports: [u16; 2], service: &str, option| {
             [0, 1].map(|position| role(ports[position], &format!("{service} of {}", REGIONS[position]), option))
         };

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use crate::{
     cargo::cargo_build,
     process::{Process, Program, last_line, log_file},
-    resources::Region,
+    resources::RegionResources,
     workspace::Build,
 };
 
@@ -68,22 +68,34 @@ impl Services {
     }
 
     /// A region's API on `port`, which reaches AWS at `aws_endpoint`, with an empty log in the file `log`.
-    pub fn api_of(&self, region: &Region, aws_endpoint: &str, port: u16, log: &Path) -> anyhow::Result<Service> {
+    pub fn api_of(
+        &self,
+        region: &RegionResources,
+        aws_endpoint: &str,
+        port: u16,
+        log: &Path,
+    ) -> anyhow::Result<ServiceProcess> {
         let name = format!("{API} of {}", region.name);
-        Service::new(&self.api, name, region.api_environment(), aws_endpoint, port, log)
+        ServiceProcess::new(&self.api, name, region.api_environment(), aws_endpoint, port, log)
     }
 
     /// A region's worker, its health and metrics on `port`, and otherwise as [`Services::api_of`].
-    pub fn worker_of(&self, region: &Region, aws_endpoint: &str, port: u16, log: &Path) -> anyhow::Result<Service> {
+    pub fn worker_of(
+        &self,
+        region: &RegionResources,
+        aws_endpoint: &str,
+        port: u16,
+        log: &Path,
+    ) -> anyhow::Result<ServiceProcess> {
         let name = format!("{WORKER} of {}", region.name);
-        Service::new(&self.worker, name, region.worker_environment(), aws_endpoint, port, log)
+        ServiceProcess::new(&self.worker, name, region.worker_environment(), aws_endpoint, port, log)
     }
 }
 
 /// A service that can be started, killed, and started again at the same place. Dropping it stops it and waits for its
 /// end.
 #[derive(Debug)]
-pub struct Service {
+pub struct ServiceProcess {
     name: String,
     program: PathBuf,
     environment: Vec<(String, String)>,
@@ -93,7 +105,7 @@ pub struct Service {
     process: Option<Process>,
 }
 
-impl Service {
+impl ServiceProcess {
     fn new(
         program: &Path,
         name: String,

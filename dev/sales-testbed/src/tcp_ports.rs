@@ -32,7 +32,7 @@ pub fn free<const COUNT: usize>() -> anyhow::Result<[u16; COUNT]> {
 
 /// What one port is for, and how the user chooses another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Role {
+pub struct PortUse {
     /// The port.
     pub port: u16,
     /// What it is for.
@@ -42,7 +42,7 @@ pub struct Role {
 }
 
 /// Waits until nothing listens on the ports any more; the error after some time is what [`check`] says.
-pub async fn wait_until_free(roles: &[Role]) -> anyhow::Result<()> {
+pub async fn wait_until_free(roles: &[PortUse]) -> anyhow::Result<()> {
     let deadline = Instant::now() + LAST_BREATH;
     loop {
         match check(roles) {
@@ -53,7 +53,7 @@ pub async fn wait_until_free(roles: &[Role]) -> anyhow::Result<()> {
 }
 
 /// Checks that all ports differ and that nothing listens on them yet.
-pub fn check(roles: &[Role]) -> anyhow::Result<()> {
+pub fn check(roles: &[PortUse]) -> anyhow::Result<()> {
     for (position, role) in roles.iter().enumerate() {
         if let Some(other) = roles[..position].iter().find(|other| other.port == role.port) {
             bail!(
@@ -99,8 +99,8 @@ fn try_to_listen(port: u16) -> std::io::Result<()> {
 mod tests {
     use super::*;
 
-    fn role(port: u16, purpose: &str, option: &'static str) -> Role {
-        Role { port, purpose: purpose.to_owned(), option }
+    fn role(port: u16, purpose: &str, option: &'static str) -> PortUse {
+        PortUse { port, purpose: purpose.to_owned(), option }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Call, Cloud, Effect, Network, Passage, Service, State, milliseconds};
+use super::{Call, Cloud, CloudService, CloudState, Effect, Network, Passage, milliseconds};
 use crate::ports::{FailureKind, PortError, PortResult};
 use crate::site_state::SiteState;
 
@@ -29,10 +29,10 @@ impl Client {
     /// Makes a call whose effect may happen never, once or twice, early or late, as the network says.
     pub(super) async fn call<R: Send>(
         &self,
-        service: Service,
+        service: CloudService,
         operation: &'static str,
         deadline: Duration,
-        effect: impl Fn(&mut State, &dyn Network, Refused) -> R + Send + Sync + 'static,
+        effect: impl Fn(&mut CloudState, &dyn Network, Refused) -> R + Send + Sync + 'static,
     ) -> PortResult<R> {
         self.call_when(service, operation, deadline, || std::future::ready(()), effect).await
     }
@@ -40,11 +40,11 @@ impl Client {
     /// The same for a call that the other side answers once it is `ready` to.
     pub(super) async fn call_when<R: Send, F: Future<Output = ()> + Send>(
         &self,
-        service: Service,
+        service: CloudService,
         operation: &'static str,
         deadline: Duration,
         ready: impl Fn() -> F + Send + Sync,
-        effect: impl Fn(&mut State, &dyn Network, Refused) -> R + Send + Sync + 'static,
+        effect: impl Fn(&mut CloudState, &dyn Network, Refused) -> R + Send + Sync + 'static,
     ) -> PortResult<R> {
         let call = Call { region: self.region, caller: self.caller, service, operation };
         let network = &self.cloud.network;

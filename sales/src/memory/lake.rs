@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::global_table::Stamp;
 use super::link::Links;
-use super::{Client, Flow, Moment, Network, Service, State, milliseconds};
+use super::{Client, CloudService, CloudState, Flow, Moment, Network, milliseconds};
 use crate::event;
 use crate::ports::{Lake, LakePut, PortResult};
 use crate::sale::Fact;
@@ -86,13 +86,13 @@ impl Lake for MemoryLake {
     async fn put(&self, fact: &Fact) -> PortResult<LakePut> {
         let (region, attempt) = (self.0.region, self.0.new_attempt());
         let (key, body) = (event::lake_key(fact), event::body(fact));
-        let put = self.0.call(Service::Lake, "PutObject", DEADLINE, move |state: &mut State, network, _| {
+        let put = self.0.call(CloudService::Lake, "PutObject", DEADLINE, move |state: &mut CloudState, network, _| {
             state.lakes.put(region, key.clone(), body.clone(), attempt, state.now, network)
         });
         put.await
     }
 
     async fn probe(&self) -> PortResult<()> {
-        self.0.call(Service::Lake, "HeadBucket", DEADLINE, |_, _, _| ()).await
+        self.0.call(CloudService::Lake, "HeadBucket", DEADLINE, |_, _, _| ()).await
     }
 }

@@ -28,7 +28,7 @@ use client::Refused;
 pub use lake::{MemoryLake, StoredObject};
 pub use leases::MemoryLeases;
 pub use marks::MemoryMarks;
-pub use network::{Call, Flow, Network, Passage, Perfect, Service};
+pub use network::{Call, CloudService, Flow, Network, Passage, Perfect};
 pub use sale_queue::MemorySaleQueue;
 pub use sale_table::{ItemView, MemorySaleTable};
 pub use sale_topic::MemorySaleTopic;
@@ -52,14 +52,14 @@ pub const MOST_DELIVERIES: u32 = 10;
 /// Several regions. Cheap to clone; clones are the same cloud.
 #[derive(Clone)]
 pub struct Cloud {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<CloudState>>,
     network: Arc<dyn Network>,
     clock: Clock,
     began: Instant,
 }
 
 /// Everything that is kept.
-struct State {
+struct CloudState {
     now: Moment,
     sales: sale_table::Sales,
     marks: GlobalTable<FactId, Timestamp>,
@@ -73,12 +73,12 @@ struct State {
     calls: u64,
 }
 
-type Effect = Box<dyn FnOnce(&mut State, &dyn Network) + Send>;
+type Effect = Box<dyn FnOnce(&mut CloudState, &dyn Network) + Send>;
 
 impl Cloud {
     /// A cloud of `count` regions, all of them PASSIVE. `clock` is its own.
     pub fn new(count: usize, shards: Shards, clock: Clock, network: impl Network) -> Self {
-        let state = State {
+        let state = CloudState {
             now: 0,
             sales: sale_table::Sales::new(count, shards),
             marks: GlobalTable::new(count),
@@ -228,12 +228,12 @@ impl Cloud {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, CloudState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Looks at, or changes, everything as it is now.
-    fn look<R>(&self, look: impl FnOnce(&mut State) -> R) -> R {
+    fn look<R>(&self, look: impl FnOnce(&mut CloudState) -> R) -> R {
         let now = self.now();
         let mut state = self.lock();
         state.advance(now, &*self.network);
@@ -247,7 +247,7 @@ impl Cloud {
     }
 }
 
-impl State {
+impl CloudState {
     /// Lets happen what was to happen until `now`, in its order.
     fn advance(&mut self, now: Moment, network: &dyn Network) {
         while let Some(entry) = self.late.first_entry().filter(|entry| entry.key().0 <= now) {

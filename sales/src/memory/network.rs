@@ -7,7 +7,7 @@ use crate::ports::FailureKind;
 
 /// A service of a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Service {
+pub enum CloudService {
     /// The sales table.
     SaleTable,
     /// The table of marks and leases.
@@ -41,7 +41,7 @@ pub struct Call {
     /// The process that makes it.
     pub caller: u32,
     /// Of whom.
-    pub service: Service,
+    pub service: CloudService,
     /// The operation, such as `PutItem`.
     pub operation: &'static str,
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::{Client, Cloud, MOST_DELIVERIES, Moment, Service, State, milliseconds};
+use super::{Client, Cloud, CloudService, CloudState, MOST_DELIVERIES, Moment, milliseconds};
 use crate::attributes::{self, Attributes, DEAD_LETTER_REASON};
 use crate::clock::Timestamp;
 use crate::ports::{DeadLetter, Delivery, FailureKind, PortError, PortResult, SaleQueue};
@@ -150,7 +150,7 @@ impl SaleQueue for MemorySaleQueue {
         let (wait, hidden_for) = (whole_seconds(wait.min(Self::LONGEST_WAIT)), whole_seconds(hidden_for));
         let (region, clock, end) = (self.0.region, self.0.cloud.clock.clone(), Instant::now() + wait);
         let receive = self.0.call_when(
-            Service::Queue,
+            CloudService::Queue,
             "ReceiveMessage",
             wait + DEADLINE,
             || self.wait(end),
@@ -165,18 +165,21 @@ impl SaleQueue for MemorySaleQueue {
     async fn acknowledge(&self, receipts: &[&str]) -> PortResult<()> {
         let operation = "DeleteMessageBatch";
         let (region, receipts) = (self.0.region, numbers(receipts.iter().copied()));
-        let acknowledge = self.0.call(Service::Queue, operation, DEADLINE, move |state: &mut State, _, refused| {
-            let mut result = Ok(());
-            for (place, receipt) in receipts.iter().enumerate() {
-                match (refused.entry(place, operation), receipt) {
-                    // A receipt that is not the last delivery's is accepted, and changes nothing.
-                    (Ok(()), Some(_)) => state.queues[region].messages.retain(|message| message.receipt != *receipt),
-                    (Ok(()), None) => result = Err(rejected(operation, "this is no receipt")),
-                    (Err(error), _) => result = Err(error),
+        let acknowledge =
+            self.0.call(CloudService::Queue, operation, DEADLINE, move |state: &mut CloudState, _, refused| {
+                let mut result = Ok(());
+                for (place, receipt) in receipts.iter().enumerate() {
+                    match (refused.entry(place, operation), receipt) {
+                        // A receipt that is not the last delivery's is accepted, and changes nothing.
+                        (Ok(()), Some(_)) => {
+                            state.queues[region].messages.retain(|message| message.receipt != *receipt)
+                        }
+                        (Ok(()), None) => result = Err(rejected(operation, "this is no receipt")),
+                        (Err(error), _) => result = Err(error),
+                    }
                 }
-            }
-            result
-        });
+                result
+            });
         acknowledge.await?
     }
 
@@ -184,7 +187,7 @@ impl SaleQueue for MemorySaleQueue {
         let operation = "ChangeMessageVisibilityBatch";
         let times: Vec<Duration> = receipts.iter().map(|(_, time)| *time).collect();
         let (region, receipts) = (self.0.region, numbers(receipts.iter().map(|(receipt, _)| *receipt)));
-        let hide = self.0.call(Service::Queue, operation, DEADLINE, move |state: &mut State, _, refused| {
+        let hide = self.0.call(CloudService::Queue, operation, DEADLINE, move |state: &mut CloudState, _, refused| {
             let mut result = Ok(());
             for (place, (receipt, time)) in receipts.iter().zip(&times).enumerate() {
                 let (now, until) = (state.now, state.now + milliseconds(whole_seconds(*time)));
@@ -204,7 +207,7 @@ impl SaleQueue for MemorySaleQueue {
     async fn dead_letter(&self, delivery: &Delivery, reason: &str) -> PortResult<DeadLetter> {
         let (region, body) = (self.0.region, delivery.body.clone());
         let attributes = attributes::with_reason(&delivery.attributes, reason);
-        let send = self.0.call(Service::Queue, "SendMessage", DEADLINE, move |state: &mut State, _, _| {
+        let send = self.0.call(CloudService::Queue, "SendMessage", DEADLINE, move |state: &mut CloudState, _, _| {
             state.queues[region].dead.push((body.clone(), attributes.clone()));
             DeadLetter::Sent
         });

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::global_table::GlobalTable;
 use super::link::Links;
-use super::{Client, Moment, Network, Refused, Service, State, milliseconds};
+use super::{Client, CloudService, CloudState, Moment, Network, Refused, milliseconds};
 use crate::clock::Timestamp;
 use crate::ports::{
     Backlog, FoundSale, Insert, InsertSale, LoadedFacts, PageToken, PendingPage, PortResult, SaleTable, StoredSale,
@@ -129,7 +129,7 @@ impl Sales {
     }
 }
 
-impl State {
+impl CloudState {
     /// What was there before; nothing, too, where the same attempt has put it, whose answer was lost.
     fn insert(&mut self, region: usize, fact: &Fact, attempt: u64, network: &dyn Network) -> Option<ItemView> {
         let there = self.sales.table.get(region, &fact.id()).cloned();
@@ -153,9 +153,9 @@ impl MemorySaleTable {
     async fn call<R: Send>(
         &self,
         operation: &'static str,
-        effect: impl Fn(&mut State, &dyn Network, Refused) -> R + Send + Sync + 'static,
+        effect: impl Fn(&mut CloudState, &dyn Network, Refused) -> R + Send + Sync + 'static,
     ) -> PortResult<R> {
-        self.0.call(Service::SaleTable, operation, DEADLINE, effect).await
+        self.0.call(CloudService::SaleTable, operation, DEADLINE, effect).await
     }
 }
 

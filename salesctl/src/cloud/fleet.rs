@@ -97,12 +97,12 @@ impl Request<'_> {
 #[derive(Debug, Deserialize)]
 struct Services {
     #[serde(default)]
-    services: Vec<Service>,
+    services: Vec<EcsService>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Service {
+struct EcsService {
     service_name: String,
     running_count: u32,
 }

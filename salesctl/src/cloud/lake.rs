@@ -11,7 +11,7 @@ use aws_sdk_s3::{
 use sales::{clock::Timestamp, event, sale::FactId};
 
 use super::{Patience, RegionCloud, items::Md5Sum, trouble::Trouble};
-use crate::{copy::Place, day::Day};
+use crate::{day::Day, lake_object::ObjectLocation};
 
 const KEY: &str = "lake_bucket";
 
@@ -43,7 +43,7 @@ pub(crate) struct Latest {
 #[derive(Debug, Default)]
 pub(crate) struct Objects {
     /// The objects that facts have.
-    pub(crate) by_place: HashMap<Place, Versions>,
+    pub(crate) by_place: HashMap<ObjectLocation, Versions>,
     /// The keys of all others.
     pub(crate) foreign: Vec<String>,
 }
@@ -116,7 +116,7 @@ impl RegionCloud {
     }
 
     /// All versions of one object; none if there never was one.
-    pub(crate) async fn versions_of(&self, place: Place) -> Result<Option<Versions>, Trouble> {
+    pub(crate) async fn versions_of(&self, place: ObjectLocation) -> Result<Option<Versions>, Trouble> {
         let mut objects = Objects::default();
         self.list_versions(&place.key(), &mut objects, &|_| {}).await?;
         Ok(objects.by_place.remove(&place))
@@ -152,7 +152,7 @@ impl RegionCloud {
     }
 
     /// An object; none if there is none under this key.
-    pub(crate) async fn object(&self, place: Place, patience: Patience) -> Result<Option<Object>, Trouble> {
+    pub(crate) async fn object(&self, place: ObjectLocation, patience: Patience) -> Result<Option<Object>, Trouble> {
         let (client, bucket) = self.lake(patience)?;
         match client.get_object().bucket(bucket).key(place.key()).send().await {
             Ok(answer) => {
@@ -167,7 +167,7 @@ impl RegionCloud {
     }
 
     /// Whether S3 has yet to replicate an object to another bucket.
-    pub(crate) async fn is_replicating(&self, place: Place) -> Result<bool, Trouble> {
+    pub(crate) async fn is_replicating(&self, place: ObjectLocation) -> Result<bool, Trouble> {
         let (client, bucket) = self.lake(Patience::Bulk)?;
         match client.head_object().bucket(bucket).key(place.key()).send().await {
             Ok(answer) => Ok(answer.replication_status == Some(ReplicationStatus::Pending)),
@@ -181,7 +181,7 @@ impl RegionCloud {
     pub(crate) async fn sales_in_lake(&self, day: Day, ids: &[FactId]) -> Result<Vec<FactId>, Trouble> {
         let ([first, ..], [.., last]) = (ids, ids) else { return Ok(Vec::new()) };
         let (client, bucket) = self.lake(Patience::Bulk)?;
-        let [first, last] = [first, last].map(|id| Place { day, id: *id }.key());
+        let [first, last] = [first, last].map(|id| ObjectLocation { day, id: *id }.key());
         let request = client.list_objects_v2().bucket(bucket);
         let request = request.prefix(event::lake_prefix(event::LAKE_FOLDERS[0], &day.to_string()));
         // The key without its end stands before the key itself.
@@ -190,7 +190,7 @@ impl RegionCloud {
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| self.lake_trouble("ListObjectsV2", error))?;
             let keys: Vec<&str> = page.contents().iter().filter_map(|object| object.key()).collect();
-            found.extend(keys.iter().filter_map(|key| Place::parse(key)).map(|place| place.id));
+            found.extend(keys.iter().filter_map(|key| ObjectLocation::parse(key)).map(|place| place.id));
             if keys.last().is_some_and(|key| *key >= last.as_str()) {
                 break;
             }
@@ -217,7 +217,7 @@ impl RegionCloud {
 impl Objects {
     /// The object with this key, known from now on; none if it is none that a fact has, which is noted.
     fn at(&mut self, key: String) -> Option<&mut Versions> {
-        match Place::parse(&key) {
+        match ObjectLocation::parse(&key) {
             Some(place) => Some(self.by_place.entry(place).or_default()),
             None => {
                 if self.foreign.last() != Some(&key) {

@@ -33,7 +33,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use crate::{
-    config::{Config, Region},
+    config::{Config, RegionConfig},
     overdue::Overdue,
 };
 use accelerator::Accelerator;
@@ -107,7 +107,7 @@ pub(crate) struct RegionCloud {
     /// The AWS name of the region.
     pub(crate) name: String,
     /// The names of its resources.
-    pub(crate) resources: Region,
+    pub(crate) resources: RegionConfig,
     /// The shards of the pending index.
     pub(crate) shards: Shards,
     /// When what is pending is overdue.

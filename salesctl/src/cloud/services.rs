@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A service that answered, with what it says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Service {
+pub(crate) struct ServiceReport {
     /// Whether all that it needs works.
     pub(crate) ready: bool,
     /// The region's state as this service knows it.
@@ -60,10 +60,10 @@ impl Services {
     }
 
     /// Asks the service whose address the setting `key` holds.
-    pub(crate) async fn ask(&self, key: &str, url: Option<&Url>) -> Result<Service, Trouble> {
+    pub(crate) async fn ask(&self, key: &str, url: Option<&Url>) -> Result<ServiceReport, Trouble> {
         let readiness = self.readiness(key, url).await?;
         let is_well = |state: &String| matches!(state.as_str(), "ok" | "unknown");
-        Ok(Service {
+        Ok(ServiceReport {
             ready: readiness.status == 200,
             state: readiness.state,
             failing: readiness.dependencies.into_iter().filter(|(_, state)| !is_well(state)).collect(),

@@ -13,14 +13,14 @@ const KEY: &str = "state_parameter";
 
 /// What the parameter says, and since when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct State {
+pub(crate) struct StateParameter {
     /// `ACTIVE`, `PASSIVE`, or something that is neither.
     pub(crate) value: String,
     /// When it was written, in seconds since 1970.
     pub(crate) since: Option<i64>,
 }
 
-impl State {
+impl StateParameter {
     /// The state, unless it is neither of the two.
     pub(crate) fn site_state(&self) -> Option<SiteState> {
         self.value.parse().ok()
@@ -34,12 +34,12 @@ impl State {
 
 impl RegionCloud {
     /// What the region is told to do.
-    pub(crate) async fn state(&self) -> Result<State, Trouble> {
+    pub(crate) async fn state(&self) -> Result<StateParameter, Trouble> {
         let parameter = self.named(KEY, self.resources.state_parameter.as_ref())?;
         let answer = Client::new(&self.sdk(Patience::Glance)).get_parameter().name(parameter).send().await;
         let answer = answer.map_err(|error| Trouble::of_sdk(&self.key(KEY), "GetParameter", error))?;
         let parameter = answer.parameter.ok_or_else(|| Trouble::new("GetParameter: the answer holds no parameter"))?;
-        Ok(State {
+        Ok(StateParameter {
             value: parameter.value.unwrap_or_default().trim().to_owned(),
             since: parameter.last_modified_date.map(|date| date.secs()),
         })

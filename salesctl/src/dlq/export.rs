@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::{Exported, Failed};
 use crate::{
     cloud::Cloud,
-    config::Place,
+    config::ConfigOptions,
     exit::Exit,
     interrupt::Interrupt,
     output::{Meter, count, end_unwritten, note, try_line},
@@ -37,7 +37,11 @@ pub(crate) struct ExportOptions {
 struct Unwritten(io::Error);
 
 /// Writes dead letters, one a line.
-pub(crate) async fn export(place: &Place, options: &ExportOptions, interrupt: &Interrupt) -> anyhow::Result<Exit> {
+pub(crate) async fn export(
+    place: &ConfigOptions,
+    options: &ExportOptions,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Exit> {
     let config = place.read()?;
     let regions = config.selected(options.region.as_deref())?;
     let cloud = match interrupt.unless_heard(Cloud::open(&config)).await {

@@ -19,7 +19,7 @@ use crate::{
         messages::{Attribute, Letter},
         trouble::Trouble,
     },
-    config::Place,
+    config::ConfigOptions,
     exit::Exit,
     interrupt::Interrupt,
     output::{self, Format, Meter, Table, age, line, note},
@@ -77,7 +77,7 @@ fn reason(letter: &Letter) -> &str {
 
 /// Lists dead letters.
 pub(crate) async fn list(
-    place: &Place,
+    place: &ConfigOptions,
     format: Format,
     options: &LettersOptions,
     interrupt: &Interrupt,

@@ -14,7 +14,7 @@ use crate::{
         messages::{Letter, Letters},
         trouble::Trouble,
     },
-    config::Place,
+    config::ConfigOptions,
     exit::Exit,
     interrupt::Interrupt,
     output::{self, Format, Meter, count, line, note},
@@ -55,7 +55,7 @@ struct Redriven {
 
 /// Sends dead letters back to the queue.
 pub(crate) async fn redrive(
-    place: &Place,
+    place: &ConfigOptions,
     format: Format,
     options: &RedriveOptions,
     interrupt: &Interrupt,

@@ -18,7 +18,7 @@ use crate::{
         trail::{Turn, Turns},
         trouble::{Trouble, TroubleKind},
     },
-    config::Place,
+    config::ConfigOptions,
     exit::Exit,
     output::Format,
 };
@@ -108,7 +108,7 @@ struct History {
 }
 
 /// Lists the changes.
-pub(crate) async fn history(place: &Place, format: Format, options: &HistoryOptions) -> anyhow::Result<Exit> {
+pub(crate) async fn history(place: &ConfigOptions, format: Format, options: &HistoryOptions) -> anyhow::Result<Exit> {
     let config = place.read()?;
     let shown: Vec<String> = config.selected(options.region.as_deref())?.into_iter().map(str::to_owned).collect();
     let cloud = Cloud::open(&config).await?;

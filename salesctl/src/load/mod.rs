@@ -21,7 +21,7 @@ use url::Url;
 
 use crate::{
     cloud::Cloud,
-    config::{Config, InvalidConfig, Place},
+    config::{Config, ConfigOptions, InvalidConfig},
     exit::Exit,
     interrupt::Interrupt,
     output::{Format, note},
@@ -134,7 +134,7 @@ impl Witness {
 
 /// Posts, counts, waits, and reports.
 pub(crate) async fn load(
-    place: &Place,
+    place: &ConfigOptions,
     format: Format,
     options: &LoadOptions,
     interrupt: &Interrupt,

@@ -16,7 +16,7 @@ use tokio::{
 use super::{
     orders::Orders,
     post::Poster,
-    tally::{Outcome, Tally},
+    tally::{PostOutcome, Tally},
 };
 use crate::{exit::Exit, interrupt::Interrupt, output::note};
 
@@ -75,7 +75,7 @@ pub(super) async fn post_all(
                 tokio::spawn(async move {
                     let result = poster.post(body).await;
                     // Nobody counts any more: the command has ended.
-                    drop(answer.send(Outcome { at: start.elapsed(), took: due.elapsed(), late, result }));
+                    drop(answer.send(PostOutcome { at: start.elapsed(), took: due.elapsed(), late, result }));
                     drop(slot);
                 });
             }

@@ -20,7 +20,7 @@ const LATE: Duration = Duration::from_millis(100);
 
 /// What became of one request.
 #[derive(Debug)]
-pub(super) struct Outcome {
+pub(super) struct PostOutcome {
     /// Since the first request was due.
     pub(super) at: Duration,
     /// Since this request was due.
@@ -101,8 +101,8 @@ impl Tally {
     }
 
     /// Counts an answer; gives the id of a sale that was accepted.
-    pub(super) fn note(&mut self, outcome: Outcome) -> Option<SaleId> {
-        let Outcome { at, took, late, result } = outcome;
+    pub(super) fn note(&mut self, outcome: PostOutcome) -> Option<SaleId> {
+        let PostOutcome { at, took, late, result } = outcome;
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.all.saturating_record(micros);
         self.recent.saturating_record(micros);
@@ -165,9 +165,9 @@ mod tests {
 
     use super::*;
 
-    fn outcome(milliseconds: u64, result: Result<Accepted, Failed>) -> Outcome {
+    fn outcome(milliseconds: u64, result: Result<Accepted, Failed>) -> PostOutcome {
         let took = Duration::from_millis(milliseconds);
-        Outcome { at: took, took, late: Duration::ZERO, result }
+        PostOutcome { at: took, took, late: Duration::ZERO, result }
     }
 
     fn sale(id: u128) -> Result<Accepted, Failed> {
@@ -209,7 +209,7 @@ mod tests {
         let mut tally = Tally::new().unwrap();
         for late in [0, 50, 150, 400] {
             let late = Duration::from_millis(late);
-            tally.note(Outcome { late, ..outcome(1, Err(Failed::new("503", String::new()))) });
+            tally.note(PostOutcome { late, ..outcome(1, Err(Failed::new("503", String::new()))) });
         }
         assert_eq!((tally.late, tally.latest), (2, Duration::from_millis(400)));
     }

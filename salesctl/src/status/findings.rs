@@ -9,8 +9,8 @@ use super::{Figure, RegionStatus, dns::Dns};
 use crate::{
     capacity::SEEN,
     cloud::{
-        services::Service,
-        state::State,
+        services::ServiceReport,
+        state::StateParameter,
         trouble::{Trouble, TroubleKind},
     },
     output::{count, duration},
@@ -58,8 +58,7 @@ pub(super) fn of(
 
 /// A region that could do the work, other than `but`: its AWS and its services answer.
 fn able<'a>(regions: &'a [RegionStatus], but: Option<&RegionStatus>) -> Option<&'a str> {
-    let is_down =
-        |service: &Figure<Service>| matches!(service, Figure::Unknown { error } if error.kind() != TroubleKind::NotSet);
+    let is_down = |service: &Figure<ServiceReport>| matches!(service, Figure::Unknown { error } if error.kind() != TroubleKind::NotSet);
     let able = |region: &&RegionStatus| {
         but.is_none_or(|but| but.region != region.region)
             && region.state.known().is_some()
@@ -105,7 +104,7 @@ fn of_dns(dns: &Dns, regions: &[RegionStatus], now: Timestamp) -> Option<Finding
                 .to_owned(),
         });
     }
-    let is_fresh = |state: &State| state.since().is_some_and(|since| now.since(since) < DNS_SETTLES);
+    let is_fresh = |state: &StateParameter| state.since().is_some_and(|since| now.since(since) < DNS_SETTLES);
     if regions.iter().filter_map(|region| region.state.known()).any(is_fresh) {
         return None;
     }
@@ -151,7 +150,7 @@ fn of_service(
     region: &RegionStatus,
     what: &str,
     another: &str,
-    service: &Service,
+    service: &ServiceReport,
     now: Timestamp,
     findings: &mut Vec<Finding>,
 ) {
@@ -163,7 +162,7 @@ fn of_service(
             next: format!("its log names the cause; if {name} cannot work: salesctl switch --to {another}"),
         });
     }
-    let is_fresh = |state: &State| state.since().is_some_and(|since| now.since(since) < SETTLES);
+    let is_fresh = |state: &StateParameter| state.since().is_some_and(|since| now.since(since) < SETTLES);
     if let Some(told) = state(region)
         && told.name() != service.state
         && !region.state.known().is_some_and(is_fresh)
@@ -232,7 +231,7 @@ fn of_capacity(region: &RegionStatus, regions: &[RegionStatus], now: Timestamp, 
                 });
             }
         }
-        let is_fresh = |known: &State| known.since().is_none_or(|since| now.since(since) < SEEN);
+        let is_fresh = |known: &StateParameter| known.since().is_none_or(|since| now.since(since) < SEEN);
         if tasks.is_held() && (passive || region.state.known().is_some_and(|known| !is_fresh(known))) {
             findings.push(Finding {
                 finding: format!("{name}: a switch keeps the {what} at {} tasks or more", tasks.minimum),
@@ -278,8 +277,8 @@ mod tests {
     const NOW: i64 = 1_000_000;
     const OVERDUE: Overdue = Overdue::with_grace(30);
 
-    fn service(state: &str) -> Figure<Service> {
-        Figure::Known(Service { ready: true, state: state.to_owned(), failing: BTreeMap::new() })
+    fn service(state: &str) -> Figure<ServiceReport> {
+        Figure::Known(ServiceReport { ready: true, state: state.to_owned(), failing: BTreeMap::new() })
     }
 
     /// So many tasks of the API, which scaling may not take below the second number.
@@ -292,7 +291,7 @@ mod tests {
         let empty = Depth { waiting: 0, in_flight: 0, oldest_age_seconds: None, oldest_age_error: None };
         RegionStatus {
             region: region.to_owned(),
-            state: Figure::Known(State { value: state.to_owned(), since: Some(NOW - 3_600) }),
+            state: Figure::Known(StateParameter { value: state.to_owned(), since: Some(NOW - 3_600) }),
             api: service(state),
             active: Figure::Known(state == "ACTIVE"),
             worker: service(state),
@@ -347,7 +346,7 @@ mod tests {
 
     #[test]
     fn tasks_that_a_switch_keeps_are_found_once_scaling_has_seen_the_traffic() {
-        let since = |seconds| State { value: "ACTIVE".to_owned(), since: Some(NOW - seconds) };
+        let since = |seconds| StateParameter { value: "ACTIVE".to_owned(), since: Some(NOW - seconds) };
         let held = |seconds| RegionStatus {
             state: Figure::Known(since(seconds)),
             tasks: tasks([12, 12]),
@@ -381,7 +380,7 @@ mod tests {
             found_of_dns(&regions, Ok("b")),
             ["clients of https://api.example.com/ get to b, although DNS should answer with a"]
         );
-        let told = State { value: "ACTIVE".to_owned(), since: Some(NOW - 60) };
+        let told = StateParameter { value: "ACTIVE".to_owned(), since: Some(NOW - 60) };
         let fresh = RegionStatus { state: Figure::Known(told), ..regions[0].clone() };
         assert_eq!(found_of_dns(&[fresh, regions[1].clone()], Ok("b")), [""; 0]);
         assert!(found_of_dns(&regions, Err(Trouble::new("gone")))[0].contains("(gone)"));
@@ -399,7 +398,7 @@ mod tests {
     #[test]
     fn a_service_that_has_not_heard_of_a_state_is_found_only_once_it_should_have() {
         let told = |since| RegionStatus {
-            state: Figure::Known(State { value: "ACTIVE".to_owned(), since: Some(since) }),
+            state: Figure::Known(StateParameter { value: "ACTIVE".to_owned(), since: Some(since) }),
             worker: service("PASSIVE"),
             ..healthy("a", "ACTIVE", 100.0)
         };

@@ -18,12 +18,12 @@ use crate::{
         accelerator::Group,
         fleet::Fleet,
         queue::Depth,
-        services::{Service, Services},
-        state::State,
+        services::{ServiceReport, Services},
+        state::StateParameter,
         table::Backlog,
         trouble::Trouble,
     },
-    config::{DNS_KEY, Place},
+    config::{ConfigOptions, DNS_KEY},
     exit::Exit,
     output::{self, Format},
 };
@@ -89,11 +89,11 @@ pub(crate) struct Traffic {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct RegionStatus {
     pub(crate) region: String,
-    pub(crate) state: Figure<State>,
-    pub(crate) api: Figure<Service>,
+    pub(crate) state: Figure<StateParameter>,
+    pub(crate) api: Figure<ServiceReport>,
     /// Whether its API says that it is ACTIVE, as the health checks of DNS ask it.
     pub(crate) active: Figure<bool>,
-    pub(crate) worker: Figure<Service>,
+    pub(crate) worker: Figure<ServiceReport>,
     /// The tasks of its services.
     pub(crate) tasks: Figure<Fleet>,
     pub(crate) queue: Figure<Depth>,
@@ -115,7 +115,7 @@ pub(crate) struct Status {
 }
 
 /// Shows the status, once or again and again.
-pub(crate) async fn status(place: &Place, format: Format, options: &StatusOptions) -> anyhow::Result<Exit> {
+pub(crate) async fn status(place: &ConfigOptions, format: Format, options: &StatusOptions) -> anyhow::Result<Exit> {
     let config = place.read()?;
     let shown: Vec<String> = config.selected(options.region.as_deref())?.into_iter().map(str::to_owned).collect();
     let (cloud, services) = (Cloud::open(&config).await?, Services::new());

@@ -6,7 +6,7 @@ use sales::{clock::Timestamp, site_state::SiteState};
 
 use super::{Figure, RegionStatus, Status, dns::Choice};
 use crate::{
-    cloud::{queue::Depth, services::Service, table::Backlog, trouble::TroubleKind},
+    cloud::{queue::Depth, services::ServiceReport, table::Backlog, trouble::TroubleKind},
     output::{self, BAD, Cell, GOOD, PLAIN, Table, WARNING, age, duration, line},
 };
 
@@ -103,7 +103,7 @@ fn cell<T>(figure: &Figure<T>, known: impl FnOnce(&T) -> Cell) -> Cell {
     }
 }
 
-fn service(figure: &Figure<Service>) -> Cell {
+fn service(figure: &Figure<ServiceReport>) -> Cell {
     match figure {
         Figure::Known(service) if service.ready => Cell::new("up", GOOD),
         Figure::Known(_) => Cell::new("not ready", WARNING),

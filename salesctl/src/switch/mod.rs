@@ -23,7 +23,7 @@ use crate::{
         services::Services,
         trouble::{Trouble, TroubleKind},
     },
-    config::{Config, InvalidConfig, Place},
+    config::{Config, ConfigOptions, InvalidConfig},
     exit::Exit,
     interrupt::Interrupt,
     output::{Format, progress},
@@ -92,7 +92,7 @@ impl SwitchOptions {
 
 /// Switches, and tells of each step.
 pub(crate) async fn switch(
-    place: &Place,
+    place: &ConfigOptions,
     format: Format,
     options: &SwitchOptions,
     interrupt: &Interrupt,

@@ -19,7 +19,7 @@ use crate::{
 /// What became of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", content = "reason", rename_all = "snake_case")]
-pub(super) enum Outcome {
+pub(super) enum StepOutcome {
     /// It was not taken yet.
     Planned,
     /// It is done.
@@ -39,7 +39,7 @@ struct Taken {
     #[serde(flatten)]
     step: Step,
     #[serde(flatten)]
-    outcome: Outcome,
+    outcome: StepOutcome,
 }
 
 /// What is owed to the lake.
@@ -120,7 +120,7 @@ struct Document<'a> {
 
 impl Report {
     pub(super) fn new(format: Format, target: &Target, plan: Vec<Step>) -> Self {
-        let steps = plan.into_iter().map(|step| Taken { step, outcome: Outcome::Planned }).collect();
+        let steps = plan.into_iter().map(|step| Taken { step, outcome: StepOutcome::Planned }).collect();
         let started = Instant::now();
         Self {
             format,
@@ -158,7 +158,7 @@ impl Report {
 
     /// The step that comes next; none after the last.
     pub(super) fn next(&self) -> Option<(usize, Step)> {
-        let position = self.steps.iter().position(|taken| taken.outcome == Outcome::Planned)?;
+        let position = self.steps.iter().position(|taken| taken.outcome == StepOutcome::Planned)?;
         Some((position, self.steps[position].step.clone()))
     }
 
@@ -166,7 +166,7 @@ impl Report {
     pub(super) fn active(&self) -> Vec<&str> {
         let set = |taken: &&Taken| {
             matches!(taken.step.action, Action::State { to: SiteState::Active, .. })
-                && matches!(taken.outcome, Outcome::Done | Outcome::Already)
+                && matches!(taken.outcome, StepOutcome::Done | StepOutcome::Already)
         };
         self.steps.iter().filter(set).map(|taken| taken.step.region.as_str()).collect()
     }
@@ -175,22 +175,22 @@ impl Report {
         self.step_started = Instant::now();
     }
 
-    pub(super) fn finish(&mut self, position: usize, outcome: Outcome) {
+    pub(super) fn finish(&mut self, position: usize, outcome: StepOutcome) {
         let seconds = self.step_started.elapsed().as_secs_f32();
         let said = match &outcome {
-            Outcome::Done => format!("{GOOD}done{GOOD:#} in {seconds:.1} s"),
-            Outcome::Already => format!("{GOOD}so already{GOOD:#}"),
-            Outcome::Owed(trouble) => format!("{WARNING}owed{WARNING:#}: {trouble}"),
-            Outcome::Withheld(reason) => format!("{WARNING}not tried{WARNING:#}: {reason}"),
-            Outcome::Planned | Outcome::Interrupted => "interrupted".to_owned(),
+            StepOutcome::Done => format!("{GOOD}done{GOOD:#} in {seconds:.1} s"),
+            StepOutcome::Already => format!("{GOOD}so already{GOOD:#}"),
+            StepOutcome::Owed(trouble) => format!("{WARNING}owed{WARNING:#}: {trouble}"),
+            StepOutcome::Withheld(reason) => format!("{WARNING}not tried{WARNING:#}: {reason}"),
+            StepOutcome::Planned | StepOutcome::Interrupted => "interrupted".to_owned(),
         };
         self.say(format!("[{}/{}] {}: {said}", position + 1, self.steps.len(), self.steps[position].step));
         self.steps[position].outcome = outcome;
     }
 
     pub(super) fn interrupted(&mut self, exit: Exit) {
-        if let Some(taken) = self.steps.iter_mut().find(|taken| taken.outcome == Outcome::Planned) {
-            taken.outcome = Outcome::Interrupted;
+        if let Some(taken) = self.steps.iter_mut().find(|taken| taken.outcome == StepOutcome::Planned) {
+            taken.outcome = StepOutcome::Interrupted;
         }
         self.interrupted = Some(exit);
     }
@@ -232,7 +232,7 @@ impl Report {
             Format::Json => self.document(complete, repeat)?,
             Format::Table => self.tell(&owed, (undrained, astray), repeat),
         }
-        let changed = self.steps.iter().any(|taken| taken.outcome == Outcome::Done);
+        let changed = self.steps.iter().any(|taken| taken.outcome == StepOutcome::Done);
         match (self.interrupted, complete) {
             (Some(exit), _) => Ok(exit),
             (None, true) => Ok(Exit::Done),
@@ -245,7 +245,7 @@ impl Report {
     fn raised(&self) -> impl Iterator<Item = &str> {
         let raised = |taken: &&Taken| match &taken.step.action {
             Action::Capacity(capacity) => {
-                capacity.short().next().is_some() && matches!(taken.outcome, Outcome::Done | Outcome::Owed(_))
+                capacity.short().next().is_some() && matches!(taken.outcome, StepOutcome::Done | StepOutcome::Owed(_))
             }
             Action::State { .. } | Action::Dial { .. } => false,
         };
@@ -311,17 +311,17 @@ impl Report {
 impl Taken {
     fn is_owed(&self) -> bool {
         match self.outcome {
-            Outcome::Done | Outcome::Already => false,
-            Outcome::Planned | Outcome::Owed(_) | Outcome::Withheld(_) | Outcome::Interrupted => true,
+            StepOutcome::Done | StepOutcome::Already => false,
+            StepOutcome::Planned | StepOutcome::Owed(_) | StepOutcome::Withheld(_) | StepOutcome::Interrupted => true,
         }
     }
 
     fn reason(&self) -> String {
         match &self.outcome {
-            Outcome::Owed(trouble) => format!(": {trouble}"),
-            Outcome::Withheld(reason) => format!(": not tried, {reason}"),
-            Outcome::Interrupted => ": interrupted, it may be done or not".to_owned(),
-            Outcome::Planned | Outcome::Done | Outcome::Already => String::new(),
+            StepOutcome::Owed(trouble) => format!(": {trouble}"),
+            StepOutcome::Withheld(reason) => format!(": not tried, {reason}"),
+            StepOutcome::Interrupted => ": interrupted, it may be done or not".to_owned(),
+            StepOutcome::Planned | StepOutcome::Done | StepOutcome::Already => String::new(),
         }
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::{
     capacity::{Capacity, Need},
     plan::{Action, Step},
-    report::{Outcome, Report},
+    report::{Report, StepOutcome},
 };
 use crate::{
     cloud::{Cloud, RegionCloud, accelerator::Group, trouble::Trouble},
@@ -52,13 +52,13 @@ async fn one(
     report: &Report,
     step: &Step,
     groups: &mut Option<Result<Vec<Group>, Trouble>>,
-) -> Outcome {
+) -> StepOutcome {
     let Setting { cloud, without_parameter, reason, force, patience } = setting;
     if !force && let Some(reason) = reason_to_withhold(cloud, report, step).await {
-        return Outcome::Withheld(reason);
+        return StepOutcome::Withheld(reason);
     }
     if step.is_so() {
-        return Outcome::Already;
+        return StepOutcome::Already;
     }
     let done = match step.action {
         Action::Capacity(ref capacity) => raise(&cloud.regions[&step.region], capacity, *patience).await,
@@ -77,7 +77,7 @@ async fn one(
             }
         }
     };
-    done.map_or_else(Outcome::Owed, |()| Outcome::Done)
+    done.map_or_else(StepOutcome::Owed, |()| StepOutcome::Done)
 }
 
 /// Why a step would make things worse: nobody who is known to be ACTIVE would be left.

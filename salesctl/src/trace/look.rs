@@ -15,16 +15,16 @@ use crate::{
     cloud::{
         Cloud, Patience, RegionCloud, in_time,
         items::Item,
-        state::State,
+        state::StateParameter,
         trouble::{Trouble, TroubleKind},
     },
-    copy::{Bytes, Place},
     day::Day,
+    lake_object::{Bytes, ObjectLocation},
 };
 
 /// What a region's tables say.
 struct Tables {
-    state: Result<State, Trouble>,
+    state: Result<StateParameter, Trouble>,
     items: Result<(Vec<Item>, Vec<FactId>), Trouble>,
     marks: Result<HashMap<FactId, Option<Timestamp>>, Trouble>,
     /// Whether it is worth asking the lake.
@@ -91,7 +91,7 @@ fn view(item: &Item) -> ItemView {
         sale_processed: progress.processed,
         processed_at: progress.processed_at.map(Timestamp::unix_seconds),
         pending: progress.pending,
-        lake_key: Place::of(fact).key(),
+        lake_key: ObjectLocation::of(fact).key(),
     }
 }
 
@@ -105,7 +105,7 @@ async fn in_lake(
 ) -> Result<Option<LakeView>, Trouble> {
     let days = days(id, items);
     for day in days {
-        let place = Place { day, id };
+        let place = ObjectLocation { day, id };
         let Some(object) = region.object(place, Patience::Glance).await? else { continue };
         let content = match items.first() {
             None => Content::Unknown,
@@ -117,7 +117,7 @@ async fn in_lake(
         };
         return Ok(Some(LakeView {
             key: place.key(),
-            expected_key: own.map(|item| Place::of(&item.fact) == place),
+            expected_key: own.map(|item| ObjectLocation::of(&item.fact) == place),
             bytes: object.bytes.len(),
             last_modified: object.written_at.map(Timestamp::unix_seconds),
             content,

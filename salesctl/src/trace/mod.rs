@@ -13,8 +13,8 @@ use sales::{
 use serde::Serialize;
 
 use crate::{
-    cloud::{Cloud, state::State, trouble::Trouble},
-    config::Place,
+    cloud::{Cloud, state::StateParameter, trouble::Trouble},
+    config::ConfigOptions,
     exit::Exit,
     output::{self, Format},
     status::Figure,
@@ -53,7 +53,7 @@ pub(super) struct Trace {
 pub(super) struct RegionTrace {
     region: String,
     /// What the region is told to do.
-    state: Figure<State>,
+    state: Figure<StateParameter>,
     sale: FactTrace,
     cancellation: FactTrace,
 }
@@ -158,7 +158,7 @@ fn unknown<T>(figure: &Figure<T>) -> Option<&Trouble> {
 }
 
 /// Looks everywhere, and says what it means.
-pub(crate) async fn trace(place: &Place, format: Format, options: &TraceOptions) -> anyhow::Result<Exit> {
+pub(crate) async fn trace(place: &ConfigOptions, format: Format, options: &TraceOptions) -> anyhow::Result<Exit> {
     let config = place.read()?;
     let cloud = Cloud::open(&config).await?;
     let regions = look::everywhere(&cloud, options.id).await;

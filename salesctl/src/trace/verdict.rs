@@ -166,7 +166,7 @@ impl View<'_> {
 mod tests {
     use super::*;
     use crate::{
-        cloud::{state::State, trouble::Trouble},
+        cloud::{state::StateParameter, trouble::Trouble},
         status::Figure,
         trace::Mark,
     };
@@ -207,7 +207,7 @@ mod tests {
     }
 
     fn region(name: &str, state: &str, sale: FactTrace, cancellation: FactTrace) -> RegionTrace {
-        let state = Figure::Known(State { value: state.into(), since: None });
+        let state = Figure::Known(StateParameter { value: state.into(), since: None });
         RegionTrace { region: name.into(), state, sale, cancellation }
     }
 

@@ -12,8 +12,8 @@ use tokio::time::sleep;
 use super::{Held, Measure, Seen, Verdict, judge, read::Snapshot, report::Difference};
 use crate::{
     cloud::{Cloud, Patience, RegionCloud, items::Item, lake::Versions, trouble::Trouble},
-    copy::{Bytes, Place},
     day::Day,
+    lake_object::{Bytes, ObjectLocation},
     output::{count, note},
 };
 
@@ -116,10 +116,10 @@ impl Facts {
     }
 
     /// Where the object of a fact is, if it is there.
-    fn place(&self, id: FactId) -> Option<Place> {
+    fn place(&self, id: FactId) -> Option<ObjectLocation> {
         let mut objects = self.objects.get(&id)?.iter();
         let (day, ..) = objects.find(|(_, versions, _)| versions.latest.is_some())?;
-        Some(Place { day: *day, id })
+        Some(ObjectLocation { day: *day, id })
     }
 }
 
@@ -207,7 +207,7 @@ async fn objects(
         let item = facts.and_then(|facts| facts.items.get(id));
         let mut found = Vec::new();
         for day in days.get(id).into_iter().flatten() {
-            found.extend(object(region, Place { day: *day, id: *id }, item).await?);
+            found.extend(object(region, ObjectLocation { day: *day, id: *id }, item).await?);
         }
         if !found.iter().any(|(_, versions, _)| versions.latest.is_some())
             && let Some(item) = item
@@ -215,7 +215,7 @@ async fn objects(
             // Where two regions have accepted it around midnight.
             for day in Day::of(item.fact.timestamp()).with_neighbours() {
                 if days.get(id).is_some_and(|known| !known.contains(&day)) {
-                    found.extend(object(region, Place { day, id: *id }, Some(item)).await?);
+                    found.extend(object(region, ObjectLocation { day, id: *id }, Some(item)).await?);
                 }
             }
         }
@@ -227,7 +227,7 @@ async fn objects(
 /// An object, and what its bytes are where the ETag does not tell that they are the item's.
 async fn object(
     region: &RegionCloud,
-    place: Place,
+    place: ObjectLocation,
     item: Option<&Item>,
 ) -> Result<Option<(Day, Versions, Option<Bytes>)>, Trouble> {
     let Some(versions) = region.versions_of(place).await? else { return Ok(None) };

@@ -10,8 +10,8 @@ use crate::{
         items::Entry,
         lake::{Latest, Versions},
     },
-    copy::{Bytes, may_be_accepted_twice},
     day::Day,
+    lake_object::{Bytes, may_be_accepted_twice},
     output::count,
     overdue::Overdue,
 };

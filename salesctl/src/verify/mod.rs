@@ -17,7 +17,7 @@ use sales::{clock::Clock, sale::FactId};
 
 use crate::{
     cloud::Cloud,
-    config::{InvalidConfig, Place},
+    config::{ConfigOptions, InvalidConfig},
     day::Day,
     exit::Exit,
     output::{Format, count},
@@ -70,7 +70,7 @@ fn examples() -> String {
 }
 
 /// Compares, and reports.
-pub(crate) async fn verify(place: &Place, format: Format, options: &VerifyOptions) -> anyhow::Result<Exit> {
+pub(crate) async fn verify(place: &ConfigOptions, format: Format, options: &VerifyOptions) -> anyhow::Result<Exit> {
     if options.from > options.to {
         return Err(InvalidConfig::new(format_args!("--from {} is after --to {}", options.from, options.to)).into());
     }

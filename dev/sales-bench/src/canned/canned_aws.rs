@@ -22,7 +22,7 @@ pub(super) struct CannedAws {
 
 /// What becomes of a request.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(super) enum Progress {
     /// It is answered.
     Answer(Answer),
     /// It waits for messages.
@@ -62,11 +62,11 @@ impl CannedAws {
     }
 
     /// Answers a call and counts it. One that waits is counted when it is answered.
-    pub(super) fn answer(&mut self, operation: Operation, body: &[u8]) -> Result<Outcome, NotUnderstood> {
+    pub(super) fn answer(&mut self, operation: Operation, body: &[u8]) -> Result<Progress, NotUnderstood> {
         let answer = match operation {
             Operation::ReceiveMessage => {
                 let receive = Receive::parse(body)?;
-                return Ok(self.receive(receive).map_or(Outcome::Wait(receive), Outcome::Answer));
+                return Ok(self.receive(receive).map_or(Progress::Wait(receive), Progress::Answer));
             }
             Operation::PutItem => {
                 self.tally.item_written(dynamodb::put(body)?);
@@ -109,7 +109,7 @@ impl CannedAws {
             Operation::GetParameter => parameter(),
         };
         self.tally.call(operation);
-        Ok(Outcome::Answer(answer))
+        Ok(Progress::Answer(answer))
     }
 
     /// Answers a receiver with the messages that are there; `None` at an empty queue.

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::Latency;
 use super::answer::{Answer, NotUnderstood};
-use super::canned_aws::{CannedAws, Outcome};
+use super::canned_aws::{CannedAws, Progress};
 use super::counts::Counts;
 use super::load::Load;
 use super::operation::{self, Operation};
@@ -77,8 +77,8 @@ impl Endpoint {
         // Apart from the match, which would keep it borrowed while a receiver waits.
         let outcome = self.aws.borrow_mut().answer(operation, &body);
         match outcome {
-            Ok(Outcome::Answer(answer)) => answer,
-            Ok(Outcome::Wait(receive)) => self.wait(receive, read_at + receive.wait()).await,
+            Ok(Progress::Answer(answer)) => answer,
+            Ok(Progress::Wait(receive)) => self.wait(receive, read_at + receive.wait()).await,
             Err(NotUnderstood(reason)) => self.not_understood(&head, &body, &reason),
         }
     }

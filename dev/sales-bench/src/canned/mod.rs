@@ -47,7 +47,7 @@ pub(crate) use load::Load;
 use crate::leash;
 
 use endpoint::Endpoint;
-use operation::Service;
+use operation::AwsService;
 
 /// How the endpoint answers.
 #[derive(Clone, Debug)]
@@ -101,13 +101,13 @@ impl Latency {
         [("dynamodb", dynamodb), ("sns", sns), ("sqs", sqs), ("s3", s3), ("ssm", ssm)]
     }
 
-    fn of(&self, service: Service) -> Duration {
+    fn of(&self, service: AwsService) -> Duration {
         match service {
-            Service::DynamoDb => self.dynamodb,
-            Service::Sns => self.sns,
-            Service::Sqs => self.sqs,
-            Service::S3 => self.s3,
-            Service::Ssm => self.ssm,
+            AwsService::DynamoDb => self.dynamodb,
+            AwsService::Sns => self.sns,
+            AwsService::Sqs => self.sqs,
+            AwsService::S3 => self.s3,
+            AwsService::Ssm => self.ssm,
         }
     }
 }

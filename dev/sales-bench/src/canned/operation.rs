@@ -4,7 +4,7 @@ use hyper::{Method, Uri};
 
 /// A service of AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Service {
+pub(super) enum AwsService {
     DynamoDb,
     Sns,
     Sqs,
@@ -12,7 +12,7 @@ pub(super) enum Service {
     Ssm,
 }
 
-impl Service {
+impl AwsService {
     fn name(self) -> &'static str {
         match self {
             Self::DynamoDb => "DynamoDB",
@@ -72,7 +72,7 @@ impl Operation {
     pub(super) fn of(method: &Method, uri: &Uri, target: Option<&str>, body: &[u8]) -> Option<Self> {
         match (target, action(body)) {
             (Some(target), _) => Self::of_target(target),
-            (None, Some(action)) => Self::named(Service::Sns, action),
+            (None, Some(action)) => Self::named(AwsService::Sns, action),
             (None, None) => Self::of_object(method, uri),
         }
     }
@@ -80,9 +80,9 @@ impl Operation {
     fn of_target(target: &str) -> Option<Self> {
         let (service, name) = target.split_once('.')?;
         let service = match service {
-            "DynamoDB_20120810" => Service::DynamoDb,
-            "AmazonSQS" => Service::Sqs,
-            "AmazonSSM" => Service::Ssm,
+            "DynamoDB_20120810" => AwsService::DynamoDb,
+            "AmazonSQS" => AwsService::Sqs,
+            "AmazonSSM" => AwsService::Ssm,
             _ => return None,
         };
         Self::named(service, name)
@@ -100,12 +100,12 @@ impl Operation {
         }
     }
 
-    fn named(service: Service, name: &str) -> Option<Self> {
+    fn named(service: AwsService, name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|operation| operation.name() == name && operation.service() == service)
     }
 
     /// Whose operation it is.
-    pub(super) fn service(self) -> Service {
+    pub(super) fn service(self) -> AwsService {
         match self {
             Self::PutItem
             | Self::UpdateItem
@@ -113,15 +113,15 @@ impl Operation {
             | Self::GetItem
             | Self::BatchWriteItem
             | Self::BatchGetItem
-            | Self::Query => Service::DynamoDb,
-            Self::Publish | Self::PublishBatch => Service::Sns,
+            | Self::Query => AwsService::DynamoDb,
+            Self::Publish | Self::PublishBatch => AwsService::Sns,
             Self::ReceiveMessage
             | Self::DeleteMessageBatch
             | Self::ChangeMessageVisibilityBatch
             | Self::GetQueueAttributes
-            | Self::SendMessage => Service::Sqs,
-            Self::PutObject | Self::HeadBucket => Service::S3,
-            Self::GetParameter => Service::Ssm,
+            | Self::SendMessage => AwsService::Sqs,
+            Self::PutObject | Self::HeadBucket => AwsService::S3,
+            Self::GetParameter => AwsService::Ssm,
         }
     }
 

@@ -6,7 +6,7 @@ mod storm;
 
 use std::time::Duration;
 
-use sales::memory::{Flow, Service};
+use sales::memory::{CloudService, Flow};
 use sales::shard::Shards;
 use sales::site_state::SiteState;
 use sales_worker::worker::Settings;
@@ -17,12 +17,18 @@ use crate::history::History;
 use crate::regions::REGIONS;
 
 /// All services of a region.
-pub const SERVICES: [Service; 6] =
-    [Service::SaleTable, Service::Marks, Service::Topic, Service::Queue, Service::Lake, Service::Switch];
+pub const SERVICES: [CloudService; 6] = [
+    CloudService::SaleTable,
+    CloudService::Marks,
+    CloudService::Topic,
+    CloudService::Queue,
+    CloudService::Lake,
+    CloudService::Switch,
+];
 
 /// Which of the two services a process is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
+pub enum ProcessKind {
     /// Takes orders.
     Api,
     /// Brings them to the lake.
@@ -53,11 +59,11 @@ pub enum Kind {
 #[derive(Clone, Copy, Debug)]
 pub enum Action {
     /// A service of a region changes.
-    Become(usize, Service, Condition),
+    Become(usize, CloudService, Condition),
     /// A process of a region dies, and starts again after this time.
-    Kill(Role, usize, Duration),
+    Kill(ProcessKind, usize, Duration),
     /// A process of a region is asked to end, and starts again after this time.
-    Stop(Role, usize, Duration),
+    Stop(ProcessKind, usize, Duration),
     /// A region is gone: its processes, its services and what flows to and from it.
     Lose(usize),
     /// It is there again.

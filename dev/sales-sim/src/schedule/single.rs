@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use sales::memory::Service;
+use sales::memory::CloudService;
 use sales::ports::FailureKind;
 use sales::site_state::SiteState;
 
-use super::{Action, Kind, PlannedOrder, Role, STATES, Schedule, Target, base, body, settings};
+use super::{Action, Kind, PlannedOrder, ProcessKind, STATES, Schedule, Target, base, body, settings};
 use crate::conditions::Condition;
 use crate::dice::Dice;
 use crate::regions::REGIONS;
@@ -30,7 +30,7 @@ pub(super) fn calm(dice: &mut Dice) -> Schedule {
 pub(super) fn switches_unreachable(dice: &mut Dice) -> Schedule {
     let condition = if dice.chance(500) { Condition::Hanging } else { Condition::Refusing(FailureKind::Unavailable) };
     let orders = simple_orders(dice, 2_000, 20_000, false);
-    let actions = (0..REGIONS).map(|region| (5_000, Action::Become(region, Service::Switch, condition)));
+    let actions = (0..REGIONS).map(|region| (5_000, Action::Become(region, CloudService::Switch, condition)));
     Schedule {
         orders,
         actions: actions.collect(),
@@ -48,7 +48,7 @@ pub(super) fn switch_unknown(dice: &mut Dice) -> Schedule {
         first: [SiteState::Active; REGIONS],
         last: [SiteState::Active; REGIONS],
         orders,
-        actions: vec![(0, Action::Become(1, Service::Switch, condition))],
+        actions: vec![(0, Action::Become(1, CloudService::Switch, condition))],
         faults_end: 29_000,
         promptness: Some(8_000),
         ..base(dice, Kind::SwitchUnknown)
@@ -99,15 +99,15 @@ pub(super) fn takeover(dice: &mut Dice) -> Schedule {
     // One that is killed leaves its leases to lapse, after 36 s at most; one that is stopped gives them back to the next.
     let killed = dice.chance(500);
     let (workers, end, lapse) = if killed {
-        (2, Action::Kill(Role::Worker, 0, never), 36)
+        (2, Action::Kill(ProcessKind::Worker, 0, never), 36)
     } else {
-        (1, Action::Stop(Role::Worker, 0, Duration::from_secs(1)), 0)
+        (1, Action::Stop(ProcessKind::Worker, 0, Duration::from_secs(1)), 0)
     };
     Schedule {
         settings: settings(grace, interval),
         workers: [workers, 1],
         orders,
-        actions: vec![(0, Action::Become(0, Service::Topic, refusing)), (at, end)],
+        actions: vec![(0, Action::Become(0, CloudService::Topic, refusing)), (at, end)],
         faults_end: 31_000,
         // Grace, the rest of a lease, two intervals, and a moment.
         promptness: Some((grace + lapse + 3 * interval + 5) * 1_000),

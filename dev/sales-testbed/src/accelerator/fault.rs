@@ -4,12 +4,12 @@ use std::fmt::{self, Display};
 
 /// An error, by the name that the SDKs know it by.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(super) struct ApiError {
     pub(super) name: &'static str,
     pub(super) message: String,
 }
 
-impl Fault {
+impl ApiError {
     pub(super) fn new(name: &'static str, message: impl Into<String>) -> Self {
         Self { name, message: message.into() }
     }
@@ -39,10 +39,10 @@ impl Fault {
     }
 }
 
-impl Display for Fault {
+impl Display for ApiError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}: {}", self.name, self.message)
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for ApiError {}

@@ -12,7 +12,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Health {
+pub(super) enum EndpointHealth {
     /// Never checked yet.
     Initial,
     /// The last check succeeded, or fewer than it takes have failed since.
@@ -22,7 +22,7 @@ pub(super) enum Health {
     Unhealthy,
 }
 
-impl Health {
+impl EndpointHealth {
     pub(super) fn is_healthy(self) -> bool {
         matches!(self, Self::Healthy { .. })
     }
@@ -68,11 +68,11 @@ mod tests {
 
     #[test]
     fn one_failed_check_is_forgiven_and_one_success_suffices() {
-        let failed_once = Health::Initial.after(true).after(false);
-        assert_eq!(failed_once, Health::Healthy { failures: 1 });
-        assert_eq!(failed_once.after(true), Health::Healthy { failures: 0 });
-        assert_eq!(failed_once.after(false), Health::Unhealthy);
-        assert_eq!(Health::Unhealthy.after(true), Health::Healthy { failures: 0 });
-        assert_eq!(Health::Initial.after(false), Health::Unhealthy);
+        let failed_once = EndpointHealth::Initial.after(true).after(false);
+        assert_eq!(failed_once, EndpointHealth::Healthy { failures: 1 });
+        assert_eq!(failed_once.after(true), EndpointHealth::Healthy { failures: 0 });
+        assert_eq!(failed_once.after(false), EndpointHealth::Unhealthy);
+        assert_eq!(EndpointHealth::Unhealthy.after(true), EndpointHealth::Healthy { failures: 0 });
+        assert_eq!(EndpointHealth::Initial.after(false), EndpointHealth::Unhealthy);
     }
 }

@@ -18,7 +18,7 @@
 //!   nothing healthy.
 //! - All clients are equally near to all regions, so a dial is a region's share and not the share of its own
 //!   surroundings.
-//! - Health is asked every second at the API's health check. A region that refuses a connection is passed over at once,
+//! - EndpointHealth is asked every second at the API's health check. A region that refuses a connection is passed over at once,
 //!   before its health check fails.
 //! - Kept and told back without any effect: client affinity, health check settings, port overrides, client IP
 //!   preservation, addresses that are asked for, dual-stack addresses, flow logs.
@@ -37,7 +37,7 @@ use std::net::SocketAddr;
 
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
-use state::State;
+use state::AcceleratorState;
 pub use state::{ApiAddress, Endpoint};
 pub use traffic::Dial;
 
@@ -58,7 +58,7 @@ pub struct AcceleratorStandIn {
     address: SocketAddr,
     control_endpoint: String,
     accelerator_arn: Option<String>,
-    state: watch::Sender<State>,
+    state: watch::Sender<AcceleratorState>,
     _tasks: JoinSet<()>,
 }
 
@@ -66,7 +66,7 @@ impl AcceleratorStandIn {
     /// Starts to pass connections of `listener` on, and to serve Global Accelerator's API on `control`.
     pub fn start(listener: TcpListener, control: TcpListener, backends: Vec<Backend>) -> anyhow::Result<Self> {
         let regions = backends.iter().map(|backend| (backend.region.clone(), backend.address));
-        let mut state = State::new(listener.local_addr()?, regions);
+        let mut state = AcceleratorState::new(listener.local_addr()?, regions);
         let accelerator_arn = api::create_sales_accelerator(&mut state, &backends)?;
         Self::serve(listener, control, state, Some(accelerator_arn))
     }
@@ -77,14 +77,14 @@ impl AcceleratorStandIn {
         control: TcpListener,
         regions: impl IntoIterator<Item = (String, impl Into<ApiAddress>)>,
     ) -> anyhow::Result<Self> {
-        let state = State::new(listener.local_addr()?, regions);
+        let state = AcceleratorState::new(listener.local_addr()?, regions);
         Self::serve(listener, control, state, None)
     }
 
     fn serve(
         listener: TcpListener,
         control: TcpListener,
-        state: State,
+        state: AcceleratorState,
         accelerator_arn: Option<String>,
     ) -> anyhow::Result<Self> {
         let address = state.address;
@@ -130,7 +130,7 @@ impl AcceleratorStandIn {
 
     /// Waits until the health checks of all regions succeed.
     pub async fn all_healthy(&self) {
-        let are_healthy = |state: &State| state.apis.iter().all(|api| api.health.is_healthy());
+        let are_healthy = |state: &AcceleratorState| state.apis.iter().all(|api| api.health.is_healthy());
         // It fails only when the sender is gone, which `self` has.
         drop(self.state.subscribe().wait_for(are_healthy).await);
     }

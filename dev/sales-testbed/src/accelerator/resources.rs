@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, num::NonZeroU16};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{fault::Fault, traffic::Dial};
+use super::{fault::ApiError, traffic::Dial};
 use crate::resources::ACCOUNT;
 
 /// What every resource has.
@@ -177,27 +177,27 @@ impl Accelerators {
         Identity { arn, serial: self.created, token }
     }
 
-    pub(super) fn accelerator(&mut self, arn: &str) -> Result<&mut Accelerator, Fault> {
+    pub(super) fn accelerator(&mut self, arn: &str) -> Result<&mut Accelerator, ApiError> {
         let found = self.all.iter_mut().find(|accelerator| accelerator.identity.arn == arn);
-        found.ok_or_else(|| Fault::accelerator_not_found(arn))
+        found.ok_or_else(|| ApiError::accelerator_not_found(arn))
     }
 
     /// The accelerator that has the listener, which is then certainly among its listeners.
-    pub(super) fn accelerator_of_listener(&mut self, arn: &str) -> Result<&mut Accelerator, Fault> {
+    pub(super) fn accelerator_of_listener(&mut self, arn: &str) -> Result<&mut Accelerator, ApiError> {
         let has_it = |accelerator: &&mut Accelerator| accelerator.listeners.iter().any(|own| own.identity.arn == arn);
-        self.all.iter_mut().find(has_it).ok_or_else(|| Fault::listener_not_found(arn))
+        self.all.iter_mut().find(has_it).ok_or_else(|| ApiError::listener_not_found(arn))
     }
 
-    pub(super) fn listener(&mut self, arn: &str) -> Result<&mut Listener, Fault> {
+    pub(super) fn listener(&mut self, arn: &str) -> Result<&mut Listener, ApiError> {
         let found = self.listeners().find(|listener| listener.identity.arn == arn);
-        found.ok_or_else(|| Fault::listener_not_found(arn))
+        found.ok_or_else(|| ApiError::listener_not_found(arn))
     }
 
     /// The listener that has the endpoint group, and where the group is in it.
-    pub(super) fn listener_of_group(&mut self, arn: &str) -> Result<(&mut Listener, usize), Fault> {
+    pub(super) fn listener_of_group(&mut self, arn: &str) -> Result<(&mut Listener, usize), ApiError> {
         let place = |listener: &Listener| listener.groups.iter().position(|group| group.identity.arn == arn);
         let found = self.listeners().find_map(|listener| place(listener).map(|position| (listener, position)));
-        found.ok_or_else(|| Fault::endpoint_group_not_found(arn))
+        found.ok_or_else(|| ApiError::endpoint_group_not_found(arn))
     }
 
     fn listeners(&mut self) -> impl Iterator<Item = &mut Listener> {

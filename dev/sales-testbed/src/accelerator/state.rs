@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context;
 
 use super::{
-    health::Health,
+    health::EndpointHealth,
     resources::Accelerators,
     traffic::{Candidate, Dial, order},
 };
@@ -62,7 +62,7 @@ pub struct Endpoint {
     pub address: SocketAddr,
     /// Its traffic dial; off where it has no endpoint group.
     pub dial: Dial,
-    health: Health,
+    health: EndpointHealth,
 }
 
 impl Endpoint {
@@ -77,23 +77,27 @@ impl Endpoint {
 pub(super) struct RegionApi {
     pub(super) region: String,
     pub(super) place: ApiAddress,
-    pub(super) health: Health,
+    pub(super) health: EndpointHealth,
 }
 
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct AcceleratorState {
     /// Where clients connect to.
     pub(super) address: SocketAddr,
     pub(super) apis: Vec<RegionApi>,
     pub(super) accelerators: Accelerators,
 }
 
-impl State {
+impl AcceleratorState {
     pub(super) fn new<Place: Into<ApiAddress>>(
         address: SocketAddr,
         regions: impl IntoIterator<Item = (String, Place)>,
     ) -> Self {
-        let api = |(region, place): (String, Place)| RegionApi { region, place: place.into(), health: Health::Initial };
+        let api = |(region, place): (String, Place)| RegionApi {
+            region,
+            place: place.into(),
+            health: EndpointHealth::Initial,
+        };
         let apis = regions.into_iter().map(api);
         Self { address, apis: apis.collect(), accelerators: Accelerators::default() }
     }
@@ -138,20 +142,20 @@ mod tests {
     }
 
     /// Two regions, whose APIs are at the ports 1 and 2, both healthy.
-    fn state() -> State {
-        let mut state = State::new(address(80), [(SA.to_owned(), address(1)), (US.to_owned(), address(2))]);
-        state.apis.iter_mut().for_each(|api| api.health = Health::Healthy { failures: 0 });
+    fn state() -> AcceleratorState {
+        let mut state = AcceleratorState::new(address(80), [(SA.to_owned(), address(1)), (US.to_owned(), address(2))]);
+        state.apis.iter_mut().for_each(|api| api.health = EndpointHealth::Healthy { failures: 0 });
         state
     }
 
-    fn call(state: &mut State, operation: &str, mut input: Value) -> Value {
+    fn call(state: &mut AcceleratorState, operation: &str, mut input: Value) -> Value {
         input["IdempotencyToken"] = Uuid::new_v4().to_string().into();
         api::call(state, operation, input).unwrap_or_else(|fault| panic!("{operation}: {fault}"))
     }
 
     /// An accelerator with a listener for this protocol and an endpoint group in this region, which has endpoints of
     /// these weights.
-    fn create(state: &mut State, protocol: &str, region: &str, weights: &[u8]) -> Value {
+    fn create(state: &mut AcceleratorState, protocol: &str, region: &str, weights: &[u8]) -> Value {
         let accelerator = call(state, "CreateAccelerator", json!({ "Name": "test" }))["Accelerator"].clone();
         let arn = &accelerator["AcceleratorArn"];
         let ports = json!([{ "FromPort": 80, "ToPort": 80 }]);
@@ -166,7 +170,7 @@ mod tests {
         arn.clone()
     }
 
-    fn ports(state: &State) -> Vec<u16> {
+    fn ports(state: &AcceleratorState) -> Vec<u16> {
         state.route(|| 0.0).iter().map(SocketAddr::port).collect()
     }
 
@@ -182,7 +186,8 @@ mod tests {
         let oldest = create(&mut state, "TCP", SA, &[1]);
         create(&mut state, "TCP", US, &[1]);
         assert_eq!(ports(&state), [1]);
-        let dials = |state: &State| state.endpoints().iter().map(|endpoint| endpoint.dial).collect::<Vec<_>>();
+        let dials =
+            |state: &AcceleratorState| state.endpoints().iter().map(|endpoint| endpoint.dial).collect::<Vec<_>>();
         assert_eq!(dials(&state), [Dial::FULL, Dial::OFF]);
         call(&mut state, "UpdateAccelerator", json!({ "AcceleratorArn": oldest, "Enabled": false }));
         assert_eq!(ports(&state), [2]);
@@ -199,10 +204,10 @@ mod tests {
     #[test]
     fn a_group_is_as_usable_as_its_weights_and_its_region() {
         for (weights, health, is_first) in [
-            (&[0, 1][..], Health::Healthy { failures: 1 }, true),
-            (&[0, 0], Health::Healthy { failures: 0 }, false),
-            (&[1, 1], Health::Unhealthy, false),
-            (&[1, 1], Health::Initial, false),
+            (&[0, 1][..], EndpointHealth::Healthy { failures: 1 }, true),
+            (&[0, 0], EndpointHealth::Healthy { failures: 0 }, false),
+            (&[1, 1], EndpointHealth::Unhealthy, false),
+            (&[1, 1], EndpointHealth::Initial, false),
         ] {
             let mut state = state();
             create(&mut state, "TCP", SA, weights);

@@ -12,14 +12,14 @@ use serde::{Deserialize, Serialize};
 
 pub use clients::ACCOUNT;
 use clients::Clients;
-pub use observe::{Object, State};
+pub use observe::{Object, RegionState};
 
 /// The regions, in the order in which they are listed everywhere; the first is ACTIVE at first.
 pub const REGIONS: [&str; 2] = ["sa-east-1", "us-east-1"];
 
 /// Where a deployment is: all that is needed to open it again from another process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct Location {
     /// The address of every AWS service.
     pub endpoint: String,
     /// What all names begin with.
@@ -30,12 +30,12 @@ pub struct Place {
 #[derive(Debug, Clone)]
 pub struct Deployment {
     /// In the order of [`REGIONS`].
-    pub regions: [Region; 2],
+    pub regions: [RegionResources; 2],
 }
 
 /// One region: the names of its resources, and a look into them.
 #[derive(Debug, Clone)]
-pub struct Region {
+pub struct RegionResources {
     /// The AWS name of the region.
     pub name: String,
     /// The topic that the API publishes to, as an ARN.
@@ -59,30 +59,30 @@ pub struct Region {
 impl Deployment {
     /// Creates all resources of both regions; the first region is ACTIVE, the second PASSIVE.
     pub async fn create(endpoint: &str, prefix: &str) -> anyhow::Result<Self> {
-        let place = Place { endpoint: endpoint.to_owned(), prefix: prefix.to_owned() };
+        let place = Location { endpoint: endpoint.to_owned(), prefix: prefix.to_owned() };
         let deployment = Self::named(&place);
         create::create(&deployment).await.with_context(|| format!("the resources of {prefix} could not be created"))?;
         Ok(deployment)
     }
 
     /// A deployment that exists already.
-    pub fn open(place: &Place) -> Self {
+    pub fn open(place: &Location) -> Self {
         Self::named(place)
     }
 
     /// The region of that name.
-    pub fn region(&self, name: &str) -> Option<&Region> {
+    pub fn region(&self, name: &str) -> Option<&RegionResources> {
         self.regions.iter().find(|region| region.name == name)
     }
 
-    fn named(place: &Place) -> Self {
-        Self { regions: REGIONS.map(|name| Region::named(place, name)) }
+    fn named(place: &Location) -> Self {
+        Self { regions: REGIONS.map(|name| RegionResources::named(place, name)) }
     }
 }
 
-impl Region {
+impl RegionResources {
     /// All names follow from the place and the region, as they do in AWS.
-    fn named(Place { endpoint, prefix }: &Place, name: &str) -> Self {
+    fn named(Location { endpoint, prefix }: &Location, name: &str) -> Self {
         Self {
             name: name.to_owned(),
             topic_arn: format!("arn:aws:sns:{name}:{ACCOUNT}:{prefix}-sales"),
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn each_service_gets_the_variables_of_the_guide() {
-        let place = Place { endpoint: "http://127.0.0.1:1".to_owned(), prefix: "test".to_owned() };
+        let place = Location { endpoint: "http://127.0.0.1:1".to_owned(), prefix: "test".to_owned() };
         let region = &Deployment::open(&place).regions[0];
         assert_eq!(
             names(region.api_environment()),

@@ -14,14 +14,14 @@ pub(super) const PENDING_INDEX: &str = "pending-index";
 
 /// Whether a region processes sales.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum RegionState {
     /// It processes.
     Active,
     /// It stands by.
     Passive,
 }
 
-impl fmt::Display for State {
+impl fmt::Display for RegionState {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(match self {
             Self::Active => "ACTIVE",
@@ -30,7 +30,7 @@ impl fmt::Display for State {
     }
 }
 
-impl FromStr for State {
+impl FromStr for RegionState {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
@@ -51,16 +51,16 @@ pub struct Object {
     pub etag: String,
 }
 
-impl Region {
+impl RegionResources {
     /// What the state parameter says.
-    pub async fn state(&self) -> anyhow::Result<State> {
+    pub async fn state(&self) -> anyhow::Result<RegionState> {
         let answer = self.clients.ssm.get_parameter().name(&self.state_parameter).send().await?;
         let value = answer.parameter.and_then(|parameter| parameter.value);
         value.with_context(|| format!("{} has no value", self.state_parameter))?.parse()
     }
 
     /// Writes the state parameter.
-    pub async fn set_state(&self, state: State) -> anyhow::Result<()> {
+    pub async fn set_state(&self, state: RegionState) -> anyhow::Result<()> {
         let request = self.clients.ssm.put_parameter().name(&self.state_parameter).value(state.to_string());
         let request = request.r#type(ParameterType::String).overwrite(true);
         request.send().await.with_context(|| format!("state of {} not set to {state}", self.name))?;

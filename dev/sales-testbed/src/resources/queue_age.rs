@@ -12,7 +12,7 @@ use anyhow::Context;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 use serde::Deserialize;
 
-use super::{ACCOUNT, Region, last_part};
+use super::{ACCOUNT, RegionResources, last_part};
 
 const NAMESPACE: &str = "AWS/SQS";
 const METRIC: &str = "ApproximateAgeOfOldestMessage";
@@ -36,7 +36,7 @@ impl Queues {
     }
 }
 
-impl Region {
+impl RegionResources {
     /// Tells CloudWatch in this region how old the oldest message is in the queue and in the dead-letter queue: zero in
     /// an empty one.
     pub async fn publish_queue_ages(&self, client: &reqwest::Client) -> anyhow::Result<()> {

@@ -36,12 +36,12 @@ pub enum Fault {
 #[derive(Debug)]
 pub struct FaultProxy {
     endpoint: String,
-    state: Arc<State>,
+    state: Arc<ProxyState>,
     serving: tokio::task::JoinHandle<()>,
 }
 
 #[derive(Debug)]
-struct State {
+struct ProxyState {
     upstream: Upstream,
     rules: Mutex<Vec<Rule>>,
     calls: Mutex<BTreeMap<String, Count>>,
@@ -76,7 +76,7 @@ impl FaultProxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let endpoint = format!("http://{}", listener.local_addr()?);
         let upstream = Upstream::new(upstream)?;
-        let state = Arc::new(State { upstream, rules: Mutex::default(), calls: Mutex::default() });
+        let state = Arc::new(ProxyState { upstream, rules: Mutex::default(), calls: Mutex::default() });
         let asked = Arc::clone(&state);
         let serving = tokio::spawn(serve(listener, move |request| answer(Arc::clone(&asked), request)));
         Ok(Self { endpoint, state, serving })
@@ -134,7 +134,7 @@ impl Drop for FaultProxy {
     }
 }
 
-impl State {
+impl ProxyState {
     fn fault(&self, call: &Call) -> Option<Fault> {
         let mut rules = lock(&self.rules);
         let meets = |rule: &&mut Rule| ["*", &call.service, &call.operation].contains(&rule.what);
@@ -152,11 +152,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn answer(state: Arc<State>, request: Request<Incoming>) -> Answer {
+async fn answer(state: Arc<ProxyState>, request: Request<Incoming>) -> Answer {
     forward(&state, request).await.unwrap_or_else(|_| injected(502, "BadGateway"))
 }
 
-async fn forward(state: &State, request: Request<Incoming>) -> anyhow::Result<Answer> {
+async fn forward(state: &ProxyState, request: Request<Incoming>) -> anyhow::Result<Answer> {
     let (head, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
     let call = Call::of(&head, &body);

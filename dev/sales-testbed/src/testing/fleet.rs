@@ -29,12 +29,12 @@ pub struct FakeService {
 #[derive(Debug)]
 pub struct FakeFleet {
     endpoint: String,
-    state: Arc<State>,
+    state: Arc<FleetState>,
     serving: tokio::task::JoinHandle<()>,
 }
 
 #[derive(Debug)]
-struct State {
+struct FleetState {
     upstream: Upstream,
     cluster: String,
     services: Mutex<BTreeMap<String, FakeService>>,
@@ -52,7 +52,7 @@ impl FakeFleet {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let endpoint = format!("http://{}", listener.local_addr()?);
         let services = services.iter().map(|&(name, service)| (name.to_owned(), service)).collect();
-        let state = Arc::new(State {
+        let state = Arc::new(FleetState {
             upstream: Upstream::new(upstream)?,
             cluster: cluster.to_owned(),
             services: Mutex::new(services),
@@ -101,7 +101,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn answer(state: Arc<State>, request: Request<Incoming>) -> Answer {
+async fn answer(state: Arc<FleetState>, request: Request<Incoming>) -> Answer {
     let (head, body) = request.into_parts();
     let Ok(body) = body.collect().await else { return refusal(StatusCode::BAD_REQUEST, "Broken", "no body") };
     let body = body.to_bytes();
@@ -136,7 +136,7 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Answer {
 
 type Answered = Result<Value, (&'static str, String)>;
 
-fn describe_services(state: &State, input: &Value) -> Answered {
+fn describe_services(state: &FleetState, input: &Value) -> Answered {
     if input["cluster"] != state.cluster.as_str() {
         return Err(("ClusterNotFoundException", "Cluster not found.".to_owned()));
     }
@@ -155,11 +155,11 @@ fn describe_services(state: &State, input: &Value) -> Answered {
 }
 
 /// The service that a resource of scaling is.
-fn service_of<'a>(state: &State, resource: &'a str) -> Option<&'a str> {
+fn service_of<'a>(state: &FleetState, resource: &'a str) -> Option<&'a str> {
     resource.strip_prefix("service/")?.strip_prefix(state.cluster.as_str())?.strip_prefix('/')
 }
 
-fn describe_targets(state: &State, input: &Value) -> Value {
+fn describe_targets(state: &FleetState, input: &Value) -> Value {
     let services = lock(&state.services);
     let resources = input["ResourceIds"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let targets = resources.filter_map(|resource| {
@@ -170,7 +170,7 @@ fn describe_targets(state: &State, input: &Value) -> Value {
 }
 
 /// A minimum above what runs has the missing tasks started; a lower one stops none at once.
-fn register_target(state: &State, input: &Value) -> Answered {
+fn register_target(state: &FleetState, input: &Value) -> Answered {
     let invalid = |what: &str| ("ValidationException", what.to_owned());
     let minimum = input["MinCapacity"].as_u64().and_then(|minimum| u32::try_from(minimum).ok());
     let minimum = minimum.ok_or_else(|| invalid("no MinCapacity"))?;
@@ -188,7 +188,7 @@ fn register_target(state: &State, input: &Value) -> Answered {
 }
 
 /// One event a page, so that who reads one page only is found out.
-fn lookup_events(state: &State, input: &Value) -> Value {
+fn lookup_events(state: &FleetState, input: &Value) -> Value {
     let records = lock(&state.records);
     let page = input["NextToken"].as_str().and_then(|token| token.parse::<usize>().ok()).unwrap_or_default();
     let event = |record: &Value| json!({ "EventName": "UpdateEndpointGroup", "CloudTrailEvent": record.to_string() });

@@ -27,12 +27,12 @@ pub struct Permission {
 #[derive(Debug)]
 pub struct Recorder {
     endpoint: String,
-    state: Arc<State>,
+    state: Arc<RecorderState>,
     serving: JoinHandle<()>,
 }
 
 #[derive(Debug)]
-struct State {
+struct RecorderState {
     upstream: Upstream,
     calls: Mutex<BTreeMap<Permission, usize>>,
 }
@@ -42,7 +42,7 @@ impl Recorder {
     pub async fn start(upstream: &str) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let endpoint = format!("http://{}", listener.local_addr()?);
-        let state = Arc::new(State { upstream: Upstream::new(upstream)?, calls: Mutex::default() });
+        let state = Arc::new(RecorderState { upstream: Upstream::new(upstream)?, calls: Mutex::default() });
         let asked = Arc::clone(&state);
         let serving = tokio::spawn(serve(listener, move |request| answer(Arc::clone(&asked), request)));
         Ok(Self { endpoint, state, serving })
@@ -65,7 +65,7 @@ impl Drop for Recorder {
     }
 }
 
-async fn answer(state: Arc<State>, request: Request<Incoming>) -> Answer {
+async fn answer(state: Arc<RecorderState>, request: Request<Incoming>) -> Answer {
     let answer = async {
         let (head, body) = request.into_parts();
         let body = body.collect().await?.to_bytes();

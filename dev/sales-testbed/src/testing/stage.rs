@@ -13,7 +13,7 @@ use super::{DEADLINE, FaultProxy, client, sdk};
 use crate::{
     emulator::Emulator,
     process::{Process, Program},
-    resources::{Deployment, Region},
+    resources::{Deployment, RegionResources},
     tcp_ports,
 };
 
@@ -40,17 +40,17 @@ impl Stage {
     }
 
     /// The region that is ACTIVE at first.
-    pub fn active(&self) -> &Region {
+    pub fn active(&self) -> &RegionResources {
         &self.deployment.regions[0]
     }
 
     /// The region that is PASSIVE at first.
-    pub fn passive(&self) -> &Region {
+    pub fn passive(&self) -> &RegionResources {
         &self.deployment.regions[1]
     }
 
     /// For clients of the test's own, past the proxy.
-    pub fn sdk(&self, region: &Region) -> SdkConfig {
+    pub fn sdk(&self, region: &RegionResources) -> SdkConfig {
         sdk(&self.endpoint, &region.name)
     }
 

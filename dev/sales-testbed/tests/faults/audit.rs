@@ -8,13 +8,13 @@ use std::{
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::{StreamExt, future::join_all, stream};
-use sales_testbed::resources::Region;
+use sales_testbed::resources::RegionResources;
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep};
 
 use crate::{
     clients::Promised,
-    pipeline::{Pipeline, Service},
+    pipeline::{Pipeline, ProxiedService},
 };
 
 /// A message that was in dead hands comes back after 30 s; what has failed for minutes is looked at again after 192 at
@@ -75,7 +75,7 @@ impl Pipeline {
                 Some(_) | None => sleep(Duration::from_millis(500)).await,
             }
         }
-        join_all(self.services().map(Service::kill)).await;
+        join_all(self.services().map(ProxiedService::kill)).await;
     }
 
     /// How many sales and cancellations are registered.
@@ -130,7 +130,7 @@ impl Pipeline {
         findings
     }
 
-    async fn items(&self, region: &Region) -> BTreeMap<String, Item> {
+    async fn items(&self, region: &RegionResources) -> BTreeMap<String, Item> {
         let tables = aws_sdk_dynamodb::Client::new(&self.stage.sdk(region));
         let request = tables.scan().table_name(&region.sales_table).consistent_read(true);
         let items = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap();
@@ -167,7 +167,7 @@ fn compare_with_promises(findings: &mut Findings, promised: &Promised, items: &B
     }
 }
 
-async fn compare_with_lake(findings: &mut Findings, region: &Region, items: &BTreeMap<String, Item>) {
+async fn compare_with_lake(findings: &mut Findings, region: &RegionResources, items: &BTreeMap<String, Item>) {
     let name = &region.name;
     let mut versions: BTreeMap<String, usize> = BTreeMap::new();
     for object in region.lake_versions().await.unwrap() {

@@ -18,7 +18,7 @@ use reqwest::{Method, StatusCode};
 use sales_testbed::testing::eventually;
 use serde_json::{Value, json};
 
-use crate::pipeline::{Pipeline, Site};
+use crate::pipeline::{Pipeline, TestRegion};
 
 /// How many clients post at a time.
 const CLIENTS: usize = 8;
@@ -48,18 +48,18 @@ pub(crate) enum Answer {
 
 impl Pipeline {
     /// Posts one sale.
-    pub(crate) async fn post(&self, site: &Site) -> Answer {
+    pub(crate) async fn post(&self, site: &TestRegion) -> Answer {
         static POSTED: AtomicUsize = AtomicUsize::new(0);
         let product = format!("Livro {}", POSTED.fetch_add(1, Ordering::Relaxed));
         self.send(site, json!({ "product": product, "amount": 14.5 }), None).await
     }
 
     /// Posts the order of this key.
-    pub(crate) async fn post_order(&self, site: &Site, key: &str) -> Answer {
+    pub(crate) async fn post_order(&self, site: &TestRegion, key: &str) -> Answer {
         self.send(site, json!({ "product": key, "amount": 0.1 }), Some(key)).await
     }
 
-    async fn send(&self, site: &Site, body: Value, key: Option<&str>) -> Answer {
+    async fn send(&self, site: &TestRegion, body: Value, key: Option<&str>) -> Answer {
         let request = self.client.post(format!("{}/sales", site.api.url())).body(body.to_string());
         let request = key.into_iter().fold(request, |request, key| request.header("idempotency-key", key));
         let Ok(answer) = request.send().await else { return Answer::BrokenOff };
@@ -83,12 +83,12 @@ impl Pipeline {
     }
 
     /// Posts until this many sales are accepted, some at a time; their ids.
-    pub(crate) async fn accept(&self, site: &Site, sales: usize) -> Vec<String> {
+    pub(crate) async fn accept(&self, site: &TestRegion, sales: usize) -> Vec<String> {
         stream::iter(0..sales).map(|_| self.accept_one(site)).buffer_unordered(CLIENTS).collect().await
     }
 
     /// On a busy machine the emulator may be slower than the API's patience: whoever is asked to try again does.
-    async fn accept_one(&self, site: &Site) -> String {
+    async fn accept_one(&self, site: &TestRegion) -> String {
         eventually("a sale is accepted", async || match self.post(site).await {
             Answer::Accepted(id) => Some(id),
             Answer::Unavailable => None,
@@ -98,13 +98,13 @@ impl Pipeline {
     }
 
     /// Cancels a sale, which must be possible.
-    pub(crate) async fn cancel(&self, site: &Site, id: &str) {
+    pub(crate) async fn cancel(&self, site: &TestRegion, id: &str) {
         assert_eq!(self.status(Method::DELETE, site, id).await, StatusCode::NO_CONTENT);
         self.promised().cancelled.insert(id.to_owned());
     }
 
     /// What is answered about a sale, other than to try again.
-    pub(crate) async fn status(&self, method: Method, site: &Site, id: &str) -> StatusCode {
+    pub(crate) async fn status(&self, method: Method, site: &TestRegion, id: &str) -> StatusCode {
         let url = format!("{}/sales/{id}", site.api.url());
         eventually("there is an answer", async || {
             let answer = self.client.request(method.clone(), &url).send().await.unwrap();
@@ -114,7 +114,7 @@ impl Pipeline {
     }
 
     /// Clients post to these regions, and bear refusals and broken connections, until `events` is over.
-    pub(crate) async fn under_load(&self, sites: &[&Site], events: impl Future<Output = ()>) {
+    pub(crate) async fn under_load(&self, sites: &[&TestRegion], events: impl Future<Output = ()>) {
         let over = AtomicBool::new(false);
         let client = async |site| {
             while !over.load(Ordering::Relaxed) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use sales_testbed::{
-    resources::State,
+    resources::RegionState,
     testing::{Fault, eventually},
 };
 use tokio::time::sleep;
@@ -156,7 +156,7 @@ pub(crate) async fn a_switch_that_is_lost_later_leaves_the_last_known_state() {
     let called = second.worker.proxy.calls("GetParameter");
     let asked = async || (second.worker.proxy.calls("GetParameter") > called).then_some(());
     eventually("the switch was asked", asked).await;
-    second.region.set_state(State::Active).await.unwrap();
+    second.region.set_state(RegionState::Active).await.unwrap();
     for site in &pipeline.sites {
         pipeline.accept(site, 20).await;
     }
@@ -167,6 +167,6 @@ pub(crate) async fn a_switch_that_is_lost_later_leaves_the_last_known_state() {
     for service in pipeline.services() {
         service.proxy.heal();
     }
-    second.knows(State::Active).await;
+    second.knows(RegionState::Active).await;
     pipeline.audit().await;
 }

@@ -6,7 +6,7 @@ use aws_sdk_sqs::types::{Message, MessageAttributeValue, SendMessageBatchRequest
 use futures::future::join_all;
 use reqwest::{Method, StatusCode};
 use sales_testbed::{
-    resources::{Region, State},
+    resources::{RegionResources, RegionState},
     testing::{Fault, FaultProxy, eventually},
 };
 
@@ -20,7 +20,7 @@ pub(crate) async fn a_message_delivered_many_times_everywhere_is_one_object() {
     // The last ones are anybody's, while both regions process.
     for home in [Some("sa-east-1"), Some("us-east-1"), None] {
         if home.is_none() {
-            pipeline.second().switch(State::Active).await;
+            pipeline.second().switch(RegionState::Active).await;
         }
         for id in pipeline.accept(pipeline.first(), 5).await {
             let body = pipeline.body(&id).await;
@@ -181,7 +181,7 @@ pub(crate) async fn late_and_lost_answers_of_grouped_writes_repeat_nothing() {
 }
 
 /// Sends messages as the topic would: bodies with the region that is to process them.
-async fn send(pipeline: &Pipeline, region: &Region, messages: &[(&str, Option<&str>)]) {
+async fn send(pipeline: &Pipeline, region: &RegionResources, messages: &[(&str, Option<&str>)]) {
     let queues = aws_sdk_sqs::Client::new(&pipeline.stage.sdk(region));
     let attribute = |value| MessageAttributeValue::builder().data_type("String").string_value(value).build().unwrap();
     for some in messages.chunks(10) {
@@ -196,7 +196,7 @@ async fn send(pipeline: &Pipeline, region: &Region, messages: &[(&str, Option<&s
 }
 
 /// Takes all messages off the dead-letter queue, so many at least: a letter whose answer is late is sent twice.
-async fn take_dead_letters(pipeline: &Pipeline, region: &Region, wanted: usize) -> Vec<Message> {
+async fn take_dead_letters(pipeline: &Pipeline, region: &RegionResources, wanted: usize) -> Vec<Message> {
     let queues = aws_sdk_sqs::Client::new(&pipeline.stage.sdk(region));
     let url = &region.dead_letter_queue_url;
     let mut letters = Vec::new();

@@ -12,7 +12,7 @@ use anyhow::Context;
 use futures::future::join_all;
 use sales_testbed::{
     openmetrics::counter,
-    resources::{Region, State},
+    resources::{RegionResources, RegionState},
     services::Services,
     testing::{FaultProxy, Launch, Running, Stage, client, eventually},
     workspace::Build,
@@ -39,7 +39,7 @@ pub(crate) fn services_built() -> anyhow::Result<Services> {
 }
 
 /// A service that can be killed and started again at the same address.
-pub(crate) struct Service {
+pub(crate) struct ProxiedService {
     /// What its calls go through, and no other's.
     pub(crate) proxy: FaultProxy,
     launch: Launch,
@@ -47,10 +47,10 @@ pub(crate) struct Service {
 }
 
 /// A region with its services.
-pub(crate) struct Site {
-    pub(crate) region: Region,
-    pub(crate) api: Service,
-    pub(crate) worker: Service,
+pub(crate) struct TestRegion {
+    pub(crate) region: RegionResources,
+    pub(crate) api: ProxiedService,
+    pub(crate) worker: ProxiedService,
 }
 
 /// Both regions, and what was promised to their clients.
@@ -58,7 +58,7 @@ pub(crate) struct Pipeline {
     /// The resources, and clients of a test's own.
     pub(crate) stage: Stage,
     /// In the order of the deployment: the first one is ACTIVE at first.
-    pub(crate) sites: [Site; 2],
+    pub(crate) sites: [TestRegion; 2],
     pub(crate) client: reqwest::Client,
     pub(crate) promised: Mutex<Promised>,
 }
@@ -68,7 +68,7 @@ impl Pipeline {
     pub(crate) async fn running(settings: &[(&str, &str)]) -> Self {
         let pipeline = Self::set(settings).await;
         pipeline.start().await;
-        for (site, state) in pipeline.sites.iter().zip([State::Active, State::Passive]) {
+        for (site, state) in pipeline.sites.iter().zip([RegionState::Active, RegionState::Passive]) {
             site.knows(state).await;
         }
         pipeline
@@ -82,28 +82,28 @@ impl Pipeline {
         let binaries = services_built().unwrap();
         let settings = [&SETTINGS, settings].concat();
         let sites = [
-            Site::new(&stage, first, &binaries, &settings).await,
-            Site::new(&stage, second, &binaries, &settings).await,
+            TestRegion::new(&stage, first, &binaries, &settings).await,
+            TestRegion::new(&stage, second, &binaries, &settings).await,
         ];
         Self { stage, sites, client: client(), promised: Mutex::default() }
     }
 
     /// Starts all services.
     pub(crate) async fn start(&self) {
-        join_all(self.services().map(Service::start)).await;
+        join_all(self.services().map(ProxiedService::start)).await;
     }
 
-    pub(crate) fn services(&self) -> impl Iterator<Item = &Service> {
+    pub(crate) fn services(&self) -> impl Iterator<Item = &ProxiedService> {
         self.sites.iter().flat_map(|site| [&site.api, &site.worker])
     }
 
     /// The region that is ACTIVE at first.
-    pub(crate) fn first(&self) -> &Site {
+    pub(crate) fn first(&self) -> &TestRegion {
         &self.sites[0]
     }
 
     /// The region that is PASSIVE at first.
-    pub(crate) fn second(&self) -> &Site {
+    pub(crate) fn second(&self) -> &TestRegion {
         &self.sites[1]
     }
 
@@ -113,24 +113,24 @@ impl Pipeline {
     }
 }
 
-impl Site {
-    async fn new(stage: &Stage, region: &Region, binaries: &Services, settings: &[(&str, &str)]) -> Self {
+impl TestRegion {
+    async fn new(stage: &Stage, region: &RegionResources, binaries: &Services, settings: &[(&str, &str)]) -> Self {
         let (api, worker) = (stage.own_proxy().await.unwrap(), stage.own_proxy().await.unwrap());
         let launch = Launch::new(binaries.api(), &api, region.api_environment(), settings).unwrap();
-        let api = Service { proxy: api, launch, running: tokio::sync::Mutex::default() };
+        let api = ProxiedService { proxy: api, launch, running: tokio::sync::Mutex::default() };
         let launch = Launch::new(binaries.worker(), &worker, region.worker_environment(), settings).unwrap();
-        let worker = Service { proxy: worker, launch, running: tokio::sync::Mutex::default() };
+        let worker = ProxiedService { proxy: worker, launch, running: tokio::sync::Mutex::default() };
         Self { region: region.clone(), api, worker }
     }
 
     /// Sets the region's state and waits until its services know it.
-    pub(crate) async fn switch(&self, state: State) {
+    pub(crate) async fn switch(&self, state: RegionState) {
         self.region.set_state(state).await.unwrap();
         self.knows(state).await;
     }
 
     /// Waits until both services know that the region's state is this.
-    pub(crate) async fn knows(&self, state: State) {
+    pub(crate) async fn knows(&self, state: RegionState) {
         self.api.says_of_its_site(&state.to_string()).await;
         self.worker.says_of_its_site(&state.to_string()).await;
     }
@@ -151,7 +151,7 @@ impl Site {
     }
 }
 
-impl Service {
+impl ProxiedService {
     /// Starts it and waits until it serves.
     pub(crate) async fn start(&self) {
         *self.running.lock().await = Some(self.launch.start().await.unwrap());

@@ -11,7 +11,7 @@ use aws_sdk_s3::types::{CreateBucketConfiguration, ReplicationRule, ReplicationR
 use aws_sdk_sqs::types::QueueAttributeName;
 use futures::future::try_join;
 use sales_testbed::{
-    resources::{Deployment, Place, REGIONS, Region},
+    resources::{Deployment, Location, REGIONS, RegionResources},
     testing::{LocalAws, Root, Terraform, sdk},
     workspace,
 };
@@ -44,7 +44,7 @@ async fn what_runs_on_this_machine_is_what_terraform_creates() {
     let Some(terraform) = Terraform::or_skip("what Terraform creates for the services") else { return };
     let aws = LocalAws::start(&[]).await.unwrap();
     let endpoint = aws.endpoint("DYNAMODB").to_owned();
-    let place = |prefix: &str| Place { endpoint: endpoint.clone(), prefix: prefix.to_owned() };
+    let place = |prefix: &str| Location { endpoint: endpoint.clone(), prefix: prefix.to_owned() };
     try_join(apply(terraform, &aws), Deployment::create(&endpoint, OURS)).await.unwrap();
 
     let ours = facts(&place(OURS)).await;
@@ -114,7 +114,7 @@ fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
     aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(config).force_path_style(true).build())
 }
 
-async fn facts(place: &Place) -> Facts {
+async fn facts(place: &Location) -> Facts {
     let mut facts = Facts::new();
     for region in &Deployment::open(place).regions {
         let config = sdk(&place.endpoint, &region.name);
@@ -199,7 +199,11 @@ async fn queue(
     }
 }
 
-async fn topic(config: &SdkConfig, region: &Region, note: &mut impl FnMut(&'static str, &'static str, String)) {
+async fn topic(
+    config: &SdkConfig,
+    region: &RegionResources,
+    note: &mut impl FnMut(&'static str, &'static str, String),
+) {
     let sns = aws_sdk_sns::Client::new(config);
     let subscriptions = sns.list_subscriptions_by_topic().topic_arn(&region.topic_arn).send().await.unwrap();
     let (mut told, mut undeliverable) = (Vec::new(), Vec::new());
@@ -215,7 +219,7 @@ async fn topic(config: &SdkConfig, region: &Region, note: &mut impl FnMut(&'stat
     note("topic", "undeliverable", sorted(undeliverable));
 }
 
-async fn lake(config: &SdkConfig, region: &Region, note: &mut impl FnMut(&'static str, &'static str, String)) {
+async fn lake(config: &SdkConfig, region: &RegionResources, note: &mut impl FnMut(&'static str, &'static str, String)) {
     let s3 = s3(config);
     let versioning = s3.get_bucket_versioning().bucket(&region.bucket).send().await.unwrap();
     note("lake", "versioning", text(versioning.status()));
@@ -237,7 +241,11 @@ fn rule(rule: &ReplicationRule) -> String {
     format!("{id} to {destination}, {}, priority {priority}, prefix {prefix:?}, deleted {deleted:?}", rule.status())
 }
 
-async fn state(config: &SdkConfig, region: &Region, note: &mut impl FnMut(&'static str, &'static str, String)) {
+async fn state(
+    config: &SdkConfig,
+    region: &RegionResources,
+    note: &mut impl FnMut(&'static str, &'static str, String),
+) {
     let ssm = aws_sdk_ssm::Client::new(config);
     let state = ssm.get_parameter().name(&region.state_parameter).send().await.unwrap().parameter.unwrap();
     note("state", "type", text(state.r#type()));

@@ -2,14 +2,14 @@
 //! scaling again. ECS and Application Auto Scaling are fakes.
 
 use sales_testbed::{
-    resources::State,
+    resources::RegionState,
     testing::{FakeFleet, FakeService},
 };
 use serde_json::{Value, json};
 
 use crate::console::Console;
 
-const SECOND: [State; 2] = [State::Passive, State::Active];
+const SECOND: [RegionState; 2] = [RegionState::Passive, RegionState::Active];
 
 fn service(running: u32) -> FakeService {
     FakeService { running, minimum: 2, maximum: 20 }
@@ -113,7 +113,7 @@ async fn tasks_that_cannot_be_asked_about_or_do_not_start_are_owed_and_stop_noth
         report["steps"][0]["reason"].as_str().unwrap().contains("tasks of sa-east-1: DescribeServices"),
         "{report}"
     );
-    assert_eq!(console.states().await[1], State::Active);
+    assert_eq!(console.states().await[1], RegionState::Active);
 }
 
 #[tokio::test]

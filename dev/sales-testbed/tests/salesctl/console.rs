@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use rustix::process::{Pid, Signal, kill_process};
 use sales_testbed::{
     accelerator::{AcceleratorStandIn, Backend, Dial},
-    resources::State,
+    resources::RegionState,
     testing::{FaultProxy, Stage, eventually},
     workspace::Build,
 };
@@ -133,7 +133,7 @@ impl Console {
     }
 
     /// Both regions' states.
-    pub(crate) async fn states(&self) -> [State; 2] {
+    pub(crate) async fn states(&self) -> [RegionState; 2] {
         let [first, second] = &self.stage.deployment.regions;
         [first.state().await.unwrap(), second.state().await.unwrap()]
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_sqs::{Client, types::MessageAttributeValue};
-use sales_testbed::{resources::Region, testing::Fault};
+use sales_testbed::{resources::RegionResources, testing::Fault};
 use serde_json::Value;
 
 use crate::console::{Console, NEVER};
@@ -13,7 +13,7 @@ fn attribute(value: &str) -> MessageAttributeValue {
 }
 
 /// Puts dead letters there as the worker does, or, without a reason, as the redrive policy does.
-async fn bury(console: &Console, region: &Region, count: usize, reason: Option<&str>) {
+async fn bury(console: &Console, region: &RegionResources, count: usize, reason: Option<&str>) {
     let queues = Client::new(&console.stage.sdk(region));
     for number in 0..count {
         let message =
@@ -28,7 +28,7 @@ async fn bury(console: &Console, region: &Region, count: usize, reason: Option<&
 }
 
 /// All that is in a region's queue, with the names of the attributes.
-async fn queued(console: &Console, region: &Region) -> Vec<(String, BTreeSet<String>)> {
+async fn queued(console: &Console, region: &RegionResources) -> Vec<(String, BTreeSet<String>)> {
     let queues = Client::new(&console.stage.sdk(region));
     let mut found = Vec::new();
     loop {

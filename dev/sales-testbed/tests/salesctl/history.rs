@@ -1,7 +1,7 @@
 //! `history` and `switch --reason`: who switched what, when, and why, also with a region gone.
 
 use sales_testbed::{
-    resources::State,
+    resources::RegionState,
     testing::{FakeFleet, Fault},
 };
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ async fn each_change_of_a_state_is_told_with_who_and_why_the_newest_first() {
     let mut switch = console.command("switch --to us-east-1 --yes --reason");
     assert!(switch.arg("sa-east-1 is slow").output().await.unwrap().status.success());
     // Somebody else, who says nothing: SSM keeps the description that was there.
-    console.stage.deployment.regions[1].set_state(State::Passive).await.unwrap();
+    console.stage.deployment.regions[1].set_state(RegionState::Passive).await.unwrap();
     assert_eq!(console.run("switch --to us-east-1 --yes").await.code, Some(0));
 
     let ended = console.run("history --limit 0 -o json").await;

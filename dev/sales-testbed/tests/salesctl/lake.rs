@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use sales_testbed::resources::Region;
+use sales_testbed::resources::RegionResources;
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -46,7 +46,7 @@ fn number(value: i64) -> AttributeValue {
 
 /// What a test does to tables and lakes. Tables and lakes replicate: it does each thing once.
 struct Hand<'a> {
-    region: &'a Region,
+    region: &'a RegionResources,
     tables: aws_sdk_dynamodb::Client,
     lake: aws_sdk_s3::Client,
 }

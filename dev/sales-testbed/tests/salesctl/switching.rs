@@ -2,16 +2,16 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use sales_testbed::{
-    resources::State,
+    resources::RegionState,
     testing::{Fault, FaultProxy, eventually},
 };
 
 use crate::console::{Console, NEVER, owe};
 
-const FIRST: [State; 2] = [State::Active, State::Passive];
-const SECOND: [State; 2] = [State::Passive, State::Active];
-const BOTH: [State; 2] = [State::Active, State::Active];
-const NONE: [State; 2] = [State::Passive, State::Passive];
+const FIRST: [RegionState; 2] = [RegionState::Active, RegionState::Passive];
+const SECOND: [RegionState; 2] = [RegionState::Passive, RegionState::Active];
+const BOTH: [RegionState; 2] = [RegionState::Active, RegionState::Active];
+const NONE: [RegionState; 2] = [RegionState::Passive, RegionState::Passive];
 
 #[tokio::test]
 async fn a_switch_sets_the_states_and_turns_the_dials() {
@@ -115,7 +115,7 @@ async fn a_region_is_not_made_passive_once_somebody_else_has_made_the_target_pas
     let other = async {
         let turning = async || (console.accelerator.calls("UpdateEndpointGroup") > 0).then_some(());
         eventually("the dials are being turned", turning).await;
-        console.stage.deployment.regions[1].set_state(State::Passive).await.unwrap();
+        console.stage.deployment.regions[1].set_state(RegionState::Passive).await.unwrap();
         console.accelerator.heal();
     };
     let (ended, ()) = tokio::join!(console.run("switch --to us-east-1 --yes"), other);
@@ -144,7 +144,7 @@ async fn a_switch_that_is_interrupted_at_any_step_is_safe_and_is_finished_by_rep
             let ended = console.interrupt("switch --to us-east-1 --yes --wait", || proxy.calls(call) > before).await;
             assert_eq!(ended.code, Some(130), "{call}: {ended:?}");
             let states = console.states().await;
-            assert!(states.contains(&State::Active), "{call}: {states:?}");
+            assert!(states.contains(&RegionState::Active), "{call}: {states:?}");
 
             console.heal();
             let repeated = console.run("switch --to us-east-1 --yes --wait").await;

@@ -17,7 +17,7 @@ use crate::stack::Stack;
 const LONGEST_LINE: u64 = 4 * 1024;
 
 /// What a change has led to: what was done, or why it was not.
-type Outcome = Result<String, String>;
+type Reply = Result<String, String>;
 
 /// Takes changes forever.
 pub(crate) async fn serve(listener: TcpListener, stack: &Stack) {
@@ -34,7 +34,7 @@ pub(crate) async fn serve(listener: TcpListener, stack: &Stack) {
 
 async fn answer(connection: &mut TcpStream, stack: &Stack) -> anyhow::Result<()> {
     let change: Change = read(connection).await?;
-    let outcome: Outcome = change.carry_out(stack).await.map_err(|error| format!("{error:#}"));
+    let outcome: Reply = change.carry_out(stack).await.map_err(|error| format!("{error:#}"));
     write(connection, &outcome).await
 }
 
@@ -43,7 +43,7 @@ pub(crate) async fn send(address: SocketAddr, change: Change) -> anyhow::Result<
     let exchange = async {
         let mut connection = TcpStream::connect(address).await?;
         write(&mut connection, &change).await?;
-        read::<Outcome>(&mut connection).await
+        read::<Reply>(&mut connection).await
     };
     exchange.await.context("what runs here ended before it answered")?.map_err(|error| anyhow!(error))
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{super::resources::Identity, Fault};
+use super::{super::resources::Identity, ApiError};
 
 const DEFAULT_SIZE: usize = 10;
 const LARGEST: usize = 100;
@@ -27,10 +27,10 @@ impl Page {
         list: &str,
         name: &str,
         items: impl Iterator<Item = (&'item Identity, Value)>,
-    ) -> Result<Value, Fault> {
+    ) -> Result<Value, ApiError> {
         let size = self.max_results.unwrap_or(DEFAULT_SIZE);
         if !(1..=LARGEST).contains(&size) {
-            return Err(Fault::invalid(format!("MaxResults must be between 1 and {LARGEST}")));
+            return Err(ApiError::invalid(format!("MaxResults must be between 1 and {LARGEST}")));
         }
         let after = self.after(list)?;
         let mut rest = items.filter(|(identity, _)| identity.serial > after).peekable();
@@ -43,9 +43,9 @@ impl Page {
         Ok(answer)
     }
 
-    fn after(&self, list: &str) -> Result<u64, Fault> {
+    fn after(&self, list: &str) -> Result<u64, ApiError> {
         let Some(token) = &self.next_token else { return Ok(0) };
         let serial = token.split_once('@').filter(|(_, of)| *of == list).and_then(|(serial, _)| serial.parse().ok());
-        serial.ok_or_else(|| Fault::new("InvalidNextTokenException", "the token was not given for this list"))
+        serial.ok_or_else(|| ApiError::new("InvalidNextTokenException", "the token was not given for this list"))
     }
 }

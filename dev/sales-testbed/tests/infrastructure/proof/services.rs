@@ -14,7 +14,7 @@ use super::pipeline::Pipeline;
 /// Longer than a service may take for what is in flight.
 const GRACE: Duration = Duration::from_secs(25);
 
-pub(crate) struct Service {
+pub(crate) struct DeployedService {
     kind: &'static str,
     region: String,
     environment: BTreeMap<String, String>,
@@ -22,7 +22,7 @@ pub(crate) struct Service {
     process: Process,
 }
 
-impl Service {
+impl DeployedService {
     /// Starts a region's API or worker on `port` and waits until it is well.
     pub(crate) async fn start(
         pipeline: &Pipeline,

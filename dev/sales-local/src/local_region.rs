@@ -5,13 +5,13 @@ use std::path::Path;
 use futures::{future::try_join, join};
 use sales_testbed::{
     aws_endpoint::AwsEndpoint,
-    resources::Region,
-    services::{Service, Services},
+    resources::RegionResources,
+    services::{ServiceProcess, Services},
 };
 
 /// Where the parts of a region listen.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct SitePorts {
+pub(crate) struct LocalRegionPorts {
     pub(crate) aws: u16,
     pub(crate) api: u16,
     pub(crate) worker: u16,
@@ -19,19 +19,19 @@ pub(crate) struct SitePorts {
 
 /// The fields are in the order in which they stop.
 #[derive(Debug)]
-pub(crate) struct Site {
-    api: Service,
-    worker: Service,
+pub(crate) struct LocalRegion {
+    api: ServiceProcess,
+    worker: ServiceProcess,
     endpoint: AwsEndpoint,
 }
 
-impl Site {
+impl LocalRegion {
     /// A region's endpoint in front of the server at `aws`; its services are not started yet.
     pub(crate) async fn open(
         services: &Services,
-        region: &Region,
+        region: &RegionResources,
         aws: &str,
-        ports: SitePorts,
+        ports: LocalRegionPorts,
         logs: &Path,
     ) -> anyhow::Result<Self> {
         let endpoint = AwsEndpoint::open(ports.aws, aws).await?;

@@ -15,14 +15,14 @@ use crate::day::Day;
 
 /// Where an object of the lake is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct ObjectLocation {
     /// The day of its folder.
     pub(crate) day: Day,
     /// The fact that it is named by.
     pub(crate) id: FactId,
 }
 
-impl Place {
+impl ObjectLocation {
     /// Where the lake keeps a fact.
     pub(crate) fn of(fact: &Fact) -> Self {
         Self { day: Day::of(fact.timestamp()), id: fact.id() }
@@ -118,18 +118,18 @@ mod tests {
     #[test]
     fn a_key_is_read_as_the_lake_has_it() {
         for fact in [sale(without_key(), 1_764_547_199), sale(with_key(), 1_764_547_200)] {
-            assert_eq!(Place::parse(&event::lake_key(&fact)), Some(Place::of(&fact)));
+            assert_eq!(ObjectLocation::parse(&event::lake_key(&fact)), Some(ObjectLocation::of(&fact)));
         }
         let id = FactId::Cancellation(with_key());
-        let place = Place { day: "2025-12-01".parse().unwrap(), id };
-        assert_eq!(Place::parse(&place.key()), Some(place));
+        let place = ObjectLocation { day: "2025-12-01".parse().unwrap(), id };
+        assert_eq!(ObjectLocation::parse(&place.key()), Some(place));
         for wrong in [
             "sales/dt=2025-12-01/readme.txt".to_owned(),
             "sales/dt=2025-13-01/0192f5c0-7c1d-7a3e-8f11-0123456789ab.json".to_owned(),
             "sales/dt=2025-12-01/0192F5C0-7c1d-7a3e-8f11-0123456789ab.json".to_owned(),
             place.key().replace("cancellations", "sales"),
         ] {
-            assert_eq!(Place::parse(&wrong), None, "{wrong}");
+            assert_eq!(ObjectLocation::parse(&wrong), None, "{wrong}");
         }
     }
 
