@@ -416,7 +416,7 @@ async fn post_by_tls(address: SocketAddr) -> StatusCode {
 #[tokio::test]
 async fn with_tls_the_api_speaks_nothing_else_and_finishes_what_it_has_begun() {
     let stage = Stage::set("tls").await.unwrap();
-    let [port] = sales_testbed::ports::free().unwrap();
+    let [port] = sales_testbed::tcp_ports::free().unwrap();
     let program = env!("CARGO_BIN_EXE_sales-api");
     let port_text = port.to_string();
     let place = [("AWS_ENDPOINT_URL", stage.proxy.endpoint()), ("PORT", &port_text), ("TLS", "self-signed")];

@@ -115,7 +115,7 @@ impl Scene {
     }
 
     fn announce(&self, fact: &Fact, home: Option<&str>) {
-        let event = Event { fact: fact.clone(), home: home.map(Region::new), trace: None };
+        let event = Event { fact: fact.clone(), home: home.map(|home| home.parse().unwrap()), trace: None };
         self.cloud.publish_from_outside(HERE, &event, event.attributes());
     }
 
@@ -123,7 +123,7 @@ impl Scene {
     async fn worker(&self, region: usize, caller: u32, stop: CancellationToken) {
         let client = self.cloud.client(region, caller);
         let (entropy, mut registry) = (Entropy::system(), Registry::default());
-        let name = NAMES[region].parse().unwrap();
+        let name = NAMES[region].parse::<Region>().unwrap();
         let (site, refresh) = Site::new(name.clone(), client.site_switch(), entropy.clone());
         let ports = Ports {
             queue: client.sale_queue(),

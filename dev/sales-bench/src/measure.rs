@@ -64,7 +64,7 @@ impl Bench {
     /// # Errors
     /// When it does not answer.
     pub(crate) async fn bare_answer(&self) -> anyhow::Result<Measurement> {
-        let [port] = sales_testbed::ports::free()?;
+        let [port] = sales_testbed::tcp_ports::free()?;
         let mut command = leash::own(["answer", "--port", &port.to_string()])?;
         let process = self.cores.for_service(|| Ok(command.spawn()?))?;
         let id = process.id().context("the bare server ended at once")?;

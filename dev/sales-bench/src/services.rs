@@ -119,7 +119,7 @@ impl MeasuredService {
         };
         let directory = tempfile::tempdir()?;
         let mut log = log_file(&directory.path().join("log"))?;
-        let [port] = sales_testbed::ports::free()?;
+        let [port] = sales_testbed::tcp_ports::free()?;
         let program = Program::new(path).environment(environment(endpoint, port)).log(log.try_clone()?);
         let started = Instant::now();
         let process = cores.for_service(|| program.start())?;

@@ -59,7 +59,7 @@ impl Problem {
         Self { last: true, ..self }
     }
 
-    fn method_not_allowed(allow: &'static str) -> Self {
+    pub(super) fn method_not_allowed(allow: &'static str) -> Self {
         let detail = format!("method not allowed here; allowed: {allow}");
         Self::new(StatusCode::METHOD_NOT_ALLOWED, detail).with(ALLOW, HeaderValue::from_static(allow))
     }

@@ -8,7 +8,6 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
 use crate::ports::StoredSale;
-use crate::region::Region;
 use crate::sale::{Amount, Cancellation, Fact, FactId, Product, Sale};
 use crate::shard::Shards;
 

@@ -7,7 +7,6 @@ use super::{eventually, samples};
 use crate::entropy::Entropy;
 use crate::event::Event;
 use crate::ports::{Delivery, SaleQueue, SaleTopic};
-use crate::region::Region;
 use crate::sale::{Fact, FactId};
 use crate::trace::TraceParent;
 

@@ -1,17 +1,16 @@
 //! The queue: what comes, what comes back, and what ends as a dead letter.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::messages::{MINUTE, PATIENCE, event, parsed, publish, receive_all, take};
+use super::messages::{MINUTE, PATIENCE, event, parsed, publish, receive_all};
 use super::samples::sale;
 use super::{Ports, Regions, TOLERANCE, eventually};
 use crate::attributes::{self, Attribute, Attributes, DEAD_LETTER_REASON, Value};
 use crate::event::{self, Event};
 use crate::ports::{DeadLetter, Delivery, FailureKind, PortResult, SaleQueue};
-use crate::sale::{Fact, FactId};
+use crate::sale::Fact;
 
 const SECOND: Duration = Duration::from_secs(1);
 

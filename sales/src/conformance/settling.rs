@@ -3,7 +3,6 @@
 use super::samples::{self, cancellation, moment, sale};
 use super::{Ports, Regions, eventually};
 use crate::ports::{Insert, InsertSale, SaleTable, StoredSale};
-use crate::region::Region;
 use crate::sale::{Cancellation, Fact, Sale, SaleId};
 
 /// In its region at once, in the other one and in both indexes after a while.

@@ -3,12 +3,9 @@
 use super::messages::{event, publish, take};
 use super::samples::{self, cancellation, sale};
 use super::{Ports, Regions};
-use crate::entropy::Entropy;
 use crate::event::Event;
 use crate::ports::SaleTopic;
-use crate::region::Region;
 use crate::sale::{Fact, LONGEST_PRODUCT, Sale};
-use crate::trace::TraceParent;
 
 /// A sale alone, and facts of every kind together.
 pub async fn an_event_arrives_in_both_regions_as_it_was_published(regions: &Regions<impl Ports>) {

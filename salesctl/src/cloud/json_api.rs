@@ -227,15 +227,14 @@ fn kind(code: &str, status: StatusCode) -> FailureKind {
 
 #[cfg(test)]
 mod tests {
-    use aws_config::{BehaviorVersion, RegionConfig};
+    use aws_config::{BehaviorVersion, Region};
 
     use super::*;
 
     static SERVICE: JsonService = JsonService { id: "ECS", name: "ecs", target: "Target" };
 
     fn api(endpoint: Option<&str>, all_of_aws: Option<&str>) -> JsonApi {
-        let mut sdk =
-            SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(RegionConfig::new("sa-east-1"));
+        let mut sdk = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("sa-east-1"));
         sdk.set_endpoint_url(all_of_aws.map(str::to_owned));
         JsonApi::new(&SERVICE, &sdk.build(), endpoint, Patience::Glance)
     }

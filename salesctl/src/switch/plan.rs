@@ -111,7 +111,10 @@ pub(crate) fn steps(target: &Target, regions: &BTreeMap<String, Before>, dials: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::fleet::{Role, Tasks};
+    use crate::cloud::{
+        fleet::{Role, Tasks},
+        trouble::Trouble,
+    };
 
     fn regions(known: &[(&str, Option<&str>, Option<f32>)]) -> BTreeMap<String, Before> {
         let fleet = || Err(Trouble::not_set("cluster"));

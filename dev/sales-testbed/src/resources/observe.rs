@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::Select;
 use aws_sdk_sqs::types::QueueAttributeName;
 use aws_sdk_ssm::types::ParameterType;
 
-use super::Region;
+use super::RegionResources;
 
 /// The index that holds an item exactly while it is owed to the lake.
 pub(super) const PENDING_INDEX: &str = "pending-index";

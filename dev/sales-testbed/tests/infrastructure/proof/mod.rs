@@ -8,8 +8,8 @@ use std::{collections::BTreeSet, io::Write, time::Instant};
 
 use futures::future::join_all;
 use sales_testbed::{
-    ports,
     resources::{Deployment, Location, RegionState},
+    tcp_ports,
     testing::{LocalAws, Terraform, eventually, sdk},
     workspace::Build,
 };
