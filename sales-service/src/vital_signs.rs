@@ -49,7 +49,6 @@ mod tests {
     use super::*;
     use sales::entropy::Entropy;
     use sales::ports::{FailureKind, PortError, PortResult, SiteSwitch};
-    use sales::region::Region;
 
     /// Answers once, and never again.
     #[derive(Clone, Default)]

@@ -8,7 +8,6 @@ use sales::aws::{DynamoLeases, DynamoMarks, DynamoSaleTable};
 use sales::clock::{Clock, Timestamp};
 use sales::entropy::Entropy;
 use sales::ports::{Backlog, Holder, Insert, InsertSale, Lease, Leases, Marks, SaleTable};
-use sales::region::Region;
 use sales::sale::{Amount, Cancellation, Fact, FactId, Product, Sale, SaleId};
 use sales::shard::{Shard, Shards};
 

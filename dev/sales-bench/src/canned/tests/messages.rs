@@ -9,7 +9,6 @@ use aws_sdk_sns::types::PublishBatchRequestEntry;
 use sales::aws::{SnsSaleTopic, SqsSaleQueue};
 use sales::event::Event;
 use sales::ports::{DeadLetter, Delivery, SaleQueue, SaleTopic};
-use sales::region::Region;
 use sales_testbed::testing::eventually;
 
 use super::{Latency, Running, called, dependency};
