@@ -14,9 +14,6 @@ use sales::shard::Shards;
 
 use crate::http::Transport;
 
-/// Exit code for a wrong or missing variable or argument (`EX_USAGE` of sysexits.h).
-pub const EXIT_USAGE: u8 = 64;
-
 /// What is logged unless `RUST_LOG` says otherwise: what the server's library says of its threads is for debugging.
 const DEFAULT_FILTER: &str = "info,actix_server=warn";
 

@@ -265,6 +265,9 @@ pub trait Lake: Clone + Send + Sync + 'static {
     fn probe(&self) -> impl Future<Output = PortResult<()>> + Send;
 }
 
+/// How long a mark is kept: much longer than a message can come back (14 days).
+pub const MARK_RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// Which facts are in the lake, known in every region.
 pub trait Marks: Clone + Send + Sync + 'static {
     /// Which of these facts are marked as in the lake.

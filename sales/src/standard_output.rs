@@ -2,6 +2,9 @@
 
 use std::io::{self, ErrorKind, Write};
 
+/// Exit code for a wrong or missing variable or argument (`EX_USAGE` of sysexits.h).
+pub const EXIT_USAGE: u8 = 64;
+
 /// Writes what clap has to say, help or an error, and returns the exit code: `usage` for arguments that are wrong.
 pub fn answer(message: &clap::Error, usage: u8) -> u8 {
     let written = message.print().and_then(|()| io::stdout().flush());

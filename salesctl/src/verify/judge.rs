@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use sales::{clock::Timestamp, sale::FactId};
+use sales::{clock::Timestamp, ports::MARK_RETENTION, sale::FactId};
 use serde::Serialize;
 
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// So long the worker keeps a mark (30 days), less an hour for clocks that differ.
-const MARK_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60 - 60 * 60);
+const MARK_KEPT: Duration = MARK_RETENTION.saturating_sub(Duration::from_secs(60 * 60));
 
 /// So long S3 may take to replicate an object: what its replication time control promises.
 const REPLICATION: Duration = Duration::from_secs(15 * 60);
