@@ -1,4 +1,9 @@
 //! The operator's command line for the sales pipeline: what is going on, and switching between regions.
+//!
+//! Begin with `arguments`, the commands, each of which has a module of its name: `status`, `switch`, `history`, `capacity`,
+//! `trace`, `pending`, `dlq`, `verify`, `load`. They decide purely and print through `output`; `cloud` is how they reach the
+//! regions, each by itself, so that one that is lost holds up no other. `config` reads `salesctl.toml`, `exit` has the exit
+//! codes.
 
 mod arguments;
 mod capacity;

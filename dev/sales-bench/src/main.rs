@@ -1,4 +1,7 @@
 //! What a sale costs: the services as released, on an AWS endpoint with canned answers.
+//!
+//! Begin with `arguments`, what can be measured, and `measure`, how: `services` starts the binaries, `canned` is the endpoint
+//! that they call, `load` sends sales, `ceilings` are bare calls in the same run, `report` prints figures and ratios.
 
 mod arguments;
 mod canned;

@@ -1,4 +1,8 @@
-//! Two regions of the sales pipeline on one machine, in one command.
+//! `cargo local`: two regions of the sales pipeline on one machine, in one command.
+//!
+//! Begin with `arguments`, the command line, and `commands`, one module a command. `stack` is everything that `up` and `demo`
+//! start, put together from `sales_testbed`; `summary` is the table that they show, `discovery_file` and `instance` are how
+//! the other commands find what runs.
 
 mod arguments;
 mod commands;
