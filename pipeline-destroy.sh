@@ -159,7 +159,10 @@ finish_destroy() {
             [[ $state == "$1.tfstate" ]] || kept+=("$state")
         done
         states=("${kept[@]}")
-        [[ $1 != deployment/* ]] || destroyed_regions+=("${1#*/}")
+        if [[ $1 == deployment/* ]]; then
+            destroyed_regions+=("${1#*/}")
+            delete_checked_images "${1#*/}"
+        fi
     else
         report_failure "$1" destroy "$4"
     fi

@@ -215,7 +215,6 @@ start_apply() {
 finish_apply() {
     if (($2 == 0)); then
         has_state "$1" || states+=("$1.tfstate")
-        [[ $(counts_of "$1") == "0 0 0 "* ]] || is_changed[$1]=true
         record "${1/\// }" "applied: $(summary_of "$1")" "$3"
     elif grep -q 'Error: Saved plan is stale' "$4"; then
         warn "${1/\// }: something has changed since the plan was made; look at a new one: $0 --env $name --plan"
@@ -277,7 +276,7 @@ smoke_region() {
     $emulated || check_images "$1" "${images_of[deployment/$1]}"
     smoke "$1" "$url" "$connect"
     $emulated || check_version "$1" "$url" "$connect" "$(jq -r .api <<<"${images_of[deployment/$1]}")"
-    ${is_changed[deployment/$1]:-false} || return 0
+    [[ $(checked_images "$1") != "${images_of[deployment/$1]}" ]] || return 0
     if ! has_state "wiring/$1"; then
         say "$1: no sale is made yet, since nothing would bring it to a lake before the wires are there"
         return 0
@@ -288,6 +287,7 @@ smoke_region() {
     else
         check_alarms "$1"
     fi
+    remember_checked "$1" "${images_of[deployment/$1]}"
 }
 
 # Waits until a region runs the least number of tasks that it is to keep. Terraform waits for tasks that it replaces, not
@@ -504,8 +504,12 @@ roll_out() {
         fi
     done
     for target in "${chosen_targets[@]}"; do
-        [[ $target != deployment/* ]] || $emulated || note_alarms "${target#*/}"
         refuse_if_switched "$target" "nothing was applied to ${target/\// }; make a new plan"
+    done
+    for target in "${chosen_targets[@]}"; do
+        [[ $target == deployment/* && $(counts_of "$target") != "0 0 0 "* ]] || continue
+        $emulated || note_alarms "${target#*/}"
+        forget_checked "${target#*/}"
     done
     ((${#chosen_targets[@]} == 0)) || side_by_side apply "${chosen_targets[@]}"
     for target in "${ready[@]}"; do
@@ -557,7 +561,7 @@ warn_of_left_regions() {
     done
 }
 
-declare -A has_changes=() is_changed=() images_of=()
+declare -A has_changes=() images_of=()
 any_changes=false
 planned=()
 

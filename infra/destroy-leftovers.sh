@@ -70,3 +70,10 @@ delete_insights_group() {
     aws logs delete-log-group --region "$1" --log-group-name "$group" &&
         record "$1" "the log group that ECS has made again is deleted" 0
 }
+
+# What pipeline.sh records of a region is not Terraform's.
+delete_checked_images() {
+    aws ssm delete-parameter --region "$1" --name "/$prefix/$checked_parameter" >"$logs/delete-parameter.log" 2>&1 ||
+        grep -q ParameterNotFound "$logs/delete-parameter.log" ||
+        warn "$1: the parameter /$prefix/$checked_parameter could not be deleted: $(tail -n 1 "$logs/delete-parameter.log")"
+}

@@ -9,6 +9,8 @@
 # shellcheck disable=SC2034,SC2016
 
 program=${0##*/}
+# The parameter of a region that holds the images with which it has passed all checks of a rollout, below /PREFIX/.
+readonly checked_parameter=rollout/checked-images
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 infra=$repository/infra
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What pipeline.sh looks at before it goes on: what ECS runs and the API serves, a sale that goes through, alarms that
-# are quiet, and states that nobody has switched meanwhile. For sourcing, after pipeline-lib.sh; what it says of a
+# are quiet, what has passed all of this, and states that nobody has switched meanwhile. For sourcing, after pipeline-lib.sh; what it says of a
 # failure ends with `give_up`.
 #
 # What is unused or not assigned here is so in those two.
@@ -186,9 +186,44 @@ alarms_of() {
 
 declare -A rang_before=()
 
-# note_alarms REGION: what rings already is nothing that the rollout has done, and may be what it repairs.
+# note_alarms REGION: alarms that are active already are not caused by this rollout, which may be their fix; unless the
+# region's last rollout did not pass, which may have caused them.
 note_alarms() {
-    rang_before[$1]=$(alarms_of "$1") || rang_before[$1]=
+    rang_before[$1]=
+    images_that_run "$1" || return 0
+    if [[ -n $found && $(checked_images "$1") == "$found" ]]; then
+        rang_before[$1]=$(alarms_of "$1") || rang_before[$1]=
+    fi
+}
+
+# --- What has passed ---
+
+# The images with which a region has passed all checks since it was last changed are in an SSM parameter of the region: a
+# rollout that was stopped may be repeated from anywhere, and then finds nothing to change.
+
+# checked_images REGION: prints them, nothing if the last rollout has not passed. If SSM does not answer, they are
+# repeated.
+checked_images() {
+    local log=$logs/get-checked-images.log
+    aws ssm get-parameter --region "$1" --name "/$prefix/$checked_parameter" --query Parameter.Value --output text \
+        2>"$log" || grep -q ParameterNotFound "$log" ||
+        warn "$1: cannot read whether the last rollout passed its checks: $(tail -n 1 "$log")"
+}
+
+# remember_checked REGION IMAGES
+remember_checked() {
+    local log=$logs/put-checked-images.log
+    aws ssm put-parameter --region "$1" --name "/$prefix/$checked_parameter" --value "$2" --type String --overwrite \
+        >"$log" 2>&1 ||
+        warn "$1: cannot record that the checks passed, so the next rollout repeats them: $(tail -n 1 "$log")"
+}
+
+# forget_checked REGION: before anything of it is changed.
+forget_checked() {
+    local log=$logs/delete-checked-images.log
+    aws ssm delete-parameter --region "$1" --name "/$prefix/$checked_parameter" >"$log" 2>&1 ||
+        grep -q ParameterNotFound "$log" ||
+        fail_region "$1: cannot record that its checks are pending: $(tail -n 1 "$log")"
 }
 
 # check_alarms REGION: waits until no alarm of the region has rung for the soak time; one that rang before is only told.
