@@ -196,36 +196,6 @@ note_alarms() {
     fi
 }
 
-# --- What has passed ---
-
-# The images with which a region has passed all checks since it was last changed are in an SSM parameter of the region: a
-# rollout that was stopped may be repeated from anywhere, and then finds nothing to change.
-
-# checked_images REGION: prints them, nothing if the last rollout has not passed. If SSM does not answer, they are
-# repeated.
-checked_images() {
-    local log=$logs/get-checked-images.log
-    aws ssm get-parameter --region "$1" --name "/$prefix/$checked_parameter" --query Parameter.Value --output text \
-        2>"$log" || grep -q ParameterNotFound "$log" ||
-        warn "$1: cannot read whether the last rollout passed its checks: $(tail -n 1 "$log")"
-}
-
-# remember_checked REGION IMAGES
-remember_checked() {
-    local log=$logs/put-checked-images.log
-    aws ssm put-parameter --region "$1" --name "/$prefix/$checked_parameter" --value "$2" --type String --overwrite \
-        >"$log" 2>&1 ||
-        warn "$1: cannot record that the checks passed, so the next rollout repeats them: $(tail -n 1 "$log")"
-}
-
-# forget_checked REGION: before anything of it is changed.
-forget_checked() {
-    local log=$logs/delete-checked-images.log
-    aws ssm delete-parameter --region "$1" --name "/$prefix/$checked_parameter" >"$log" 2>&1 ||
-        grep -q ParameterNotFound "$log" ||
-        fail_region "$1: cannot record that its checks are pending: $(tail -n 1 "$log")"
-}
-
 # check_alarms REGION: waits until no alarm of the region has rung for the soak time; one that rang before is only told.
 check_alarms() {
     local region=$1 began=$SECONDS quiet_since=$SECONDS soak limit ringing new told=
@@ -248,6 +218,36 @@ check_alarms() {
     done
     [[ -z $ringing ]] || warn "$region: in alarm since before this rollout: ${ringing//$'\n'/ }"
     record "$region" "its alarms were quiet for $soak s" $((SECONDS - began))
+}
+
+# --- What has passed ---
+
+# The images with which a region has passed all checks since it was last changed are in an SSM parameter of the region: a
+# rollout that was stopped may be repeated from anywhere, and then finds nothing to change.
+
+# checked_images REGION: prints them, nothing if the last rollout has not passed. If SSM does not answer, the
+# checks are repeated.
+checked_images() {
+    local log=$logs/get-checked-images.log
+    aws ssm get-parameter --region "$1" --name "/$prefix/$checked_parameter" --query Parameter.Value --output text \
+        2>"$log" || grep -q ParameterNotFound "$log" ||
+        warn "$1: cannot read whether the last rollout passed its checks: $(tail -n 1 "$log")"
+}
+
+# remember_checked REGION IMAGES
+remember_checked() {
+    local log=$logs/put-checked-images.log
+    aws ssm put-parameter --region "$1" --name "/$prefix/$checked_parameter" --value "$2" --type String --overwrite \
+        >"$log" 2>&1 ||
+        warn "$1: cannot record that the checks passed, so the next rollout repeats them: $(tail -n 1 "$log")"
+}
+
+# forget_checked REGION: before anything of it is changed.
+forget_checked() {
+    local log=$logs/delete-checked-images.log
+    aws ssm delete-parameter --region "$1" --name "/$prefix/$checked_parameter" >"$log" 2>&1 ||
+        grep -q ParameterNotFound "$log" ||
+        fail_region "$1: cannot record that its checks are pending: $(tail -n 1 "$log")"
 }
 
 # --- Switches by operators ---
