@@ -46,13 +46,7 @@ why_vault() {
 # can take it off from its date on.
 since_when_locked() {
     aws backup describe-backup-vault --region "$1" --backup-vault-name "$2" --output json 2>/dev/null |
-        jq -r 'select(.Locked and .LockDate) | .LockDate
-            | if type == "number" then . else
-                # As the AWS CLI writes it, in whichever time zone.
-                capture("^(?<at>[0-9-]+T[0-9:]+)(\\.[0-9]+)?((?<sign>[+-])(?<hours>[0-9]+):(?<minutes>[0-9]+))?Z?$")
-                | (.at + "Z" | fromdate) - (if .sign == "-" then -1 else 1 end)
-                    * ((.hours // "0" | tonumber) * 3600 + (.minutes // "0" | tonumber) * 60)
-              end
+        jq -r "$jq_epoch"' select(.Locked and .LockDate) | .LockDate | epoch
             | select(. < now) | ", and is locked for good since \(todate)"'
 }
 

@@ -133,6 +133,13 @@ setting() {
     jq -r "$1" <<<"$settings"
 }
 
+# For jq: a date as the AWS CLI writes it, in any time zone, in seconds since 1970.
+readonly jq_epoch='
+    def epoch:
+        (tonumber? // (capture("^(?<at>[0-9-]+T[0-9:]+)(\\.[0-9]+)?((?<sign>[+-])(?<hours>[0-9]+):(?<minutes>[0-9]+))?Z?$")
+            | (.at + "Z" | fromdate) - (if .sign == "-" then -1 else 1 end)
+                * ((.hours // "0" | tonumber) * 3600 + (.minutes // "0" | tonumber) * 60)));'
+
 # list_regions ORDER: the regions of a line of the rollout, such as passive,active, or its pairs of regions.
 list_regions() {
     jq -r --arg order "$1" '. as $all | $order | split(",") | map($all[.]) | add | .[]' <<<"$settings"
