@@ -289,6 +289,11 @@ main() {
         exit "$ok"
     fi
 
+    # Its VPC could not be deleted: the accelerator keeps its interfaces in it, and would get them back.
+    if [[ -n $only_region && " ${regions[*]} " == *" $only_region "* ]] && has_state post-deployment; then
+        die "$failed" "$only_region is still in infra/environment/$name/pipeline.tfvars, and the accelerator sends traffic" \
+            "to it; take it out of regions and states, and run ./pipeline.sh --env $name --stage post-deployment first"
+    fi
     if ((${#targets[@]} > 0)); then
         say "to be destroyed in account $account, in this order:"
         printf '    %s\n' "${targets[@]/\// }"

@@ -7,6 +7,8 @@
 
 # What of a target may hold data or refuse to go, as Terraform's state knows it: lines KIND REGION NAME.
 list_holders() {
+    # The repositories of replicated images are made by ECR, from the template that is in this state.
+    [[ $1 != registry/* ]] || printf "repository\t${1#*/}\t$prefix/sales-%s\n" api worker
     terraform_at "$1" state pull 2>/dev/null | jq -r --argjson regions "$(setting .regions)" '
         .resources[]? | select(.mode == "managed") | .type as $type | .instances[].attributes
         | (.arn // "" | split(":")[3] // "") as $region

@@ -7,12 +7,12 @@
 
 # The copies of images in other regions, in repositories that ECR has made and Terraform does not know.
 delete_replicated_repositories() {
-    local kind region holder
+    local kind region holder log=$logs/delete-repository.log
     while IFS=$'\t' read -r kind region holder; do
-        [[ $kind == repository && -n $(why_repository "$region" "$holder") ]] || continue
-        [[ $region != "$(setting .home_region)" ]] || continue
-        aws ecr delete-repository --region "$region" --repository-name "$holder" --force >/dev/null ||
-            warn "repository $holder in $region could not be deleted"
+        [[ $kind == repository && $region != "$(setting .home_region)" ]] || continue
+        aws ecr delete-repository --region "$region" --repository-name "$holder" --force >"$log" 2>&1 ||
+            grep -q RepositoryNotFoundException "$log" ||
+            warn "repository $holder in $region could not be deleted: $(tail -n 1 "$log")"
     done < <(list_holders "$1")
 }
 
