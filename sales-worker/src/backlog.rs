@@ -95,7 +95,7 @@ impl Collector for BacklogGauge {
         let region = [("region", self.region.as_str())];
         let unreadable = u64::try_from(self.unreadable.count()).unwrap_or(u64::MAX);
         for (name, help, value) in [
-            ("sales_pending", "Facts owed to the lake, as this region's index knows it", Some(facts)),
+            ("sales_pending", "Pending facts, as counted in this region's index", Some(facts)),
             (
                 "sales_pending_oldest_age_seconds",
                 "Time since the oldest of them was accepted; 0 without any",

@@ -34,8 +34,8 @@ Examples:
   salesctl capacity release
   salesctl capacity release --region us-east-1
 
-A region that became ACTIVE less than 20 minutes ago is left as it is: scaling has not seen its traffic for long enough,
-and would take away what it has just got.";
+A region that became ACTIVE less than 20 minutes ago is left unchanged: scaling has not measured its traffic for long
+enough, and would stop the tasks that it has just received.";
 
 /// What to release.
 #[derive(Debug, Args)]
@@ -44,7 +44,7 @@ pub(crate) struct ReleaseOptions {
     /// Only this region
     #[arg(long)]
     region: Option<String>,
-    /// Even if it became ACTIVE less than 20 minutes ago, or its state is not known
+    /// Also release a region that became ACTIVE less than 20 minutes ago, or whose state is unknown
     #[arg(long)]
     force: bool,
 }
@@ -80,7 +80,10 @@ pub(crate) async fn release(place: &ConfigOptions, format: Format, options: &Rel
     let shown: Vec<String> = config.selected(options.region.as_deref())?.into_iter().map(str::to_owned).collect();
     let configured = config.regions.iter().any(|(name, region)| shown.contains(name) && region.cluster.is_some());
     if !configured {
-        return Err(InvalidConfig::new("no region's tasks are configured: regions.REGION.cluster is not set").into());
+        return Err(InvalidConfig::new(
+            "no ECS services configured: set regions.REGION.cluster, api_service and worker_service",
+        )
+        .into());
     }
     let cloud = Cloud::open(&config).await?;
     let now = Clock::system().now();
@@ -136,7 +139,7 @@ fn to_release(tasks: &Tasks) -> Option<u32> {
 /// Why a region is left as it is.
 fn reason_to_keep(state: &Result<StateParameter, Trouble>, now: Timestamp) -> Option<String> {
     match state {
-        Err(trouble) => Some(format!("its state is not known ({trouble}); --force does it nevertheless")),
+        Err(trouble) => Some(format!("state unknown ({trouble}); use --force to release anyway")),
         Ok(state) => {
             let is_fresh = state.since().is_none_or(|since| now.since(since) < SEEN);
             (state.site_state() == Some(SiteState::Active) && is_fresh)
@@ -151,7 +154,7 @@ fn show(release: &Release) {
     let (from, to) = (number(from), number(to));
     let told = match outcome {
         ReleaseOutcome::Released => format!("minimum {from} -> {to}: {GOOD}released{GOOD:#}"),
-        ReleaseOutcome::Already => format!("minimum {from}: nothing is held"),
+        ReleaseOutcome::Already => format!("minimum {from}: unchanged"),
         ReleaseOutcome::Kept(reason) => format!("minimum {from} is {WARNING}kept{WARNING:#}: {reason}"),
         ReleaseOutcome::Failed(trouble) => format!("{WARNING}failed{WARNING:#}: {trouble}"),
     };

@@ -23,28 +23,28 @@ pub(crate) const DNS_KEY: &str = "dns_url";
 
 /// What can be set, as `--help` lists it.
 pub(crate) const KEYS: &str = "\
-Where the resources are (salesctl.toml, written by Terraform's outputs and by `cargo local`; or --set KEY=VALUE):
-  url                        the address in front of all regions (Global Accelerator)
-  dns_url                    the name in front of all regions, which DNS answers by health checks (API Gateway)
-  accelerator_arn            ARN of the Global Accelerator in front of them
-  accelerator_endpoint_url   its API, where that is not AWS's own
-  cloudtrail_endpoint_url    CloudTrail's, beside such an accelerator; otherwise AWS's own is asked
+Settings (salesctl.toml, written by Terraform's outputs and `cargo local`; or --set KEY=VALUE):
+  url                        URL in front of all regions (Global Accelerator)
+  dns_url                    URL whose host name DNS resolves to a healthy region (API Gateway)
+  accelerator_arn            ARN of the Global Accelerator
+  accelerator_endpoint_url   custom endpoint of Global Accelerator
+  cloudtrail_endpoint_url    custom endpoint of CloudTrail; with a custom accelerator endpoint, `history` needs it for dials
   pending_shards             shards of the pending index (16)
-  pending_grace_seconds      PENDING_GRACE_SECONDS of the workers (30); what is pending for a minute longer is overdue
+  pending_grace_seconds      PENDING_GRACE_SECONDS of the workers (30); sales pending for 60 s longer are overdue
   regions.REGION.state_parameter         SSM parameter that holds ACTIVE or PASSIVE
   regions.REGION.sales_table             DynamoDB table of sales
-  regions.REGION.idempotency_table       DynamoDB table of what is in the lake
+  regions.REGION.idempotency_table       DynamoDB table of marks
   regions.REGION.queue_url               URL of the SQS queue
   regions.REGION.dead_letter_queue_url   URL of its dead-letter queue
   regions.REGION.lake_bucket             S3 bucket of the lake
-  regions.REGION.api_url                 the region's own API
-  regions.REGION.worker_url              health of its worker, where it can be reached
+  regions.REGION.api_url                 URL of the region's own API
+  regions.REGION.worker_url              URL of its worker's health endpoints, if reachable
   regions.REGION.cluster                 ECS cluster of its services
   regions.REGION.api_service             ECS service of its API
   regions.REGION.worker_service          ECS service of its worker
-  regions.REGION.api_minimum             the fewest tasks of its API, as the environment's data say
-  regions.REGION.worker_minimum          and of its worker
-  regions.REGION.endpoint_url            AWS in that region, where that is not AWS's own";
+  regions.REGION.api_minimum             usual minimum number of API tasks, from the environment's data
+  regions.REGION.worker_minimum          usual minimum number of worker tasks
+  regions.REGION.endpoint_url            custom AWS endpoint of the region";
 
 /// A configuration that cannot be used; one line that names what is wrong, and what to do.
 #[derive(Debug, Error)]
@@ -61,10 +61,10 @@ impl InvalidConfig {
 /// What the command line says about where the pipeline is.
 #[derive(Debug, Default, Args)]
 pub(crate) struct ConfigOptions {
-    /// Where the resources are [default: ./salesctl.toml, if there is one]
+    /// Configuration file [default: ./salesctl.toml, if it exists]
     #[arg(long, value_name = "FILE", env = "SALESCTL_CONFIG", global = true, hide_env_values = true)]
     config: Option<PathBuf>,
-    /// A setting beside or instead of the file's; may be repeated
+    /// Override or add a setting; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
     settings: Vec<String>,
 }
@@ -159,8 +159,8 @@ impl ConfigOptions {
         })?;
         if file.is_none() && self.settings.is_empty() {
             return Err(InvalidConfig::new(
-                "where are the resources? Name the file with --config or SALESCTL_CONFIG (`cargo local` and Terraform's \
-                 outputs write one), or use --set",
+                "no configuration: pass --config or set SALESCTL_CONFIG (`cargo local` and Terraform's outputs write the \
+                 file), or use --set",
             ));
         }
         Ok(config)
@@ -205,7 +205,7 @@ impl Config {
     /// When there is none.
     pub(crate) fn region_names(&self) -> Result<Vec<&str>, InvalidConfig> {
         if self.regions.is_empty() {
-            return Err(InvalidConfig::new("no region is configured: there must be at least one regions.REGION.KEY"));
+            return Err(InvalidConfig::new("no region configured: set at least one regions.REGION.KEY"));
         }
         Ok(self.regions.keys().map(String::as_str).collect())
     }
@@ -249,19 +249,19 @@ impl RegionConfig {
 }
 
 fn unknown_region(name: &str, known: &[&str]) -> InvalidConfig {
-    InvalidConfig::new(format_args!("there is no region {name:?}: it must be one of {}", known.join(", ")))
+    InvalidConfig::new(format_args!("unknown region {name:?}: expected one of {}", known.join(", ")))
 }
 
 fn read_file(path: &Path) -> Result<toml::Table, InvalidConfig> {
     let text = std::fs::read_to_string(path)
-        .map_err(|error| InvalidConfig::new(format_args!("{} cannot be read: {error}", path.display())))?;
+        .map_err(|error| InvalidConfig::new(format_args!("cannot read {}: {error}", path.display())))?;
     // The error shows the line and a pointer to what is wrong in it.
-    text.parse().map_err(|error| InvalidConfig::new(format_args!("{} is no TOML: {error}", path.display())))
+    text.parse().map_err(|error| InvalidConfig::new(format_args!("invalid TOML in {}: {error}", path.display())))
 }
 
 /// Puts a `KEY=VALUE` into the table; the key's parts are separated by dots.
 fn set(table: &mut toml::Table, setting: &str) -> Result<(), InvalidConfig> {
-    let wrong = || InvalidConfig::new(format_args!("--set takes KEY=VALUE, not {setting:?}"));
+    let wrong = || InvalidConfig::new(format_args!("invalid --set {setting:?}: expected KEY=VALUE"));
     let (key, value) = setting.split_once('=').filter(|(key, _)| !key.trim().is_empty()).ok_or_else(wrong)?;
     let parts: Vec<&str> = key.trim().split('.').collect();
     let (last, path) = parts.split_last().ok_or_else(wrong)?;
@@ -319,9 +319,9 @@ mod tests {
             ("", "bucket=x", "unknown field `bucket`"),
             ("", "regions.sa-east-1.bucket=x", "unknown field `bucket`"),
             ("", "url=nowhere", "relative URL"),
-            ("", "url", "--set takes KEY=VALUE"),
-            ("", "=x", "--set takes KEY=VALUE"),
-            ("url = 'http://one'", "url.x=y", "--set takes KEY=VALUE"),
+            ("", "url", "expected KEY=VALUE"),
+            ("", "=x", "expected KEY=VALUE"),
+            ("url = 'http://one'", "url.x=y", "expected KEY=VALUE"),
             ("", "pending_shards=0", "pending_shards cannot be 0"),
             ("", "pending_shards=many", "pending_shards"),
             ("", "regions.a.cluster=sales", "regions.a.cluster is set, and regions.a.api_service is not"),
@@ -341,7 +341,7 @@ mod tests {
         assert_eq!(config.selected(None).unwrap(), ["a", "b"]);
         assert_eq!(config.selected(Some("b")).unwrap(), ["b"]);
         let error = config.selected(Some("c")).unwrap_err();
-        assert_eq!(error.to_string(), r#"there is no region "c": it must be one of a, b"#);
+        assert_eq!(error.to_string(), r#"unknown region "c": expected one of a, b"#);
         assert!(parse("", &[]).unwrap().selected(None).is_err());
     }
 }

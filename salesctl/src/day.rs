@@ -12,7 +12,7 @@ pub(crate) struct Day(Date);
 
 /// Text that is no day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("a day is written YYYY-MM-DD, from 1970 on; or today, or yesterday (UTC)")]
+#[error("expected YYYY-MM-DD from 1970 on, today, or yesterday (UTC)")]
 pub(crate) struct InvalidDay;
 
 impl Day {

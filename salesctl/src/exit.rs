@@ -21,9 +21,9 @@ pub(crate) enum Exit {
 /// The codes, as `--help` lists them.
 pub(crate) const CODES: &str = "\
 Exit codes:
-  0    done; nothing is owed, nothing differs
-  1    failed: nothing was done, or nothing could be learnt
-  2    done in part: something is owed, missing or different, as the output says
+  0    done; no differences
+  1    failed: nothing was done or read
+  2    partly done, or differences found; see the output
   64   wrong usage or configuration
   130  interrupted with Ctrl-C (143 by SIGTERM)";
 

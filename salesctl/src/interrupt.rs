@@ -66,5 +66,5 @@ impl Interrupt {
 }
 
 fn listen_for(kind: SignalKind) -> anyhow::Result<tokio::signal::unix::Signal> {
-    signal(kind).context("signals cannot be heard")
+    signal(kind).context("cannot listen for signals")
 }

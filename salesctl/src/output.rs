@@ -14,16 +14,16 @@ use serde::Serialize;
 /// How results are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people
+    /// Human-readable tables
     Table,
-    /// For programs: one JSON document on standard output, all else on standard error
+    /// One JSON document on standard output, everything else on standard error
     Json,
 }
 
 /// The option that says how.
 #[derive(Debug, Args)]
 pub(crate) struct OutputOptions {
-    /// How to print results
+    /// Output format
     #[arg(short, long, value_enum, default_value = "table", global = true)]
     output: Format,
 }

@@ -37,10 +37,10 @@ const SHARDS_AT_A_TIME: usize = 8;
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  salesctl pending list --region us-east-1 --limit 0 --output json")]
 pub(crate) struct PendingOptions {
-    /// Only what this region's table knows of
+    /// Only this region's table
     #[arg(long)]
     region: Option<String>,
-    /// At most so many of each region, the oldest first; 0 for all
+    /// Maximum number per region, oldest first; 0 for all
     #[arg(long, default_value_t = 100)]
     limit: usize,
 }
@@ -107,7 +107,7 @@ fn show(listed: &Listed) {
     }
     let cannot = match unreadable {
         0 => String::new(),
-        unreadable => format!(", of which {} cannot be read", unreadable),
+        unreadable => format!(", {} unreadable", unreadable),
     };
     line(format_args!("{region}: {} pending{cannot}", count(*total, "item", "items")));
     if items.is_empty() {
@@ -182,7 +182,7 @@ async fn of_region(
                 id: owed.id,
                 kind: "unreadable",
                 accepted_in: None,
-                reason: format!("cannot be read ({why}): no worker brings it to the lake; correct or delete the item"),
+                reason: format!("unreadable ({why}): no worker can process it; correct or delete the item"),
             },
         }
     });
@@ -212,7 +212,7 @@ async fn of_shard(region: &RegionCloud, shard: Shard, limit: usize) -> Result<Ve
         let items = region.raw_items(&ids).await?;
         owed.extend(page.entries.into_iter().filter_map(|Entry { id, accepted, fact }| {
             let content = match fact {
-                None => Err("its id is neither a sale's nor a cancellation's".to_owned()),
+                None => Err("its id is neither that of a sale nor of a cancellation".to_owned()),
                 // What is not there, or not pending, has been settled since the index was read.
                 Some(fact) => {
                     let item = items.get(&fact).filter(|item| item::is_pending(item))?;
@@ -243,10 +243,10 @@ fn why(item: &item::Item) -> String {
         .filter(|(_, is_well)| !is_well)
         .map(|(name, _)| match item.get(name) {
             None => format!("no {name}"),
-            Some(_) => format!("its {name} is none"),
+            Some(_) => format!("invalid {name}"),
         })
         .collect();
-    if wrong.is_empty() { "it is neither a sale nor a cancellation".to_owned() } else { wrong.join(", ") }
+    if wrong.is_empty() { "neither a sale nor a cancellation".to_owned() } else { wrong.join(", ") }
 }
 
 /// Why something is pending, as far as it can be told from outside.
@@ -257,13 +257,13 @@ fn reason(standing: Standing, marked: bool, states: &BTreeMap<String, Option<Sit
         .map(|(region, _)| region.as_str())
         .collect();
     match (active.as_slice(), standing) {
-        _ if marked => "in the lake; the next sweep notes it".to_owned(),
+        _ if marked => "in the lake; the next sweep settles it".to_owned(),
         ([], _) if states.values().any(Option::is_none) => "no region is known to be ACTIVE".to_owned(),
         ([], _) => "no region is ACTIVE: salesctl switch --to REGION".to_owned(),
         (_, Standing::Fresh) => "fresh".to_owned(),
-        (active, Standing::Due) => format!("due: the next sweep of {} brings it to the lake", active.join(", ")),
+        (active, Standing::Due) => format!("due: the next sweep of {} processes it", active.join(", ")),
         (active, Standing::Overdue) => {
-            format!("overdue: see the readiness and the log of the worker of {}", active.join(", "))
+            format!("overdue: check /readiness and the log of the worker of {}", active.join(", "))
         }
     }
 }
@@ -286,10 +286,10 @@ mod tests {
         assert_eq!(reason(young, false, &states(&[passive, None])), "no region is known to be ACTIVE");
         assert_eq!(reason(young, false, &states(&[active, passive])), "fresh");
         let due = reason(Standing::Due, false, &states(&[active, passive]));
-        assert_eq!(due, "due: the next sweep of 0 brings it to the lake");
+        assert_eq!(due, "due: the next sweep of 0 processes it");
         assert_eq!(
             reason(old, false, &states(&[active, passive])),
-            "overdue: see the readiness and the log of the worker of 0"
+            "overdue: check /readiness and the log of the worker of 0"
         );
     }
 
@@ -302,6 +302,6 @@ mod tests {
         item.insert("timestamp".to_owned(), number("1764547200000"));
         item.insert("product".to_owned(), text("Livro"));
         item.insert("amount".to_owned(), text("14"));
-        assert_eq!(why(&item), "its timestamp is none, its amount is none");
+        assert_eq!(why(&item), "invalid timestamp, invalid amount");
     }
 }

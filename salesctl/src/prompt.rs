@@ -10,10 +10,10 @@ use crate::{config::InvalidConfig, output};
 /// Asks for a yes. Where there is nobody to ask, the command has to say so itself, with `--yes`.
 pub(crate) async fn confirm(question: &str) -> anyhow::Result<bool> {
     if !stdin().is_terminal() {
-        return Err(InvalidConfig::new("nothing was done: there is no terminal to ask on; add --yes").into());
+        return Err(InvalidConfig::new("nothing was done: no terminal to confirm on; pass --yes").into());
     }
     output::ask(format_args!("{question} [y/N] "));
     let mut answer = String::new();
-    BufReader::new(tokio::io::stdin()).read_line(&mut answer).await.context("no answer can be read")?;
+    BufReader::new(tokio::io::stdin()).read_line(&mut answer).await.context("cannot read the answer")?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }

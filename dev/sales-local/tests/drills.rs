@@ -249,7 +249,7 @@ async fn clients_of_dns_get_to_the_region_that_is_left_although_every_control_pl
     let load = instance.shell(&load);
     let (load, switched) = tokio::join!(load, losing);
 
-    assert_eq!(switched.status.code(), Some(2), "the dials and the lost region's state are owed: {switched:?}");
+    assert_eq!(switched.status.code(), Some(2), "the dials and the lost region's state are not done: {switched:?}");
     let report = json(&switched);
     let outcomes: Vec<_> = report["steps"].as_array().expect("steps").iter().map(|step| &step["outcome"]).collect();
     assert_eq!(outcomes, ["done", "owed", "owed", "owed"], "{report}");

@@ -228,7 +228,7 @@ pub fn log_file(path: &Path) -> anyhow::Result<File> {
     }
     drop(std::fs::remove_file(path));
     let options = OpenOptions::new().read(true).append(true).create_new(true).open(path);
-    options.with_context(|| format!("{} cannot be written", path.display()))
+    options.with_context(|| format!("cannot create {}", path.display()))
 }
 
 /// The last line of a log that says something; only for a program that has ended, since reading moves its place.

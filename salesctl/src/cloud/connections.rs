@@ -61,7 +61,7 @@ pub(crate) fn client(url: &Url, builder: ClientBuilder) -> anyhow::Result<Client
     // Certificates that cannot be read do not matter where none is needed.
     let is_plain = url.scheme() == "http" && (is_near(url) || proxy().is_none());
     let builder = if is_plain { builder.tls_certs_only([]) } else { builder };
-    builder.build().context("no HTTP client can be made")
+    builder.build().context("cannot create an HTTP client")
 }
 
 /// The connections of the SDK's clients.

@@ -148,7 +148,9 @@ impl RegionCloud {
         let mut fleet = Fleet::new();
         for ((role, name), resource) in Role::ALL.into_iter().zip(names).zip(&resources) {
             let target = targets.scalable_targets.iter().find(|target| target.resource_id == *resource);
-            let target = target.ok_or_else(|| Trouble::new(format_args!("{name} is no target of scaling")))?;
+            let target = target.ok_or_else(|| {
+                Trouble::new(format_args!("{name} is not a scalable target of Application Auto Scaling"))
+            })?;
             fleet.insert(
                 role,
                 Tasks {
@@ -191,7 +193,7 @@ impl RegionCloud {
         for (role, name) in Role::ALL.into_iter().zip(names) {
             let service = services.iter().find(|service| service.service_name == *name);
             let service =
-                service.ok_or_else(|| Trouble::new(format_args!("there is no service {name} in {cluster}")))?;
+                service.ok_or_else(|| Trouble::new(format_args!("no service {name} in cluster {cluster}")))?;
             running.insert(role, service.running_count);
         }
         Ok(running)

@@ -94,10 +94,7 @@ impl JsonApi {
             match timeout_at(until, self.attempt(operation, input)).await {
                 Ok(Ok(answer)) => {
                     return serde_json::from_slice(&answer).map_err(|error| {
-                        trouble(Failure {
-                            kind: FailureKind::Rejected,
-                            detail: format!("an answer that is none: {error}"),
-                        })
+                        trouble(Failure { kind: FailureKind::Rejected, detail: format!("invalid response: {error}") })
                     });
                 }
                 Ok(Err(failure)) if failure.kind == FailureKind::Unavailable => last = failure,

@@ -231,6 +231,6 @@ async fn sign_in(sdk: &SdkConfig) -> anyhow::Result<()> {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(CredentialsError::CredentialsNotLoaded(_))) => bail!("no AWS credentials were found: {SIGN_IN}"),
         Ok(Err(error)) => Err(error).context(format!("no AWS credentials ({SIGN_IN})")),
-        Err(_) => bail!("AWS credentials did not come within {} s: {SIGN_IN}", SIGN_IN_DEADLINE.as_secs()),
+        Err(_) => bail!("no AWS credentials within {} s: {SIGN_IN}", SIGN_IN_DEADLINE.as_secs()),
     }
 }

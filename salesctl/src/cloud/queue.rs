@@ -53,7 +53,7 @@ impl RegionCloud {
         {
             match age {
                 Ok(Some(age)) => depth.oldest_age_seconds = Some(age),
-                Ok(None) => depth.oldest_age_error = Some(Trouble::new("CloudWatch has no figure yet")),
+                Ok(None) => depth.oldest_age_error = Some(Trouble::new("no CloudWatch data yet")),
                 Err(trouble) => depth.oldest_age_error = Some(trouble),
             }
         }

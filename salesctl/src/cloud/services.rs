@@ -78,7 +78,7 @@ impl Services {
         match answer.map_err(|error| Trouble::new(reason(&address, &error)))?.status() {
             StatusCode::OK => Ok(true),
             StatusCode::SERVICE_UNAVAILABLE => Ok(false),
-            other => Err(Trouble::new(format_args!("{address}: {other}, which is neither 200 nor 503"))),
+            other => Err(Trouble::new(format_args!("{address}: unexpected status {other}: expected 200 or 503"))),
         }
     }
 
@@ -98,7 +98,8 @@ impl Services {
 /// Where to ask for something at the address that the setting `key` holds.
 fn address(key: &str, url: Option<&Url>, path: &str) -> Result<Url, Trouble> {
     let url = url.ok_or_else(|| Trouble::not_set(key))?;
-    below(url, path).ok_or_else(|| Trouble::new(format_args!("{key} is no address: {url}")))
+    below(url, path)
+        .ok_or_else(|| Trouble::new(format_args!("invalid {key} \"{url}\": expected http(s)://HOST[:PORT]")))
 }
 
 /// An address below another one, which may have a path of its own.
@@ -112,7 +113,7 @@ pub(crate) fn below(url: &Url, path: &str) -> Option<Url> {
 pub(crate) fn reason(url: &Url, error: &reqwest::Error) -> String {
     let what = match () {
         () if error.is_timeout() => "no answer in time".to_owned(),
-        () if error.is_decode() => "the answer is none of ours".to_owned(),
+        () if error.is_decode() => "unexpected response: not from this service".to_owned(),
         () => std::iter::successors(std::error::Error::source(error), |error| error.source())
             .last()
             .map_or_else(|| error.to_string(), ToString::to_string),

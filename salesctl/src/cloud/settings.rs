@@ -44,7 +44,7 @@ impl Settings {
             let set = variable("AWS_ENDPOINT_URL").map(|_| "AWS_ENDPOINT_URL");
             let by = named("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls");
             settings.ignored = Some(format!(
-                "{by} is true, so that AWS itself is asked and {} has no effect",
+                "{by} is true, so AWS itself is called and {} has no effect",
                 set.unwrap_or("an endpoint_url of the AWS configuration file"),
             ));
         } else if let Some(url) = variable("AWS_ENDPOINT_URL").or_else(|| sdk.endpoint_url().map(str::to_owned)) {

@@ -38,7 +38,7 @@ impl RegionCloud {
         let parameter = self.named(KEY, self.resources.state_parameter.as_ref())?;
         let answer = Client::new(&self.sdk(Patience::Glance)).get_parameter().name(parameter).send().await;
         let answer = answer.map_err(|error| Trouble::of_sdk(&self.key(KEY), "GetParameter", error))?;
-        let parameter = answer.parameter.ok_or_else(|| Trouble::new("GetParameter: the answer holds no parameter"))?;
+        let parameter = answer.parameter.ok_or_else(|| Trouble::new("GetParameter: no parameter in the response"))?;
         Ok(StateParameter {
             value: parameter.value.unwrap_or_default().trim().to_owned(),
             since: parameter.last_modified_date.map(|date| date.secs()),

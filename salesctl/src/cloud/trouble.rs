@@ -111,7 +111,7 @@ impl Trouble {
                 Some(named) => (format!("{operation}: {detail}: check {named}"), TroubleKind::Other),
                 None => (
                     format!(
-                        "{operation}: {detail}: these credentials may not do that; see `aws sts get-caller-identity`"
+                        "{operation}: {detail}: not allowed with these credentials; check `aws sts get-caller-identity`"
                     ),
                     TroubleKind::Denied,
                 ),
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn each_kind_says_what_to_do_next() {
         assert_eq!(trouble(FailureKind::Missing, "no queue"), "Get: no queue: check regions.a.queue_url");
-        assert!(trouble(FailureKind::Denied, "no").contains("may not do that"));
+        assert!(trouble(FailureKind::Denied, "no").contains("not allowed with these credentials"));
     }
 
     #[test]

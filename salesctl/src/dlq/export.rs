@@ -23,10 +23,10 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  salesctl dlq export --region us-east-1 --file letters.jsonl")]
 pub(crate) struct ExportOptions {
-    /// Only those of this region
+    /// Only this region
     #[arg(long)]
     region: Option<String>,
-    /// Write them to this new file instead of standard output
+    /// Write to this new file instead of standard output
     #[arg(long)]
     file: Option<PathBuf>,
 }
@@ -49,7 +49,7 @@ pub(crate) async fn export(
         Err(exit) => return Ok(exit),
     };
     let mut file = options.file.as_ref().map(|path| {
-        File::create_new(path).map(BufWriter::new).with_context(|| format!("{} cannot be written", path.display()))
+        File::create_new(path).map(BufWriter::new).with_context(|| format!("cannot create {}", path.display()))
     });
     let mut file = file.take().transpose()?;
     let (mut failed, mut exported, mut read_regions) = (Failed::default(), 0, 0);

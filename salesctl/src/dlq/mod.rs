@@ -30,15 +30,13 @@ const BODY_SHOWN: usize = 60;
 
 /// Which dead letters.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Messages that are listed are hidden from others meanwhile: for a second or two, or for a minute if the \
-                        command is killed."
-)]
+#[command(after_help = "Listing hides messages from other consumers for a second or two, or for a minute if the \
+                        command is killed.")]
 pub(crate) struct LettersOptions {
-    /// Only those of this region
+    /// Only this region
     #[arg(long)]
     region: Option<String>,
-    /// At most so many of each region; 0 for all
+    /// Maximum number per region; 0 for all
     #[arg(long, default_value_t = 100)]
     limit: usize,
 }
@@ -154,7 +152,7 @@ fn show(all: &[(&str, Vec<Letter>)], limit: usize) {
     }
     line(table);
     if all.iter().any(|(_, letters)| letters.len() == limit) {
-        line(format_args!("... at most {limit} of each region; --limit 0 lists all"));
+        line(format_args!("... at most {limit} per region; --limit 0 lists all"));
     }
 }
 

@@ -29,7 +29,7 @@ Examples:
   salesctl history --region us-east-1 --limit 0 -o json
 
 States come from SSM, which keeps the last 100 versions of each parameter; dials from CloudTrail, which keeps 90 days and
-shows a change after some minutes. A region that does not answer is told, and the command ends with 2.";
+shows a change after some minutes. If a region does not respond, it is reported, and the exit code is 2.";
 
 /// What to list.
 #[derive(Debug, Args)]
@@ -38,10 +38,10 @@ pub(crate) struct HistoryOptions {
     /// Only this region
     #[arg(long)]
     region: Option<String>,
-    /// At most so many changes, the newest; 0 for all
+    /// Maximum number of changes, newest first; 0 for all
     #[arg(long, value_name = "NUMBER", default_value_t = 30)]
     limit: usize,
-    /// How far back to look; CloudTrail keeps no more than 90 days
+    /// Days to look back; CloudTrail keeps 90 days
     #[arg(long, value_name = "NUMBER", default_value_t = 90, value_parser = clap::value_parser!(u16).range(1..=90))]
     days: u16,
 }
@@ -143,7 +143,7 @@ pub(crate) async fn history(place: &ConfigOptions, format: Format, options: &His
     history.show(format)?;
     let is_complete = history.unknown.iter().all(|unknown| unknown.is_not_set);
     match (is_known, is_complete) {
-        (false, _) => anyhow::bail!("nothing could be learnt: see above"),
+        (false, _) => anyhow::bail!("nothing could be read: see above"),
         (true, true) => Ok(Exit::Done),
         (true, false) => Ok(Exit::Incomplete),
     }

@@ -23,13 +23,10 @@ impl History {
             ));
         }
         if self.dials_cut {
-            line(format_args!(
-                "{WARNING}?{WARNING:#} dials: CloudTrail knows of more events than were looked at: ask for fewer --days"
-            ));
+            line(format_args!("{WARNING}?{WARNING:#} dials: CloudTrail has more events than were read: reduce --days"));
         }
         for unknown in &self.unknown {
-            let why =
-                if unknown.is_not_set { " (an accelerator that is not AWS's own is recorded nowhere)" } else { "" };
+            let why = if unknown.is_not_set { " (CloudTrail does not record an emulated accelerator)" } else { "" };
             line(format_args!("{WARNING}?{WARNING:#} {}: {}{why}", unknown.what, unknown.error));
         }
         Ok(())

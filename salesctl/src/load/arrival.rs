@@ -111,7 +111,7 @@ fn arrived(missing: Missing<'_>, all: u64) -> Arrived {
 
 fn tell(regions: &[Missing<'_>], all: u64) {
     let regions = regions.iter().map(|missing| match &missing.error {
-        Some(error) => format!("{} cannot be asked ({error})", missing.region.name),
+        Some(error) => format!("{} unavailable ({error})", missing.region.name),
         None => format!("{} {} of {all}", missing.region.name, all - missing.count()),
     });
     note(format_args!("in the lake: {}", regions.collect::<Vec<_>>().join(", ")));

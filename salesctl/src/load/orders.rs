@@ -44,8 +44,7 @@ impl Orders {
     /// When it cannot be read, or a line of it is no sale: each such line is named.
     pub(super) fn of_file(path: &Path) -> Result<Self, InvalidConfig> {
         let name = path.display();
-        let file =
-            File::open(path).map_err(|error| InvalidConfig::new(format_args!("{name} cannot be read: {error}")))?;
+        let file = File::open(path).map_err(|error| InvalidConfig::new(format_args!("cannot read {name}: {error}")))?;
         read(file).map_err(|wrong| InvalidConfig::new(format_args!("{name}: nothing was posted: {}", told(&wrong))))
     }
 }
@@ -74,7 +73,7 @@ fn read(file: impl std::io::Read) -> Result<Orders, Vec<String>> {
     }
     match (wrong.is_empty(), bodies.is_empty()) {
         (false, _) => Err(wrong),
-        (true, true) => Err(vec!["there is no sale in it".to_owned()]),
+        (true, true) => Err(vec!["no sale in the file".to_owned()]),
         (true, false) => Ok(Orders::Listed(bodies)),
     }
 }
@@ -136,7 +135,7 @@ mod tests {
             ("", "line 1 must be the header product,amount"),
             ("Livro,14\n", "line 1 must be the header product,amount"),
             ("amount,product\n14,Livro\n", "line 1 must be the header product,amount"),
-            ("product,amount\n", "there is no sale in it"),
+            ("product,amount\n", "no sale in the file"),
         ] {
             assert_eq!(parse(text).unwrap_err(), expected, "{text}");
         }

@@ -82,8 +82,8 @@ impl<'a> Summary<'a> {
         if self.late > 0 {
             let late = count(self.late, "request was", "requests were");
             line(format_args!(
-                "{WARNING}!{WARNING:#} {late} sent late, by up to {:.0} ms: too few in flight (--concurrency), or this machine is \
-                 too busy",
+                "{WARNING}!{WARNING:#} {late} sent late, by up to {:.0} ms: raise --concurrency, or use a machine that is less \
+                 busy",
                 self.latest_ms
             ));
         }
@@ -100,7 +100,7 @@ impl<'a> Summary<'a> {
 
     fn show_lake(&self) {
         let regions = match self.lake {
-            Lake::NotAsked(reason) => return line(format_args!("the lakes were not asked: {reason}")),
+            Lake::NotAsked(reason) => return line(format_args!("the lakes were not checked: {reason}")),
             Lake::Asked(regions) => regions,
         };
         let mut table = Table::new(&["REGION", "IN THE LAKE", "MISSING"]);

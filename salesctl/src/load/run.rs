@@ -83,19 +83,19 @@ pub(super) async fn post_all(
                 None => break,
                 Some(outcome) => {
                     if let (Some(id), Some(ids)) = (tally.note(outcome), ids.as_mut()) {
-                        writeln!(ids, "{id}").context("the ids cannot be written")?;
+                        writeln!(ids, "{id}").context("cannot write the ids")?;
                     }
                 }
             },
             _ = ticks.tick() => tell(&mut tally, start.elapsed()),
             exit = interrupt.heard(), if interrupted.is_none() => {
-                note("interrupted: waiting for what is in flight; once more to exit at once");
+                note("interrupted: waiting for requests in flight; interrupt again to exit immediately");
                 interrupted = Some(exit);
             }
         }
     }
     if let Some(ids) = ids {
-        ids.flush().context("the ids cannot be written")?;
+        ids.flush().context("cannot write the ids")?;
     }
     Ok((tally, interrupted))
 }

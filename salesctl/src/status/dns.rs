@@ -79,11 +79,11 @@ impl fmt::Display for Dns {
         let regions = self.regions.join(", ");
         write!(formatter, "{url} is answered by {}; ", answered_by.map_or("?", String::as_str))?;
         match self.choice {
-            Choice::Active => write!(formatter, "its first choice, what is ACTIVE and ready: {regions}"),
+            Choice::Active => write!(formatter, "first choice (ACTIVE and ready): {regions}"),
             Choice::Ready => {
-                write!(formatter, "nothing is ACTIVE and ready; its second choice, what is ready: {regions}")
+                write!(formatter, "no region is ACTIVE and ready; second choice (ready): {regions}")
             }
-            Choice::Any => write!(formatter, "nothing is ready"),
+            Choice::Any => write!(formatter, "no region is ready"),
         }
     }
 }

@@ -36,10 +36,10 @@ pub(crate) struct StatusOptions {
     /// Only this region
     #[arg(long)]
     region: Option<String>,
-    /// Again and again, until Ctrl-C
+    /// Repeat until Ctrl-C
     #[arg(short, long)]
     watch: bool,
-    /// Seconds between two looks with --watch
+    /// Interval of --watch
     #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
     interval: u64,
 }

@@ -36,13 +36,13 @@ use steps::Setting;
 
 const EXAMPLES: &str = "\
 Examples:
-  salesctl switch --to us-east-1 --dry-run     what would be done
-  salesctl switch --to us-east-1               asks, then does it
-  salesctl switch --to us-east-1 --yes --wait  without asking, until nothing is pending and DNS follows
+  salesctl switch --to us-east-1 --dry-run     show the plan
+  salesctl switch --to us-east-1               ask, then switch
+  salesctl switch --to us-east-1 --yes --wait  do not ask; wait until nothing is pending and DNS follows
   salesctl switch --both                       both regions process and get traffic
-  salesctl switch --both --reason 'more load'  what for, as `salesctl history` will tell
+  salesctl switch --both --reason 'more load'  with a reason, shown by `salesctl history`
 
-What is owed when it ends with 2 is done by the same command, once that is possible. Nothing is lost meanwhile.";
+Exit code 2: some steps were not done. Repeat the command to complete them. No sale is lost meanwhile.";
 
 /// What to switch to, and how.
 #[derive(Debug, Args)]
@@ -57,25 +57,25 @@ pub(crate) struct SwitchOptions {
     /// No region processes sales: they are accepted and wait; needs --force
     #[arg(long)]
     none: bool,
-    /// What for, in one line; kept with the states that are changed, and shown by `salesctl history`
+    /// Reason in one line, stored with the changed states and shown by `salesctl history`
     #[arg(long, value_name = "TEXT", value_parser = reason::parse)]
     reason: Option<String>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     yes: bool,
     /// Show the plan and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Wait until nothing that was accepted before the switch is pending, and DNS leads clients to the target
+    /// Wait until no sale from before the switch is pending and DNS answers with the target
     #[arg(long)]
     wait: bool,
-    /// How long to wait for that
+    /// Maximum time to wait with --wait
     #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..))]
     timeout: u64,
-    /// How long to wait until the tasks run that the target needs, before it gets traffic; the rest comes by itself
+    /// Maximum wait for the target's tasks before it gets traffic; remaining tasks start in the background
     #[arg(long, value_name = "SECONDS", default_value_t = 180)]
     capacity_timeout: u64,
-    /// Go on even if that leaves no region that is known to process sales
+    /// Continue even if no region would be known to process sales
     #[arg(long)]
     force: bool,
 }
@@ -104,7 +104,7 @@ pub(crate) async fn switch(
     }
     if target == Target::None && !options.force {
         return Err(InvalidConfig::new(
-            "this would leave no region ACTIVE: sales would be accepted and wait. If that is what you want, say it twice: \
+            "this would leave no region ACTIVE: sales would be accepted and wait. To confirm, pass \
              --none --force",
         )
         .into());
@@ -126,12 +126,12 @@ pub(crate) async fn switch(
     }
     if !warnings.is_empty() && !options.force && !nothing_to_do {
         bail!(
-            "nothing was done: with this, no region would be known to process sales. Mend the region, choose another one, \
-             or go on with --force"
+            "nothing was done: no region would be known to process sales. Fix the region, choose another one, \
+             or pass --force"
         );
     }
     if !options.yes && !nothing_to_do {
-        match interrupt.unless_heard(prompt::confirm("Do this?")).await {
+        match interrupt.unless_heard(prompt::confirm("Proceed?")).await {
             Ok(Ok(true)) => {}
             Ok(Ok(false)) => bail!("nothing was done"),
             Ok(Err(error)) => return Err(error),
@@ -178,8 +178,7 @@ async fn prepare(config: &Config, target: &Target) -> anyhow::Result<Prepared> {
     let (groups, regions) = tokio::join!(cloud.accelerator.groups(), futures::future::join_all(regions));
     let (mut remarks, mut troubles) = (Vec::new(), Vec::new());
     let groups = groups.unwrap_or_else(|trouble| {
-        let effect =
-            if trouble.kind() == TroubleKind::NotSet { "they are left alone" } else { "they are tried nevertheless" };
+        let effect = if trouble.kind() == TroubleKind::NotSet { "left unchanged" } else { "trying anyway" };
         remarks.push(format!("traffic dials: {trouble}; {effect}"));
         Vec::new()
     });

@@ -26,8 +26,9 @@ pub(super) enum StepOutcome {
     Done,
     /// It was so before.
     Already,
-    /// It could not be done.
-    Owed(Trouble),
+    /// It failed: repeating the command tries it again.
+    #[serde(rename = "owed")]
+    NotDone(Trouble),
     /// It was not tried, since it would make things worse.
     Withheld(String),
     /// The command was interrupted meanwhile: it may be done or not.
@@ -139,7 +140,7 @@ impl Report {
     pub(super) fn show_plan(&self, remarks: &[String]) {
         self.say(format!("Plan: {}", self.target));
         for (position, Taken { step, .. }) in self.steps.iter().enumerate() {
-            let so = if step.is_so() { " (already so)" } else { "" };
+            let so = if step.is_so() { " (no change)" } else { "" };
             self.say(format!("  {}. {step}{so}", position + 1));
         }
         for remark in remarks {
@@ -179,9 +180,9 @@ impl Report {
         let seconds = self.step_started.elapsed().as_secs_f32();
         let said = match &outcome {
             StepOutcome::Done => format!("{GOOD}done{GOOD:#} in {seconds:.1} s"),
-            StepOutcome::Already => format!("{GOOD}so already{GOOD:#}"),
-            StepOutcome::Owed(trouble) => format!("{WARNING}owed{WARNING:#}: {trouble}"),
-            StepOutcome::Withheld(reason) => format!("{WARNING}not tried{WARNING:#}: {reason}"),
+            StepOutcome::Already => format!("{GOOD}unchanged{GOOD:#}"),
+            StepOutcome::NotDone(trouble) => format!("{WARNING}not done{WARNING:#}: {trouble}"),
+            StepOutcome::Withheld(reason) => format!("{WARNING}skipped{WARNING:#}: {reason}"),
             StepOutcome::Planned | StepOutcome::Interrupted => "interrupted".to_owned(),
         };
         self.say(format!("[{}/{}] {}: {said}", position + 1, self.steps.len(), self.steps[position].step));
@@ -223,14 +224,14 @@ impl Report {
 
     /// Tells the outcome.
     pub(super) fn end(&self) -> anyhow::Result<Exit> {
-        let owed: Vec<_> = self.steps.iter().filter(|taken| taken.is_owed()).collect();
+        let not_done: Vec<_> = self.steps.iter().filter(|taken| taken.is_not_done()).collect();
         let undrained = self.pending.as_ref().is_some_and(|pending| !pending.is_drained());
         let astray = self.entrance.as_ref().is_some_and(|entrance| !entrance.follows);
-        let complete = owed.is_empty() && !(self.waited && (undrained || astray)) && self.interrupted.is_none();
+        let complete = not_done.is_empty() && !(self.waited && (undrained || astray)) && self.interrupted.is_none();
         let repeat = (!complete).then(repeat_command);
         match self.format {
             Format::Json => self.document(complete, repeat)?,
-            Format::Table => self.tell(&owed, (undrained, astray), repeat),
+            Format::Table => self.tell(&not_done, (undrained, astray), repeat),
         }
         let changed = self.steps.iter().any(|taken| taken.outcome == StepOutcome::Done);
         match (self.interrupted, complete) {
@@ -245,47 +246,46 @@ impl Report {
     fn raised(&self) -> impl Iterator<Item = &str> {
         let raised = |taken: &&Taken| match &taken.step.action {
             Action::Capacity(capacity) => {
-                capacity.short().next().is_some() && matches!(taken.outcome, StepOutcome::Done | StepOutcome::Owed(_))
+                capacity.short().next().is_some()
+                    && matches!(taken.outcome, StepOutcome::Done | StepOutcome::NotDone(_))
             }
             Action::State { .. } | Action::Dial { .. } => false,
         };
         self.steps.iter().filter(raised).map(|taken| taken.step.region.as_str())
     }
 
-    fn tell(&self, owed: &[&Taken], (undrained, astray): (bool, bool), repeat: Option<String>) {
+    fn tell(&self, not_done: &[&Taken], (undrained, astray): (bool, bool), repeat: Option<String>) {
         if self.interrupted.is_some() {
-            self.say(format!("{WARNING}Interrupted.{WARNING:#} What is done stays done, and is safe."));
+            self.say(format!("{WARNING}Interrupted.{WARNING:#} Completed steps remain in effect, and are safe."));
         }
-        if !owed.is_empty() {
-            self.say(format!("{BAD}Owed:{BAD:#}"));
-            for taken in owed {
+        if !not_done.is_empty() {
+            self.say(format!("{BAD}Not done:{BAD:#}"));
+            for taken in not_done {
                 self.say(format!("  {}{}", taken.step, taken.reason()));
             }
         }
         for region in self.raised() {
             self.say(format!(
-                "{region} keeps at least these tasks. Once it has had its traffic for 20 minutes, leave it to scaling: \
+                "{region} keeps the raised minimum of tasks. After 20 minutes of traffic, release it: \
                  salesctl capacity release --region {region}"
             ));
         }
         match repeat {
             Some(command) => {
                 if !self.active().is_empty() {
-                    self.say("Nothing is lost meanwhile: regions may be ACTIVE side by side.".to_owned());
+                    self.say("No sale is lost meanwhile: several regions may be ACTIVE at once.".to_owned());
                 }
-                self.say(format!("To do what is owed, repeat: {command}"));
+                self.say(format!("To complete the remaining steps, repeat: {command}"));
             }
             None => {
                 let seconds = self.started.elapsed().as_secs_f32();
                 self.say(format!("{GOOD}Done{GOOD:#} in {seconds:.1} s: {}.", self.target));
                 if undrained {
-                    self.say(
-                        "Some of it is pending: `salesctl status --watch` shows when it is in the lake.".to_owned(),
-                    );
+                    self.say("Some sales are still pending; check with `salesctl status --watch`.".to_owned());
                 }
                 if astray {
                     self.say(
-                        "DNS follows by itself, within two minutes: `salesctl status --watch` shows when it has."
+                        "DNS follows automatically within two minutes; check with `salesctl status --watch`."
                             .to_owned(),
                     );
                 }
@@ -309,18 +309,20 @@ impl Report {
 }
 
 impl Taken {
-    fn is_owed(&self) -> bool {
+    fn is_not_done(&self) -> bool {
         match self.outcome {
             StepOutcome::Done | StepOutcome::Already => false,
-            StepOutcome::Planned | StepOutcome::Owed(_) | StepOutcome::Withheld(_) | StepOutcome::Interrupted => true,
+            StepOutcome::Planned | StepOutcome::NotDone(_) | StepOutcome::Withheld(_) | StepOutcome::Interrupted => {
+                true
+            }
         }
     }
 
     fn reason(&self) -> String {
         match &self.outcome {
-            StepOutcome::Owed(trouble) => format!(": {trouble}"),
-            StepOutcome::Withheld(reason) => format!(": not tried, {reason}"),
-            StepOutcome::Interrupted => ": interrupted, it may be done or not".to_owned(),
+            StepOutcome::NotDone(trouble) => format!(": {trouble}"),
+            StepOutcome::Withheld(reason) => format!(": skipped: {reason}"),
+            StepOutcome::Interrupted => ": interrupted; result unknown".to_owned(),
             StepOutcome::Planned | StepOutcome::Done | StepOutcome::Already => String::new(),
         }
     }

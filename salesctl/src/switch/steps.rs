@@ -77,7 +77,7 @@ async fn one(
             }
         }
     };
-    done.map_or_else(StepOutcome::Owed, |()| StepOutcome::Done)
+    done.map_or_else(StepOutcome::NotDone, |()| StepOutcome::Done)
 }
 
 /// Why a step would make things worse: nobody who is known to be ACTIVE would be left.
@@ -97,8 +97,8 @@ async fn reason_to_withhold(cloud: &Cloud, report: &Report, step: &Step) -> Opti
     for region in active {
         match cloud.regions[region].state().await {
             Ok(state) if state.site_state() == Some(SiteState::Active) => return None,
-            Ok(state) => reasons.push(format!("{region} is {} by now", state.value)),
-            Err(trouble) => reasons.push(format!("{region} does not answer any more ({trouble})")),
+            Ok(state) => reasons.push(format!("{region} is now {}", state.value)),
+            Err(trouble) => reasons.push(format!("{region} no longer responds ({trouble})")),
         }
     }
     Some(reasons.join(", "))
@@ -130,7 +130,7 @@ async fn wait_for(region: &RegionCloud, awaited: &[&Need], patience: Duration) -
                 let missing: Vec<_> = missing
                     .map(|need| {
                         let running = running.get(&need.service).copied().unwrap_or_default();
-                        format!("{running} of {} {} tasks run", need.to, need.service.name())
+                        format!("{running} of {} {} tasks running", need.to, need.service.name())
                     })
                     .collect();
                 missing.join(", ")
@@ -141,7 +141,7 @@ async fn wait_for(region: &RegionCloud, awaited: &[&Need], patience: Duration) -
             return None;
         }
         if started.elapsed() >= patience {
-            return Some(format!("{missing} after {} s; the others are being started", patience.as_secs()));
+            return Some(format!("{missing} after {} s; the others are still starting", patience.as_secs()));
         }
         sleep(LOOK_AGAIN.min(patience)).await;
     }

@@ -25,14 +25,14 @@ const EXAMPLE: &str = "\
 Example:
   salesctl sale trace 0192f5c0-7c1d-7a3e-8f11-0123456789ab
 
-A region that is down costs two seconds.
-Exit codes: 0 found; 2 not found, or a part is not known; 1 nothing could be asked.";
+An unavailable region adds two seconds.
+Exit codes: 0 found; 2 not found, or partly unknown; 1 no region could be read.";
 
 /// Which sale.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct TraceOptions {
-    /// The sale's id, a UUID, as POST /sales answered it
+    /// Sale id (UUID), as returned by POST /sales
     id: SaleId,
 }
 
@@ -166,7 +166,7 @@ pub(crate) async fn trace(place: &ConfigOptions, format: Format, options: &Trace
         let reasons = regions.iter().flat_map(|region| {
             region.troubles().into_iter().map(|trouble| format!("{}: {trouble}", region.region)).collect::<Vec<_>>()
         });
-        bail!("no region could be asked: {}", reasons.collect::<Vec<_>>().join("; "));
+        bail!("no region could be read: {}", reasons.collect::<Vec<_>>().join("; "));
     }
     let now: Timestamp = Clock::system().now();
     let (known, verdict) = verdict::of(&regions, now, cloud.overdue);

@@ -84,7 +84,7 @@ fn mark(fact: &FactTrace) -> Cell {
     match &fact.mark {
         Figure::Unknown { .. } => Cell::unknown(),
         Figure::Known(None) => "no mark".into(),
-        Figure::Known(Some(mark)) => mark.expires_at.map_or_else(|| "for ever".into(), |at| moment(Some(at))),
+        Figure::Known(Some(mark)) => mark.expires_at.map_or_else(|| "forever".into(), |at| moment(Some(at))),
     }
 }
 
@@ -106,7 +106,7 @@ fn object(fact: &FactTrace) -> Vec<Cell> {
                 Content::Unknown => ("no item to compare", WARNING),
             };
             let key = match object.expected_key {
-                Some(false) => Cell::new(format_args!("{} (not the key that the item says)", object.key), WARNING),
+                Some(false) => Cell::new(format_args!("{} (not the key derived from the item)", object.key), WARNING),
                 Some(true) | None => Cell::new(&object.key, PLAIN),
             };
             vec![moment(object.last_modified), object.bytes.into(), Cell::new(content, style), key]

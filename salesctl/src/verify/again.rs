@@ -50,7 +50,7 @@ pub(super) async fn look<'a>(
     let mut regions = witnesses(cloud, snapshots).await;
     for (round, pause) in PAUSES.into_iter().enumerate() {
         let facts = count(suspects.len() as u64, "fact", "facts");
-        note(format_args!("looking again at {facts} that looked different ({} of {})", round + 1, PAUSES.len()));
+        note(format_args!("rechecking {facts} ({} of {})", round + 1, PAUSES.len()));
         sleep(pause).await;
         let is_last = round + 1 == PAUSES.len();
         let mut different = Vec::new();

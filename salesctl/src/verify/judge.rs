@@ -82,9 +82,9 @@ Kinds of differences:
   written-again    an object with several versions, a deletion, or several keys
   not-marked       processed less than 30 days ago, but not marked
   not-replicated   in another region's table, but not in this one
-  tables-differ    the regions' tables say different things
+  tables-differ    the regions' tables contradict each other
   still-pending    in the lake for so long that the sweep is overdue, but still pending
-  not-pending      neither processed nor pending: nobody will bring it to the lake
+  not-pending      neither processed nor pending: will never reach the lake
   unreadable-item  an item of these days that is neither sale nor cancellation
   foreign-object   an object of these days that no worker has written";
 
@@ -161,7 +161,7 @@ pub(super) fn judge(id: FactId, here: &str, held: &BTreeMap<&str, Held<'_>>, mea
         return verdict;
     };
     if let Some((region, _)) = elsewhere.iter().find(|(_, other)| other.md5 != item.md5) {
-        verdict.differences.push((Kind::TablesDiffer, format!("the table of {region} says something else")));
+        verdict.differences.push((Kind::TablesDiffer, format!("differs from the table of {region}")));
     }
     if there.is_empty() {
         let elsewhere = others().filter_map(|(region, held)| {
@@ -202,7 +202,7 @@ pub(super) fn judge(id: FactId, here: &str, held: &BTreeMap<&str, Held<'_>>, mea
         verdict.differences.push((Kind::StillPending, format!("in the lake since {}", written_at.rfc3339())));
     }
     if !progress.pending && !progress.processed {
-        verdict.differences.push((Kind::NotPending, "in the lake, though".to_owned()));
+        verdict.differences.push((Kind::NotPending, "but in the lake".to_owned()));
     }
     verdict
 }

@@ -31,19 +31,19 @@ use report::{Difference, RegionReport, Report};
 #[derive(Debug, Args)]
 #[command(after_help = examples())]
 pub(crate) struct VerifyOptions {
-    /// The first UTC day: YYYY-MM-DD, today or yesterday
+    /// First UTC day: YYYY-MM-DD, today or yesterday
     #[arg(long, value_name = "DAY")]
     from: Day,
-    /// The last UTC day, included
+    /// Last UTC day, inclusive
     #[arg(long, value_name = "DAY")]
     to: Day,
-    /// Only this region, without comparing its table with the others'
+    /// Only this region; tables are not compared with each other
     #[arg(long)]
     region: Option<String>,
-    /// Show at most so many differences; 0 for all. All are counted, and JSON has all
+    /// Maximum number of differences to show; 0 for all. Counts and JSON are complete
     #[arg(long, default_value_t = 100)]
     limit: usize,
-    /// What should be in the lake and is not becomes owed again, so that an ACTIVE region's sweep brings it there
+    /// Make facts that are missing from the lake pending again, so that the sweep of an ACTIVE region processes them
     #[arg(long)]
     repair: bool,
     /// Do not ask before repairing
@@ -58,12 +58,12 @@ Examples:
   salesctl lake verify --from yesterday --to today --region us-east-1 --repair";
 
 const LIMITS: &str = "\
-No differences are: what is pending (it is owed); the version of another moment, where two regions have accepted
-one Idempotency-Key or one cancellation; an object that S3 has yet to replicate, for up to 15 minutes.
+Not differences: pending facts; the version with another timestamp, where two regions have accepted
+one Idempotency-Key or one cancellation; and an object that S3 has yet to replicate, for up to 15 minutes.
 
-It reads the whole sales table of each region, whatever the days are (half a read unit for each 4 KB), a mark for
-each item of these days (a read unit), and lists the days' folders. An object whose ETag is not the MD5 of its bytes,
-as in a bucket encrypted with KMS, is read. Memory grows with the days: about 1 KB for each sale and region.";
+It reads the whole sales table of each region, whatever the days (half a read unit per 4 KB), and a mark for
+each item of these days (a read unit), and lists the days' folders. It reads objects whose ETag is not the MD5 of
+their bytes, as in a bucket encrypted with KMS. Memory grows with the days: about 1 KB per sale and region.";
 
 fn examples() -> String {
     format!("{EXAMPLES}\n\n{}\n\n{LIMITS}", judge::KINDS)
@@ -96,7 +96,7 @@ pub(crate) async fn verify(place: &ConfigOptions, format: Format, options: &Veri
     let mut report = Report::new([options.from, options.to], reports.into_values().collect(), compared.differences);
     if options.repair {
         let facts = repair::repairable(report.differences());
-        let question = format!("Let {} be owed to the lake again?", count(facts.len() as u64, "fact", "facts"));
+        let question = format!("Make {} pending again?", count(facts.len() as u64, "fact", "facts"));
         if !facts.is_empty() && (options.yes || prompt::confirm(&question).await?) {
             report.owed_again(repair::repair(&cloud, &facts).await);
         }

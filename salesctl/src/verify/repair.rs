@@ -42,7 +42,7 @@ pub(super) async fn repair(cloud: &Cloud, facts: &[(&str, FactId)]) -> u64 {
                 first_failure.get_or_insert((region, *id, trouble));
             }
         }
-        meter.at(format_args!("{done} of {} are owed again", facts.len()));
+        meter.at(format_args!("{done} of {} made pending again", facts.len()));
     }
     if let Some((region, id, trouble)) = first_failure {
         let failed = count(failed, "fact could", "facts could");

@@ -133,7 +133,7 @@ impl Report {
             return output::json(self);
         }
         let mut table =
-            Table::new(&["REGION", "ITEMS", "IN THE LAKE", "OWED", "REPLICATING", "OTHER VERSION", "DIFFERENCES"]);
+            Table::new(&["REGION", "ITEMS", "IN THE LAKE", "PENDING", "REPLICATING", "OTHER VERSION", "DIFFERENCES"]);
         for region in &self.regions {
             table.row(region.row());
         }
@@ -157,7 +157,7 @@ impl Report {
         if let Some(facts) = self.owed_again {
             let facts = count(facts, "fact is", "facts are");
             line(format_args!(
-                "{facts} owed to the lake again: an ACTIVE region's next sweep brings them; then verify again"
+                "{facts} pending again. The next sweep of an ACTIVE region processes them; then verify again"
             ));
         }
         Ok(())

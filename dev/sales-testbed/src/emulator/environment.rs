@@ -188,7 +188,7 @@ fn fingerprint(package: &Package, python: &Python) -> String {
 
 /// Takes the lock in steps, so that a start that is interrupted while it waits ends at once.
 async fn lock(path: &Path) -> anyhow::Result<File> {
-    let file = File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
+    let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),

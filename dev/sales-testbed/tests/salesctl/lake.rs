@@ -192,7 +192,7 @@ async fn a_trace_says_where_a_sale_is() {
     }
     let (code, verdict, _) = trace(&owed.id, "").await;
     assert_eq!(code, Some(0), "{verdict}");
-    assert!(verdict.contains("owed to the lake"), "{verdict}");
+    assert!(verdict.contains(", pending: "), "{verdict}");
     let (code, verdict, _) = trace(&unknown.id, "").await;
     assert_eq!((code, verdict.as_str()), (Some(2), "unknown in every region"));
     let lost = "--set regions.sa-east-1.endpoint_url=http://127.0.0.1:1";

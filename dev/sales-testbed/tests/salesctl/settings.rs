@@ -106,7 +106,7 @@ async fn an_error_that_comes_from_a_setting_names_the_setting_and_not_the_creden
         (&[("HTTPS_PROXY", NOBODY)], "HTTPS_PROXY is 127.0.0.1:1"),
         (
             &[("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"), ("AWS_ENDPOINT_URL", NOBODY)],
-            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is true, so that AWS itself is asked and AWS_ENDPOINT_URL has no effect",
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is true, so AWS itself is called and AWS_ENDPOINT_URL has no effect",
         ),
         (
             &[("AWS_CONFIG_FILE", config), ("AWS_ENDPOINT_URL", NOBODY)],
