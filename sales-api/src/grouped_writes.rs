@@ -45,8 +45,8 @@ impl GroupedWrites {
             kind: FailureKind::Unavailable,
             detail: detail.to_owned(),
         };
-        self.waiting.try_send(Write { sale, done }).map_err(|_| overloaded("too many sales wait for their put"))?;
-        result.await.unwrap_or_else(|_| Err(overloaded("the put was given up")))
+        self.waiting.try_send(Write { sale, done }).map_err(|_| overloaded("too many sales waiting for their put"))?;
+        result.await.unwrap_or_else(|_| Err(overloaded("the put was abandoned")))
     }
 }
 

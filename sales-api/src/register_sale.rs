@@ -30,7 +30,7 @@ pub enum Registered {
 #[derive(Debug, Error)]
 pub enum RegisterError {
     /// The key belongs to a sale of something else.
-    #[error("key was used for another order")]
+    #[error("key was already used for another order")]
     KeyReused,
     /// Nobody can tell whether the sale is in the table.
     #[error(transparent)]

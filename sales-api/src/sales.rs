@@ -79,7 +79,7 @@ impl<F: Future<Output = ()>> Announcing<F> {
     pub async fn finish(self) {
         self.closed.cancel();
         if tokio::time::timeout(FLUSH_TIME, self.task).await.is_err() {
-            tracing::warn!("announcements did not get out in time; their sales are pending and will be reconciled");
+            tracing::warn!("shutdown deadline reached: unpublished sales are pending and will be swept");
         }
     }
 }

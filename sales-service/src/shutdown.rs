@@ -19,10 +19,10 @@ pub fn on_signals() -> std::io::Result<CancellationToken> {
                 _ = interrupt.recv() => ("SIGINT", SignalKind::interrupt().as_raw_value()),
             };
             if signals > 1 {
-                tracing::warn!(signal = name, "stopped at once: what was in flight is repeated by others");
+                tracing::warn!(signal = name, "stopped immediately: unfinished work will be retried");
                 std::process::exit(128 + number);
             }
-            tracing::info!(signal = name, "stopping: finishing what is in flight; a second signal stops at once");
+            tracing::info!(signal = name, "stopping: finishing work in flight; a second signal stops immediately");
             requested.cancel();
         }
     });

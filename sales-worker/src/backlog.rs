@@ -98,10 +98,10 @@ impl Collector for BacklogGauge {
             ("sales_pending", "Pending facts, as counted in this region's index", Some(facts)),
             (
                 "sales_pending_oldest_age_seconds",
-                "Time since the oldest of them was accepted; 0 without any",
+                "Time since the oldest of them was accepted; 0 if there are none",
                 oldest_age.map(|age| age.as_secs()),
             ),
-            ("sales_pending_unreadable", "Items of the index that cannot be read, as far as known", Some(unreadable)),
+            ("sales_pending_unreadable", "Unreadable items of the pending index, as far as known", Some(unreadable)),
         ] {
             // What is not known is not shown as zero.
             let Some(value) = value else { continue };

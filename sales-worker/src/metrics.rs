@@ -46,14 +46,26 @@ impl Metrics {
             adopted: Counter::default(),
             duplicates: Counter::default(),
         };
-        registry.register("sales_messages", "Messages by what became of them", metrics.messages.clone());
+        registry.register("sales_messages", "Messages by outcome", metrics.messages.clone());
         registry.register("sales_lake_objects", "Objects put, or found in the lake", metrics.objects.clone());
-        registry.register("sales_dead_letters", "Messages not understood, by reason", metrics.dead_letters.clone());
-        registry.register("sales_sweeps", "Looks at the pending index by outcome", metrics.sweeps.clone());
+        registry.register("sales_dead_letters", "Malformed messages, by reason", metrics.dead_letters.clone());
+        registry.register("sales_sweeps", "Sweeps by outcome", metrics.sweeps.clone());
         registry.register("sales_reconciled", "Facts brought to the lake by a sweep", metrics.reconciled.clone());
-        registry.register("sales_settled", "Facts in the lake that a sweep found pending", metrics.settled.clone());
-        registry.register("sales_adopted", "Facts that had not replicated, written here", metrics.adopted.clone());
-        registry.register("sales_duplicates", "Messages whose fact was in the lake", metrics.duplicates.clone());
+        registry.register(
+            "sales_settled",
+            "Facts that a sweep found in the lake, but still pending",
+            metrics.settled.clone(),
+        );
+        registry.register(
+            "sales_adopted",
+            "Facts that had not replicated, written from their event",
+            metrics.adopted.clone(),
+        );
+        registry.register(
+            "sales_duplicates",
+            "Messages whose fact was already in the lake",
+            metrics.duplicates.clone(),
+        );
         metrics
     }
 

@@ -35,7 +35,7 @@ pub fn log(event: &Event, outcome: &Outcome, started: Instant, entropy: &Entropy
             tracing::info!(sale.id = %id, trace.id = trace_id, span.id = span_id, duration_ms, "sale in the lake");
         }
         Outcome::Acknowledge(Done::StoodBy) => {
-            tracing::info!(sale.id = %id, trace.id = trace_id, span.id = span_id, duration_ms, "sale stood by for");
+            tracing::info!(sale.id = %id, trace.id = trace_id, span.id = span_id, duration_ms, "standing by for sale");
         }
         Outcome::Acknowledge(Done::Adopted) => {
             tracing::info!(
@@ -43,7 +43,7 @@ pub fn log(event: &Event, outcome: &Outcome, started: Instant, entropy: &Entropy
                 trace.id = trace_id,
                 span.id = span_id,
                 duration_ms,
-                "sale adopted, as it has not replicated to this region"
+                "sale adopted: it has not replicated to this region"
             );
         }
         Outcome::Failed(PortError { kind: FailureKind::Rejected, operation, detail }) => {

@@ -34,7 +34,7 @@ impl Unreadable {
                 pending.shard = %shard,
                 pending.unreadable = some.len(),
                 pending.ids = ?named,
-                "items of the pending index cannot be read, and stay there: correct or delete them"
+                "unreadable items stay in the pending index: correct or delete them"
             );
         }
         if ids.is_empty() {

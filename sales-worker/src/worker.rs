@@ -101,6 +101,6 @@ pub async fn work<W, Q, T, M, S, L>(
     tasks.close();
     shutdown.cancelled().await;
     if tokio::time::timeout(DRAIN_TIME, tasks.wait()).await.is_err() {
-        tracing::warn!("work in flight did not end in time; its messages come back");
+        tracing::warn!("shutdown deadline reached: unfinished messages will be redelivered");
     }
 }

@@ -282,7 +282,7 @@ impl Dependency {
                 dependency.name = self.name,
                 error.operation = error.operation,
                 error.detail = error.detail,
-                "call refused with an unknown code"
+                "call rejected with an unknown error code"
             );
         }
     }

@@ -31,9 +31,9 @@ pub async fn ask(listen: SocketAddr, transport: Transport) -> Result<(), NotAliv
     let address = on_this_machine(listen);
     let reason = match tokio::time::timeout(PATIENCE, liveness(address, transport)).await {
         Ok(Ok(StatusCode::OK)) => return Ok(()),
-        Ok(Ok(status)) => format!("it answers {status}"),
+        Ok(Ok(status)) => format!("it responded with {status}"),
         Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
+        Err(_) => format!("no response within {} s", PATIENCE.as_secs()),
     };
     Err(NotAlive { address, reason })
 }
@@ -108,7 +108,7 @@ mod tests {
     async fn who_does_not_answer_in_time_is_not_alive() {
         let (listener, address) = listener().await;
         let reason = ask(address, Transport::Plain).await.unwrap_err().to_string();
-        assert_eq!(reason, format!("{address} is not alive: no answer within 2 s"));
+        assert_eq!(reason, format!("{address} is not alive: no response within 2 s"));
         drop(listener);
         assert!(ask(address, Transport::Plain).await.is_err(), "nobody listens any more");
     }
