@@ -45,7 +45,7 @@ fn long_help() -> String {
     format!("{EXAMPLES}\n\n{}\n\n{}", config::KEYS, exit::CODES)
 }
 
-/// What the program can do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Show states, services, queues, pending sales, traffic, and what needs attention
@@ -75,21 +75,21 @@ pub(crate) enum Command {
     Completions(CompletionsOptions),
 }
 
-/// What can be done with capacity.
+/// The subcommands of `capacity`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CapacityCommand {
     /// Restore the usual scaling minimum
     Release(ReleaseOptions),
 }
 
-/// What can be done with what is pending.
+/// The subcommands of `pending`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PendingCommand {
     /// List pending sales and cancellations with the reason, oldest first
     List(PendingOptions),
 }
 
-/// What can be done with dead letters.
+/// The subcommands of `dlq`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DlqCommand {
     /// List dead letters with their reasons
@@ -100,30 +100,30 @@ pub(crate) enum DlqCommand {
     Export(ExportOptions),
 }
 
-/// What can be done with one sale.
+/// The subcommands of `sale`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum SaleCommand {
     /// Show what each region knows about a sale: accepted, processed, cancelled, in the lake
     Trace(TraceOptions),
 }
 
-/// What can be done with the lake.
+/// The subcommands of `lake`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum LakeCommand {
     /// Compare tables, marks and lakes over a range of days, and list the differences
     Verify(VerifyOptions),
 }
 
-/// For which shell.
+/// Options of `completions`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  salesctl completions bash > ~/.local/share/bash-completion/completions/salesctl")]
 pub(crate) struct CompletionsOptions {
-    /// The shell
+    /// Shell to generate the script for
     #[arg(value_enum)]
     pub(crate) shell: Shell,
 }
 
-/// Writes the script.
+/// Prints the completion script.
 pub(crate) fn write_completions(shell: Shell) {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "salesctl", &mut script);

@@ -1,4 +1,4 @@
-//! Where the pipeline is: `salesctl.toml`, and what the command line puts in its place.
+//! Configuration: `salesctl.toml`, and the overrides of the command line.
 
 use std::{
     collections::BTreeMap,
@@ -15,13 +15,13 @@ use url::Url;
 
 use crate::overdue::Overdue;
 
-/// The file that is read when none is named.
+/// The default configuration file.
 const DEFAULT_FILE: &str = "salesctl.toml";
 
-/// The setting that holds the name that DNS answers.
+/// The setting of the URL that DNS resolves.
 pub(crate) const DNS_KEY: &str = "dns_url";
 
-/// What can be set, as `--help` lists it.
+/// The settings, as `--help` lists them.
 pub(crate) const KEYS: &str = "\
 Settings (salesctl.toml, written by Terraform's outputs and `cargo local`; or --set KEY=VALUE):
   url                        URL in front of all regions (Global Accelerator)
@@ -46,7 +46,7 @@ Settings (salesctl.toml, written by Terraform's outputs and `cargo local`; or --
   regions.REGION.worker_minimum          usual minimum number of worker tasks
   regions.REGION.endpoint_url            custom AWS endpoint of the region";
 
-/// A configuration that cannot be used; one line that names what is wrong, and what to do.
+/// Invalid configuration: one line that names the error and the next step.
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub(crate) struct InvalidConfig(String);
@@ -58,7 +58,7 @@ impl InvalidConfig {
     }
 }
 
-/// What the command line says about where the pipeline is.
+/// The configuration options of the command line.
 #[derive(Debug, Default, Args)]
 pub(crate) struct ConfigOptions {
     /// Configuration file [default: ./salesctl.toml, if it exists]
@@ -69,19 +69,19 @@ pub(crate) struct ConfigOptions {
     settings: Vec<String>,
 }
 
-/// Where the pipeline is.
+/// The complete configuration.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// The address in front of all regions: the accelerator's.
+    /// URL of the accelerator, in front of all regions.
     pub(crate) url: Option<Url>,
-    /// The name in front of all regions that DNS answers by health checks.
+    /// URL whose host name DNS resolves to a healthy region.
     pub(crate) dns_url: Option<Url>,
     /// The accelerator behind `url`.
     pub(crate) accelerator_arn: Option<String>,
-    /// Global Accelerator's API, where it is not AWS's own.
+    /// Custom endpoint of Global Accelerator.
     pub(crate) accelerator_endpoint_url: Option<Url>,
-    /// CloudTrail, where it is not AWS's own.
+    /// Custom endpoint of CloudTrail.
     pub(crate) cloudtrail_endpoint_url: Option<Url>,
     #[serde(default = "default_shards")]
     pending_shards: u16,
@@ -92,27 +92,27 @@ pub(crate) struct Config {
     pub(crate) regions: BTreeMap<String, RegionConfig>,
 }
 
-/// What is in one region. What is not set is not known, which concerns only the commands that need it.
+/// The resources of one region. A missing setting affects only the commands that need it.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RegionConfig {
-    /// Where AWS is, where it is not AWS's own address.
+    /// Custom AWS endpoint.
     pub(crate) endpoint_url: Option<Url>,
     /// The region's own API.
     pub(crate) api_url: Option<Url>,
-    /// Health and metrics of its worker.
+    /// URL of its worker's health endpoints.
     pub(crate) worker_url: Option<Url>,
     /// The SSM parameter that holds `ACTIVE` or `PASSIVE`.
     pub(crate) state_parameter: Option<String>,
     /// The table of sales.
     pub(crate) sales_table: Option<String>,
-    /// The table of what is in the lake.
+    /// The table of marks.
     pub(crate) idempotency_table: Option<String>,
     /// The queue of the worker.
     pub(crate) queue_url: Option<Url>,
-    /// Where messages go that nobody could process.
+    /// The queue of messages that could not be processed.
     pub(crate) dead_letter_queue_url: Option<Url>,
-    /// The lake.
+    /// The lake's bucket.
     pub(crate) lake_bucket: Option<String>,
     /// The ECS cluster of its services.
     pub(crate) cluster: Option<String>,
@@ -120,9 +120,9 @@ pub(crate) struct RegionConfig {
     pub(crate) api_service: Option<String>,
     /// The ECS service of its worker.
     pub(crate) worker_service: Option<String>,
-    /// The fewest tasks of its API while no switch has asked for more.
+    /// Usual minimum number of API tasks, when no switch has raised it.
     pub(crate) api_minimum: Option<u32>,
-    /// And of its worker.
+    /// Usual minimum number of worker tasks.
     pub(crate) worker_minimum: Option<u32>,
 }
 
@@ -134,14 +134,14 @@ fn default_grace() -> u16 {
     30
 }
 
-/// What the workers take.
+/// The range that the workers accept.
 const GRACE: RangeInclusive<u16> = 1..=3600;
 
 impl ConfigOptions {
-    /// Reads the file, if there is one, and what the command line says beside it.
+    /// Reads the file, if there is one, and applies the command line's overrides.
     ///
     /// # Errors
-    /// When there is neither, or one of them is wrong.
+    /// If there is no configuration, or it is invalid.
     pub(crate) fn read(&self) -> Result<Config, InvalidConfig> {
         let (file, mut table) = match &self.config {
             Some(path) => (Some(path.as_path()), read_file(path)?),
@@ -169,7 +169,7 @@ impl ConfigOptions {
 
 impl Config {
     fn parse(table: toml::Table) -> Result<Self, InvalidConfig> {
-        // Of several lines: what is wrong, and where.
+        // Of several lines, only the error and its position.
         let told = |error: toml::de::Error| error.to_string().lines().collect::<Vec<_>>().join(" ");
         let config: Self = table.try_into().map_err(|error| InvalidConfig::new(told(error)))?;
         if Shards::new(config.pending_shards).is_none() {
@@ -194,7 +194,7 @@ impl Config {
         Shards::new(self.pending_shards).unwrap_or(Shards::DEFAULT)
     }
 
-    /// When what is pending is overdue.
+    /// The rule for overdue items.
     pub(crate) fn overdue(&self) -> Overdue {
         Overdue::with_grace(self.pending_grace_seconds)
     }
@@ -202,7 +202,7 @@ impl Config {
     /// The names of all regions.
     ///
     /// # Errors
-    /// When there is none.
+    /// If no region is configured.
     pub(crate) fn region_names(&self) -> Result<Vec<&str>, InvalidConfig> {
         if self.regions.is_empty() {
             return Err(InvalidConfig::new("no region configured: set at least one regions.REGION.KEY"));
@@ -213,7 +213,7 @@ impl Config {
     /// The named region, or all of them when none is named.
     ///
     /// # Errors
-    /// When there is none of this name.
+    /// If no region has this name.
     pub(crate) fn selected(&self, name: Option<&str>) -> Result<Vec<&str>, InvalidConfig> {
         let all = self.region_names()?;
         match name {
@@ -225,7 +225,7 @@ impl Config {
 }
 
 impl RegionConfig {
-    /// Checks what must be set together.
+    /// Checks the settings that belong together.
     fn check(&self, name: &str) -> Result<(), InvalidConfig> {
         let services = [
             ("cluster", self.cluster.is_some()),

@@ -1,4 +1,4 @@
-//! The operator's command line for the sales pipeline: what is going on, and switching between regions.
+//! The operator's command line for the sales pipeline: its status, and switching between regions.
 
 mod arguments;
 mod capacity;
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         let interrupt = Interrupt::listen()?;
         run(arguments, &interrupt).await
     });
-    // A call that hangs, such as one for a name that is not resolved, does not hold up the end.
+    // A call that hangs, such as a name lookup, does not delay the exit.
     runtime.shutdown_background();
     exit::of_result(result)
 }

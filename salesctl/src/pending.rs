@@ -1,4 +1,4 @@
-//! `pending list`: what is owed to the lake, and why.
+//! `pending list`: what is not in the lake yet, and why.
 
 use std::{
     cell::{Cell, RefCell},
@@ -27,13 +27,13 @@ use crate::{
     overdue::Standing,
 };
 
-/// How many entries of the index are read at once; as many as one read of the table takes.
+/// Index entries per read; as many as one read of the table takes.
 const PAGE: i32 = 100;
 
-/// How many shards are read at a time.
+/// Shards read concurrently.
 const SHARDS_AT_A_TIME: usize = 8;
 
-/// What to list.
+/// Options of `pending list`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  salesctl pending list --region us-east-1 --limit 0 --output json")]
 pub(crate) struct PendingOptions {
@@ -45,23 +45,23 @@ pub(crate) struct PendingOptions {
     limit: usize,
 }
 
-/// What one region's table knows to be owed.
+/// The pending items of one region's table.
 #[derive(Debug, Serialize)]
 struct Listed {
     region: String,
-    /// How many there are in all.
+    /// Number of items.
     total: u64,
-    /// How many of them are known to be such that nobody can read them.
+    /// Number of them known to be unreadable.
     unreadable: u64,
     items: Vec<Item>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Trouble>,
 }
 
-/// Something that is owed.
+/// A pending item.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 struct Item {
-    /// When it was accepted, in seconds since 1970; none where the item does not say so.
+    /// Time of acceptance, in seconds since 1970; `None` if the item has none.
     accepted_at: Option<i64>,
     id: String,
     kind: &'static str,
@@ -118,7 +118,7 @@ fn show(listed: &Listed) {
     for item in items {
         let accepted = item.accepted_at.and_then(Timestamp::from_unix_seconds);
         table.row([
-            // What somebody else has written cannot command a terminal.
+            // Text from another writer must not control a terminal.
             item.id.escape_debug().into(),
             item.kind.into(),
             item.accepted_in.as_deref().unwrap_or("-").into(),
@@ -153,7 +153,7 @@ async fn of_region(
         .await?;
     let mut owed: Vec<Owed> = shards.into_iter().flatten().collect();
     let unreadable = owed.iter().filter(|owed| owed.content.is_err()).count() as u64;
-    // First what does not say since when.
+    // Items without a time first.
     owed.sort_by(|one, other| (one.accepted, &one.id).cmp(&(other.accepted, &other.id)));
     owed.truncate(limit);
     let ids: Vec<FactId> = owed.iter().filter_map(|owed| Some(owed.content.as_ref().ok()?.id())).collect();
@@ -189,14 +189,14 @@ async fn of_region(
     Ok(Listed {
         region: region.name.clone(),
         total: backlog.items,
-        // Each has counted what the other may not have read.
+        // The two counts may have read different items.
         unreadable: unreadable.max(backlog.unreadable),
         items: items.collect(),
         error: None,
     })
 }
 
-/// An entry of the index with what the table holds of it: a fact, or why it is none.
+/// An index entry with its item: a fact, or why it is unreadable.
 struct Owed {
     id: String,
     accepted: Option<Timestamp>,
@@ -213,7 +213,7 @@ async fn of_shard(region: &RegionCloud, shard: Shard, limit: usize) -> Result<Ve
         owed.extend(page.entries.into_iter().filter_map(|Entry { id, accepted, fact }| {
             let content = match fact {
                 None => Err("its id is neither that of a sale nor of a cancellation".to_owned()),
-                // What is not there, or not pending, has been settled since the index was read.
+                // A missing or settled item was processed after the index was read.
                 Some(fact) => {
                     let item = items.get(&fact).filter(|item| item::is_pending(item))?;
                     item::fact(item).ok_or_else(|| why(item))
@@ -228,7 +228,7 @@ async fn of_shard(region: &RegionCloud, shard: Shard, limit: usize) -> Result<Ve
     }
 }
 
-/// Why an item with an id of ours holds no fact.
+/// Why an item with a valid id holds no fact.
 fn why(item: &item::Item) -> String {
     let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
     let number = |name: &str| item.get(name).and_then(|value| value.as_n().ok());
@@ -249,7 +249,7 @@ fn why(item: &item::Item) -> String {
     if wrong.is_empty() { "neither a sale nor a cancellation".to_owned() } else { wrong.join(", ") }
 }
 
-/// Why something is pending, as far as it can be told from outside.
+/// Why an item is pending, as far as can be told from outside.
 fn reason(standing: Standing, marked: bool, states: &BTreeMap<String, Option<SiteState>>) -> String {
     let active: Vec<&str> = states
         .iter()

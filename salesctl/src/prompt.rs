@@ -1,4 +1,4 @@
-//! Asking before something is changed.
+//! Confirmation before a change.
 
 use std::io::{IsTerminal, stdin};
 
@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::{config::InvalidConfig, output};
 
-/// Asks for a yes. Where there is nobody to ask, the command has to say so itself, with `--yes`.
+/// Asks for confirmation. Without a terminal, the command needs `--yes`.
 pub(crate) async fn confirm(question: &str) -> anyhow::Result<bool> {
     if !stdin().is_terminal() {
         return Err(InvalidConfig::new("nothing was done: no terminal to confirm on; pass --yes").into());

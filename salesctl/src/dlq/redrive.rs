@@ -21,7 +21,7 @@ use crate::{
     prompt,
 };
 
-/// Which dead letters to send back.
+/// Options of `dlq redrive`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  salesctl dlq redrive --region us-east-1 --reason malformed --yes\n\n\
                         Only messages present at the start are sent back, so a message that fails again is not redriven forever. \
@@ -38,16 +38,16 @@ pub(crate) struct RedriveOptions {
     yes: bool,
 }
 
-/// What became of a region's dead letters.
+/// Result for one region.
 #[derive(Debug, Serialize)]
 struct Redriven {
     region: String,
     redriven: usize,
-    /// Those with another reason, and those that could not be sent back.
+    /// Messages with another reason, and messages that could not be sent back.
     left: usize,
-    /// Those that came meanwhile, perhaps because they have failed again.
+    /// Messages that arrived meanwhile, perhaps because they failed again.
     came_meanwhile: usize,
-    /// Those that somebody else holds, who may be another `salesctl`.
+    /// Messages in flight to another consumer, perhaps another `salesctl`.
     in_other_hands: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Trouble>,
@@ -127,7 +127,7 @@ pub(crate) async fn redrive(
     }
 }
 
-/// Batch after batch; a signal is heard between two of them, and how to exit then is the answer.
+/// Batch after batch; stops between two batches after a signal, and returns how to exit.
 async fn redrive_region(
     letters: &mut Letters<'_>,
     options: &RedriveOptions,

@@ -1,4 +1,4 @@
-//! The history as people read it.
+//! Output of `history`.
 
 use time::OffsetDateTime;
 
@@ -48,14 +48,14 @@ fn or_unknown(state: Option<&str>) -> String {
     state.map_or_else(|| "?".to_owned(), |state| state.escape_debug().to_string())
 }
 
-/// When it was, to the second.
+/// The time, to the second.
 fn moment(change: &Change) -> String {
     let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
     let at = change.at().and_then(|at| OffsetDateTime::from_unix_timestamp(at.unix_seconds()).ok());
     at.and_then(|at| at.format(format).ok()).unwrap_or_else(|| "?".to_owned())
 }
 
-/// Somebody by a short name: `Operator/jane` for a session of a role, `jane` for a user, `root`.
+/// Short name of an author: `Operator/jane` for a session of a role, `jane` for a user, `root`.
 fn who(arn: &str) -> &str {
     let name = arn.rsplit(':').next().unwrap_or(arn);
     ["assumed-role/", "federated-user/", "user/", "role/"]

@@ -1,4 +1,4 @@
-//! `load`: posts sales by the clock, counts the answers, and waits until what was accepted is in the lakes.
+//! `load`: posts sales at a fixed rate, counts the responses, and waits until accepted sales are in the lakes.
 
 mod arrival;
 mod open_files;
@@ -48,7 +48,7 @@ Exit codes: 0 every request was answered with 201, and all sales are in the lake
 1 no sale was accepted; 64 a line of the file is not a sale, and nothing was posted; 130 interrupted with Ctrl-C, and
 the requests so far are reported.";
 
-/// What to post, where, and how fast.
+/// Options of `load`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, group(ArgGroup::new("amount").required(true).args(["seconds", "count", "file"])))]
 pub(crate) struct LoadOptions {
@@ -106,13 +106,13 @@ impl LoadOptions {
     }
 }
 
-/// Who can be asked about the lakes.
+/// Access to the lakes.
 enum Witness {
-    /// These regions.
+    /// These regions' lakes.
     Regions(Box<Cloud>),
-    /// Nobody, which is as it should be.
+    /// None, as requested.
     NotWanted(String),
-    /// Nobody, though there is a configuration.
+    /// None, although configured.
     Missing(String),
 }
 

@@ -1,4 +1,4 @@
-//! What is posted: made up, or from a file.
+//! The sales to post: generated, or from a file.
 
 use std::{fs::File, path::Path};
 
@@ -9,20 +9,20 @@ use crate::config::InvalidConfig;
 /// The columns of a file, in this order.
 const COLUMNS: [&str; 2] = ["product", "amount"];
 
-/// So many wrong lines are told.
+/// Maximum invalid lines reported.
 const TOLD: usize = 10;
 
-/// The sales to post, one after the other.
+/// The sales to post, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Orders {
-    /// So many made-up ones.
+    /// Generated sales.
     MadeUp(u64),
-    /// Those of a file, as bodies of requests.
+    /// Sales of a file, as request bodies.
     Listed(Vec<String>),
 }
 
 impl Orders {
-    /// How many there are.
+    /// Number of sales.
     pub(super) fn count(&self) -> u64 {
         match self {
             Self::MadeUp(count) => *count,
@@ -38,10 +38,10 @@ impl Orders {
         }
     }
 
-    /// Reads a file, all of it before the first sale is posted.
+    /// Reads the whole file before the first sale is posted.
     ///
     /// # Errors
-    /// When it cannot be read, or a line of it is no sale: each such line is named.
+    /// If it cannot be read, or a line is not a sale: each such line is named.
     pub(super) fn of_file(path: &Path) -> Result<Self, InvalidConfig> {
         let name = path.display();
         let file = File::open(path).map_err(|error| InvalidConfig::new(format_args!("cannot read {name}: {error}")))?;

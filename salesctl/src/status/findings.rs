@@ -1,4 +1,4 @@
-//! What in a status needs somebody's attention, and the command that comes next.
+//! Findings: what in a status needs attention, and the next command.
 
 use std::time::Duration;
 
@@ -17,23 +17,23 @@ use crate::{
     overdue::Overdue,
 };
 
-/// Within this time each service has learnt a new state: it asks every 5 s.
+/// Time within which each service knows a new state: it reads it every 5 s.
 const SETTLES: Duration = Duration::from_secs(15);
 
-/// Within this time DNS has followed: the services as above, then three health checks 10 s apart, then the minute for
-/// which resolvers keep an answer.
+/// Time within which DNS has followed: the services as above, then three health checks 10 s apart, then the minute that
+/// resolvers keep an answer.
 const DNS_SETTLES: Duration = Duration::from_secs(120);
 
-/// Something that is not as it should be.
+/// Something that needs attention.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Finding {
-    /// What it is.
+    /// Description.
     pub(crate) finding: String,
-    /// What to do about it.
+    /// Next step.
     pub(crate) next: String,
 }
 
-/// What is not as it should be in these regions, the worst first; `all`: there are no others.
+/// The findings for these regions, most serious first; `all`: there are no other regions.
 pub(super) fn of(
     regions: &[RegionStatus],
     dns: Option<&Dns>,
@@ -56,7 +56,7 @@ pub(super) fn of(
     findings
 }
 
-/// A region that could do the work, other than `but`: its AWS and its services answer.
+/// A region other than `but` that could do the work: its AWS and its services respond.
 fn able<'a>(regions: &'a [RegionStatus], but: Option<&RegionStatus>) -> Option<&'a str> {
     let is_down = |service: &Figure<ServiceReport>| matches!(service, Figure::Unknown { error } if error.kind() != TroubleKind::NotSet);
     let able = |region: &&RegionStatus| {
@@ -195,8 +195,8 @@ fn of_data(region: &RegionStatus, another: &str, findings: &mut Vec<Finding>) {
     }
 }
 
-/// A region that stands by and has fewer than half of the tasks that another one needs now could not carry its load: the
-/// services are scaled such that each task is half busy.
+/// A PASSIVE region with fewer than half of the tasks that another one needs could not carry its load: scaling keeps
+/// each task half busy.
 fn of_capacity(region: &RegionStatus, regions: &[RegionStatus], now: Timestamp, findings: &mut Vec<Finding>) {
     let name = &region.region;
     let Some(fleet) = region.tasks.known() else { return };
@@ -282,7 +282,7 @@ mod tests {
         Figure::Known(ServiceReport { ready: true, state: state.to_owned(), failing: BTreeMap::new() })
     }
 
-    /// So many tasks of the API, which scaling may not take below the second number.
+    /// API tasks, and their scaling minimum.
     fn tasks([running, minimum]: [u32; 2]) -> Figure<Fleet> {
         let tasks = |running, minimum| Tasks { running, minimum, maximum: 20, usual_minimum: Some(2) };
         Figure::Known([(Role::Api, tasks(running, minimum)), (Role::Worker, tasks(2, 2))].into())
@@ -369,7 +369,7 @@ mod tests {
         assert_eq!(found, ["the traffic dial of each ACTIVE region is at 0: traffic goes elsewhere"]);
     }
 
-    /// What is found when this region, or none, answers at the name.
+    /// The findings when this region, or none, responds at the name.
     fn found_of_dns(regions: &[RegionStatus], answered_by: Result<&str, Trouble>) -> Vec<String> {
         let dns = Dns::new(&"https://api.example.com".parse().unwrap(), answered_by.map(str::to_owned), regions);
         let now = Timestamp::from_unix_seconds(NOW).unwrap();

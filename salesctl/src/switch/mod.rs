@@ -1,8 +1,8 @@
-//! `switch`: which region processes sales and gets the traffic. Section 6 of the design, step by step.
+//! `switch`: selects the region that processes sales and gets the traffic. Section 6 of the design, step by step.
 //!
-//! A region becomes ACTIVE by an action in that region alone; whatever else cannot be done, because the other side or a
-//! control plane is gone, is owed and told, and a repetition does it. At no moment is a region told to stop before
-//! another one is known to work. DNS is told nothing: it follows the regions' states by itself, and is only looked at.
+//! A region becomes ACTIVE by an action in that region alone; a step that fails, because the other region or a control
+//! plane is lost, is reported as not done, and repeating the command tries it again. No region is made PASSIVE before
+//! another one is known to be ACTIVE. DNS follows the regions' states automatically, and is only checked.
 
 pub(crate) mod capacity;
 mod drain;
@@ -44,7 +44,7 @@ Examples:
 
 Exit code 2: some steps were not done. Repeat the command to complete them. No sale is lost meanwhile.";
 
-/// What to switch to, and how.
+/// Options of `switch`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, group(ArgGroup::new("target").required(true).args(["to", "both", "none"])))]
 pub(crate) struct SwitchOptions {
@@ -90,7 +90,7 @@ impl SwitchOptions {
     }
 }
 
-/// Switches, and tells of each step.
+/// Switches, and reports each step.
 pub(crate) async fn switch(
     place: &ConfigOptions,
     format: Format,
@@ -154,16 +154,16 @@ pub(crate) async fn switch(
     report.end()
 }
 
-/// What is needed before the first step.
+/// The situation before the first step.
 struct Prepared {
     cloud: Cloud,
     services: Services,
     before: BTreeMap<String, Before>,
     /// Regions whose state parameter does not exist.
     without_parameter: BTreeMap<String, Trouble>,
-    /// Why what is not known is not known.
+    /// Why values are unknown.
     remarks: Vec<String>,
-    /// Why the target may not be able to process.
+    /// Why the target may not be able to process sales.
     warnings: Vec<String>,
 }
 
@@ -204,7 +204,7 @@ async fn prepare(config: &Config, target: &Target) -> anyhow::Result<Prepared> {
         }
         before.insert(name, Before { state, dial, fleet });
     }
-    // One worker that answers is enough.
+    // One worker that responds is enough.
     let targets = before.keys().filter(|region| target.includes(region)).count();
     let warnings = if troubles.len() == targets { troubles } else { Vec::new() };
     Ok(Prepared { cloud, services, before, without_parameter, remarks, warnings })

@@ -1,4 +1,4 @@
-//! What a switch tells: its plan, each step as it is taken, and at the end what is done and what is owed.
+//! Output of a switch: its plan, each step as it is taken, and the outcome.
 
 use std::time::Instant;
 
@@ -16,22 +16,22 @@ use crate::{
     output::{self, BAD, Format, GOOD, WARNING, progress},
 };
 
-/// What became of a step.
+/// Outcome of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", content = "reason", rename_all = "snake_case")]
 pub(super) enum StepOutcome {
-    /// It was not taken yet.
+    /// Not taken yet.
     Planned,
-    /// It is done.
+    /// Done.
     Done,
-    /// It was so before.
+    /// There was nothing to do.
     Already,
     /// It failed: repeating the command tries it again.
     #[serde(rename = "owed")]
     NotDone(Trouble),
-    /// It was not tried, since it would make things worse.
+    /// Skipped, since it would make things worse.
     Withheld(String),
-    /// The command was interrupted meanwhile: it may be done or not.
+    /// The command was interrupted during the step: its result is unknown.
     Interrupted,
 }
 
@@ -43,12 +43,12 @@ struct Taken {
     outcome: StepOutcome,
 }
 
-/// What is owed to the lake.
+/// The pending items.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(super) struct Pending {
-    /// Each region that answered, with how much its table knows of and whether some is from before the switch.
+    /// Regions that responded, with the number of pending items and whether some are from before the switch.
     regions: Vec<RegionPending>,
-    /// Each region that did not.
+    /// Regions that did not respond.
     unknown: Vec<UnknownPending>,
 }
 
@@ -66,7 +66,7 @@ struct UnknownPending {
 }
 
 impl Pending {
-    /// Notes what a region's table says is pending; what was accepted before `switched` is from before the switch.
+    /// Adds a region's backlog; items accepted before `switched` are from before the switch.
     pub(super) fn add(&mut self, region: String, backlog: Result<Backlog, Trouble>, switched: Timestamp) {
         match backlog {
             Ok(backlog) => {
@@ -77,7 +77,7 @@ impl Pending {
         }
     }
 
-    /// Whether nothing from before the switch is owed, as far as any region can tell.
+    /// Whether nothing from before the switch is pending, as far as any region knows.
     pub(super) fn is_drained(&self) -> bool {
         !self.regions.is_empty() && !self.regions.iter().any(|region| region.from_before_the_switch)
     }
@@ -89,7 +89,7 @@ impl Pending {
     }
 }
 
-/// A switch as far as it has come.
+/// A switch in progress.
 pub(super) struct Report {
     format: Format,
     target: Target,
@@ -102,19 +102,19 @@ pub(super) struct Report {
     step_started: Instant,
 }
 
-/// The report as a program reads it.
+/// The JSON output.
 #[derive(Serialize)]
 struct Document<'a> {
     target: String,
     steps: &'a [Taken],
     #[serde(skip_serializing_if = "Option::is_none")]
     pending: Option<&'a Pending>,
-    /// What is seen of DNS.
+    /// The state of DNS.
     #[serde(skip_serializing_if = "Option::is_none")]
     dns: Option<&'a Entrance>,
-    /// Whether nothing is owed.
+    /// Whether all steps are done.
     complete: bool,
-    /// The command that does what is owed.
+    /// The command that completes the remaining steps.
     #[serde(skip_serializing_if = "Option::is_none")]
     repeat: Option<String>,
 }
@@ -136,7 +136,7 @@ impl Report {
         }
     }
 
-    /// Shows the steps, and `remarks` on what could not be learnt before.
+    /// Prints the steps, and `remarks` on values that are unknown.
     pub(super) fn show_plan(&self, remarks: &[String]) {
         self.say(format!("Plan: {}", self.target));
         for (position, Taken { step, .. }) in self.steps.iter().enumerate() {
@@ -148,7 +148,7 @@ impl Report {
         }
     }
 
-    /// The end of a dry run.
+    /// Ends a dry run.
     pub(super) fn planned(&self) -> anyhow::Result<Exit> {
         match self.format {
             Format::Table => self.say("Nothing was changed (--dry-run).".to_owned()),
@@ -157,13 +157,13 @@ impl Report {
         Ok(Exit::Done)
     }
 
-    /// The step that comes next; none after the last.
+    /// The next step; `None` after the last.
     pub(super) fn next(&self) -> Option<(usize, Step)> {
         let position = self.steps.iter().position(|taken| taken.outcome == StepOutcome::Planned)?;
         Some((position, self.steps[position].step.clone()))
     }
 
-    /// The regions that are known to be ACTIVE by now.
+    /// The regions that are known to be ACTIVE now.
     pub(super) fn active(&self) -> Vec<&str> {
         let set = |taken: &&Taken| {
             matches!(taken.step.action, Action::State { to: SiteState::Active, .. })
@@ -196,7 +196,7 @@ impl Report {
         self.interrupted = Some(exit);
     }
 
-    /// Whether there is something to look at after the steps.
+    /// Whether there is something to check after the steps.
     pub(super) fn went_on(&self) -> bool {
         self.interrupted.is_none() && !self.active().is_empty()
     }
@@ -222,7 +222,7 @@ impl Report {
         self.entrance = entrance;
     }
 
-    /// Tells the outcome.
+    /// Prints the outcome.
     pub(super) fn end(&self) -> anyhow::Result<Exit> {
         let not_done: Vec<_> = self.steps.iter().filter(|taken| taken.is_not_done()).collect();
         let undrained = self.pending.as_ref().is_some_and(|pending| !pending.is_drained());
@@ -242,7 +242,7 @@ impl Report {
         }
     }
 
-    /// The regions whose services were brought to more tasks than they had.
+    /// The regions whose number of tasks was raised.
     fn raised(&self) -> impl Iterator<Item = &str> {
         let raised = |taken: &&Taken| match &taken.step.action {
             Action::Capacity(capacity) => {
@@ -328,7 +328,7 @@ impl Taken {
     }
 }
 
-/// The very command again, without the question.
+/// This command again, without confirmation.
 fn repeat_command() -> String {
     let mut arguments: Vec<String> = std::env::args().skip(1).map(|argument| quoted(&argument)).collect();
     if !arguments.iter().any(|argument| argument == "--yes" || argument == "-y") {
@@ -337,7 +337,7 @@ fn repeat_command() -> String {
     format!("salesctl {}", arguments.join(" "))
 }
 
-/// A word as a shell reads it back.
+/// A word, quoted for a shell.
 fn quoted(word: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_./:=@%+,".contains(character);
     if !word.is_empty() && word.chars().all(plain) {

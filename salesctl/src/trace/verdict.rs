@@ -1,4 +1,4 @@
-//! What a trace means, in one sentence for whoever asked. Pure.
+//! The meaning of a trace, in one sentence for the person who asked. Pure.
 
 use sales::{clock::Timestamp, site_state::SiteState};
 
@@ -8,12 +8,12 @@ use crate::{
     overdue::Overdue,
 };
 
-/// How much is known.
+/// Completeness of the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
-    /// The sale was found, and each region told all it was asked.
+    /// The sale was found, and all sources were available.
     Everything,
-    /// The sale was found, and something could not be asked.
+    /// The sale was found, but some sources were unavailable.
     APart,
     /// The sale was not found.
     Nothing,
@@ -90,7 +90,7 @@ impl View<'_> {
         })
     }
 
-    /// How it stands; fits behind "the sale is".
+    /// Its status; follows "the sale is".
     fn sentence(&self) -> String {
         let (holding, lacking): (Vec<_>, Vec<_>) = self.lakes().partition(|(_, object)| object.is_some());
         let lacking: Vec<&str> = lacking.into_iter().map(|(region, _)| region).collect();

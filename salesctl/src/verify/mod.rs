@@ -1,7 +1,7 @@
-//! `lake verify`: whether the tables, the marks and the lakes say the same of some days.
+//! `lake verify`: compares tables, marks and lakes over a range of days.
 //!
-//! All of it is read once, and what looks different is looked at again for some seconds, fact by fact, since traffic
-//! flows and replication takes a moment. What differs still is reported.
+//! It reads everything once, and rechecks apparent differences for some seconds, fact by fact, since there is traffic
+//! and replication takes a moment. It reports the remaining differences.
 
 mod again;
 mod judge;
@@ -27,7 +27,7 @@ use judge::{Held, Kind, Measure, Seen, Verdict, judge};
 use read::Snapshot;
 use report::{Difference, RegionReport, Report};
 
-/// Which days, and where.
+/// Options of `lake verify`.
 #[derive(Debug, Args)]
 #[command(after_help = examples())]
 pub(crate) struct VerifyOptions {
@@ -105,7 +105,7 @@ pub(crate) async fn verify(place: &ConfigOptions, format: Format, options: &Veri
     Ok(if report.is_clean() { Exit::Done } else { Exit::Incomplete })
 }
 
-/// What comparing gives.
+/// The result of a comparison.
 #[derive(Default)]
 struct Compared {
     regions: BTreeMap<String, RegionReport>,
@@ -155,7 +155,7 @@ fn note<'a>(counted: &mut BTreeMap<&'a str, RegionReport>, verdicts: &[(&'a str,
     }
 }
 
-/// The verdict of each region on what was read of a fact.
+/// The verdict of each region on a fact as read.
 fn verdicts<'a>(id: FactId, snapshots: &BTreeMap<&'a str, Snapshot>, measure: Measure) -> Vec<(&'a str, Verdict)> {
     let held = snapshots.iter().map(|(region, snapshot)| (*region, snapshot.held(id))).collect();
     snapshots.keys().map(|region| (*region, judge(id, region, &held, measure))).collect()
