@@ -1,4 +1,4 @@
-//! What the API is told: the one place that reads its variables.
+//! Configuration of the API: the only place that reads its variables.
 
 use std::net::SocketAddr;
 
@@ -62,7 +62,7 @@ SIGTERM and SIGINT stop the intake and finish requests in flight; a second signa
 Exit codes: 0 stopped by a signal, 1 cannot serve, 64 invalid or missing variable or argument, 128 + signal number
 after a second signal";
 
-/// The variables, checked.
+/// The validated variables.
 #[derive(Debug)]
 pub struct Config {
     /// `AWS_REGION`

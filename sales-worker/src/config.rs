@@ -1,4 +1,4 @@
-//! What the worker is told: the one place that reads its variables.
+//! Configuration of the worker: the only place that reads its variables.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -61,7 +61,7 @@ hidden for up to 30 s and are then redelivered.
 Exit codes: 0 stopped by a signal, 1 cannot work, 64 invalid or missing variable or argument, 128 + signal number
 after a second signal";
 
-/// The variables, checked.
+/// The validated variables.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `AWS_REGION`
@@ -76,7 +76,7 @@ pub struct Config {
     pub idempotency_table: String,
     /// `S3_SALES_BUCKET`
     pub bucket: String,
-    /// How the bucket is addressed, by `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_S3`
+    /// Addressing style of the bucket, by `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_S3`
     pub s3_addressing: S3Addressing,
     /// `PORT` and `BIND_HOST`
     pub listen: SocketAddr,

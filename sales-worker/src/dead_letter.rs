@@ -1,4 +1,4 @@
-//! Messages that cannot be understood.
+//! Malformed messages.
 
 use sales::event::NotAnEvent;
 use sales::ports::{DeadLetter, Delivery, SaleQueue};
@@ -6,7 +6,7 @@ use sales::ports::{DeadLetter, Delivery, SaleQueue};
 use crate::metrics::Metrics;
 use crate::outcome::{Done, Outcome};
 
-/// Copies a message to the dead-letter queue; it is off its own queue once the outcome is acknowledged.
+/// Copies a message to the dead-letter queue; the outcome then acknowledges it in its own queue.
 pub async fn dead_letter<Q: SaleQueue>(
     queue: &Q,
     metrics: &Metrics,

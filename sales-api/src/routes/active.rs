@@ -1,4 +1,4 @@
-//! What DNS follows: whether this region is ACTIVE.
+//! The route that DNS follows: whether this region is ACTIVE.
 
 use actix_web::http::StatusCode;
 use actix_web::web::Data;

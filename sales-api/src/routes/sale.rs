@@ -21,10 +21,10 @@ use crate::find_sale::find_sale;
 use crate::register_sale::{Order, RegisterError, Registered, register_sale};
 use crate::sales::Sales;
 
-/// No client waits longer for the table.
+/// Maximum time to wait for the table.
 const DEADLINE: Duration = Duration::from_millis(4_800);
 
-/// When a client may try again after a 503.
+/// When a client may retry after a 503.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// The request to register a sale. Other fields are ignored.
@@ -188,7 +188,7 @@ fn refused(error: RegisterError) -> Problem {
     }
 }
 
-/// The cause is for the log, where the dependency's change is told; clients learn what they can do.
+/// The cause is only logged, where the dependency's failure is reported; the response tells clients what to do.
 fn unavailable(error: &PortError) -> Problem {
     tracing::debug!(error.operation, error.detail, "sales table unavailable");
     try_again()

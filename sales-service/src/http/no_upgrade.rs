@@ -1,14 +1,14 @@
-//! Connections on which nobody can ask for another protocol.
+//! Connections that ignore requests for another protocol.
 //!
-//! A server may ignore `Upgrade` (RFC 9110, section 7.8), and these services speak HTTP/1.1 alone. actix-http does not
-//! ignore it: it takes `Connection: upgrade` for the end of HTTP on the connection and closes it after an answer that says
-//! `connection: upgrade`, and it takes `Upgrade: websocket` for a body without an end. Java's client asks for h2c with each
-//! request. So actix-http never gets to see what was asked: `upgrade` among the options of `Connection`, and the protocols
-//! of `Upgrade`, are overwritten in what is read, byte for byte.
+//! A server may ignore `Upgrade` (RFC 9110, section 7.8), and these services only speak HTTP/1.1. actix-http does not
+//! ignore it: it treats `Connection: upgrade` as the end of HTTP on the connection and closes it after a response with
+//! `connection: upgrade`, and it treats `Upgrade: websocket` as a body without an end. Java's client requests h2c with
+//! each request. So actix-http never sees these requests: `upgrade` among the options of `Connection`, and the
+//! protocols of `Upgrade`, are overwritten in the received bytes.
 //!
-//! Where a request's head ends is not looked for, which would take a second parser of HTTP that agrees with the first in
-//! everything. All lines are looked at, those of bodies too: no JSON text has a line that begins with a field name and a
-//! colon, since in JSON a name is quoted and a string has no line breaks.
+//! This does not look for the end of a request's head, which would take a second HTTP parser that agrees with the first
+//! one in everything. It checks all lines, including those of bodies: no JSON text has a line that begins with a field
+//! name and a colon, since JSON names are quoted and JSON strings have no line breaks.
 
 use std::io::{IoSlice, Result};
 use std::pin::Pin;
@@ -16,7 +16,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A connection that hides what asks for another protocol from who reads.
+/// A connection that hides upgrade requests from its reader.
 #[derive(Debug)]
 pub(super) struct NoUpgrade<S> {
     stream: S,
@@ -67,19 +67,19 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for NoUpgrade<S> {
 const UPGRADE: &[u8] = b"upgrade";
 const CONNECTION: &[u8] = b"connection";
 
-/// What is written over what must not be seen: a character of a token, with which neither word is what it was.
+/// The byte that overwrites hidden text: a token character, which changes either word.
 const HIDDEN: u8 = b'-';
 
-/// Where in a line the next byte is. A line may come in any number of pieces.
+/// Position of the next byte in its line. A line may arrive in any number of pieces.
 #[derive(Clone, Copy, Debug)]
 enum Line {
-    /// In what may be one of the two names; so many bytes of each match so far.
+    /// In a possible name; this many bytes of each match so far.
     Name { upgrade: Option<usize>, connection: Option<usize> },
     /// In the value of `Upgrade`.
     Protocols,
-    /// In the value of `Connection`; so many bytes of the option match so far.
+    /// In the value of `Connection`; this many bytes of the option match so far.
     Options(Option<usize>),
-    /// In a line that does not matter.
+    /// In a line without relevance.
     Other,
 }
 
@@ -92,7 +92,7 @@ impl Line {
         let mut rest = bytes;
         while !rest.is_empty() {
             if matches!(self, Self::Other) {
-                // Most bytes are of such lines.
+                // Most bytes are in such lines.
                 let Some(end) = rest.iter().position(|&byte| byte == b'\n') else { return };
                 rest = &mut rest[end..];
             }
@@ -135,7 +135,7 @@ impl Line {
     }
 }
 
-/// How many bytes of `word` match with `byte` as the next one, of either case.
+/// Number of bytes of `word` that match with `byte` as the next one, ignoring case.
 fn matching(word: &[u8], matched: Option<usize>, byte: u8) -> Option<usize> {
     let matched = matched?;
     word.get(matched)?.eq_ignore_ascii_case(&byte).then_some(matched + 1)
@@ -145,7 +145,7 @@ fn matching(word: &[u8], matched: Option<usize>, byte: u8) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// What is read of `sent` when it arrives in pieces of `size` bytes.
+    /// The received bytes of `sent` if it arrives in pieces of `size` bytes.
     fn read(sent: &str, size: usize) -> String {
         let (mut bytes, mut line) = (sent.as_bytes().to_vec(), Line::start());
         bytes.chunks_mut(size).for_each(|piece| line.hide_upgrade(piece));

@@ -1,4 +1,4 @@
-//! The routes for those who run a service: is it there, can it work, what has it counted.
+//! Operational routes: health, version and metrics.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,20 +17,20 @@ use sales::health::Health;
 use sales::site::Site;
 use sales::site_state::SiteState;
 
-/// What these routes tell about. Cheap to clone.
+/// The state behind these routes. Cheap to clone.
 #[derive(Clone)]
 pub struct Operations {
     /// Which service this is.
     pub version: Version,
-    /// What is known of its dependencies.
+    /// The condition of its dependencies.
     pub health: Health,
     /// The region and its state.
     pub site: Site,
-    /// What it has counted.
+    /// Its metrics.
     pub registry: Arc<Registry>,
 }
 
-/// The commit that this was built from, which a build of images tells the compiler.
+/// The commit of the build, passed to the compiler when images are built.
 const COMMIT: &str = match option_env!("SALES_COMMIT") {
     Some(commit) if !commit.is_empty() => commit,
     _ => "unknown",
@@ -144,7 +144,7 @@ pub async fn metrics(operations: web::Data<Operations>) -> Result<HttpResponse, 
     Ok(HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(text))
 }
 
-/// The state's two gauges: 1 while active and 0 otherwise, and the seconds since the switch last answered.
+/// The two gauges of the state: 1 while ACTIVE and 0 otherwise, and the seconds since it was last read.
 pub fn register_site(registry: &mut Registry, site: &Site) {
     registry.register_collector(Box::new(SiteCollector(site.clone())));
 }

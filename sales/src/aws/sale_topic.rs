@@ -10,7 +10,7 @@ use crate::event::{self, Event};
 use crate::health::Dependency;
 use crate::ports::{FailureKind, PortError, PortResult, SaleTopic};
 
-/// Nobody waits for it, and what does not get out is pending all the same.
+/// No client waits for it, and unpublished facts are pending anyway.
 const DEADLINE: Deadline = Deadline { attempts: 2, attempt: Duration::from_secs(2), operation: Duration::from_secs(4) };
 
 /// [`SaleTopic`] on SNS.
