@@ -17,9 +17,9 @@ impl Cores {
     /// # Errors
     /// When there are not so many.
     pub(crate) fn divide(count: u16) -> anyhow::Result<Self> {
-        let all = sched_getaffinity(None).context("the cores of this machine are not known")?;
+        let all = sched_getaffinity(None).context("cannot read the cores of this machine")?;
         let (services, others) = divide(&all, usize::from(count))?;
-        sched_setaffinity(None, &others).context("this process cannot be kept on some of its cores")?;
+        sched_setaffinity(None, &others).context("cannot pin this process to some of its cores")?;
         Ok(Self { services, others })
     }
 
@@ -41,7 +41,7 @@ fn divide(all: &CpuSet, count: usize) -> anyhow::Result<(CpuSet, CpuSet)> {
         bail!("--cores {count} is more than the {} that this machine has", cores.len());
     }
     if cores.len() == 1 {
-        bail!("this machine has one core, and the services need one of their own");
+        bail!("this machine has only one core, and the services need a separate one");
     }
     if count == cores.len() {
         return Ok((*all, *all));

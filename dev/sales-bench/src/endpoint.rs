@@ -35,9 +35,11 @@ impl Endpoint {
             command.arg("--certificate").arg(path);
         }
         let mut process = command.stdout(Stdio::piped()).spawn().context("the AWS endpoint did not start")?;
-        let says = process.stdout.take().context("the AWS endpoint says nothing")?;
-        let ports = BufReader::new(says).lines().next_line().await?.context("the AWS endpoint ended at once")?;
-        let Some((port, control)) = ports.split_once(' ') else { bail!("the AWS endpoint said {ports:?}") };
+        let says = process.stdout.take().context("the AWS endpoint has no standard output")?;
+        let ports = BufReader::new(says).lines().next_line().await?.context("the AWS endpoint exited at startup")?;
+        let Some((port, control)) = ports.split_once(' ') else {
+            bail!("invalid output of the AWS endpoint: {ports:?}")
+        };
         let scheme = if tls { "https" } else { "http" };
         Ok(Self {
             url: format!("{scheme}://127.0.0.1:{port}"),
@@ -80,7 +82,7 @@ impl Endpoint {
         let answer = self.client.get(format!("{}/counts", self.control)).send().await?.error_for_status()?;
         let counts: Counts = answer.json().await?;
         if let Some(request) = counts.unknown.first() {
-            bail!("the AWS endpoint has no answer to: {request}");
+            bail!("the AWS endpoint received an unknown request: {request}");
         }
         Ok(counts)
     }

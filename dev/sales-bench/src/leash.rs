@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 /// This program again, to be started with other arguments.
 pub(crate) fn own(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> anyhow::Result<Command> {
-    let mut command = Command::new(std::env::current_exe().context("this program cannot find itself")?);
+    let mut command = Command::new(std::env::current_exe().context("cannot find this program's executable")?);
     command.args(arguments).stdin(Stdio::piped()).kill_on_drop(true);
     Ok(command)
 }

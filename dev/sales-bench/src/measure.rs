@@ -51,7 +51,7 @@ impl Bench {
         if !output.status.success() {
             bail!("the bare call {name} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
         }
-        let cost: Cost = serde_json::from_slice(&output.stdout).context("a bare call's cost is not understood")?;
+        let cost: Cost = serde_json::from_slice(&output.stdout).context("invalid output of a bare call")?;
         endpoint.counts().await?;
         let calls = cost.calls.max(1) as f64;
         let mut measured = Measurement::new(cases::call(call));
@@ -67,7 +67,7 @@ impl Bench {
         let [port] = sales_testbed::tcp_ports::free()?;
         let mut command = leash::own(["answer", "--port", &port.to_string()])?;
         let process = self.cores.for_service(|| Ok(command.spawn()?))?;
-        let id = process.id().context("the bare server ended at once")?;
+        let id = process.id().context("the bare server exited at startup")?;
         let started = Instant::now();
         while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
             if started.elapsed() > STALLED {
@@ -183,7 +183,7 @@ async fn reach(endpoint: &Endpoint, done: impl Fn(&Counts) -> u64, size: u64) ->
         if now != last {
             (last, changed) = (now, Instant::now());
         } else if changed.elapsed() > STALLED {
-            bail!("the worker stands still at {now} of {size}");
+            bail!("the worker makes no progress at {now} of {size}");
         }
         sleep(LOOK).await;
     }

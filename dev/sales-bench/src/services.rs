@@ -130,7 +130,7 @@ impl MeasuredService {
                 bail!("{} ended with {code}: {}", path.display(), last_line(&mut log));
             }
             if started.elapsed() > START_DEADLINE {
-                bail!("{} did not answer within {} s", path.display(), START_DEADLINE.as_secs());
+                bail!("{} did not respond within {} s", path.display(), START_DEADLINE.as_secs());
             }
             sleep(Duration::from_millis(1)).await;
         }

@@ -20,10 +20,10 @@ pub(crate) fn cpu_time(process: u32) -> anyhow::Result<Duration> {
 /// # Errors
 /// When there is no such process, or no Linux `/proc`.
 pub(crate) fn peak_memory(process: u32) -> anyhow::Result<u64> {
-    let kibibytes = find(process)?.status()?.vmhwm.context("the peak memory of a process is not known here")?;
+    let kibibytes = find(process)?.status()?.vmhwm.context("the peak memory of a process is not available")?;
     Ok(kibibytes * 1024)
 }
 
 fn find(process: u32) -> anyhow::Result<Process> {
-    Process::new(i32::try_from(process)?).context("CPU time is read from Linux's /proc, and it is not there")
+    Process::new(i32::try_from(process)?).context("Linux's /proc, the source of CPU time, is not available")
 }

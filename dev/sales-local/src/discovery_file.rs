@@ -15,8 +15,7 @@ impl DiscoveryFile {
     /// Writes `text` to the file at `path` in one step, so that nobody reads half of it.
     pub(crate) fn write(path: PathBuf, text: impl Into<Vec<u8>>) -> anyhow::Result<Self> {
         let written = Self { path, text: text.into() };
-        replace(&written.path, &written.text)
-            .with_context(|| format!("{} cannot be written", written.path.display()))?;
+        replace(&written.path, &written.text).with_context(|| format!("cannot write {}", written.path.display()))?;
         Ok(written)
     }
 

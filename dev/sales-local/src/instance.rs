@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use crate::discovery_file::DiscoveryFile;
 
-const NOTHING_RUNS: &str = "nothing runs here that could be asked: start it with `cargo local`";
+const NOTHING_RUNS: &str = "not running: start it with `cargo local`";
 
 /// Where a running instance is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

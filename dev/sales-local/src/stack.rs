@@ -76,7 +76,7 @@ impl Stack {
         let sites = start_sites(&services, &deployment, emulator.endpoint(), &ports, logs);
         let sites = steps.quiet("starting the API and the worker of each region", sites).await?;
         let what = format!(
-            "opening the addresses in front of them, http://localhost:{} and, for DNS, http://localhost:{}",
+            "opening the common addresses, http://localhost:{} and, for DNS, http://localhost:{}",
             ports.front, ports.dns
         );
         let entrances = try_join(start_accelerator(&deployment, &ports), start_name(&deployment, &ports));
@@ -159,7 +159,7 @@ impl Stack {
     /// An error once something that nothing can go on without has ended by itself.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         if self.emulator.has_ended() {
-            bail!("the AWS emulator has ended by itself");
+            bail!("the AWS emulator exited unexpectedly");
         }
         Ok(())
     }
@@ -200,9 +200,7 @@ async fn start_accelerator(deployment: &Deployment, ports: &LocalPorts) -> anyho
     });
     // Its API is on a port of its own choice, behind an endpoint that can be lost.
     let accelerator = AcceleratorStandIn::start(listen(ports.front).await?, listen(0).await?, backends.collect())?;
-    timeout(HEALTH_DEADLINE, accelerator.all_healthy())
-        .await
-        .context("the health checks of the APIs do not succeed")?;
+    timeout(HEALTH_DEADLINE, accelerator.all_healthy()).await.context("the APIs did not become healthy in time")?;
     Ok(accelerator)
 }
 
@@ -210,11 +208,13 @@ async fn start_name(deployment: &Deployment, ports: &LocalPorts) -> anyhow::Resu
     let apis = deployment.regions.iter().zip(ports.apis);
     let apis = apis.map(|(region, port)| (region.name.clone(), SocketAddr::from((Ipv4Addr::LOCALHOST, port))));
     let name = Name::start(listen(ports.dns).await?, apis)?;
-    timeout(HEALTH_DEADLINE, name.all_checked()).await.context("the health checks of the name are not made")?;
+    timeout(HEALTH_DEADLINE, name.all_checked())
+        .await
+        .context("the health checks of the DNS name did not complete in time")?;
     Ok(name)
 }
 
 /// Takes a port of this machine alone.
 pub(crate) async fn listen(port: u16) -> anyhow::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.with_context(|| format!("port {port} cannot be opened"))
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.with_context(|| format!("cannot listen on port {port}"))
 }

@@ -109,7 +109,7 @@ fn wrong_usage_ends_with_64_and_help_and_version_with_0() {
 #[test]
 fn commands_for_a_running_instance_say_that_none_runs() {
     let sandbox = Sandbox::new();
-    let expected = Ended::with(1, "nothing runs here that could be asked: start it with `cargo local`");
+    let expected = Ended::with(1, "not running: start it with `cargo local`");
     assert_eq!(sandbox.run(["lake"]), expected);
     assert_eq!(sandbox.run(["lose", "sa-east-1"]), expected);
     assert_eq!(sandbox.run(["restore", "sa-east-1"]), expected);

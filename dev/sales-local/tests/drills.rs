@@ -221,10 +221,7 @@ async fn nothing_is_left_of_an_instance_that_is_stopped_with_a_region_lost() {
     }
     let ended = instance.local(&["restore", "us-east-1"]).await.expect("it runs");
     assert_eq!(ended.status.code(), Some(1));
-    assert_eq!(
-        String::from_utf8_lossy(&ended.stderr),
-        "sales-local: nothing runs here that could be asked: start it with `cargo local`\n"
-    );
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "sales-local: not running: start it with `cargo local`\n");
 }
 
 /// What nobody may need at the worst moment: the control plane of DNS, and the bucket of Terraform's state. There is
@@ -240,7 +237,7 @@ async fn clients_of_dns_get_to_the_region_that_is_left_although_every_control_pl
     let losing = async {
         let both = region(&instance, 1);
         let accepted = async || (*both.accepted_by_region().await.ok()?.get(lost)? >= 10).then_some(());
-        eventually(&format!("clients of DNS get to {lost}"), accepted).await;
+        eventually(&format!("clients of DNS reach {lost}"), accepted).await;
         local(&instance, "lose accelerator").await;
         local(&instance, &format!("lose {lost}")).await;
         let switch = format!("{WITHOUT_CONTROL_PLANES}; salesctl switch --to {left} --yes --wait -o json");

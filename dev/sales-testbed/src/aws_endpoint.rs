@@ -93,7 +93,7 @@ impl Drop for AwsEndpoint {
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("port {} cannot be opened", address.port()))
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on port {}", address.port()))
 }
 
 async fn pass_on(passage: Arc<Passage>, request: Request<Incoming>) -> Answer {
@@ -106,7 +106,7 @@ async fn pass_on(passage: Arc<Passage>, request: Request<Incoming>) -> Answer {
         passage.upstream.ask(head, body).await
     };
     let answer = answer.await;
-    answer.unwrap_or_else(|_| refusal(StatusCode::BAD_GATEWAY, "BadGateway", "the AWS emulator did not answer"))
+    answer.unwrap_or_else(|_| refusal(StatusCode::BAD_GATEWAY, "BadGateway", "the AWS emulator did not respond"))
 }
 
 fn is_for_ssm<B>(request: &Request<B>) -> bool {

@@ -204,7 +204,7 @@ impl Process {
         if self.has_ended() {
             bail!("{} has already ended", self.name);
         }
-        kill_process(self.pid, signal).with_context(|| format!("{} could not be signalled", self.name))
+        kill_process(self.pid, signal).with_context(|| format!("cannot signal {}", self.name))
     }
 }
 
@@ -224,7 +224,7 @@ const KILLED: i32 = 128 + 9;
 /// An empty file for what a program writes, in a directory that is made when it is missing.
 pub fn log_file(path: &Path) -> anyhow::Result<File> {
     if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).with_context(|| format!("{} cannot be created", parent.display()))?;
+        std::fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
     }
     drop(std::fs::remove_file(path));
     let options = OpenOptions::new().read(true).append(true).create_new(true).open(path);
@@ -235,7 +235,7 @@ pub fn log_file(path: &Path) -> anyhow::Result<File> {
 pub fn last_line(log: &mut File) -> String {
     let mut text = Vec::new();
     if log.rewind().and_then(|()| log.read_to_end(&mut text)).is_err() {
-        return "its log cannot be read".to_owned();
+        return "its log is unreadable".to_owned();
     }
     let text = String::from_utf8_lossy(&text);
     let last = text.lines().rev().map(str::trim).find(|line| !line.is_empty());

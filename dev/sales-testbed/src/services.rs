@@ -148,7 +148,7 @@ impl ServiceProcess {
             sleep(Duration::from_millis(20)).await;
         }
         bail!(
-            "{} did not answer within {} s (its log: {})",
+            "{} did not respond within {} s (its log: {})",
             self.name,
             START_DEADLINE.as_secs(),
             self.log_path.display()

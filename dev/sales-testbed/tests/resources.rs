@@ -59,7 +59,7 @@ async fn a_port_in_use_is_not_waited_for() {
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = taken.local_addr().expect("bound").port();
     let error = Emulator::start(Some(port)).await.expect_err("the port is taken").to_string();
-    assert!(error.starts_with("the emulator ended at its start"), "{error}");
+    assert!(error.starts_with("the emulator exited at startup"), "{error}");
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ pub(super) async fn answer(endpoint: &Endpoint, request: Request<Incoming>) -> A
             Ok(counts) => Answer::ok(JSON, counts),
             Err(error) => Answer::refusal(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
         },
-        _ => Answer::refusal(StatusCode::NOT_FOUND, "POST /load, or GET /counts"),
+        _ => Answer::refusal(StatusCode::NOT_FOUND, "unknown route: expected POST /load or GET /counts"),
     }
 }
 

@@ -64,7 +64,7 @@ impl Endpoint {
         let (head, body) = request.into_parts();
         let body = match read(body).await {
             Ok(body) => body,
-            Err(refusal) => return self.unknown(&head, &[], "a body that can not be read", refusal),
+            Err(refusal) => return self.unknown(&head, &[], "an unreadable body", refusal),
         };
         let read_at = Instant::now();
         let Some(operation) = Operation::of(&head.method, &head.uri, target(&head), &body) else {
@@ -97,7 +97,7 @@ impl Endpoint {
     }
 
     fn not_understood(&self, head: &Parts, body: &[u8], reason: &str) -> Answer {
-        let refusal = Answer::refusal(StatusCode::BAD_REQUEST, "this endpoint has no answer to it");
+        let refusal = Answer::refusal(StatusCode::BAD_REQUEST, "unknown request");
         self.unknown(head, body, reason, refusal)
     }
 

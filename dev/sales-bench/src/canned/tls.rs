@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 /// What speaks TLS as this machine. Writes the certificate of the authority that vouches for it, as PEM.
 pub(super) fn acceptor(certificate: &Path) -> anyhow::Result<TlsAcceptor> {
     let authority = authority()?;
-    fs::write(certificate, authority.pem()).with_context(|| format!("{} can not be written", certificate.display()))?;
+    fs::write(certificate, authority.pem()).with_context(|| format!("cannot write {}", certificate.display()))?;
 
     let key = KeyPair::generate()?;
     let server =

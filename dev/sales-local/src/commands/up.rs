@@ -69,7 +69,7 @@ fn what_to_try(stack: &Stack, config: &Path, logs: &Path) -> String {
     let (region, _, _) = first;
     format!(
         r#"
-Both regions serve. Try it, in another terminal:
+Both regions serve. In another terminal:
 
 {past_the_proxy}  curl -X POST {address}/sales -d '{{"product":"O Pequeno Principe", "amount": 14.00}}' -i
 
@@ -78,19 +78,19 @@ Both regions serve. Try it, in another terminal:
   curl -X GET {address}/sales/$id -i
   curl -X DELETE {address}/sales/$id -i
 
-As its operator:
+As the operator:
 
   export SALESCTL_CONFIG={config} \
     AWS_ACCESS_KEY_ID={ACCOUNT} AWS_SECRET_ACCESS_KEY=local
   cargo salesctl status
   cargo salesctl switch --to {other}
 
-  cargo local lake                 what has arrived in the lake
-  cargo local lose {name}       {name} is gone: its API, its worker, and AWS in it
-  cargo local restore {name}    it is back
+  cargo local lake                 list the objects in the lake
+  cargo local lose {name}       lose {name}: its API, its worker, and AWS in it
+  cargo local restore {name}    restore it
 
-Documentation of the API   {address}/docs
-The same for clients that go by DNS, as api.DOMAIN is on AWS
+API documentation          {address}/docs
+For clients that use DNS, like api.DOMAIN on AWS
   {dns}
 Each region's own API
 {own_addresses}

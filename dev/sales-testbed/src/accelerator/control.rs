@@ -68,7 +68,7 @@ async fn answer(
 async fn call(state: &watch::Sender<AcceleratorState>, request: Request<Incoming>) -> Result<Value, ApiError> {
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.strip_prefix(SERVICE).ok_or_else(|| ApiError::unknown_operation(target))?.to_owned();
-    let unreadable = || ApiError::new("SerializationException", "the body is not a JSON object that can be read");
+    let unreadable = || ApiError::new("SerializationException", "the body is not a JSON object");
     let body = Limited::new(request.into_body(), LARGEST_BODY).collect().await.map_err(|_| unreadable())?.to_bytes();
     let input = serde_json::from_slice(&body).map_err(|_| unreadable())?;
     let mut answer = Err(ApiError::new("InternalServiceErrorException", "the operation has not run"));

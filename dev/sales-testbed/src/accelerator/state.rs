@@ -45,9 +45,10 @@ impl FromStr for ApiAddress {
             (_, Some(host)) => Some((host, true)),
             (None, None) => None,
         }
-        .with_context(|| format!("{url:?} is not as http://127.0.0.1:8081 is"))?;
+        .with_context(|| format!("invalid URL {url:?}: expected http(s)://HOST:PORT"))?;
         let host = host.trim_end_matches('/');
-        let mut addresses = host.to_socket_addrs().with_context(|| format!("{host:?} is not as 127.0.0.1:8081 is"))?;
+        let mut addresses =
+            host.to_socket_addrs().with_context(|| format!("invalid address {host:?}: expected HOST:PORT"))?;
         let address = addresses.next().with_context(|| format!("{host:?} has no address"))?;
         Ok(Self { address, tls })
     }

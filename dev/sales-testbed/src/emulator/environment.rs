@@ -88,7 +88,7 @@ impl Environment {
         if environment.is_complete().await {
             return Ok(environment);
         }
-        std::fs::create_dir_all(directory).with_context(|| format!("{} cannot be created", directory.display()))?;
+        std::fs::create_dir_all(directory).with_context(|| format!("cannot create {}", directory.display()))?;
         let _lock = lock(&environment.directory.with_extension("lock")).await?;
         if !environment.is_complete().await {
             environment.make(&python).await?;
@@ -155,7 +155,7 @@ impl Environment {
         drop(std::fs::remove_file(self.marker()));
         if self.directory.exists() {
             std::fs::remove_dir_all(&self.directory)
-                .with_context(|| format!("{}, left half made, cannot be removed", self.directory.display()))?;
+                .with_context(|| format!("cannot remove the incomplete {}", self.directory.display()))?;
         }
         let venv = Program::new(&python.executable).arguments(["-I", "-m", "venv"]).arguments([&self.directory]);
         if let Err(output) = install::run(venv, log).await? {
@@ -168,7 +168,7 @@ impl Environment {
             return Ok(Err(reason));
         }
         if let Some(defect) = self.defect().await {
-            bail!("the emulator is installed in {} and does not work: {defect}", self.directory.display());
+            bail!("the emulator installed in {} does not work: {defect}", self.directory.display());
         }
         File::create(self.marker())?;
         Ok(Ok(()))
@@ -194,7 +194,7 @@ async fn lock(path: &Path) -> anyhow::Result<File> {
             Ok(()) => return Ok(file),
             Err(TryLockError::WouldBlock) => sleep(Duration::from_millis(100)).await,
             Err(TryLockError::Error(error)) => {
-                return Err(error).with_context(|| format!("{} cannot be locked", path.display()));
+                return Err(error).with_context(|| format!("cannot lock {}", path.display()));
             }
         }
     }

@@ -69,7 +69,7 @@ impl Emulator {
                 return Ok(Self { endpoint, process });
             }
         }
-        bail!("the emulator ended at its start: {}", last_line(&mut log))
+        bail!("the emulator exited at startup: {}", last_line(&mut log))
     }
 
     /// The address of every AWS service in it, `http://127.0.0.1:PORT`.
@@ -154,7 +154,7 @@ async fn is_serving(kind: Kind, endpoint: &str, identity: &Identity, process: &m
         }
         sleep(Duration::from_millis(20)).await;
     }
-    bail!("the emulator did not answer at {endpoint} within {} s", START_DEADLINE.as_secs())
+    bail!("the emulator did not respond at {endpoint} within {} s", START_DEADLINE.as_secs())
 }
 
 async fn ministack_serves(client: &reqwest::Client, endpoint: &str, identity: &Identity) -> reqwest::Result<bool> {

@@ -61,7 +61,7 @@ impl Deployment {
     pub async fn create(endpoint: &str, prefix: &str) -> anyhow::Result<Self> {
         let place = Location { endpoint: endpoint.to_owned(), prefix: prefix.to_owned() };
         let deployment = Self::named(&place);
-        create::create(&deployment).await.with_context(|| format!("the resources of {prefix} could not be created"))?;
+        create::create(&deployment).await.with_context(|| format!("cannot create the resources of {prefix}"))?;
         Ok(deployment)
     }
 

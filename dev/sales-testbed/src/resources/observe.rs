@@ -37,7 +37,7 @@ impl FromStr for RegionState {
         match text {
             "ACTIVE" => Ok(Self::Active),
             "PASSIVE" => Ok(Self::Passive),
-            other => bail!("{other:?} is neither ACTIVE nor PASSIVE"),
+            other => bail!("invalid state {other:?}: expected ACTIVE or PASSIVE"),
         }
     }
 }

@@ -116,7 +116,8 @@ async fn answer(state: Arc<FleetState>, request: Request<Incoming>) -> Answer {
         "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents" => Ok(lookup_events(&state, &input())),
         _ => {
             let passed_on = state.upstream.ask(head, body).await;
-            return passed_on.unwrap_or_else(|_| refusal(StatusCode::BAD_GATEWAY, "BadGateway", "nobody answers"));
+            return passed_on
+                .unwrap_or_else(|_| refusal(StatusCode::BAD_GATEWAY, "BadGateway", "the emulator did not respond"));
         }
     };
     // Credential=KEY/DATE/REGION/SERVICE/aws4_request

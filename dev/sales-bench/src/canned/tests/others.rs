@@ -59,7 +59,7 @@ async fn what_is_unknown_is_refused_and_named() {
         "POST / ListTopics",
         "GET /lake/a?b",
         "POST / DynamoDB_20120810.PutItem missing field `Item` at line 1 column 2",
-        "POST / DynamoDB_20120810.PutItem a body that can not be read",
+        "POST / DynamoDB_20120810.PutItem an unreadable body",
     ];
     assert_eq!(unknown, expected);
     assert_eq!(running.counts().await.calls.len(), 0);

@@ -96,7 +96,7 @@ impl Account {
             let (front, control) = try_join(listen(options.port), listen(options.accelerator_port)).await?;
             AcceleratorStandIn::start_empty(front, control, options.apis.clone())
         };
-        let accelerator = steps.quiet("opening what stands for Global Accelerator", accelerator).await?;
+        let accelerator = steps.quiet("starting the stand-in for Global Accelerator", accelerator).await?;
         Ok(Self { accelerator, moto, ministack })
     }
 
@@ -126,7 +126,7 @@ impl Account {
         loop {
             for (emulator, name) in [(&self.ministack, "MiniStack"), (&self.moto, "moto")] {
                 if emulator.has_ended() {
-                    bail!("{name} has ended by itself");
+                    bail!("{name} exited unexpectedly");
                 }
             }
             sleep(CHECK_INTERVAL).await;
@@ -165,19 +165,19 @@ fn what_to_try(variables: &[(String, String)], options: &AwsOptions, file: &Path
     });
     format!(
         r#"
-AWS serves, and is empty. In another terminal:
+AWS is ready, and empty. In another terminal:
 
   . {file}
   ./pipeline.sh --env dev
   ./pipeline-destroy.sh --env dev
 
-The file says:
+The file contains:
 
 {variables}
-The accelerator that Terraform creates is at http://localhost:{port}, in front of these APIs, once they run:
+The accelerator that Terraform creates listens on http://localhost:{port}, in front of these APIs, once they run:
 {apis}
 
-Ctrl-C stops everything; what was created is gone then.
+Ctrl-C stops everything and deletes all resources.
 "#,
         file = quoted(file.display()),
         variables = self::file(variables),

@@ -55,7 +55,7 @@ impl Load {
             .try_collect()
             .await?;
         if ids.len() != count {
-            bail!("{count} sales were answered with only {} different ids", ids.len());
+            bail!("{count} sales got only {} different ids", ids.len());
         }
         Ok(ids)
     }

@@ -66,8 +66,8 @@ async fn run(options: &DemoOptions, logs: &Path) -> anyhow::Result<()> {
 
     let what = format!("posting {} sales, switching regions half-way", options.sales);
     let promised = steps.talking(&what, post_and_switch(&stack, options, logs)).await?;
-    let lakes = steps.talking("waiting until all of it is in the lake", settle(&stack, &promised)).await?;
-    let report = steps.quiet("counting", report(&stack, &promised, &lakes)).await?;
+    let lakes = steps.talking("waiting until all sales are in the lakes", settle(&stack, &promised)).await?;
+    let report = steps.quiet("checking the lakes", report(&stack, &promised, &lakes)).await?;
 
     line(format_args!("\n{}\n", report.table));
     if !report.faults.is_empty() {
@@ -207,7 +207,7 @@ async fn report(stack: &Stack, promised: &Promised, lakes: &Lakes) -> anyhow::Re
     }
     let known: usize = accepted.values().sum();
     if known != promised.sales.len() {
-        faults.push(format!("{} sales were answered, but {known} are in the table", promised.sales.len()));
+        faults.push(format!("{} sales were accepted, but {known} are in the table", promised.sales.len()));
     }
     faults.extend(fault("not the same bytes in", "both lakes", &differing(lakes.each_ref().map(Vec::as_slice))));
     Ok(Report { table, faults })

@@ -112,13 +112,10 @@ pub(super) fn update(accelerators: &mut Accelerators, input: Update, address: So
 pub(super) fn delete(accelerators: &mut Accelerators, input: &Which) -> Result<Value, ApiError> {
     let accelerator = accelerators.accelerator(&input.accelerator_arn)?;
     if accelerator.is_enabled {
-        return Err(ApiError::new(
-            "AcceleratorNotDisabledException",
-            "an accelerator is disabled before it is deleted",
-        ));
+        return Err(ApiError::new("AcceleratorNotDisabledException", "disable an accelerator before you delete it"));
     }
     if !accelerator.listeners.is_empty() {
-        let message = "the listeners of an accelerator are deleted before it is";
+        let message = "delete the listeners of an accelerator before you delete it";
         return Err(ApiError::new("AssociatedListenerFoundException", message));
     }
     accelerators.all.retain(|accelerator| accelerator.identity.arn != input.accelerator_arn);
@@ -181,7 +178,7 @@ fn check_name(name: &str) -> Result<(), ApiError> {
         && name.chars().all(is_known)
         && !name.starts_with(['-', '.'])
         && !name.ends_with(['-', '.']);
-    if is_valid { Ok(()) } else { Err(ApiError::invalid(format!("{name:?} is no name of an accelerator"))) }
+    if is_valid { Ok(()) } else { Err(ApiError::invalid(format!("invalid accelerator name {name:?}"))) }
 }
 
 /// Two at most, as on AWS, where they must come from a pool of the account's own, which nothing here stands for.

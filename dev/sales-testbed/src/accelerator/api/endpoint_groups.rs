@@ -101,10 +101,10 @@ pub(super) fn create(accelerators: &mut Accelerators, input: Create, apis: &[Reg
         return Ok(json!({ "EndpointGroup": view(same, apis) }));
     }
     if !is_a_region(&region) {
-        return Err(ApiError::invalid(format!("there is no region {region:?}")));
+        return Err(ApiError::invalid(format!("unknown region {region:?}")));
     }
     if listener.groups.iter().any(|group| group.region == region) {
-        let message = format!("the listener has an endpoint group in {region}");
+        let message = format!("the listener already has an endpoint group in {region}");
         return Err(ApiError::new("EndpointGroupAlreadyExistsException", message));
     }
     let accelerator = accelerators.accelerator_of_listener(&listener_arn)?;
@@ -197,7 +197,7 @@ pub(super) fn remove_endpoints(accelerators: &mut Accelerators, input: &RemoveEn
     let endpoints = &mut listener.groups[position].endpoints;
     for EndpointIdentifier { endpoint_id } in &input.endpoint_identifiers {
         if !endpoints.iter().any(|endpoint| endpoint.endpoint_id == *endpoint_id) {
-            return Err(ApiError::invalid(format!("there is no endpoint {endpoint_id:?} in this group")));
+            return Err(ApiError::invalid(format!("no endpoint {endpoint_id:?} in this group")));
         }
     }
     let is_removed = |id: &str| input.endpoint_identifiers.iter().any(|removed| removed.endpoint_id == id);
@@ -237,7 +237,7 @@ impl Settings {
 fn check_endpoints(endpoints: &[EndpointConfiguration]) -> Result<(), ApiError> {
     let ids: HashSet<_> = endpoints.iter().map(|endpoint| endpoint.endpoint_id.as_str()).collect();
     if ids.len() < endpoints.len() || ids.contains("") {
-        return Err(ApiError::invalid("every endpoint has an id of its own"));
+        return Err(ApiError::invalid("endpoint ids must be unique"));
     }
     if endpoints.len() > MOST_ENDPOINTS {
         return Err(ApiError::invalid(format!("an endpoint group has at most {MOST_ENDPOINTS} endpoints")));
@@ -250,7 +250,7 @@ fn check_port_overrides(overrides: &[PortOverride], listener: &Listener) -> Resu
     let is_listened_to =
         |port: &NonZeroU16| listener.port_ranges.iter().any(|range| range.contains(i64::from(port.get())));
     if ports.len() < overrides.len() || !ports.iter().all(is_listened_to) {
-        return Err(ApiError::invalid("a port override is for a port of the listener, and the only one for it"));
+        return Err(ApiError::invalid("a port override must name a listener port, each at most once"));
     }
     if overrides.len() > MOST_PORT_OVERRIDES {
         return Err(ApiError::invalid(format!("an endpoint group has at most {MOST_PORT_OVERRIDES} port overrides")));

@@ -46,6 +46,6 @@ impl Page {
     fn after(&self, list: &str) -> Result<u64, ApiError> {
         let Some(token) = &self.next_token else { return Ok(0) };
         let serial = token.split_once('@').filter(|(_, of)| *of == list).and_then(|(serial, _)| serial.parse().ok());
-        serial.ok_or_else(|| ApiError::new("InvalidNextTokenException", "the token was not given for this list"))
+        serial.ok_or_else(|| ApiError::new("InvalidNextTokenException", "the token is not from this list"))
     }
 }

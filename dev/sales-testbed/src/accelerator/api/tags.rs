@@ -71,7 +71,7 @@ pub(super) fn tagged(mut tags: BTreeMap<String, String>, more: Vec<Tag>) -> Resu
     for Tag { key, value } in more {
         let is_long = key.chars().count() > LONGEST_KEY || value.chars().count() > LONGEST_VALUE;
         if key.is_empty() || is_long || key.starts_with("aws:") {
-            return Err(ApiError::invalid(format!("{key:?} is no tag, or its value is too long")));
+            return Err(ApiError::invalid(format!("invalid tag {key:?}, or its value is too long")));
         }
         tags.insert(key, value);
     }
