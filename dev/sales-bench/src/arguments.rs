@@ -16,10 +16,10 @@ use crate::ceilings::Call;
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, after_help = HELP)]
 pub(crate) struct Arguments {
-    /// What is measured, and how.
+    /// The measurements and their settings.
     #[command(flatten)]
     pub(crate) plan: Plan,
-    /// What this program starts of itself.
+    /// The processes that this program starts of itself.
     #[command(subcommand)]
     pub(crate) part: Option<Part>,
 }
@@ -36,7 +36,7 @@ Examples:
   cargo sales-bench --only api --connections 256 --latency aws
   cargo sales-bench --json > before.json";
 
-/// What is measured, and how.
+/// The measurements and their settings.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Plan {
     /// Runs per measurement; reports median, minimum and maximum. Queues and backlogs of more than 10,000 run once
@@ -79,7 +79,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// What `--quick` stands for.
+    /// Applies `--quick`.
     #[must_use]
     pub(crate) fn resolved(mut self) -> Self {
         if self.quick {
@@ -90,19 +90,19 @@ impl Plan {
         self
     }
 
-    /// The time behind each figure of the API and of the bare calls.
+    /// Duration of a measurement of the API and of bare calls.
     #[must_use]
     pub(crate) fn window(&self) -> Duration {
         Duration::from_secs_f64(self.seconds)
     }
 
-    /// Until connections are open and code is warm.
+    /// Time to open connections and warm up code.
     #[must_use]
     pub(crate) fn warm_up(&self) -> Duration {
         self.window() / 2
     }
 
-    /// Whether `size` messages or facts are measured in this run, the first of which is 1.
+    /// Whether `size` messages or facts are measured in this run, counted from 1.
     #[must_use]
     pub(crate) fn repeats(&self, size: u64, run: u32) -> bool {
         run == 1 || size <= 10_000
@@ -120,10 +120,10 @@ fn seconds(text: &str) -> Result<f64, &'static str> {
     seconds.ok_or("expected a number of seconds from 0.1 to 600")
 }
 
-/// What can be measured by itself.
+/// Parts that can be measured separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Subject {
-    /// What bare answers and bare AWS calls cost.
+    /// Bare responses and bare AWS calls.
     Ceilings,
     /// Posting sales.
     Api,
@@ -133,10 +133,10 @@ pub(crate) enum Subject {
     Sweep,
 }
 
-/// The longest time that a service can be made to take, in milliseconds.
+/// Maximum latency of a service, in milliseconds.
 const LONGEST: u64 = 10_000;
 
-/// As it is told on the command line, and shown.
+/// The form on the command line and in outputs.
 impl FromStr for Latency {
     type Err = &'static str;
 
@@ -154,7 +154,7 @@ impl FromStr for Latency {
     }
 }
 
-/// As AWS, but for the services that are named.
+/// The latencies of AWS, except for the named services.
 fn aws_but(text: &str) -> Result<Latency, &'static str> {
     let mut latency = Latency::AWS;
     for part in text.split('+') {
@@ -182,33 +182,33 @@ impl fmt::Display for Latency {
     }
 }
 
-/// What this program starts of itself, so that its CPU time is nobody else's.
+/// Child processes of this program, whose CPU time is measured separately.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Part {
     /// The AWS endpoint
     #[command(hide = true)]
     Aws {
-        /// How long it takes to answer
+        /// Its latency
         #[arg(long)]
         latency: Latency,
-        /// Where it writes its certificate; with it, it serves TLS
+        /// File for its certificate; enables TLS
         #[arg(long)]
         certificate: Option<PathBuf>,
     },
-    /// An actix server that does nothing but answer
+    /// An actix server that only responds
     #[command(hide = true)]
     Answer {
         /// Its port
         #[arg(long)]
         port: u16,
     },
-    /// One AWS call again and again
+    /// One AWS call, repeated
     #[command(hide = true)]
     Call {
-        /// Which
+        /// The call
         #[arg(value_enum)]
         call: Call,
-        /// For so many seconds
+        /// Duration
         #[arg(long)]
         seconds: f64,
     },

@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// What to do: `up` unless another command is given.
+    /// The command, `up` by default.
     pub(crate) fn into_command(self) -> Command {
         self.command.unwrap_or(Command::Up(self.up))
     }
@@ -116,7 +116,7 @@ pub(crate) struct AwsOptions {
 }
 
 impl AwsOptions {
-    /// All ports with what they are for.
+    /// All ports with their purposes.
     pub(crate) fn roles(&self) -> Vec<PortUse> {
         [
             (self.port, "accelerator", "--port"),

@@ -1,4 +1,4 @@
-//! Runs schedules of faults in virtual time, as many as you like.
+//! Runs any number of fault schedules in virtual time.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -67,7 +67,7 @@ fn one(seed: u64, mutation: Option<Mutation>) -> std::io::Result<bool> {
     out.flush().map(|()| broken)
 }
 
-/// Runs a seed and writes what happens. Tells whether a promise was broken.
+/// Runs a seed and prints its history. Returns whether there were violations.
 fn tell(out: &mut impl Write, seed: u64, mutation: Option<Mutation>) -> std::io::Result<bool> {
     let verdict = run(seed, mutation, true);
     for line in &verdict.history {

@@ -1,4 +1,4 @@
-//! S3, SSM, what is unknown, TLS, and control.
+//! S3, SSM, unknown requests, TLS, and control.
 
 use aws_config::SdkConfig;
 use aws_sdk_sqs::config::SharedHttpClient;
@@ -76,7 +76,7 @@ async fn a_load_forgets_what_was_counted_and_offered() {
     running.load(0, 0).await;
     assert_eq!(running.counts().await, Counts::default());
     assert_eq!(queue.receive(Default::default(), Default::default()).await.unwrap().len(), 0);
-    // The connection was there before.
+    // An existing connection.
     assert_eq!(running.counts().await.connections, 0);
 }
 
