@@ -1,4 +1,4 @@
-//! Where everything of `cargo local` listens.
+//! Ports of `cargo local`.
 
 use anyhow::Context;
 use clap::Args;
@@ -8,7 +8,7 @@ use crate::{
     tcp_ports::{self, PortUse},
 };
 
-/// The TCP ports of an instance, as the options of its command line.
+/// The TCP ports of an instance, as options of its command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
 pub struct LocalPorts {
     /// Port of the common address in front of both regions
@@ -46,7 +46,7 @@ fn pair(text: &str) -> anyhow::Result<[u16; 2]> {
 }
 
 impl LocalPorts {
-    /// Free ones.
+    /// Free ports.
     pub fn free() -> anyhow::Result<Self> {
         let [front, dns, api, other_api, worker, other_worker, aws, other_aws, accelerator, emulator] =
             tcp_ports::free()?;
@@ -54,7 +54,7 @@ impl LocalPorts {
         Ok(Self { front, dns, apis, workers, aws, accelerator, emulator })
     }
 
-    /// The options that say so.
+    /// The options for these ports.
     pub fn options(&self) -> [String; 7] {
         let pair = |option: &str, [one, other]: [u16; 2]| format!("--{option}={one},{other}");
         [
@@ -68,7 +68,7 @@ impl LocalPorts {
         ]
     }
 
-    /// All ports with what they are for.
+    /// All ports with their purposes.
     pub fn roles(&self) -> Vec<PortUse> {
         let role = |port, purpose: &str, option| PortUse { port, purpose: purpose.to_owned(), option };
         let each = |ports: [u16; 2], service: &str, option| {

@@ -1,8 +1,8 @@
-//! The errors of the API.
+//! Errors of the API.
 
 use std::fmt::{self, Display};
 
-/// An error, by the name that the SDKs know it by.
+/// An error, by its name in the SDKs.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ApiError {
     pub(super) name: &'static str,

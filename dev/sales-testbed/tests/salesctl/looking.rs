@@ -1,4 +1,4 @@
-//! `status` and `pending list`, also of regions that are gone.
+//! `status` and `pending list`, also with lost regions.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::console::{Console, owe};
 
-/// What `pending list` says, in the form of `status`.
+/// Output of `pending list`, in the form of `status`.
 fn listed_regions(listed: &Value) -> Value {
     serde_json::json!({ "regions": listed })
 }
@@ -71,7 +71,7 @@ async fn the_age_of_a_queue_is_the_newest_figure_of_cloudwatch() {
     };
     let cloudwatch = aws_sdk_cloudwatch::Client::new(&sdk);
     let figures = cloudwatch.put_metric_data().namespace("AWS/SQS");
-    // In no order of time, and the newest is neither the least nor the most.
+    // Not in order of time, and the newest is neither the smallest nor the largest.
     let figures = figures.metric_data(figure(5, 500.0)).metric_data(figure(1, 9.0)).metric_data(figure(3, 7.0));
     figures.send().await.unwrap();
     let ended = console.run("status -o json").await;

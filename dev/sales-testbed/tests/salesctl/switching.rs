@@ -1,4 +1,4 @@
-//! `switch`: what it does in which order, what it owes when something is gone, and that it never makes things worse.
+//! `switch`: the order of its steps, what is not done when something is lost, and that it never makes things worse.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use sales_testbed::{
@@ -216,7 +216,7 @@ async fn waiting_ends_with_2_while_something_from_before_the_switch_is_pending()
         report["pending"]["regions"].as_array().unwrap().iter().all(|region| region["from_before_the_switch"] == true)
     );
     assert_eq!(console.states().await, BOTH, "what could be done is done");
-    // One from long after the switch does not hold it up.
+    // One from long after the switch does not delay it.
     let item = console.stage.active();
     let tables = aws_sdk_dynamodb::Client::new(&console.stage.sdk(item));
     let settle = tables.delete_item().table_name(&item.sales_table);

@@ -39,7 +39,7 @@ pub(super) struct Update {
     enabled: Option<bool>,
 }
 
-/// The parameters of the operations that need no more than to know which accelerator is meant.
+/// Parameters of operations that only need the accelerator.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Which {
@@ -126,7 +126,7 @@ pub(super) fn describe_attributes(accelerators: &mut Accelerators, input: &Which
     Ok(attributes(&accelerators.accelerator(&input.accelerator_arn)?.flow_logs))
 }
 
-/// Flow logs are never written, but what is said of them is kept.
+/// Flow logs are never written, but their settings are stored.
 pub(super) fn update_attributes(accelerators: &mut Accelerators, input: UpdateAttributes) -> Result<Value, ApiError> {
     let accelerator = accelerators.accelerator(&input.accelerator_arn)?;
     let old = accelerator.flow_logs.clone();
@@ -181,7 +181,7 @@ fn check_name(name: &str) -> Result<(), ApiError> {
     if is_valid { Ok(()) } else { Err(ApiError::invalid(format!("invalid accelerator name {name:?}"))) }
 }
 
-/// Two at most, as on AWS, where they must come from a pool of the account's own, which nothing here stands for.
+/// Two at most, as on AWS, where they must come from the account's own pool, which has no stand-in.
 fn check_addresses(addresses: Option<&[String]>) -> Result<(), ApiError> {
     if addresses.is_some_and(|addresses| addresses.len() > 2) {
         return Err(ApiError::invalid("an accelerator has at most 2 addresses"));

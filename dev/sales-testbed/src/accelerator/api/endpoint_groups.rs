@@ -41,11 +41,11 @@ pub(super) struct Update {
     settings: Settings,
 }
 
-/// What can be said when a group is created and changed afterwards. What is not said stays as it is.
+/// Settings of an endpoint group at creation and in changes. Missing settings stay unchanged.
 ///
-/// EndpointHealth checks and port overrides are kept and told back, but nothing else comes of them: on AWS it is a load
-/// balancer's own health checks that count, and here the accelerator's stand-in's own; and here an endpoint is a region's API, which has
-/// one port.
+/// Health check settings and port overrides are stored and returned, without effect: on AWS, a load balancer's own
+/// health checks decide, and here those of the accelerator's stand-in; and an endpoint here is a region's API, which
+/// has one port.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Settings {
@@ -67,7 +67,7 @@ pub(super) struct List {
     page: Page,
 }
 
-/// The parameters of the operations that need no more than to know which endpoint group is meant.
+/// Parameters of operations that only need the endpoint group.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Which {
@@ -134,7 +134,7 @@ pub(super) fn create(accelerators: &mut Accelerators, input: Create, apis: &[Reg
     Ok(answer)
 }
 
-/// Whether it has the form of a region's name: AWS has more regions than are kept here.
+/// Whether it has the form of a region's name: AWS has more regions than this code could list.
 fn is_a_region(name: &str) -> bool {
     let is_word = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
     match name.split('-').collect::<Vec<_>>()[..] {
@@ -297,7 +297,7 @@ fn view(group: &EndpointGroup, apis: &[RegionApi]) -> Value {
     })
 }
 
-/// 33.3 and not 33.29999923706055, which the same number is with more digits than it has.
+/// 33.3 instead of 33.29999923706055, which has more digits than the number's precision.
 fn as_it_was_said(dial: Dial) -> Value {
     let percent = dial.percent();
     percent.to_string().parse().map_or_else(|_| json!(percent), |exact: f64| json!(exact))

@@ -39,7 +39,7 @@ pub(super) struct List {
     page: Page,
 }
 
-/// The parameters of the operations that need no more than to know which listener is meant.
+/// Parameters of operations that only need the listener.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Which {
@@ -100,7 +100,7 @@ pub(super) fn delete(accelerators: &mut Accelerators, input: &Which) -> Result<V
     Ok(json!({}))
 }
 
-/// All ports of an accelerator's listeners of one protocol differ; the listener `except` is not compared with.
+/// All ports of an accelerator's listeners of one protocol must differ; the listener `except` is not compared.
 fn check_ports(
     ranges: &[PortRange],
     protocol: Protocol,
