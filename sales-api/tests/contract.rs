@@ -165,7 +165,7 @@ async fn a_key_whose_first_answer_was_lost_still_gives_one_sale() {
     let stage = Stage::set("lost").await.unwrap();
     let api = api(&stage, stage.active()).await;
     stage.proxy.fail("PutItem", Fault::LostAnswer);
-    assert_problem(post(&api, ORDER, Some("order-1")).await, 503, "nobody can tell").await;
+    assert_problem(post(&api, ORDER, Some("order-1")).await, 503, "the outcome is unknown").await;
     stage.proxy.heal();
     assert_eq!(post(&api, ORDER, Some("order-1")).await.status(), StatusCode::OK);
     assert_eq!(stage.active().pending_count().await.unwrap(), 1);

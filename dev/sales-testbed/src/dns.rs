@@ -1,17 +1,17 @@
 //! The stand-in for `api.DOMAIN` on this machine, which on AWS is a name in Route 53 with API Gateway behind it.
 //!
-//! It is a second address in front of the APIs of all regions, for clients that do not use Global Accelerator. Like Route
-//! 53, it depends only on health checks: its first choice are the regions whose `/active` and `/readiness` succeed, its
-//! second choice, if there are none of these, those whose `/readiness` succeeds, and otherwise any region. It has no API,
-//! and a switch changes nothing in it.
+//! It is a second address in front of the APIs of all regions, for clients that do not use Global Accelerator. Like
+//! Route 53, it depends only on health checks: its first choice are the regions whose `/active` and `/readiness`
+//! succeed, its second choice, if there are none of these, those whose `/readiness` succeeds, and otherwise any region.
+//! It has no API, and a switch changes nothing in it.
 //!
 //! It differs from AWS:
 //!
-//! - It resolves no names. It forwards each new connection to a region of the current choice, as if clients resolved the
-//!   name each time; on AWS, they keep an answer for a minute.
+//! - It resolves no names. It forwards each new connection to a region of the current choice, as if clients resolved
+//!   the name each time; on AWS, they keep an answer for a minute.
 //! - All clients are equally near to all regions: of several chosen ones, any gets a connection; on AWS, the nearest.
-//! - Its health checks come from one place every second, and two in a row decide; those of Route 53 come from many places,
-//!   less often.
+//! - Its health checks come from one place every second, and two in a row decide; those of Route 53 come from many
+//!   places, less often.
 //! - There is no TLS, firewall or throttling in front of the APIs.
 //!
 //! As on AWS, connections to a lost region fail until the health checks have noticed.

@@ -110,6 +110,6 @@ mod tests {
         let reason = ask(address, Transport::Plain).await.unwrap_err().to_string();
         assert_eq!(reason, format!("{address} is not alive: no response within 2 s"));
         drop(listener);
-        assert!(ask(address, Transport::Plain).await.is_err(), "nobody listens any more");
+        assert!(ask(address, Transport::Plain).await.is_err(), "nothing listens any more");
     }
 }

@@ -75,7 +75,7 @@ impl KeptCredentials {
                 // Nor is it news if loading has failed before.
                 Err(_) if self.valid().is_some() || failures > 0 => loading.await,
                 Err(_) => {
-                    let detail = "they are being loaded, and have not come yet".to_owned();
+                    let detail = "still loading".to_owned();
                     dependency.note_state(OPERATION, Err(failure(FailureKind::Unavailable, detail)));
                     loading.await
                 }
@@ -239,7 +239,7 @@ mod tests {
             future::ProvideCredentials::new(async move {
                 tokio::time::sleep(self.takes).await;
                 if number < self.failures {
-                    return Err(CredentialsError::not_loaded("nobody is signed in"));
+                    return Err(CredentialsError::not_loaded("no one is signed in"));
                 }
                 let end = self.lasts.map(|time| SystemTime::UNIX_EPOCH + time * u32::try_from(number + 1).unwrap());
                 Ok(Credentials::new(format!("key-{number}"), "secret", None, end, "test"))

@@ -125,7 +125,7 @@ impl SaleQueue for SqsSaleQueue {
         let answer = match tokio::time::timeout(wait + ANSWER_TIME, request.send()).await {
             Ok(answer) => answer.map_err(|error| failure::of_resource(operation, error)),
             Err(_) => {
-                let detail = format!("no answer within {} s of the wait's end", ANSWER_TIME.as_secs());
+                let detail = format!("no response within {} s after the poll", ANSWER_TIME.as_secs());
                 Err(PortError { operation, kind: FailureKind::Unavailable, detail })
             }
         };

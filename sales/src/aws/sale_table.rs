@@ -130,7 +130,7 @@ impl SaleTable for DynamoSaleTable {
             Put::Taken(found) => item::stored_sale(&found).map(InsertSale::AlreadyExists).ok_or_else(|| PortError {
                 operation: "PutItem",
                 kind: FailureKind::Rejected,
-                detail: format!("the item {} is no sale", sale.id),
+                detail: format!("the item {} is not a sale", sale.id),
             }),
         }
     }

@@ -38,7 +38,7 @@ impl SnsSaleTopic {
         let answer = request.send().await.map_err(|error| failure::of_resource(operation, error))?;
 
         let unanswered =
-            || PortError { operation, kind: FailureKind::Unavailable, detail: "no answer for this entry".into() };
+            || PortError { operation, kind: FailureKind::Unavailable, detail: "no result for this entry".into() };
         let mut results: Vec<PortResult<()>> = events.iter().map(|_| Err(unanswered())).collect();
         for entry in answer.successful() {
             if let Some(result) = entry.id().and_then(|id| results.get_mut(id.parse::<usize>().ok()?)) {

@@ -42,7 +42,7 @@ pub async fn a_shard_is_free_again_once_its_time_is_over(regions: &Regions<impl 
 pub async fn its_holder_alone_lets_a_shard_go(regions: &Regions<impl Ports>) {
     let (leases, shard, [first, second]) = (regions.here.leases(), shard(regions, 0), holders());
     let (now, until, later) = moments(regions);
-    leases.release(shard, first).await.expect("nobody holds it");
+    leases.release(shard, first).await.expect("no one holds it");
     leases.acquire(shard, first, now, until).await.expect("asked");
     leases.release(shard, second).await.expect("nothing to do");
     assert_eq!(leases.acquire(shard, second, now, later).await.expect("asked"), Lease::Other(until));

@@ -235,7 +235,7 @@ fn each_call_has_its_permission_and_each_permission_its_call() {
     for source in &adapters {
         let idle = source.functions.iter().filter(|function| !function.operations.is_empty());
         let idle = idle.filter(|function| !reached.contains(&(source.path.clone(), function.name.clone())));
-        wrong.extend(idle.map(|function| format!("{}: nobody is known to call {}", source.path, function.name)));
+        wrong.extend(idle.map(|function| format!("{}: nothing is known to call {}", source.path, function.name)));
     }
     assert!(wrong.is_empty(), "{PERMISSIONS} and the code differ:\n{}", wrong.join("\n"));
 }
@@ -294,6 +294,6 @@ fn a_call_that_cannot_be_told_is_no_call_that_is_permitted() {
         |body: &str| riddles(&[Source::parse("x.rs", &format!("use aws_sdk_s3::Client; fn f() {{ {body} }}"))]).len();
     assert_eq!(of("client.put_object().send()"), 0);
     assert_eq!(of("client.delete_bucket().send()"), 1, "an unknown action");
-    assert_eq!(of("bucket.put_object().send()"), 1, "on something of which nobody knows that it is a client");
+    assert_eq!(of("bucket.put_object().send()"), 1, "on something not known to be a client");
     assert_eq!(of("pages.into_paginator()"), 1, "made elsewhere");
 }

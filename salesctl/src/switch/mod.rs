@@ -1,4 +1,4 @@
-//! `switch`: selects the region that processes sales and gets the traffic. Section 6 of the design, step by step.
+//! `switch`: selects the region that processes sales and gets the traffic.
 //!
 //! A region becomes ACTIVE by an action in that region alone; a step that fails, because the other region or a control
 //! plane is lost, is reported as not done, and repeating the command tries it again. No region is made PASSIVE before

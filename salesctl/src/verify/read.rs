@@ -91,7 +91,7 @@ pub(super) async fn all(regions: Vec<&RegionCloud>, first: Day, last: Day) -> Ve
     };
     tokio::select! {
         read = join_all(reading) => read,
-        () = telling => unreachable!("it tells for ever"),
+        () = telling => unreachable!("it reports forever"),
     }
 }
 

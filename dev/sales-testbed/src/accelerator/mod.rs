@@ -1,10 +1,10 @@
 //! The accelerator's stand-in, which replaces AWS Global Accelerator on this machine.
 //!
 //! It is one address in front of the APIs of all regions. Like Global Accelerator, it forwards TCP connections without
-//! inspecting them, chooses a region for each new connection by the regions' traffic dials, leaves open connections where
-//! they are, excludes a region while its health check fails, ignores the dials if no region that they favour is healthy,
-//! and tries any region if none is. Global Accelerator's own API controls it, so that Terraform and the operator's command
-//! line work as with AWS.
+//! inspecting them, chooses a region for each new connection by the regions' traffic dials, leaves open connections
+//! where they are, excludes a region while its health check fails, ignores the dials if no region that they favour is
+//! healthy, and tries any region if none is. Global Accelerator's own API controls it, so that Terraform and the
+//! operator's command line work as with AWS.
 //!
 //! It starts with an accelerator that has one listener and an endpoint group for each region
 //! ([`AcceleratorStandIn::start`]), or empty, for accelerators to be created through the API
@@ -14,13 +14,15 @@
 //!
 //! - There is one address. It serves the endpoint groups of the oldest TCP listener of an enabled accelerator, whatever
 //!   that listener's ports; without one, connections are reset.
-//! - The endpoints of a group, whatever their ids, are its region's API. Of their weights, only zero or not matters, since
-//!   no one can see which of them gets a connection. In a region whose API it does not know, no endpoint is healthy.
-//! - All clients are equally near to all regions, so a dial is a region's share of all traffic, not of its surroundings.
+//! - The endpoints of a group, whatever their ids, are its region's API. Of their weights, only zero or not matters,
+//!   since no one can see which of them gets a connection. In a region whose API it does not know, no endpoint is
+//!   healthy.
+//! - All clients are equally near to all regions, so a dial is a region's share of all traffic, not of its
+//!   surroundings.
 //! - It checks each API's health every second. It skips a region that refuses a connection at once, before its health
 //!   check fails.
-//! - Stored and returned without effect: client affinity, health check settings, port overrides, client IP preservation,
-//!   requested addresses, dual-stack addresses, flow logs.
+//! - Stored and returned without effect: client affinity, health check settings, port overrides, client IP
+//!   preservation, requested addresses, dual-stack addresses, flow logs.
 //! - Changes are deployed at once; identities and permissions are not checked.
 
 mod api;

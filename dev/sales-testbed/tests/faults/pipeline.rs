@@ -179,7 +179,7 @@ impl ProxiedService {
     pub(crate) async fn says_of_its_site(&self, state: &str) {
         eventually(&format!("it is known that the site is {state}"), async || {
             if let Some(running) = self.running.lock().await.as_mut() {
-                assert!(!running.process.has_ended(), "a service ended by itself: {}", running.log());
+                assert!(!running.process.has_ended(), "a service exited unexpectedly: {}", running.log());
             }
             let answer = client().get(format!("{}/readiness", self.url())).send().await.ok()?;
             (answer.json::<Value>().await.ok()?["state"] == state).then_some(())

@@ -32,7 +32,7 @@ const MEANT: [(&str, &str, &str); 8] = [
     ("lake", "encrypted objects", "nothing on this machine is worth a key"),
     ("sales table", "point-in-time recovery", "what is on this machine is gone with it"),
     ("idempotency table", "point-in-time recovery", "what is on this machine is gone with it"),
-    ("topic", "undeliverable", "SNS reaches the queues of one emulator or nobody does"),
+    ("topic", "undeliverable", "SNS reaches either the queues of one emulator or none"),
 ];
 
 /// A region, a resource, and an attribute.

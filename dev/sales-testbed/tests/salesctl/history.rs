@@ -63,7 +63,7 @@ async fn with_a_region_gone_the_history_of_the_other_is_told_and_the_command_end
     assert!(document["unknown"][0]["error"].as_str().unwrap().contains("503"), "{document}");
 
     console.aws[1].fail("*", Fault::Status(503));
-    assert_eq!(console.run("history").await.code, Some(1), "nothing could be learnt");
+    assert_eq!(console.run("history").await.code, Some(1), "nothing could be read");
 }
 
 #[tokio::test]

@@ -214,7 +214,7 @@ async fn what_a_lake_lacks_is_owed_again_once_that_is_asked_for() {
         async |id: &str| console.run(&format!("sale trace {id} -o json")).await.json()["regions"][1]["sale"].clone();
 
     let unasked = console.run(&format!("lake verify {DAYS} --repair")).await;
-    assert_eq!(unasked.code, Some(64), "there is nobody to ask: {unasked:?}");
+    assert_eq!(unasked.code, Some(64), "no terminal to confirm on: {unasked:?}");
     let before = trace(&lacking.id).await;
     assert_eq!((&before["item"]["pending"], before["mark"].is_null()), (&Value::from(false), false), "{before}");
 
