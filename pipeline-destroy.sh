@@ -95,21 +95,33 @@ list_targets() {
     done
 }
 
-# set_destroy_variables TARGET: as when it was applied, as far as that matters for what is no longer to be.
+# cidr_in_state TARGET: the address range of its VPC, nothing if it has none.
+cidr_in_state() {
+    [[ $1 != deployment/* ]] || terraform_at "$1" state pull 2>/dev/null | jq -r 'first(.resources[]?
+        | select(.mode == "managed" and .type == "aws_vpc") | .instances[].attributes.cidr_block) // empty'
+}
+
+# set_destroy_variables TARGET: as when it was applied, as far as that matters for what is no longer to be. A VPC keeps
+# its address range, since another one would replace it.
 set_destroy_variables() {
-    local region left=()
+    local region left=() cidr
     set_variables "$1"
     variables+=(-var=undo_switch=true)
     ! $force || variables+=(-var=teardown=true)
     for region in $(regions_of "$1"); do
         [[ " ${regions[*]} " == *" $region "* ]] || left+=("$region")
     done
-    if ((${#left[@]} > 0)); then
-        # No longer in the data, but the code still has to know them.
-        variables+=(-var="regions=$(jq -c '(.cidrs | map_values({cidr: .}))
-                + ($ARGS.positional | to_entries | map({(.value): {cidr: "100.\(127 - .key).0.0/16"}}) | add)' \
-            --args "${left[@]}" <<<"$settings")"
-        -var="states=$(jq -c '.states + ($ARGS.positional | map({(.): "PASSIVE"}) | add)' \
+    cidr=$(cidr_in_state "$1")
+    if ((${#left[@]} > 0)) || [[ -n $cidr ]]; then
+        # No longer in the data, but the code still has to know them. Any range will do for a region whose VPC is not in
+        # this state, as long as it is nobody else's.
+        variables+=(-var="regions=$(jq -c --arg region "${1#*/}" --arg cidr "$cidr" '
+                ((.cidrs | map_values(select(. != $cidr)))
+                    + (if $cidr == "" then {} else {($region): $cidr} end)) as $kept
+                | ([range(127; 63; -1) | "100.\(.).0.0/16"] - [$kept[]]) as $free
+                | ((.regions + $ARGS.positional - ($kept | keys)) | to_entries | map({(.value): $free[.key]}) | add // {})
+                + $kept | map_values({cidr: .})' --args "${left[@]}" <<<"$settings")"
+        -var="states=$(jq -c '.states + ($ARGS.positional | map({(.): "PASSIVE"}) | add // {})' \
             --args "${left[@]}" <<<"$settings")")
     fi
     if [[ $1 == deployment/* ]]; then
@@ -120,12 +132,12 @@ set_destroy_variables() {
 start_plan() {
     set_destroy_variables "$1"
     start "$(log_of plan "$1")" env TF_DATA_DIR="$work/data/${1//\//-}" terraform -chdir="$infra/${1%%/*}" \
-        plan -destroy -input=false -no-color -out="$work/${1//\//-}.destroy.tfplan" "${variables[@]}"
+        plan -destroy -input=false -no-color -out="$(plan_of "$1" destroy)" "${variables[@]}"
 }
 
 finish_plan() {
     if (($2 == 0)); then
-        record "${1/\// }" "planned: $(summary_of "$4")" "$3"
+        record "${1/\// }" "planned: $(summary_of "$1" destroy)" "$3"
     else
         report_failure "$1" plan "$4"
     fi
@@ -133,44 +145,75 @@ finish_plan() {
 
 start_destroy() {
     start "$(log_of destroy "$1")" env TF_DATA_DIR="$work/data/${1//\//-}" terraform -chdir="$infra/${1%%/*}" \
-        apply -input=false -no-color "$work/${1//\//-}.destroy.tfplan"
+        apply -input=false -no-color "$(plan_of "$1" destroy)"
 }
 
 finish_destroy() {
-    local state kept=()
+    local state kept=() count
     if (($2 == 0)); then
-        record "${1/\// }" "$(sed -nE 's/^Apply complete! Resources: .*, ([0-9]+ destroyed)\.$/\1/p' "$4")" "$3"
+        read -r _ _ count _ <<<"$(counts_of "$1" destroy)"
+        record "${1/\// }" "$count destroyed" "$3"
         # So that the list of states is the list of what exists; the bucket keeps the old version.
         aws_state s3api delete-object --bucket "$state_bucket" --key "$1.tfstate" >/dev/null
         for state in "${states[@]}"; do
             [[ $state == "$1.tfstate" ]] || kept+=("$state")
         done
         states=("${kept[@]}")
-        [[ $1 != deployment/* ]] || destroyed_regions+=("${1#*/}")
+        if [[ $1 == deployment/* ]]; then
+            destroyed_regions+=("${1#*/}")
+            delete_checked_images "${1#*/}"
+        fi
     else
         report_failure "$1" destroy "$4"
     fi
 }
 
 # Has Terraform know that all of it may go: only what it knows is emptied, and only what is not protected is deleted.
-start_teardown() {
+start_plan_teardown() {
     local address targets=()
+    rm -f "$(plan_of "$1" teardown)"
     while IFS= read -r address; do
         targets+=(-target="$address")
     done < <(list_protected "$1")
     if ((${#targets[@]} == 0)); then
-        start "$(log_of teardown "$1")" true
+        start "$(log_of plan_teardown "$1")" true
         return 0
     fi
     set_destroy_variables "$1"
+    start "$(log_of plan_teardown "$1")" env TF_DATA_DIR="$work/data/${1//\//-}" terraform -chdir="$infra/${1%%/*}" \
+        plan -input=false -no-color -out="$(plan_of "$1" teardown)" "${targets[@]}" "${variables[@]}"
+}
+
+# A target brings what it depends on, which is to stay until its turn comes. Only the lock is taken off by deleting it.
+finish_plan_teardown() {
+    local deleted
+    if (($2 != 0)); then
+        report_failure "$1" "plan of the teardown" "$4"
+        return 0
+    fi
+    [[ -f $(plan_of "$1" teardown) ]] || return 0
+    deleted=$(in_plan "$1" '[.resource_changes[]? | select(.change.actions | index("delete"))
+        | select(.type != "aws_backup_vault_lock_configuration") | .address] | join(", ")' teardown) ||
+        die "$failed" "the plan of the teardown of ${1/\// } cannot be read: $(log_of show "$1")"
+    if [[ -n $deleted ]]; then
+        warn "${1/\// }: lifting the protection would delete or replace $deleted: nothing was changed; see $4"
+        failure=$failed
+    fi
+}
+
+start_teardown() {
+    if [[ ! -f $(plan_of "$1" teardown) ]]; then
+        start "$(log_of teardown "$1")" true
+        return 0
+    fi
     start "$(log_of teardown "$1")" env TF_DATA_DIR="$work/data/${1//\//-}" terraform -chdir="$infra/${1%%/*}" \
-        apply -auto-approve -input=false -no-color "${targets[@]}" "${variables[@]}"
+        apply -input=false -no-color "$(plan_of "$1" teardown)"
 }
 
 finish_teardown() {
     if (($2 != 0)); then
         report_failure "$1" teardown "$4"
-    elif [[ -s $4 ]]; then
+    elif [[ -f $(plan_of "$1" teardown) ]]; then
         record "${1/\// }" "is no longer protected" "$3"
     fi
 }
@@ -180,7 +223,10 @@ destroy() {
     for target; do
         init_target "$target"
     done
-    ! $force || side_by_side teardown "$@"
+    if $force; then
+        side_by_side plan_teardown "$@"
+        side_by_side teardown "$@"
+    fi
     for target; do
         ! $force || delete_replicated_repositories "$target"
         [[ $target == deployment/* ]] || continue
@@ -243,6 +289,11 @@ main() {
         exit "$ok"
     fi
 
+    # Its VPC could not be deleted: the accelerator keeps its interfaces in it, and would get them back.
+    if [[ -n $only_region && " ${regions[*]} " == *" $only_region "* ]] && has_state post-deployment; then
+        die "$failed" "$only_region is still in infra/environment/$name/pipeline.tfvars, and the accelerator sends traffic" \
+            "to it; take it out of regions and states, and run ./pipeline.sh --env $name --stage post-deployment first"
+    fi
     if ((${#targets[@]} > 0)); then
         say "to be destroyed in account $account, in this order:"
         printf '    %s\n' "${targets[@]/\// }"

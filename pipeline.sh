@@ -86,10 +86,6 @@ esac
 [[ -z $images ]] || images="{\"api\":\"${BASH_REMATCH[1]}\",\"worker\":\"${BASH_REMATCH[2]}\"}"
 [[ -z $only_region || $only_stage != pre-deployment ]] || wrong_usage "pre-deployment is not done region by region"
 
-plan_of() {
-    echo "$work/${1//\//-}.tfplan"
-}
-
 # Whether what a target builds upon is there; if not, says what is missing.
 lacks() {
     local region
@@ -201,9 +197,9 @@ finish_plan() {
             has_changes[$1]=true
             any_changes=true
             planned+=("$1")
-            record "${1/\// }" "planned: $(summary_of "$log")" "$3"
+            record "${1/\// }" "planned: $(summary_of "$1")" "$3"
             if [[ $mode == plan ]] || $ask; then
-                changes_of "$log"
+                changes_of "$1"
                 echo "    in full: $log"
             fi
             ;;
@@ -219,8 +215,7 @@ start_apply() {
 finish_apply() {
     if (($2 == 0)); then
         has_state "$1" || states+=("$1.tfstate")
-        grep -q '^Apply complete! Resources: 0 added, 0 changed, 0 destroyed' "$4" || is_changed[$1]=true
-        record "${1/\// }" "applied: $(sed -nE 's/^Apply complete! Resources: (.*)\.$/\1/p' "$4")" "$3"
+        record "${1/\// }" "applied: $(summary_of "$1")" "$3"
     elif grep -q 'Error: Saved plan is stale' "$4"; then
         warn "${1/\// }: something has changed since the plan was made; look at a new one: $0 --env $name --plan"
         failure=$failed
@@ -281,7 +276,7 @@ smoke_region() {
     $emulated || check_images "$1" "${images_of[deployment/$1]}"
     smoke "$1" "$url" "$connect"
     $emulated || check_version "$1" "$url" "$connect" "$(jq -r .api <<<"${images_of[deployment/$1]}")"
-    ${is_changed[deployment/$1]:-false} || return 0
+    [[ $(checked_images "$1") != "${images_of[deployment/$1]}" ]] || return 0
     if ! has_state "wiring/$1"; then
         say "$1: no sale is made yet, since nothing would bring it to a lake before the wires are there"
         return 0
@@ -292,6 +287,7 @@ smoke_region() {
     else
         check_alarms "$1"
     fi
+    remember_checked "$1" "${images_of[deployment/$1]}"
 }
 
 # Waits until a region runs the least number of tasks that it is to keep. Terraform waits for tasks that it replaces, not
@@ -426,12 +422,6 @@ prepare_without_state() {
     }
 }
 
-# in_plan TARGET FILTER: a part of its saved plan, by a filter of jq.
-in_plan() {
-    TF_DATA_DIR="$work/data/${1//\//-}" terraform -chdir="${directory_of[$1]}" show -json "$(plan_of "$1")" \
-        2>"$(log_of show "$1")" | jq -r "$2"
-}
-
 # refuse_if_switched TARGET MESSAGE: ends the rollout if somebody has switched, which applying the target might undo.
 refuse_if_switched() {
     local why
@@ -450,7 +440,7 @@ write_plans() {
     local file=$work/plan.md target left=900000 count=${#planned[@]} text
     : >"$file"
     for target in "${planned[@]}"; do
-        text=$(diff_of "$(log_of plan "$target")" | LC_ALL=C awk -v most=$((left / count)) \
+        text=$(diff_of "$target" | LC_ALL=C awk -v most=$((left / count)) \
             -v log_file="log/${target//\//-}.plan.log" '
             { size += length($0) + 1 }
             size > most && !is_cut { is_cut = 1; print "... and more: the whole of it is in " log_file }
@@ -514,8 +504,12 @@ roll_out() {
         fi
     done
     for target in "${chosen_targets[@]}"; do
-        [[ $target != deployment/* ]] || $emulated || note_alarms "${target#*/}"
         refuse_if_switched "$target" "nothing was applied to ${target/\// }; make a new plan"
+    done
+    for target in "${chosen_targets[@]}"; do
+        [[ $target == deployment/* && $(counts_of "$target") != "0 0 0 "* ]] || continue
+        $emulated || note_alarms "${target#*/}"
+        forget_checked "${target#*/}"
     done
     ((${#chosen_targets[@]} == 0)) || side_by_side apply "${chosen_targets[@]}"
     for target in "${ready[@]}"; do
@@ -567,7 +561,7 @@ warn_of_left_regions() {
     done
 }
 
-declare -A directory_of=() has_changes=() is_changed=() images_of=()
+declare -A has_changes=() images_of=()
 any_changes=false
 planned=()
 

@@ -7,6 +7,8 @@
 
 # What of a target may hold data or refuse to go, as Terraform's state knows it: lines KIND REGION NAME.
 list_holders() {
+    # The repositories of replicated images are made by ECR, from the template that is in this state.
+    [[ $1 != registry/* ]] || printf "repository\t${1#*/}\t$prefix/sales-%s\n" api worker
     terraform_at "$1" state pull 2>/dev/null | jq -r --argjson regions "$(setting .regions)" '
         .resources[]? | select(.mode == "managed") | .type as $type | .instances[].attributes
         | (.arn // "" | split(":")[3] // "") as $region
@@ -46,13 +48,7 @@ why_vault() {
 # can take it off from its date on.
 since_when_locked() {
     aws backup describe-backup-vault --region "$1" --backup-vault-name "$2" --output json 2>/dev/null |
-        jq -r 'select(.Locked and .LockDate) | .LockDate
-            | if type == "number" then . else
-                # As the AWS CLI writes it, in whichever time zone.
-                capture("^(?<at>[0-9-]+T[0-9:]+)(\\.[0-9]+)?((?<sign>[+-])(?<hours>[0-9]+):(?<minutes>[0-9]+))?Z?$")
-                | (.at + "Z" | fromdate) - (if .sign == "-" then -1 else 1 end)
-                    * ((.hours // "0" | tonumber) * 3600 + (.minutes // "0" | tonumber) * 60)
-              end
+        jq -r "$jq_epoch"' select(.Locked and .LockDate) | .LockDate | epoch
             | select(. < now) | ", and is locked for good since \(todate)"'
 }
 

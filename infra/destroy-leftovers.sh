@@ -7,12 +7,12 @@
 
 # The copies of images in other regions, in repositories that ECR has made and Terraform does not know.
 delete_replicated_repositories() {
-    local kind region holder
+    local kind region holder log=$logs/delete-repository.log
     while IFS=$'\t' read -r kind region holder; do
-        [[ $kind == repository && -n $(why_repository "$region" "$holder") ]] || continue
-        [[ $region != "$(setting .home_region)" ]] || continue
-        aws ecr delete-repository --region "$region" --repository-name "$holder" --force >/dev/null ||
-            warn "repository $holder in $region could not be deleted"
+        [[ $kind == repository && $region != "$(setting .home_region)" ]] || continue
+        aws ecr delete-repository --region "$region" --repository-name "$holder" --force >"$log" 2>&1 ||
+            grep -q RepositoryNotFoundException "$log" ||
+            warn "repository $holder in $region could not be deleted: $(tail -n 1 "$log")"
     done < <(list_holders "$1")
 }
 
@@ -69,4 +69,11 @@ delete_insights_group() {
     [[ $found == "$group" ]] || return 0
     aws logs delete-log-group --region "$1" --log-group-name "$group" &&
         record "$1" "the log group that ECS has made again is deleted" 0
+}
+
+# What pipeline.sh records of a region is not Terraform's.
+delete_checked_images() {
+    aws ssm delete-parameter --region "$1" --name "/$prefix/$checked_parameter" >"$logs/delete-parameter.log" 2>&1 ||
+        grep -q ParameterNotFound "$logs/delete-parameter.log" ||
+        warn "$1: the parameter /$prefix/$checked_parameter could not be deleted: $(tail -n 1 "$logs/delete-parameter.log")"
 }

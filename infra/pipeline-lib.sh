@@ -9,6 +9,8 @@
 # shellcheck disable=SC2034,SC2016
 
 program=${0##*/}
+# The parameter of a region that holds the images with which it has passed all checks of a rollout, below /PREFIX/.
+readonly checked_parameter=rollout/checked-images
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 infra=$repository/infra
 
@@ -130,6 +132,13 @@ load_settings() {
 setting() {
     jq -r "$1" <<<"$settings"
 }
+
+# For jq: a date as the AWS CLI writes it, in any time zone, in seconds since 1970.
+readonly jq_epoch='
+    def epoch:
+        (tonumber? // (capture("^(?<at>[0-9-]+T[0-9:]+)(\\.[0-9]+)?((?<sign>[+-])(?<hours>[0-9]+):(?<minutes>[0-9]+))?Z?$")
+            | (.at + "Z" | fromdate) - (if .sign == "-" then -1 else 1 end)
+                * ((.hours // "0" | tonumber) * 3600 + (.minutes // "0" | tonumber) * 60)));'
 
 # list_regions ORDER: the regions of a line of the rollout, such as passive,active, or its pairs of regions.
 list_regions() {
@@ -323,6 +332,29 @@ init_target() {
     }
 }
 
+# Where a target's root is, if not in infra.
+declare -A directory_of=()
+
+# plan_of TARGET [KIND]: the file of its saved plan; KIND tells several of a target apart.
+plan_of() {
+    echo "$work/${1//\//-}${2:+.$2}.tfplan"
+}
+
+# in_plan TARGET FILTER [KIND]: a part of its saved plan, by a filter of jq. As JSON it takes Terraform some seconds, so
+# that it is kept, beside what else Terraform keeps of the target.
+in_plan() {
+    local plan data=$work/data/${1//\//-} json
+    plan=$(plan_of "$1" "${3:-}")
+    json=$data/${plan##*/}.json
+    if [[ ! $json -nt $plan ]]; then
+        mkdir -p "$data"
+        TF_DATA_DIR=$data terraform -chdir="${directory_of[$1]:-$infra/${1%%/*}}" show -json "$plan" >"$json.new" \
+            2>"$(log_of show "$1")" || return
+        mv "$json.new" "$json"
+    fi
+    jq -r "$2" "$json"
+}
+
 # The values of the variables that do not come from the environment's data. Sets `variables`.
 set_variables() {
     variables=(-var-file="$environment_data/pipeline.tfvars" -var="emulated=$emulated"
@@ -472,25 +504,38 @@ show_errors() {
     fi
 }
 
-# changes_of LOG: what a plan changes, one resource a line.
+# changes_of TARGET: what a plan changes, one resource a line.
 changes_of() {
-    sed -nE \
-        -e 's/^  # (.*) will be created.*/    + \1/p' \
-        -e 's/^  # (.*) will be updated in-place.*/    ~ \1/p' \
-        -e 's/^  # (.*) will be destroyed.*/    - \1/p' \
-        -e 's/^  # (.*) (must|will) be replaced.*/    -+ \1/p' \
-        -e 's/^  # (.*) is tainted, so must be replaced.*/    -+ \1/p' "$1"
+    # shellcheck disable=SC2016  # Of jq.
+    in_plan "$1" '.resource_changes[]?
+        | {"create": "+", "update": "~", "delete": "-", "forget": "forget", "create,delete": "-+", "delete,create": "-+"}[
+            .change.actions | join(",")] as $sign
+        | if $sign then "    \($sign) \(.address)" elif .change.importing then "    import \(.address)" else empty end'
 }
 
-# diff_of LOG: what a plan changes, in full; each sign at the beginning of its line, where a diff has it.
+# diff_of TARGET: what a plan changes, in full; each sign at the beginning of its line, where a diff has it.
 diff_of() {
-    sed -nE '/^(Note: Objects have changed|Terraform used the selected providers|Terraform will perform|Changes to Outputs|You can apply this plan)/,$p' "$1" |
-        sed -E -e '/^─+$/,$d' -e 's/^( +)([-+~]) /\2\1 /' -e 's/^~/!/'
+    TF_DATA_DIR=$work/data/${1//\//-} terraform -chdir="${directory_of[$1]:-$infra/${1%%/*}}" show -no-color \
+        "$(plan_of "$1")" 2>"$(log_of show "$1")" | sed -E -e 's/^( +)([-+~]) /\2\1 /' -e 's/^~/!/'
 }
 
-# summary_of LOG: how much a plan changes.
+# counts_of TARGET [KIND]: how many resources a plan adds, changes, destroys and imports; what is replaced counts twice,
+# as Terraform counts it.
+counts_of() {
+    in_plan "$1" '[.resource_changes[]?.change] | [
+        ("create", "update", "delete") as $action | map(select(.actions | index($action))) | length
+        ] + [map(select(.importing)) | length] | join(" ")' "${2:-}"
+}
+
+# summary_of TARGET [KIND]: how much a plan changes.
 summary_of() {
-    sed -nE 's/^Plan: (.*)\.$/\1/p' "$1" | grep . || echo "only outputs change"
+    local add change destroy import
+    read -r add change destroy import <<<"$(counts_of "$1" "${2:-}")"
+    case "$add $change $destroy $import" in
+        "0 0 0 0") echo "only outputs change" ;;
+        *" 0") echo "$add to add, $change to change, $destroy to destroy" ;;
+        *) echo "$import to import, $add to add, $change to change, $destroy to destroy" ;;
+    esac
 }
 
 records=()

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What pipeline.sh looks at before it goes on: what ECS runs and the API serves, a sale that goes through, alarms that
-# are quiet, and states that nobody has switched meanwhile. For sourcing, after pipeline-lib.sh; what it says of a
+# are quiet, what has passed all of this, and states that nobody has switched meanwhile. For sourcing, after pipeline-lib.sh; what it says of a
 # failure ends with `give_up`.
 #
 # What is unused or not assigned here is so in those two.
@@ -186,9 +186,14 @@ alarms_of() {
 
 declare -A rang_before=()
 
-# note_alarms REGION: what rings already is nothing that the rollout has done, and may be what it repairs.
+# note_alarms REGION: alarms that are active already are not caused by this rollout, which may be their fix; unless the
+# region's last rollout did not pass, which may have caused them.
 note_alarms() {
-    rang_before[$1]=$(alarms_of "$1") || rang_before[$1]=
+    rang_before[$1]=
+    images_that_run "$1" || return 0
+    if [[ -n $found && $(checked_images "$1") == "$found" ]]; then
+        rang_before[$1]=$(alarms_of "$1") || rang_before[$1]=
+    fi
 }
 
 # check_alarms REGION: waits until no alarm of the region has rung for the soak time; one that rang before is only told.
@@ -215,29 +220,73 @@ check_alarms() {
     record "$region" "its alarms were quiet for $soak s" $((SECONDS - began))
 }
 
+# --- What has passed ---
+
+# The images with which a region has passed all checks since it was last changed are in an SSM parameter of the region: a
+# rollout that was stopped may be repeated from anywhere, and then finds nothing to change.
+
+# checked_images REGION: prints them, nothing if the last rollout has not passed. If SSM does not answer, the
+# checks are repeated.
+checked_images() {
+    local log=$logs/get-checked-images.log
+    aws ssm get-parameter --region "$1" --name "/$prefix/$checked_parameter" --query Parameter.Value --output text \
+        2>"$log" || grep -q ParameterNotFound "$log" ||
+        warn "$1: cannot read whether the last rollout passed its checks: $(tail -n 1 "$log")"
+}
+
+# remember_checked REGION IMAGES
+remember_checked() {
+    local log=$logs/put-checked-images.log
+    aws ssm put-parameter --region "$1" --name "/$prefix/$checked_parameter" --value "$2" --type String --overwrite \
+        >"$log" 2>&1 ||
+        warn "$1: cannot record that the checks passed, so the next rollout repeats them: $(tail -n 1 "$log")"
+}
+
+# forget_checked REGION: before anything of it is changed.
+forget_checked() {
+    local log=$logs/delete-checked-images.log
+    aws ssm delete-parameter --region "$1" --name "/$prefix/$checked_parameter" >"$log" 2>&1 ||
+        grep -q ParameterNotFound "$log" ||
+        fail_region "$1: cannot record that its checks are pending: $(tail -n 1 "$log")"
+}
+
 # --- Switches by operators ---
 
-# state_in REGION: prints the value and the version of the region's state, nothing if there is none. Fails if SSM does not
-# tell.
+# state_in REGION: prints the value and the version of the region's state and when it was changed, with tabs between;
+# nothing if there is none. Fails if SSM does not answer.
 state_in() {
     local log=$logs/get-parameter.log
-    aws ssm get-parameter --region "$1" --name "/$prefix/site/state" --query '[Parameter.Value, Parameter.Version]' \
-        --output text --cli-connect-timeout 5 --cli-read-timeout 15 2>"$log" || grep -q ParameterNotFound "$log"
+    aws ssm get-parameter --region "$1" --name "/$prefix/site/state" \
+        --query '[Parameter.Value, Parameter.Version, Parameter.LastModifiedDate]' --output text --cli-connect-timeout 5 --cli-read-timeout 15 2>"$log" || grep -q ParameterNotFound "$log"
 }
 
 # why_outdated TARGET: whether somebody has switched since the target was planned, which applying might undo: Terraform
 # compares the states while it plans, and an approval may take hours. salesctl waits for no rollout, so this says so
 # afterwards, too.
 why_outdated() {
-    local target=$1 region state planned
+    local target=$1 region state value version changed planned
     case $target in
+        deployment/*)
+            region=${target#*/}
+            # What the region's capacity follows from.
+            planned=$(in_plan "$target" '[.prior_state | .. | objects
+                | select(.address? == "data.aws_ssm_parameters_by_path.site") | .values
+                | ([.names, .values] | transpose | map({(.[0]): .[1]}) | add // {})["/'"$prefix"'/site/state"] // "PASSIVE"
+                ][0] // empty') || return 0
+            state=$(state_in "$region") || return 0
+            IFS=$'\t' read -r value version changed <<<"$state"
+            [[ -z $planned || -z $value || $value == "$planned" ]] ||
+                echo "$region has been switched since this was planned: its state is $value"
+            [[ -z $value ]] || why_it_lowers_minimum "$target" "$changed"
+            ;;
         wiring/*)
             region=${target#*/}
             planned=$(in_plan "$target" '[.prior_state | .. | objects
                 | select(.address? == "module.site_state.aws_ssm_parameter.state") | .values.version][0] // empty') || return 0
             state=$(state_in "$region") || return 0
-            [[ -z $planned || -z $state || ${state#*$'\t'} == "$planned" ]] ||
-                echo "$region has been switched since this was planned: its state is ${state%$'\t'*}"
+            IFS=$'\t' read -r value version changed <<<"$state"
+            [[ -z $planned || -z $version || $version == "$planned" ]] ||
+                echo "$region has been switched since this was planned: its state is $value"
             ;;
         post-deployment)
             for region in "${regions[@]}"; do
@@ -245,9 +294,33 @@ why_outdated() {
                     warn "$region does not tell its state, so that nobody knows whether it has been switched" >&2
                     continue
                 fi
-                [[ -z $state || ${state%$'\t'*} == $(setting ".states[\"$region\"]") ]] ||
-                    echo "$region has been switched while this was rolled out: its state is ${state%$'\t'*}"
+                IFS=$'\t' read -r value version changed <<<"$state"
+                [[ -z $value || $value == $(setting ".states[\"$region\"]") ]] ||
+                    echo "$region has been switched while this was rolled out: its state is $value"
             done
             ;;
     esac
+}
+
+# As long as `salesctl capacity release` refuses to lower what a switch has raised.
+readonly capacity_minutes=20
+
+# why_it_lowers_minimum TARGET CHANGED: whether applying it stops tasks that a switch has just started: it has raised the
+# scaling minimum, of which the environment's data know nothing. CHANGED is when the region's state was.
+why_it_lowers_minimum() {
+    local region=${1#*/} planned targets minutes log=$logs/describe-scalable-targets.log
+    planned=$(in_plan "$1" '[.resource_changes[]? | select(.type == "aws_appautoscaling_target")
+        | select(.change.actions | index("create") or index("update")) | .change.after
+        | {(.resource_id // ""): .min_capacity}] | add // {} | tojson') || return 0
+    minutes=$(jq -nr --arg changed "$2" "$jq_epoch"' (now - ($changed | epoch)) / 60 | floor')
+    [[ $planned != "{}" ]] && ((minutes < capacity_minutes)) || return 0
+    targets=$(aws application-autoscaling describe-scalable-targets --region "$region" --service-namespace ecs \
+        --resource-ids "service/$prefix/$prefix-api" "service/$prefix/$prefix-worker" --output json 2>"$log") || {
+        echo "$region was switched $minutes minutes ago, and its scaling minimum cannot be read: $(tail -n 1 "$log")"
+        return 0
+    }
+    jq -r --argjson planned "$planned" --arg region "$region" --arg minutes "$minutes" '.ScalableTargets[]
+        | (.ResourceId | split("/")[2]) as $service | $planned[.ResourceId] as $to | select($to != null and $to < .MinCapacity)
+        | "\($region) was switched \($minutes) minutes ago, and this would lower the minimum of \($service) from "
+            + "\(.MinCapacity) tasks to \($to)"' <<<"$targets"
 }

@@ -16,7 +16,7 @@ variable "openapi" {
 variable "paths" {
   description = "Paths of the description that are published. What is for operators alone stays inside."
   type        = set(string)
-  default     = ["/sales", "/sales/{id}", "/active", "/healthcheck", "/readiness"]
+  default     = ["/sales", "/sales/{id}", "/active", "/healthcheck", "/readiness", "/version"]
 
   validation {
     condition = length(var.paths) > 0 && alltrue([

@@ -58,6 +58,12 @@ resource "aws_ecs_task_definition" "this" {
       }
     }
   }])
+
+  lifecycle {
+    # ECS rolls back to the old one, which it can only do while that is registered. It is deregistered after the service
+    # has been updated and `data.aws_ecs_service.running` has shown that the new one runs.
+    create_before_destroy = true
+  }
 }
 
 resource "aws_ecs_service" "this" {

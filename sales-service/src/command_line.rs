@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
-use sales::standard_output;
+use sales::standard_output::{self, EXIT_USAGE};
 
-use crate::environment::{EXIT_USAGE, Environment, Read};
+use crate::environment::{Environment, Read};
 use crate::http::{Transport, healthcheck};
 use crate::telemetry::Logging;
 

@@ -14,9 +14,6 @@ use sales::shard::Shards;
 
 use crate::http::Transport;
 
-/// Exit code for an invalid or missing variable or argument (`EX_USAGE` of sysexits.h).
-pub const EXIT_USAGE: u8 = 64;
-
 /// The default log filter: the HTTP server's messages about its threads are debugging details.
 const DEFAULT_FILTER: &str = "info,actix_server=warn";
 

@@ -2,17 +2,13 @@
 //! effect.
 
 use std::collections::{BTreeMap, HashSet};
-use std::time::Duration;
 
 use futures::future::join_all;
 use sales::clock::Clock;
-use sales::ports::{Lake, LakePut, Marks, PortError, PortResult, SaleTable};
+use sales::ports::{Lake, LakePut, MARK_RETENTION, Marks, PortError, PortResult, SaleTable};
 use sales::sale::{Fact, FactId};
 
 use crate::metrics::Metrics;
-
-/// Lifetime of a mark: much longer than a message can be redelivered (14 days).
-const MARK_RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The resources to bring facts to the lake. Cheap to clone.
 #[derive(Clone)]

@@ -265,6 +265,9 @@ pub trait Lake: Clone + Send + Sync + 'static {
     fn probe(&self) -> impl Future<Output = PortResult<()>> + Send;
 }
 
+/// Lifetime of a mark: much longer than a message can be redelivered (14 days).
+pub const MARK_RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// The marks of facts in the lake, replicated to every region.
 pub trait Marks: Clone + Send + Sync + 'static {
     /// Which of these facts are marked.

@@ -2,6 +2,9 @@
 
 use std::io::{self, ErrorKind, Write};
 
+/// Exit code for an invalid or missing variable or argument (`EX_USAGE` of sysexits.h).
+pub const EXIT_USAGE: u8 = 64;
+
 /// Prints clap's help or error, and returns the exit code: `usage` for invalid arguments.
 pub fn answer(message: &clap::Error, usage: u8) -> u8 {
     let written = message.print().and_then(|()| io::stdout().flush());

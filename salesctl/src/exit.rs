@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
-use sales::standard_output;
+use sales::standard_output::{self, EXIT_USAGE};
 
 use crate::{config::InvalidConfig, output::note};
 
@@ -29,8 +29,6 @@ Exit codes:
 
 const FAILED: u8 = 1;
 const INCOMPLETE: u8 = 2;
-/// `EX_USAGE` of sysexits.h.
-const WRONG_USAGE: u8 = 64;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 
@@ -42,12 +40,12 @@ pub(crate) fn of_result(result: anyhow::Result<Exit>) -> ExitCode {
         Ok(Exit::Interrupted(signal)) => u8::try_from(128 + signal).unwrap_or(FAILED).into(),
         Err(error) => {
             note(format_args!("{ERROR}error:{ERROR:#} {error:#}"));
-            if error.is::<InvalidConfig>() { WRONG_USAGE.into() } else { FAILED.into() }
+            if error.is::<InvalidConfig>() { EXIT_USAGE.into() } else { FAILED.into() }
         }
     }
 }
 
 /// The exit code for invalid arguments or a request for help; prints clap's text.
 pub(crate) fn of_usage(help_or_error: &clap::Error) -> ExitCode {
-    standard_output::answer(help_or_error, WRONG_USAGE).into()
+    standard_output::answer(help_or_error, EXIT_USAGE).into()
 }

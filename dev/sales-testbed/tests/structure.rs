@@ -130,8 +130,9 @@ struct Imports<'a> {
 
 impl Imports<'_> {
     fn note(&mut self, path: &[String]) {
+        // What a module takes from those below it is its own.
         if let Some(name) = self.modules.find(self.of, path)
-            && name != self.of
+            && !name.starts_with(self.of)
         {
             self.found.insert(name);
         }
@@ -233,8 +234,8 @@ fn a_circle_is_found_with_its_files() {
     };
     write("lib.rs", "mod a;\nmod b;\nmod c;\npub use a::A;");
     write("a.rs", "use crate::b::{B, self};\n#[cfg(test)]\nmod tests {\n    use crate::c::C;\n}");
-    write("b/mod.rs", "mod inner;\nfn f() { inner::g() }");
-    write("b/inner.rs", "pub fn g() { crate::c::h() }");
+    write("b/mod.rs", "mod inner;\nuse crate::c::h;\nfn f() { inner::g() }");
+    write("b/inner.rs", "use super::f;\npub fn g() { crate::c::h() }");
     write("c.rs", "pub fn h() {}");
     let circle = || Modules::of(&directory.path().join("lib.rs")).circle();
     assert_eq!(circle(), None);
@@ -242,5 +243,5 @@ fn a_circle_is_found_with_its_files() {
     let files = circle().expect("a circle");
     let names: Vec<_> =
         files.iter().map(|file| file.strip_prefix(directory.path()).unwrap().to_str().unwrap()).collect();
-    assert_eq!(names, ["a.rs", "b/mod.rs", "b/inner.rs", "c.rs"]);
+    assert_eq!(names, ["a.rs", "b/mod.rs", "c.rs"]);
 }

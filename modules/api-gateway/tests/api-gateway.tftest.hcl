@@ -40,14 +40,14 @@ variables {
 run "only_what_clients_need_is_published" {
   assert {
     condition = toset(keys(jsondecode(aws_api_gateway_rest_api.this.body).paths)) == toset([
-      "/sales", "/sales/{id}", "/active", "/healthcheck", "/readiness"
+      "/sales", "/sales/{id}", "/active", "/healthcheck", "/readiness", "/version"
     ])
-    error_message = "metrics stay inside, and Route 53's health checks get in"
+    error_message = "metrics stay internal; Route 53's health checks and the checks of a rollout get in"
   }
 
   assert {
     condition = alltrue([
-      for path, methods in { "/sales" = ["post"], "/sales/{id}" = ["get", "delete"], "/active" = ["get"], "/readiness" = ["get"] } :
+      for path, methods in { "/sales" = ["post"], "/sales/{id}" = ["get", "delete"], "/active" = ["get"], "/readiness" = ["get"], "/version" = ["get"] } :
       length(setsubtract(methods, keys(jsondecode(aws_api_gateway_rest_api.this.body).paths[path]))) == 0
     ])
     error_message = "each path has the methods that the code describes"

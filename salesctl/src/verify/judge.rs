@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use sales::{clock::Timestamp, sale::FactId};
+use sales::{clock::Timestamp, ports::MARK_RETENTION, sale::FactId};
 use serde::Serialize;
 
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Age up to which a worker's mark must exist (30 days), less an hour for clock skew.
-const MARK_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60 - 60 * 60);
+const MARK_KEPT: Duration = MARK_RETENTION.saturating_sub(Duration::from_secs(60 * 60));
 
 /// Maximum time for S3 to replicate an object, as its replication time control guarantees.
 const REPLICATION: Duration = Duration::from_secs(15 * 60);

@@ -74,26 +74,6 @@ pub(super) struct Which {
     endpoint_group_arn: String,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct AddEndpoints {
-    endpoint_group_arn: String,
-    endpoint_configurations: Vec<EndpointConfiguration>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct RemoveEndpoints {
-    endpoint_group_arn: String,
-    endpoint_identifiers: Vec<EndpointIdentifier>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct EndpointIdentifier {
-    endpoint_id: String,
-}
-
 pub(super) fn create(accelerators: &mut Accelerators, input: Create, apis: &[RegionApi]) -> Result<Value, ApiError> {
     let Create { listener_arn, endpoint_group_region: region, idempotency_token, settings } = input;
     let listener = accelerators.listener(&listener_arn)?;
@@ -170,38 +150,6 @@ pub(super) fn update(accelerators: &mut Accelerators, input: Update, apis: &[Reg
 pub(super) fn delete(accelerators: &mut Accelerators, input: &Which) -> Result<Value, ApiError> {
     let (listener, position) = accelerators.listener_of_group(&input.endpoint_group_arn)?;
     listener.groups.remove(position);
-    Ok(json!({}))
-}
-
-pub(super) fn add_endpoints(
-    accelerators: &mut Accelerators,
-    input: AddEndpoints,
-    apis: &[RegionApi],
-) -> Result<Value, ApiError> {
-    let (listener, position) = accelerators.listener_of_group(&input.endpoint_group_arn)?;
-    let group = &mut listener.groups[position];
-    if group.endpoints.len() + input.endpoint_configurations.len() > MOST_ENDPOINTS {
-        return Err(ApiError::limit_exceeded(format!("an endpoint group has at most {MOST_ENDPOINTS} endpoints")));
-    }
-    let endpoints = [group.endpoints.clone(), input.endpoint_configurations].concat();
-    check_endpoints(&endpoints)?;
-    group.endpoints = endpoints;
-    Ok(json!({
-        "EndpointGroupArn": input.endpoint_group_arn,
-        "EndpointDescriptions": view(group, apis)["EndpointDescriptions"],
-    }))
-}
-
-pub(super) fn remove_endpoints(accelerators: &mut Accelerators, input: &RemoveEndpoints) -> Result<Value, ApiError> {
-    let (listener, position) = accelerators.listener_of_group(&input.endpoint_group_arn)?;
-    let endpoints = &mut listener.groups[position].endpoints;
-    for EndpointIdentifier { endpoint_id } in &input.endpoint_identifiers {
-        if !endpoints.iter().any(|endpoint| endpoint.endpoint_id == *endpoint_id) {
-            return Err(ApiError::invalid(format!("no endpoint {endpoint_id:?} in this group")));
-        }
-    }
-    let is_removed = |id: &str| input.endpoint_identifiers.iter().any(|removed| removed.endpoint_id == id);
-    endpoints.retain(|endpoint| !is_removed(&endpoint.endpoint_id));
     Ok(json!({}))
 }
 

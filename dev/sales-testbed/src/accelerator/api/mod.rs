@@ -35,8 +35,6 @@ pub(super) fn call(state: &mut AcceleratorState, operation: &str, input: Value) 
         "ListEndpointGroups" => endpoint_groups::list(accelerators, &parse(input)?, apis),
         "UpdateEndpointGroup" => endpoint_groups::update(accelerators, parse(input)?, apis),
         "DeleteEndpointGroup" => endpoint_groups::delete(accelerators, &parse(input)?),
-        "AddEndpoints" => endpoint_groups::add_endpoints(accelerators, parse(input)?, apis),
-        "RemoveEndpoints" => endpoint_groups::remove_endpoints(accelerators, &parse(input)?),
         "ListCrossAccountResources" => Ok(json!({ "CrossAccountResources": [] })),
         "ListTagsForResource" => tags::list(accelerators, &parse(input)?),
         "TagResource" => tags::tag(accelerators, parse(input)?),
