@@ -1,9 +1,9 @@
 //! The operator's command line for the sales pipeline: its status, and switching between regions.
 //!
 //! Begin with `arguments`, the commands, each of which has a module of its name: `status`, `switch`, `history`,
-//! `capacity`, `trace`, `pending`, `dlq`, `verify`, `load`. They decide purely and print through `output`; `cloud` calls
-//! the regions, each independently, so that a lost one does not delay the others. `config` reads `salesctl.toml`, `exit`
-//! has the exit codes.
+//! `capacity`, `trace`, `pending`, `dlq`, `verify`, `load`. They decide purely and print through `output`; `cloud`
+//! calls the regions, each independently, so that a lost one does not delay the others. `config` reads `salesctl.toml`,
+//! `exit` has the exit codes.
 
 mod arguments;
 mod capacity;

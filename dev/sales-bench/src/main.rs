@@ -1,7 +1,8 @@
 //! The cost of a sale: release builds of the services, on an AWS endpoint with canned responses.
 //!
-//! Begin with `arguments`, the settings, and `measure`, the measurements: `services` starts the binaries, `canned` is the
-//! endpoint that they call, `load` posts sales, `ceilings` are bare calls in the same run, `report` prints the figures.
+//! Begin with `arguments`, the settings, and `measure`, the measurements: `services` starts the binaries, `canned` is
+//! the endpoint that they call, `load` posts sales, `ceilings` are bare calls in the same run, `report` prints the
+//! figures.
 
 mod arguments;
 mod canned;

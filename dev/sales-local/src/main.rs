@@ -1,8 +1,8 @@
 //! `cargo local`: two regions of the sales pipeline on one machine, in one command.
 //!
-//! Begin with `arguments`, the command line, and `commands`, one module per command. `stack` is everything that `up` and
-//! `demo` start, assembled from `sales_testbed`; `summary` is the table that they show; by `discovery_file` and `instance`,
-//! the other commands find the running instance.
+//! Begin with `arguments`, the command line, and `commands`, one module per command. `stack` is everything that `up`
+//! and `demo` start, assembled from `sales_testbed`; `summary` is the table that they show; by `discovery_file` and
+//! `instance`, the other commands find the running instance.
 
 mod arguments;
 mod commands;
