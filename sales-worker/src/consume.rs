@@ -1,4 +1,4 @@
-//! Taking messages off the queue. One message, one outcome: none holds up or discards its neighbours.
+//! Consuming messages. One message, one outcome: none holds up or discards its neighbours.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -17,39 +17,39 @@ use crate::outcome::Outcome;
 use crate::polling::{POLL, Polling};
 use crate::record;
 
-/// How long received messages are hidden from others.
+/// Visibility timeout of received messages.
 const HIDDEN_FOR: Duration = Duration::from_secs(30);
 
-/// How often this is extended while work runs.
+/// Interval at which it is extended during processing.
 const EXTENSION_INTERVAL: Duration = Duration::from_secs(10);
 
-/// When a message that failed is looked at again, by how often it was received.
+/// Visibility timeout of a failed message, by its number of receives.
 const RETRY: Backoff = Backoff { first: Duration::from_secs(5), longest: Duration::from_secs(15 * 60) };
 
-/// When a message whose item has not replicated yet is looked at again, until it is adopted.
+/// Visibility timeout of a message whose item has not replicated yet, until it is adopted.
 const REPLICATION_RETRY: Backoff = Backoff { first: Duration::from_secs(3), longest: Duration::from_secs(60) };
 
-/// No message is hidden for less than that: the queue counts in seconds.
+/// Minimum visibility timeout: the queue counts in seconds.
 const SHORTEST_HIDING: Duration = Duration::from_secs(1);
 
-/// How long the intake rests while a dependency fails, so that failing costs neither calls nor deliveries.
+/// Pause of the intake while a dependency fails, to save calls and deliveries.
 const REST: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(15) };
 
-/// What is needed to consume. Cheap to clone.
+/// The resources of a consumer. Cheap to clone.
 #[derive(Clone)]
 pub struct Consumer<Q, T, L, M> {
-    /// Where messages come from.
+    /// The queue.
     pub queue: Q,
-    /// Whose turn it is to receive.
+    /// Limits concurrent receives.
     pub polling: Polling,
-    /// What works on them.
+    /// Processes messages.
     pub handler: Handler<T, L, M>,
-    /// Jitter and spans.
+    /// Jitter and span ids.
     pub entropy: Entropy,
 }
 
 impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
-    /// Consumes until `shutdown`, which stops the intake and not the work.
+    /// Consumes until `shutdown`, which stops the intake, not the work.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut failures = 0;
         loop {
@@ -58,7 +58,7 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
                 return;
             }
             let Some(turn) = shutdown.run_until_cancelled(self.polling.turn()).await else { return };
-            // Not cut off by the shutdown: what the queue hands out then would stay hidden from everybody.
+            // The receive is not cancelled at shutdown: its messages would stay hidden from every consumer.
             let received = self.queue.receive(POLL, HIDDEN_FOR).await;
             turn.end(received.as_ref().map_or(0, Vec::len));
             let worked = match received {
@@ -70,14 +70,14 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
         }
     }
 
-    /// Handles messages. Tells whether all dependencies worked.
+    /// Handles messages. Returns whether all dependencies worked.
     async fn handle(&self, deliveries: &[Delivery]) -> bool {
         let outcomes = self.hidden_during(deliveries, self.work_on(deliveries)).await;
         self.carry_out(&outcomes).await
     }
 
-    /// Keeps messages hidden while work runs. An extension under way is waited for, so that none takes effect after what
-    /// is said of the messages next.
+    /// Keeps messages hidden during processing. An extension in flight is awaited, so that none takes effect after the
+    /// messages' outcomes.
     async fn hidden_during<O>(&self, deliveries: &[Delivery], work: impl Future<Output = O>) -> O {
         let receipts: Vec<(&str, Duration)> = deliveries.iter().map(|it| (it.receipt.as_str(), HIDDEN_FOR)).collect();
         let mut work = pin!(work);
@@ -88,7 +88,7 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
                 () = tokio::time::sleep(EXTENSION_INTERVAL) => {}
             }
             let mut extending = pin!(self.queue.hide(&receipts));
-            // A failure is noted by the queue's adapter; the next extension may succeed in time.
+            // The queue's adapter records a failure; the next extension may succeed in time.
             tokio::select! {
                 biased;
                 done = &mut work => {
@@ -100,7 +100,7 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
         }
     }
 
-    /// The outcome of each message, after its work is done.
+    /// The outcome of each message, after processing.
     async fn work_on<'a>(&self, deliveries: &'a [Delivery]) -> Vec<(&'a Delivery, Outcome)> {
         let started = Instant::now();
         let mut outcomes = Vec::with_capacity(deliveries.len());
@@ -120,7 +120,7 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
         outcomes
     }
 
-    /// Acknowledges last. Tells whether all dependencies worked.
+    /// Acknowledges last. Returns whether all dependencies worked.
     async fn carry_out(&self, outcomes: &[(&Delivery, Outcome)]) -> bool {
         let (mut acknowledged, mut hidden, mut worked) = (Vec::new(), Vec::new(), true);
         let mut refused = false;
@@ -132,7 +132,7 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
                     continue;
                 }
                 Outcome::NotReplicated { adopted_in } => (REPLICATION_RETRY, (*adopted_in).max(SHORTEST_HIDING)),
-                // Of no concern to the others.
+                // This does not affect the others.
                 Outcome::NoDeadLetterQueue | Outcome::DeadLetterFailed => (RETRY, RETRY.longest),
                 Outcome::Failed(error) => {
                     worked &= !error.kind.concerns_all_calls();
@@ -143,9 +143,9 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
             let pause = self.entropy.jitter(retry.after(delivery.receive_count)).min(longest);
             hidden.push((delivery.receipt.as_str(), pause));
         }
-        // All of them, it seems, and the next ones, too.
+        // Probably all of them, and the next ones, too.
         worked &= !refused || !acknowledged.is_empty();
-        // What is not acknowledged or hidden comes back by itself, and is done again without effect.
+        // A message that is neither acknowledged nor hidden is redelivered, and processed again without effect.
         if !acknowledged.is_empty() {
             worked &= self.queue.acknowledge(&acknowledged).await.is_ok();
         }

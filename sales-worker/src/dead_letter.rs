@@ -1,4 +1,4 @@
-//! Messages that cannot be understood.
+//! Malformed messages.
 
 use sales::event::NotAnEvent;
 use sales::ports::{DeadLetter, Delivery, SaleQueue};
@@ -6,7 +6,7 @@ use sales::ports::{DeadLetter, Delivery, SaleQueue};
 use crate::metrics::Metrics;
 use crate::outcome::{Done, Outcome};
 
-/// Copies a message to the dead-letter queue; it is off its own queue once the outcome is acknowledged.
+/// Copies a message to the dead-letter queue; the outcome then acknowledges it in its own queue.
 pub async fn dead_letter<Q: SaleQueue>(
     queue: &Q,
     metrics: &Metrics,
@@ -16,16 +16,12 @@ pub async fn dead_letter<Q: SaleQueue>(
     let (reason, detail) = (error.reason(), error.to_string());
     match queue.dead_letter(delivery, reason).await {
         Ok(DeadLetter::Sent) => {
-            tracing::warn!(reason, error.detail = detail, "message not understood: moved to the dead-letter queue");
+            tracing::warn!(reason, error.detail = detail, "malformed message moved to the dead-letter queue");
             metrics.count_dead_letter(reason);
             Outcome::Acknowledge(Done::DeadLetter)
         }
         Ok(DeadLetter::NoQueue) => {
-            tracing::warn!(
-                reason,
-                error.detail = detail,
-                "message not understood: kept, as the queue has no redrive policy"
-            );
+            tracing::warn!(reason, error.detail = detail, "malformed message kept: the queue has no redrive policy");
             Outcome::NoDeadLetterQueue
         }
         Err(error) => {
@@ -33,7 +29,7 @@ pub async fn dead_letter<Q: SaleQueue>(
                 reason,
                 error.operation = error.operation,
                 error.detail = error.detail,
-                "message not understood: kept, as it cannot be copied to the dead-letter queue"
+                "malformed message kept: it could not be copied to the dead-letter queue"
             );
             Outcome::DeadLetterFailed
         }

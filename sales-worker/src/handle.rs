@@ -1,4 +1,4 @@
-//! Working on messages that are understood: each is brought to the lake or stood by for, and has an outcome of its own.
+//! Processing of well-formed messages: each is brought to the lake or stood by for, and has its own outcome.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -14,12 +14,12 @@ use crate::outcome::{Done, Outcome};
 use crate::ownership::{Decision, decide};
 use crate::stand_by::{Awaited, StandBy, stand_by};
 
-/// A message that is understood.
+/// A well-formed message.
 #[derive(Clone, Debug)]
 pub struct Message<'a> {
-    /// As the queue delivered it.
+    /// As delivered by the queue.
     pub delivery: &'a Delivery,
-    /// What it says.
+    /// Its event.
     pub event: Event,
 }
 
@@ -28,25 +28,26 @@ impl Message<'_> {
         self.event.fact.id()
     }
 
-    /// For how long its fact has been looked for here. Queues that do not say so leave the time since it was accepted.
+    /// How long its fact has been looked for here: since the first delivery or, if the queue does not report it, since
+    /// the fact was accepted.
     fn waited(&self, now: Timestamp) -> Duration {
         now.since(self.delivery.first_received.unwrap_or_else(|| self.event.fact.timestamp()))
     }
 }
 
-/// What is needed to work on messages. Cheap to clone.
+/// The resources to process messages. Cheap to clone.
 #[derive(Clone)]
 pub struct Handler<T, L, M> {
-    /// How facts get to the lake.
+    /// Brings facts to the lake.
     pub lake_writer: LakeWriter<T, L, M>,
     /// This region.
     pub site: Site,
-    /// How long a fact that has not replicated is waited for before it is adopted.
+    /// Time after which a fact that has not replicated is adopted.
     pub grace: Duration,
 }
 
 impl<T: SaleTable, L: Lake, M: Marks> Handler<T, L, M> {
-    /// Works on messages; each with its outcome, in any order.
+    /// Processes messages; returns each with its outcome, in any order.
     pub async fn handle<'a>(&self, messages: Vec<Message<'a>>) -> Vec<(Message<'a>, Outcome)> {
         if messages.is_empty() {
             return Vec::new();
@@ -80,7 +81,7 @@ impl<T: SaleTable, L: Lake, M: Marks> Handler<T, L, M> {
         messages.into_iter().map(with_outcome).collect()
     }
 
-    /// Messages, each with whether its fact is in the lake.
+    /// Messages, each with whether its fact is marked.
     async fn stand_by<'a>(&self, messages: Vec<(Message<'a>, bool)>) -> Vec<(Message<'a>, Outcome)> {
         let (table, now) = (&self.lake_writer.table, self.lake_writer.clock.now());
         let awaited = messages.into_iter().map(|(message, in_lake)| Awaited {
@@ -100,7 +101,7 @@ fn of_processed(brought: &BTreeMap<FactId, PortResult<LakePut>>, id: FactId, is_
         Some(Ok(LakePut::Stored)) => Outcome::Acknowledge(Done::Processed),
         Some(Ok(LakePut::AlreadyThere)) => Outcome::Acknowledge(Done::AlreadyThere),
         Some(Err(error)) => Outcome::Failed(error.clone()),
-        // Every fact has a result; one without would not be done.
+        // Every fact has a result; without one, it counts as not done.
         None => Outcome::Failed(undecided()),
     }
 }

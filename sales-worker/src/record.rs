@@ -1,4 +1,4 @@
-//! What is counted and logged of a message's outcome.
+//! Metrics and logs of a message's outcome.
 
 use sales::entropy::Entropy;
 use sales::event::Event;
@@ -23,7 +23,8 @@ pub fn count(metrics: &Metrics, outcome: &Outcome) {
     }
 }
 
-/// One line a sale at info: what was done for it here. Repetitions and failing dependencies are told elsewhere.
+/// Logs one line per sale at info level: what this region did for it. Duplicates and failing dependencies are logged
+/// elsewhere.
 pub fn log(event: &Event, outcome: &Outcome, started: Instant, entropy: &Entropy) {
     let span = event.trace.map_or_else(|| TraceParent::new(entropy), |parent| parent.child(entropy));
     let id = event.fact.id();
@@ -35,7 +36,7 @@ pub fn log(event: &Event, outcome: &Outcome, started: Instant, entropy: &Entropy
             tracing::info!(sale.id = %id, trace.id = trace_id, span.id = span_id, duration_ms, "sale in the lake");
         }
         Outcome::Acknowledge(Done::StoodBy) => {
-            tracing::info!(sale.id = %id, trace.id = trace_id, span.id = span_id, duration_ms, "sale stood by for");
+            tracing::info!(sale.id = %id, trace.id = trace_id, span.id = span_id, duration_ms, "standing by for sale");
         }
         Outcome::Acknowledge(Done::Adopted) => {
             tracing::info!(
@@ -43,13 +44,13 @@ pub fn log(event: &Event, outcome: &Outcome, started: Instant, entropy: &Entropy
                 trace.id = trace_id,
                 span.id = span_id,
                 duration_ms,
-                "sale adopted, as it has not replicated to this region"
+                "sale adopted: it has not replicated to this region"
             );
         }
         Outcome::Failed(PortError { kind: FailureKind::Rejected, operation, detail }) => {
             tracing::warn!(sale.id = %id, trace.id = trace_id, span.id = span_id, operation, detail, "message kept");
         }
-        // Of a dependency that refuses everything its adapter tells.
+        // The adapter reports a dependency that rejects everything.
         Outcome::Failed(PortError { kind: FailureKind::Unrecognized, operation, detail }) => {
             tracing::info!(sale.id = %id, trace.id = trace_id, span.id = span_id, operation, detail, "message kept");
         }

@@ -1,5 +1,5 @@
-//! Standing by: a message is given up only once this region's own table holds its fact, so that whoever asks here
-//! finds it, and the pending index covers it while it is owed.
+//! Standing by: a message is acknowledged only after this region's table holds its fact, so that the API here finds it,
+//! and the pending index covers it while it is pending.
 
 use std::time::Duration;
 
@@ -8,36 +8,36 @@ use sales::clock::Timestamp;
 use sales::ports::{Insert, PortResult, SaleTable};
 use sales::sale::{Fact, FactId};
 
-/// A fact that this region is not to process.
+/// A fact that this region does not process.
 #[derive(Clone, Debug)]
 pub struct Awaited<W> {
     /// The fact.
     pub fact: Fact,
-    /// For how long its message has been looked at.
+    /// How long its fact has been looked for.
     pub waited: Duration,
-    /// Whether it is in the lake.
+    /// Whether it is marked.
     pub in_lake: bool,
-    /// Who waits for it: its message.
+    /// Its message.
     pub of: W,
 }
 
-/// How this region's table came to cover a fact, if it does.
+/// How this region's table came to hold a fact, if it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StandBy {
     /// It has replicated.
     Held,
-    /// It is in the lake, but was not in this table: it is noted here as processed.
+    /// It is in the lake, but its item was missing: the item is written as processed.
     Noted,
-    /// It had not replicated for a whole grace period, and is written from its event now.
+    /// It had not replicated within the grace period, and is written from its event.
     Adopted,
-    /// It has not yet.
+    /// It has not replicated yet.
     NotReplicated {
-        /// When it is to be adopted if it still has not.
+        /// When it will be adopted.
         adopted_in: Duration,
     },
 }
 
-/// Sees to it that `table` covers facts; each with its result, in order. From `grace` on an absent fact is adopted.
+/// Ensures that `table` holds facts; returns each result, in order. After `grace`, a missing fact is adopted.
 pub async fn stand_by<T: SaleTable, W>(
     table: &T,
     grace: Duration,

@@ -1,5 +1,5 @@
-//! What a crash leaves behind, step by step as `design.md` lists them: the worker's own code on the ports in memory, in
-//! virtual time. Each test lets a worker die right after one step, looks at what is left, and lets another one finish.
+//! The state after a crash, step by step as listed in `design.md`: the worker's own code on the ports in memory, in
+//! virtual time. Each test kills a worker right after one step, checks what is left, and lets another worker finish.
 
 #![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 
@@ -31,7 +31,7 @@ const NAMES: [&str; 2] = ["sa-east-1", "us-east-1"];
 const HERE: usize = 0;
 const THERE: usize = 1;
 
-/// A network in which the first caller of one operation dies once it has taken effect.
+/// A network in which the first caller of one operation dies after the call has taken effect.
 #[derive(Clone)]
 struct Deadly {
     service: CloudService,
@@ -42,7 +42,7 @@ struct Deadly {
 }
 
 impl Deadly {
-    /// Lets the caller of an operation die after `spared` calls of it that go well.
+    /// Kills the caller of an operation, after `spared` successful calls of it.
     fn after(service: CloudService, operation: &'static str, spared: usize) -> Self {
         let (spared, over, death) = (Arc::new(AtomicUsize::new(spared)), Arc::default(), Arc::default());
         Self { service, operation, spared, over, death }
@@ -82,7 +82,7 @@ impl Network for Deadly {
     }
 }
 
-/// Two regions, the first of them ACTIVE, and a worker that is going to die there.
+/// Two regions, the first of them ACTIVE, and a worker that will die there.
 struct Scene {
     cloud: Cloud,
     clock: Clock,
@@ -109,7 +109,7 @@ impl Scene {
         })
     }
 
-    /// As the API accepts a fact in a region.
+    /// Accepts a fact in a region, as the API does.
     async fn accept(&self, region: usize, fact: &Fact) {
         self.cloud.client(region, 0).sale_table().insert(fact).await.unwrap();
     }
@@ -119,7 +119,7 @@ impl Scene {
         self.cloud.publish_from_outside(HERE, &event, event.attributes());
     }
 
-    /// The production worker, on this region's ports.
+    /// The production worker on this region's ports.
     async fn worker(&self, region: usize, caller: u32, stop: CancellationToken) {
         let client = self.cloud.client(region, caller);
         let (entropy, mut registry) = (Entropy::system(), Registry::default());
@@ -194,8 +194,8 @@ impl Scene {
     }
 }
 
-/// A sale that was accepted and announced here; the worker dies after a step of its message. Tells whether the sale is
-/// then in the lake, marked and pending, and sees to it that the next worker finishes it.
+/// A sale that was accepted and announced here; the worker dies after a step of its message. Returns whether the sale
+/// is then in the lake, marked and pending, and checks that the next worker finishes it.
 async fn message_dies(service: CloudService, operation: &'static str, spared: usize) -> (bool, bool, bool) {
     let scene = Scene::set(Deadly::after(service, operation, spared));
     let fact = scene.sale();
@@ -207,7 +207,7 @@ async fn message_dies(service: CloudService, operation: &'static str, spared: us
     left
 }
 
-/// The same for a sale whose message was lost, so that a sweep has to find it.
+/// The same for a sale whose message was lost, so that a sweep must find it.
 async fn sweep_dies(service: CloudService, operation: &'static str, spared: usize) -> (bool, bool, bool) {
     let scene = Scene::set(Deadly::after(service, operation, spared));
     let fact = scene.sale();
@@ -253,7 +253,7 @@ async fn lease_taken_then_dead_leaves_a_shard_that_another_task_takes_over_when_
     assert_eq!(sweep_dies(CloudService::Marks, "PutItem", 0).await, (false, false, true));
 }
 
-/// The first query is that of the backlog's gauge.
+/// The backlog's measurement makes the first query.
 #[tokio::test(start_paused = true)]
 async fn page_read_then_dead_leaves_everything_as_it_was() {
     assert_eq!(sweep_dies(CloudService::SaleTable, "Query", 1).await, (false, false, true));
@@ -328,7 +328,7 @@ async fn stood_by_and_acknowledged_then_dead_leaves_an_item_that_the_sweep_finds
 async fn noted_as_processed_then_dead_leaves_a_message_that_is_known_to_be_done() {
     let scene = Scene::set(Deadly::after(CloudService::SaleTable, "UpdateItem", 0));
     let fact = scene.sale();
-    // In the lake and marked, but the item has never come here.
+    // In the lake and marked, but its item has never replicated here.
     scene.cloud.client(HERE, 0).marks().record(&[fact.id()], scene.clock.now()).await;
     scene.announce(&fact, Some(NAMES[THERE]));
     scene.die(HERE).await;

@@ -121,7 +121,7 @@ impl Ports for AwsRegion {
     }
 }
 
-/// Two regions of a stage of their own.
+/// Two regions on a stage of their own.
 async fn regions() -> (Stage, Regions<AwsRegion>) {
     static STAGES: AtomicUsize = AtomicUsize::new(1);
     let number = STAGES.fetch_add(1, Ordering::Relaxed);
@@ -185,7 +185,7 @@ async fn a_parameter_that_is_no_state_is_invalid() {
     assert_eq!(here.site_switch().read().await.unwrap_err().kind, FailureKind::Invalid);
 }
 
-/// Each check is a test of its own.
+/// Each check is a test.
 macro_rules! on_aws {
     ($($module:ident { $($check:ident)* })*) => {
         $(mod $module {

@@ -7,23 +7,23 @@ use sales::standard_output::{self, EXIT_USAGE};
 
 use crate::{config::InvalidConfig, output::note};
 
-/// What a command that could do its work says of the outcome.
+/// Outcome of a command that ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// All is done, or as it should be.
+    /// All is done, without differences.
     Done,
-    /// A part is owed, or something is not as it should be: the output says what.
+    /// Some steps were not done, or there are differences: the output lists them.
     Incomplete,
-    /// A signal of this number ended it before it was done.
+    /// A signal with this number interrupted it.
     Interrupted(i32),
 }
 
-/// The codes, as `--help` lists them.
+/// The exit codes, as `--help` lists them.
 pub(crate) const CODES: &str = "\
 Exit codes:
-  0    done; nothing is owed, nothing differs
-  1    failed: nothing was done, or nothing could be learnt
-  2    done in part: something is owed, missing or different, as the output says
+  0    done; no differences
+  1    failed: nothing was done or read
+  2    partly done, or differences found; see the output
   64   wrong usage or configuration
   130  interrupted with Ctrl-C (143 by SIGTERM)";
 
@@ -32,7 +32,7 @@ const INCOMPLETE: u8 = 2;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 
-/// The code for a command that has ended; an error is told first.
+/// The exit code of a command that has ended; reports an error first.
 pub(crate) fn of_result(result: anyhow::Result<Exit>) -> ExitCode {
     match result {
         Ok(Exit::Done) => ExitCode::SUCCESS,
@@ -45,7 +45,7 @@ pub(crate) fn of_result(result: anyhow::Result<Exit>) -> ExitCode {
     }
 }
 
-/// The code for arguments that are wrong, or that ask for help; what clap has to say is told.
+/// The exit code for invalid arguments or a request for help; prints clap's text.
 pub(crate) fn of_usage(help_or_error: &clap::Error) -> ExitCode {
     standard_output::answer(help_or_error, EXIT_USAGE).into()
 }

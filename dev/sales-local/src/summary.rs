@@ -1,4 +1,4 @@
-//! What happens in the regions, as a table.
+//! Activity of the regions, as a table.
 
 use std::fmt::{self, Display, Write};
 
@@ -13,7 +13,7 @@ use sales_testbed::{
 
 use crate::stack::Stack;
 
-/// One region at one moment; what could not be found out is none.
+/// One region at one moment; `None` for unknown values.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct View {
     region: String,
@@ -60,7 +60,7 @@ impl View {
         }
     }
 
-    /// Whether the regions are switched or broken differently, which is worth telling at once.
+    /// Whether states or failures differ, which is shown at once.
     fn differs_in_kind_from(&self, other: &Self) -> bool {
         let kind = |view: &Self| (view.state, view.dial, view.dns, view.api, view.worker);
         kind(self) != kind(other)
@@ -125,7 +125,7 @@ fn up_or_down(up: bool) -> String {
     if up { "up" } else { "down" }.to_owned()
 }
 
-/// Text in columns: the first one to the left, the others to the right.
+/// Text in columns: the first one left-aligned, the others right-aligned.
 #[derive(Debug)]
 pub(crate) struct Table(Vec<Vec<String>>);
 

@@ -1,5 +1,5 @@
-//! All of it as its user starts it, and what its operator practises on it: regions, SSM and Global Accelerator's API are
-//! lost and restored.
+//! The complete instance as its user starts it, with drills: regions, SSM and Global Accelerator's API are lost and
+//! restored.
 
 use std::{collections::BTreeSet, net::Ipv4Addr, path::Path, process::Output};
 
@@ -17,7 +17,7 @@ async fn start() -> LocalInstance {
     LocalInstance::start().await.expect("both regions")
 }
 
-/// Runs `cargo local` with these arguments, and returns what it says of a success.
+/// Runs `cargo local` with these arguments, and returns its output.
 async fn local(instance: &LocalInstance, arguments: &str) -> String {
     let output = instance.shell(&format!("cargo local {arguments}")).await.expect("it runs");
     assert!(output.status.success(), "cargo local {arguments}: {output:?}");
@@ -32,7 +32,7 @@ fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
 }
 
-/// The address that stands for the name that DNS answers.
+/// The address of the stand-in for the DNS name.
 fn dns(instance: &LocalInstance) -> String {
     format!("http://localhost:{}", instance.ports().dns)
 }
@@ -41,7 +41,7 @@ fn aws(instance: &LocalInstance, position: usize) -> String {
     format!("http://127.0.0.1:{}", instance.ports().aws[position])
 }
 
-/// The region at this place, through its own endpoint.
+/// The region at this position, through its own endpoint.
 fn region(instance: &LocalInstance, position: usize) -> RegionResources {
     Deployment::open(&Location { endpoint: aws(instance, position), prefix: "local".to_owned() }).regions[position]
         .clone()
@@ -57,7 +57,7 @@ async fn accelerators(instance: &LocalInstance) -> reqwest::Result<Value> {
     request.json(&json!({})).send().await?.json().await
 }
 
-/// Posts sales to the one address in front of both regions, all of which must be answered with 201.
+/// Posts sales to the common address of both regions, all of which must be answered with 201.
 async fn post(instance: &LocalInstance, count: usize) {
     let url = format!("{}/sales", instance.url());
     let answers = (0..count).map(async |_| {
@@ -221,14 +221,11 @@ async fn nothing_is_left_of_an_instance_that_is_stopped_with_a_region_lost() {
     }
     let ended = instance.local(&["restore", "us-east-1"]).await.expect("it runs");
     assert_eq!(ended.status.code(), Some(1));
-    assert_eq!(
-        String::from_utf8_lossy(&ended.stderr),
-        "sales-local: nothing runs here that could be asked: start it with `cargo local`\n"
-    );
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "sales-local: not running: start it with `cargo local`\n");
 }
 
-/// What nobody may need at the worst moment: the control plane of DNS, and the bucket of Terraform's state. There is
-/// neither here, and whoever asked for one would be refused.
+/// Evacuation must not need the control plane of DNS, nor the bucket of Terraform's state. Neither exists here, and
+/// calls to them would fail.
 const WITHOUT_CONTROL_PLANES: &str =
     "export AWS_ENDPOINT_URL_ROUTE_53=http://127.0.0.1:1 AWS_ENDPOINT_URL_S3=http://127.0.0.1:1";
 
@@ -240,7 +237,7 @@ async fn clients_of_dns_get_to_the_region_that_is_left_although_every_control_pl
     let losing = async {
         let both = region(&instance, 1);
         let accepted = async || (*both.accepted_by_region().await.ok()?.get(lost)? >= 10).then_some(());
-        eventually(&format!("clients of DNS get to {lost}"), accepted).await;
+        eventually(&format!("clients of DNS reach {lost}"), accepted).await;
         local(&instance, "lose accelerator").await;
         local(&instance, &format!("lose {lost}")).await;
         let switch = format!("{WITHOUT_CONTROL_PLANES}; salesctl switch --to {left} --yes --wait -o json");
@@ -249,13 +246,13 @@ async fn clients_of_dns_get_to_the_region_that_is_left_although_every_control_pl
     let load = instance.shell(&load);
     let (load, switched) = tokio::join!(load, losing);
 
-    assert_eq!(switched.status.code(), Some(2), "the dials and the lost region's state are owed: {switched:?}");
+    assert_eq!(switched.status.code(), Some(2), "the dials and the lost region's state are not done: {switched:?}");
     let report = json(&switched);
     let outcomes: Vec<_> = report["steps"].as_array().expect("steps").iter().map(|step| &step["outcome"]).collect();
     assert_eq!(outcomes, ["done", "owed", "owed", "owed"], "{report}");
     assert_eq!((&report["dns"]["follows"], &report["dns"]["answered_by"]), (&json!(true), &json!([left])), "{report}");
 
-    // While the health checks had not noticed yet, requests failed, and were answered with nothing.
+    // Until the health checks noticed, requests failed without a response.
     let load = json(&load.expect("it runs"));
     assert_eq!(load["accepted"].as_u64().expect("a number") + load["failed"].as_u64().expect("a number"), 120);
     let after = instance.shell(&format!("salesctl load --url {dns} --rate 10 --seconds 2 --no-lake -o json")).await;
@@ -287,7 +284,7 @@ async fn ten_switches_under_traffic_fail_no_request_at_either_entrance_and_lose_
             let switched = instance.shell(&format!("salesctl switch --to {region} --yes")).await.expect("it runs");
             assert!(switched.status.success(), "{switched:?}");
         }
-        // The last of the traffic comes behind the last switch.
+        // The remaining traffic arrives after the last switch.
         instance.shell("salesctl switch --both --yes").await.expect("it runs")
     };
     let (loads, switched) = tokio::join!(join_all(loads), switching);

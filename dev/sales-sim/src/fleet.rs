@@ -1,4 +1,4 @@
-//! Keeping the processes of both regions running, and letting them die.
+//! Runs the processes of both regions, and kills them.
 
 use std::rc::Rc;
 
@@ -12,10 +12,10 @@ use crate::schedule::ProcessKind;
 use crate::slot::Running;
 use crate::world::World;
 
-/// How many requests may wait for an API.
+/// Requests that may wait for an API.
 const WAITING: usize = 64;
 
-/// Runs processes in a slot, one after the other, until the run is finishing.
+/// Runs processes in a slot, one after the other, until the run ends.
 pub async fn supervise(world: Rc<World>, number: usize) {
     let slot = &world.slots[number];
     loop {
@@ -30,7 +30,7 @@ pub async fn supervise(world: Rc<World>, number: usize) {
         let sender = (slot.role == ProcessKind::Api).then_some(sender);
         slot.begin(Running { stop: stop.clone(), death: std::sync::Arc::clone(&death), intake: sender });
         world.history.note(|| format!("#{caller} {:?} of {name} starts", slot.role));
-        // All tasks of a process are in its own set, so that they die with it.
+        // All tasks of a process are in one set, so that they die with it.
         let tasks = LocalSet::new();
         let process = async {
             match slot.role {

@@ -1,4 +1,4 @@
-//! Building programs of the workspace.
+//! Builds programs of the workspace.
 
 use anyhow::bail;
 
@@ -7,7 +7,7 @@ use crate::{
     workspace::{self, Build},
 };
 
-/// Lets cargo build programs of the workspace in the profile of `build`; its progress is shown.
+/// Builds programs of the workspace with cargo, in the profile of `build`, showing its progress.
 pub async fn cargo_build(build: &Build, programs: &[&str]) -> anyhow::Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut cargo = Program::new(cargo)
@@ -15,7 +15,7 @@ pub async fn cargo_build(build: &Build, programs: &[&str]) -> anyhow::Result<()>
         .arguments(programs)
         .arguments(["--profile", build.cargo_profile(), "--target-dir"])
         .arguments([&build.target])
-        // For the platform that this program was built for, by whatever told cargo so.
+        // For the platform of this program, however cargo was told.
         .arguments(build.triple.iter().flat_map(|triple| ["--target", triple]))
         .directory(workspace::root())
         .inherits_environment()

@@ -1,8 +1,8 @@
-//! What a service's metrics say.
+//! Reads a service's metrics.
 
 use anyhow::Context;
 
-/// The value of a counter in OpenMetrics text, summed over its labels; none when it is not there.
+/// The value of a counter in OpenMetrics text, summed over its labels; `None` if it is missing.
 pub async fn counter(client: &reqwest::Client, endpoint: &str, name: &str) -> anyhow::Result<Option<u64>> {
     let answer = client.get(format!("{endpoint}/metrics")).send().await?.error_for_status()?;
     Ok(sum_samples(&answer.text().await.context("the metrics broke off")?, name))
@@ -14,11 +14,11 @@ fn sum_samples(metrics: &str, name: &str) -> Option<u64> {
         let rest = if rest.starts_with('{') { end_of_labels(rest)? } else { rest.strip_prefix(' ')? };
         rest.split_whitespace().next()?.parse::<f64>().ok()
     });
-    // Counts of sales are far below where floats lose integers.
+    // Counts of sales are far below the point where floats lose integers.
     samples.map(|value| value as u64).reduce(|one, other| one + other)
 }
 
-/// What follows the labels, whose quoted values may hold braces themselves.
+/// The text after the labels, whose quoted values may contain braces.
 fn end_of_labels(labels: &str) -> Option<&str> {
     let (mut quoted, mut escaped) = (false, false);
     for (position, character) in labels.char_indices() {

@@ -1,4 +1,4 @@
-//! The services themselves, as cargo builds them.
+//! The services, as built by cargo.
 
 use std::{
     fs::File,
@@ -20,11 +20,11 @@ const API: &str = "sales-api";
 const WORKER: &str = "sales-worker";
 const OPERATOR: &str = "salesctl";
 
-/// Longer than a service may take for what is in flight, shorter than what ECS allows.
+/// Longer than a service may take to finish work in flight, shorter than ECS allows.
 const GRACE: Duration = Duration::from_secs(25);
 const START_DEADLINE: Duration = Duration::from_secs(60);
 
-/// The binaries of both services, and of what operates them.
+/// The binaries of both services and of the operator's command line.
 #[derive(Debug, Clone)]
 pub struct Services {
     api: PathBuf,
@@ -33,14 +33,14 @@ pub struct Services {
 }
 
 impl Services {
-    /// Builds them in the profile of `build`; cargo's progress is shown.
+    /// Builds them in the profile of `build`, showing cargo's progress.
     pub async fn build(build: &Build) -> anyhow::Result<Self> {
-        // As `cargo local` builds this program, so that what all of them have in common is compiled once.
+        // With the features of `cargo local`, so that common dependencies are compiled once.
         cargo_build(build, &["--bin", API, "--bin", WORKER, "--bin", OPERATOR]).await?;
         Self::built(build)
     }
 
-    /// Those that are already built.
+    /// The existing binaries.
     pub fn built(build: &Build) -> anyhow::Result<Self> {
         let find = |name: &str| {
             let path = build.binary(name);
@@ -52,22 +52,22 @@ impl Services {
         Ok(Self { api: find(API)?, worker: find(WORKER)?, salesctl: find(OPERATOR)? })
     }
 
-    /// Where the API's binary is.
+    /// Path of the API.
     pub fn api(&self) -> &Path {
         &self.api
     }
 
-    /// Where the worker's binary is.
+    /// Path of the worker.
     pub fn worker(&self) -> &Path {
         &self.worker
     }
 
-    /// Where the operator's command line is.
+    /// Path of the operator's command line.
     pub fn salesctl(&self) -> &Path {
         &self.salesctl
     }
 
-    /// A region's API on `port`, which reaches AWS at `aws_endpoint`, with an empty log in the file `log`.
+    /// A region's API on `port`, with AWS at `aws_endpoint` and an empty log in the file `log`.
     pub fn api_of(
         &self,
         region: &RegionResources,
@@ -79,7 +79,7 @@ impl Services {
         ServiceProcess::new(&self.api, name, region.api_environment(), aws_endpoint, port, log)
     }
 
-    /// A region's worker, its health and metrics on `port`, and otherwise as [`Services::api_of`].
+    /// A region's worker, with health and metrics on `port`, and otherwise as [`Services::api_of`].
     pub fn worker_of(
         &self,
         region: &RegionResources,
@@ -92,7 +92,7 @@ impl Services {
     }
 }
 
-/// A service that can be started, killed, and started again at the same place. Dropping it stops it and waits for its
+/// A service that can be started, killed, and restarted at the same address. Dropping it stops it and waits for its
 /// end.
 #[derive(Debug)]
 pub struct ServiceProcess {
@@ -127,7 +127,7 @@ impl ServiceProcess {
         })
     }
 
-    /// Starts it, unless it runs, and waits until its health check succeeds. False when it ran before.
+    /// Starts it, unless it runs, and waits until its health check succeeds. Returns false if it was running.
     pub async fn start(&mut self) -> anyhow::Result<bool> {
         let (process, is_new) = match self.process.take().filter(|process| !process.has_ended()) {
             Some(running) => (running, false),
@@ -148,7 +148,7 @@ impl ServiceProcess {
             sleep(Duration::from_millis(20)).await;
         }
         bail!(
-            "{} did not answer within {} s (its log: {})",
+            "{} did not respond within {} s (its log: {})",
             self.name,
             START_DEADLINE.as_secs(),
             self.log_path.display()
@@ -160,16 +160,16 @@ impl ServiceProcess {
         Ok(Program::new(&self.program).environment(environment).grace(GRACE).log(self.log.try_clone()?))
     }
 
-    /// Ends it by SIGKILL. False when it did not run.
+    /// Ends it by SIGKILL. Returns false if it was not running.
     pub async fn kill(&mut self) -> bool {
-        // It fails only for a process that has ended by itself meanwhile.
+        // This fails only for a process that has exited meanwhile.
         match self.process.take() {
             Some(mut process) => process.kill().await.is_ok(),
             None => false,
         }
     }
 
-    /// Asks it to stop, and does not wait for that.
+    /// Asks it to stop, without waiting.
     pub fn release(&mut self) {
         if let Some(process) = &mut self.process {
             process.release();
@@ -177,7 +177,7 @@ impl ServiceProcess {
     }
 }
 
-/// Whether the service at `endpoint` says that it is healthy.
+/// Whether the service at `endpoint` reports that it is healthy.
 pub async fn is_healthy(client: &reqwest::Client, endpoint: &str) -> bool {
     let answer = client.get(format!("{endpoint}/healthcheck")).send().await;
     answer.is_ok_and(|answer| answer.status().is_success())

@@ -1,4 +1,4 @@
-//! Both regions' resources on a real emulator, asked through the AWS SDK by the names that the services get.
+//! Both regions' resources on a real emulator, through the AWS SDK, by the names that the services get.
 
 use std::time::{Duration, SystemTime};
 
@@ -59,7 +59,7 @@ async fn a_port_in_use_is_not_waited_for() {
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = taken.local_addr().expect("bound").port();
     let error = Emulator::start(Some(port)).await.expect_err("the port is taken").to_string();
-    assert!(error.starts_with("the emulator ended at its start"), "{error}");
+    assert!(error.starts_with("the emulator exited at startup"), "{error}");
 }
 
 #[tokio::test]
@@ -206,7 +206,7 @@ async fn cloudwatch_knows_how_old_the_oldest_message_of_each_queue_is() {
     let sqs = aws_sdk_sqs::Client::new(&configuration(&endpoint, region));
     sqs.send_message().queue_url(&region.queue_url).message_body("{}").send().await.expect("it is sent");
     let client = sales_testbed::http_client::builder().build().expect("a client");
-    // More than two seconds, since what is sent and what is read have whole seconds.
+    // More than two seconds, since sending and reading use whole seconds.
     let grown = async || {
         region.publish_queue_ages(&client).await.expect("it is published");
         let age = age_of_oldest(&endpoint, region, "ages-sales").await.expect("it is known");
@@ -218,7 +218,7 @@ async fn cloudwatch_knows_how_old_the_oldest_message_of_each_queue_is() {
     assert_eq!(age_of_oldest(&endpoint, &deployment.regions[1], "ages-sales").await, None);
 }
 
-/// The greatest of the last minutes.
+/// The maximum of the last minutes.
 async fn age_of_oldest(endpoint: &str, region: &RegionResources, queue: &str) -> Option<f64> {
     let cloudwatch = aws_sdk_cloudwatch::Client::new(&configuration(endpoint, region));
     let dimension = Dimension::builder().name("QueueName").value(queue).build();

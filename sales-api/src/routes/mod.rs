@@ -1,4 +1,4 @@
-//! The routes of the API, beside those that every service has.
+//! The routes of the API, besides those that every service has.
 
 pub mod active;
 pub mod docs;

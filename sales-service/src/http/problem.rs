@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use thiserror::Error;
 
-/// An error fit for a client: it names what the client can change, and nothing of what lies behind the service.
+/// An error fit for a client: it names what the client can change, and reveals no internals.
 #[derive(Debug, Error)]
 #[error("{detail}")]
 pub struct Problem {
@@ -17,7 +17,7 @@ pub struct Problem {
     last: bool,
 }
 
-/// The document of RFC 9457, and `error` for clients that read that.
+/// The document of RFC 9457, plus `error` for clients that read that.
 #[derive(Serialize)]
 struct Document<'a> {
     r#type: &'static str,
@@ -34,26 +34,26 @@ impl Problem {
         Self { status, detail: detail.into(), headers: Vec::new(), last: false }
     }
 
-    /// 400: what was sent is wrong.
+    /// 400: the request is invalid.
     #[must_use]
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    /// 503: another try may succeed, and when.
+    /// 503: a retry may succeed, and when.
     #[must_use]
     pub fn unavailable(detail: impl Into<String>, retry_after_seconds: u32) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).with(RETRY_AFTER, retry_after_seconds.into())
     }
 
-    /// 415: the body is in a content coding, and none is read.
+    /// 415: the body has a content coding, and none is accepted.
     #[must_use]
     pub fn content_coding(detail: impl Into<String>) -> Self {
         let identity = HeaderValue::from_static("identity");
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail).with(ACCEPT_ENCODING, identity)
     }
 
-    /// The same, as the last answer of its connection: where the next request begins, nobody can tell.
+    /// The same, as the last response of its connection: the start of the next request is unknown.
     #[must_use]
     pub fn last(self) -> Self {
         Self { last: true, ..self }

@@ -1,4 +1,4 @@
-//! How a call meets the network.
+//! How a call passes through the network.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::{Call, Cloud, CloudService, CloudState, Effect, Network, Passage, mil
 use crate::ports::{FailureKind, PortError, PortResult};
 use crate::site_state::SiteState;
 
-/// What a process in a region sees of the cloud, and how its calls are told from those of others. Cheap to clone.
+/// A process's view of the cloud in a region; the network distinguishes its calls from those of others. Cheap to clone.
 #[derive(Clone)]
 pub struct Client {
     pub(super) cloud: Cloud,
@@ -15,18 +15,18 @@ pub struct Client {
 }
 
 impl Client {
-    /// What the switch of the client's region says, whatever the network does.
+    /// The switch of the client's region, whatever the network does.
     #[must_use]
     pub fn own_state(&self) -> Option<SiteState> {
         self.cloud.state(self.region)
     }
 
-    /// Names a conditional write, as often as the network lets it happen.
+    /// A new id for a conditional write; a retry in the network repeats it.
     pub(super) fn new_attempt(&self) -> u64 {
         self.cloud.lock().next_sequence()
     }
 
-    /// Makes a call whose effect may happen never, once or twice, early or late, as the network says.
+    /// Makes a call whose effect may happen never, once or twice, early or late, as the network decides.
     pub(super) async fn call<R: Send>(
         &self,
         service: CloudService,
@@ -37,7 +37,7 @@ impl Client {
         self.call_when(service, operation, deadline, || std::future::ready(()), effect).await
     }
 
-    /// The same for a call that the other side answers once it is `ready` to.
+    /// The same for a call that is answered once the other side is `ready`.
     pub(super) async fn call_when<R: Send, F: Future<Output = ()> + Send>(
         &self,
         service: CloudService,
@@ -101,7 +101,7 @@ impl Client {
     }
 }
 
-/// Which entries of a batch are refused, one bit each.
+/// The rejected entries of a batch, one bit each.
 #[derive(Clone, Copy)]
 pub(super) struct Refused(u32);
 

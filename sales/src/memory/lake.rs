@@ -1,4 +1,4 @@
-//! The lake of each region, replicated both ways. Of two objects under one key the later one stays.
+//! The lake of each region, replicated both ways. Of two objects with one key, the later one stays.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use crate::event;
 use crate::ports::{Lake, LakePut, PortResult};
 use crate::sale::Fact;
 
-/// As the real one gives up.
+/// The real one's deadline.
 const DEADLINE: Duration = Duration::from_secs(15);
 
 /// [`Lake`] in memory.
 #[derive(Clone)]
 pub struct MemoryLake(Client);
 
-/// An object, for a look from outside.
+/// An object, for inspection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredObject {
     /// Its bytes.

@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::ports::{Holder, Lease, Leases, PortResult};
 use crate::shard::Shard;
 
-/// Who holds which shard of a region, and until when.
+/// The holder of each shard of a region, and the expiry.
 pub(super) type Kept = BTreeMap<Shard, (Holder, Timestamp)>;
 
 /// [`Leases`] in memory.

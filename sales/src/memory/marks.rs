@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::ports::{Marks, PortResult};
 use crate::sale::FactId;
 
-/// As the real ones give up.
+/// The real ones' deadline.
 pub(super) const DEADLINE: Duration = Duration::from_secs(5);
 
 /// [`Marks`] in memory. They do not expire.

@@ -6,7 +6,7 @@ use super::{Client, CloudService};
 use crate::event::Event;
 use crate::ports::{PortResult, SaleTopic};
 
-/// As the real one gives up.
+/// The real one's deadline.
 const DEADLINE: Duration = Duration::from_secs(4);
 
 /// [`SaleTopic`] in memory.

@@ -6,7 +6,7 @@ use super::{Client, CloudService};
 use crate::ports::{FailureKind, PortError, PortResult, SiteSwitch};
 use crate::site_state::SiteState;
 
-/// As the real one gives up.
+/// The real one's deadline.
 const DEADLINE: Duration = Duration::from_secs(3);
 
 /// [`SiteSwitch`] in memory.

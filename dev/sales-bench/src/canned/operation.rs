@@ -1,4 +1,4 @@
-//! Which operation of AWS a request calls.
+//! The AWS operation of a request.
 
 use hyper::{Method, Uri};
 
@@ -47,7 +47,7 @@ pub(super) enum Operation {
 }
 
 impl Operation {
-    /// Each operation, in the order in which they are declared.
+    /// All operations, in order of declaration.
     pub(super) const ALL: [Self; 17] = [
         Self::PutItem,
         Self::UpdateItem,
@@ -68,7 +68,7 @@ impl Operation {
         Self::GetParameter,
     ];
 
-    /// The operation that a request calls: its target says it (JSON), its form (SNS), or its method and path (S3).
+    /// The operation of a request: in its target (JSON), its form (SNS), or its method and path (S3).
     pub(super) fn of(method: &Method, uri: &Uri, target: Option<&str>, body: &[u8]) -> Option<Self> {
         match (target, action(body)) {
             (Some(target), _) => Self::of_target(target),
@@ -93,7 +93,7 @@ impl Operation {
         let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
         match (method, key.is_empty(), uri.query()) {
             _ if bucket.is_empty() => None,
-            // The SDK says again which operation it is.
+            // The SDK repeats the operation in a query parameter.
             (&Method::PUT, false, None | Some("x-id=PutObject")) => Some(Self::PutObject),
             (&Method::HEAD, true, None) => Some(Self::HeadBucket),
             _ => None,
@@ -104,7 +104,7 @@ impl Operation {
         Self::ALL.into_iter().find(|operation| operation.name() == name && operation.service() == service)
     }
 
-    /// Whose operation it is.
+    /// The service of an operation.
     pub(super) fn service(self) -> AwsService {
         match self {
             Self::PutItem
@@ -147,13 +147,13 @@ impl Operation {
         }
     }
 
-    /// Its name and its service's, such as `DynamoDB.PutItem`.
+    /// Its name with its service's, such as `DynamoDB.PutItem`.
     pub(super) fn full_name(self) -> String {
         format!("{}.{}", self.service().name(), self.name())
     }
 }
 
-/// The operation that a form names, which SDKs do in its first field.
+/// The operation in a form, which SDKs put into its first field.
 pub(super) fn action(body: &[u8]) -> Option<&str> {
     let rest = body.strip_prefix(b"Action=")?;
     let end = rest.iter().position(|&byte| byte == b'&').unwrap_or(rest.len());

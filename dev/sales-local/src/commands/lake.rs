@@ -1,4 +1,4 @@
-//! `lake`: the keys and bodies of what has arrived.
+//! `lake`: lists the keys and bodies of the lake's objects.
 
 use anyhow::Context;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -6,7 +6,7 @@ use sales_testbed::resources::RegionResources;
 
 use crate::{arguments::LakeOptions, instance::Instance, terminal::line};
 
-/// How many bodies are fetched at a time.
+/// Concurrent reads.
 const FETCHES: usize = 16;
 
 pub(crate) async fn lake(options: &LakeOptions) -> anyhow::Result<()> {

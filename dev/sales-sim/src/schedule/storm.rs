@@ -68,7 +68,7 @@ fn storm_orders(dice: &mut Dice, end: u64) -> Vec<PlannedOrder> {
     (0..count).map(order).collect()
 }
 
-/// Something that begins at `from` and is over at `to`.
+/// A failure that begins at `from` and ends at `to`.
 fn trouble(dice: &mut Dice, region: usize, from: u64, to: u64, actions: &mut Vec<(u64, Action)>) {
     let restart = Duration::from_millis(dice.between(100, 10_000));
     let role = dice.pick(&[ProcessKind::Api, ProcessKind::Worker, ProcessKind::Worker]);
@@ -92,7 +92,7 @@ fn trouble(dice: &mut Dice, region: usize, from: u64, to: u64, actions: &mut Vec
                 .extend([(from, Action::Cut(flow, region, into, true)), (to, Action::Cut(flow, region, into, false))]);
         }
         8 => {
-            // A crash again and again, often in the middle of something.
+            // Repeated crashes, often in the middle of work.
             let times = dice.between(1, 5);
             let quick = Duration::from_millis(dice.between(10, 300));
             actions.extend(

@@ -1,8 +1,8 @@
-//! The errors of the API.
+//! Errors of the API.
 
 use std::fmt::{self, Display};
 
-/// An error, by the name that the SDKs know it by.
+/// An error, by its name in the SDKs.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ApiError {
     pub(super) name: &'static str,
@@ -15,7 +15,7 @@ impl ApiError {
     }
 
     pub(super) fn unknown_operation(name: &str) -> Self {
-        Self::new("UnknownOperationException", format!("{name:?} is no operation that is known here"))
+        Self::new("UnknownOperationException", format!("unknown operation {name:?}"))
     }
 
     pub(super) fn invalid(message: impl Into<String>) -> Self {
@@ -27,15 +27,15 @@ impl ApiError {
     }
 
     pub(super) fn accelerator_not_found(arn: &str) -> Self {
-        Self::new("AcceleratorNotFoundException", format!("there is no accelerator {arn:?}"))
+        Self::new("AcceleratorNotFoundException", format!("no accelerator {arn:?}"))
     }
 
     pub(super) fn listener_not_found(arn: &str) -> Self {
-        Self::new("ListenerNotFoundException", format!("there is no listener {arn:?}"))
+        Self::new("ListenerNotFoundException", format!("no listener {arn:?}"))
     }
 
     pub(super) fn endpoint_group_not_found(arn: &str) -> Self {
-        Self::new("EndpointGroupNotFoundException", format!("there is no endpoint group {arn:?}"))
+        Self::new("EndpointGroupNotFoundException", format!("no endpoint group {arn:?}"))
     }
 }
 

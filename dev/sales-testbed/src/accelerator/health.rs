@@ -1,21 +1,21 @@
-//! The health checks: about every second, over a connection of their own.
+//! Health checks: about every second, over a new connection.
 
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
-/// What the accelerator's stand-in asks of each API.
+/// The path that the accelerator's stand-in requests from each API.
 pub(super) const PATH: &str = "/healthcheck";
-/// How many checks in a row must fail until a region counts as unhealthy.
+/// Consecutive failures after which a region counts as unhealthy.
 pub(super) const FAILURES_UNTIL_UNHEALTHY: u32 = 2;
 const INTERVAL: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EndpointHealth {
-    /// Never checked yet.
+    /// Not checked yet.
     Initial,
-    /// The last check succeeded, or fewer than it takes have failed since.
+    /// The last check succeeded, or too few have failed since.
     Healthy {
         failures: u32,
     },
@@ -27,7 +27,7 @@ impl EndpointHealth {
         matches!(self, Self::Healthy { .. })
     }
 
-    /// In the words of Global Accelerator.
+    /// The name in Global Accelerator.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Initial => "INITIAL",
@@ -47,9 +47,9 @@ impl EndpointHealth {
     }
 }
 
-/// Asks `url` for ever, and says each time whether that succeeded.
+/// Requests `url` forever, and reports each result.
 pub(crate) fn check(url: String, note: impl Fn(bool)) -> anyhow::Result<impl Future<Output = ()>> {
-    // A new connection each time: one that is open says nothing about whether others still get in.
+    // A new connection each time: an open one does not show whether new ones succeed.
     let client = crate::http_client::builder().timeout(TIMEOUT).pool_max_idle_per_host(0);
     let client = client.danger_accept_invalid_certs(true).build()?;
     Ok(async move {

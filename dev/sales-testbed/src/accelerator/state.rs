@@ -1,4 +1,4 @@
-//! What the accelerator's stand-in knows: its regions with the health of their APIs, and the accelerators.
+//! State of the accelerator's stand-in: its regions with the health of their APIs, and the accelerators.
 
 use std::{
     net::{SocketAddr, ToSocketAddrs},
@@ -13,12 +13,12 @@ use super::{
     traffic::{Candidate, Dial, order},
 };
 
-/// Where a region's API listens, and whether it speaks TLS there.
+/// Address of a region's API, and whether it uses TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApiAddress {
     /// Its address.
     pub address: SocketAddr,
-    /// Whether it speaks TLS, with whatever certificate, as behind load balancers, which do not look at it.
+    /// Whether it uses TLS, with any certificate, since load balancers do not verify it.
     pub tls: bool,
 }
 
@@ -35,7 +35,7 @@ impl From<SocketAddr> for ApiAddress {
     }
 }
 
-/// From `http://HOST:PORT` or `https://HOST:PORT`.
+/// Parses `http://HOST:PORT` or `https://HOST:PORT`.
 impl FromStr for ApiAddress {
     type Err = anyhow::Error;
 
@@ -45,22 +45,23 @@ impl FromStr for ApiAddress {
             (_, Some(host)) => Some((host, true)),
             (None, None) => None,
         }
-        .with_context(|| format!("{url:?} is not as http://127.0.0.1:8081 is"))?;
+        .with_context(|| format!("invalid URL {url:?}: expected http(s)://HOST:PORT"))?;
         let host = host.trim_end_matches('/');
-        let mut addresses = host.to_socket_addrs().with_context(|| format!("{host:?} is not as 127.0.0.1:8081 is"))?;
+        let mut addresses =
+            host.to_socket_addrs().with_context(|| format!("invalid address {host:?}: expected HOST:PORT"))?;
         let address = addresses.next().with_context(|| format!("{host:?} has no address"))?;
         Ok(Self { address, tls })
     }
 }
 
-/// What the accelerator's stand-in knows of one region.
+/// State of one region.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     /// The AWS name of the region.
     pub region: String,
-    /// Where its API listens.
+    /// Address of its API.
     pub address: SocketAddr,
-    /// Its traffic dial; off where it has no endpoint group.
+    /// Its traffic dial; off if it has no endpoint group.
     pub dial: Dial,
     health: EndpointHealth,
 }
@@ -82,7 +83,7 @@ pub(super) struct RegionApi {
 
 #[derive(Debug)]
 pub(super) struct AcceleratorState {
-    /// Where clients connect to.
+    /// Address for clients.
     pub(super) address: SocketAddr,
     pub(super) apis: Vec<RegionApi>,
     pub(super) accelerators: Accelerators,
@@ -102,7 +103,7 @@ impl AcceleratorState {
         Self { address, apis: apis.collect(), accelerators: Accelerators::default() }
     }
 
-    /// The regions in the order in which they were given.
+    /// The regions in the order of configuration.
     pub(super) fn endpoints(&self) -> Vec<Endpoint> {
         let groups = self.accelerators.serving_groups();
         let endpoint = |api: &RegionApi| Endpoint {
@@ -114,7 +115,7 @@ impl AcceleratorState {
         self.apis.iter().map(endpoint).collect()
     }
 
-    /// The addresses to try for a new connection, the first being the choice.
+    /// The addresses to try for a new connection, in order.
     pub(super) fn route(&self, draw: impl FnMut() -> f32) -> Vec<SocketAddr> {
         let groups = self.accelerators.serving_groups().iter().filter(|group| !group.endpoints.is_empty());
         let apis = groups.filter_map(|group| {
@@ -141,7 +142,7 @@ mod tests {
         SocketAddr::from(([127, 0, 0, 1], port))
     }
 
-    /// Two regions, whose APIs are at the ports 1 and 2, both healthy.
+    /// Two regions, with their APIs on the ports 1 and 2, both healthy.
     fn state() -> AcceleratorState {
         let mut state = AcceleratorState::new(address(80), [(SA.to_owned(), address(1)), (US.to_owned(), address(2))]);
         state.apis.iter_mut().for_each(|api| api.health = EndpointHealth::Healthy { failures: 0 });
@@ -153,7 +154,7 @@ mod tests {
         api::call(state, operation, input).unwrap_or_else(|fault| panic!("{operation}: {fault}"))
     }
 
-    /// An accelerator with a listener for this protocol and an endpoint group in this region, which has endpoints of
+    /// An accelerator with a listener for this protocol and an endpoint group in this region, whose endpoints have
     /// these weights.
     fn create(state: &mut AcceleratorState, protocol: &str, region: &str, weights: &[u8]) -> Value {
         let accelerator = call(state, "CreateAccelerator", json!({ "Name": "test" }))["Accelerator"].clone();

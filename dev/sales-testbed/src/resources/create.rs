@@ -1,4 +1,4 @@
-//! Creating the resources, in the order in which they refer to each other.
+//! Creates the resources, in order of their references.
 
 use anyhow::Context;
 use aws_sdk_dynamodb::types::{
@@ -19,7 +19,7 @@ use super::{ACCOUNT, Deployment, RegionResources, last_part, observe::RegionStat
 
 const DAY: u32 = 24 * 60 * 60;
 
-/// In bytes, and never the limit: an event is far smaller than the 64 KiB that the API takes, but ten travel as one.
+/// In bytes; never reached: an event is far smaller than the API's 64 KiB, but ten are published together.
 const LARGEST_MESSAGE: u32 = 256 * 1024;
 
 pub(super) async fn create(deployment: &Deployment) -> anyhow::Result<()> {
@@ -92,7 +92,7 @@ fn attribute(name: &str, kind: ScalarAttributeType) -> anyhow::Result<AttributeD
     Ok(AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build()?)
 }
 
-/// What a table must have to be replicated.
+/// Requirements for the replication of a table.
 fn stream() -> anyhow::Result<StreamSpecification> {
     let images = StreamViewType::NewAndOldImages;
     Ok(StreamSpecification::builder().stream_enabled(true).stream_view_type(images).build()?)
@@ -159,7 +159,7 @@ async fn subscription((from, to): (&RegionResources, &RegionResources)) -> anyho
 
 async fn bucket(region: &RegionResources) -> anyhow::Result<()> {
     let (s3, name) = (&region.clients.s3, &region.bucket);
-    // us-east-1 is where a bucket is without a constraint, and may not be named in one.
+    // us-east-1 is the default without a constraint, and must not be named in one.
     let constraint = (region.name != "us-east-1").then(|| {
         let place = BucketLocationConstraint::from(region.name.as_str());
         CreateBucketConfiguration::builder().location_constraint(place).build()

@@ -1,4 +1,4 @@
-//! The operations on endpoint groups.
+//! Operations on endpoint groups.
 
 use std::sync::atomic::Ordering;
 

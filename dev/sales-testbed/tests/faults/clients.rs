@@ -1,4 +1,4 @@
-//! Clients, and what they were promised.
+//! Clients, and the responses they got.
 
 use std::{
     collections::BTreeSet,
@@ -20,29 +20,29 @@ use serde_json::{Value, json};
 
 use crate::pipeline::{Pipeline, TestRegion};
 
-/// How many clients post at a time.
+/// Clients that post concurrently.
 const CLIENTS: usize = 8;
 
-/// How long a client under load takes between two sales: about eight sales a second for all of them.
+/// Pause of a client under load between two sales: about eight sales a second for all of them.
 const PACE: Duration = Duration::from_millis(800);
 
-/// What was answered with 201 and 204.
+/// Facts answered with 201 and 204.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Promised {
     pub(crate) sales: BTreeSet<String>,
     pub(crate) cancelled: BTreeSet<String>,
 }
 
-/// What became of a POST, as its client sees it.
+/// Outcome of a POST, as its client sees it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// 201 with this id.
     Accepted(String),
-    /// 200: its key had registered this id before.
+    /// 200: its key had already registered this id.
     Repeated(String),
-    /// 503: try again.
+    /// 503: retry.
     Unavailable,
-    /// No answer: nobody knows.
+    /// No response: the outcome is unknown.
     BrokenOff,
 }
 
@@ -72,7 +72,7 @@ impl Pipeline {
             other => panic!("a POST was answered with {other}"),
         }
         let is_new = answer.status() == StatusCode::CREATED;
-        // Half an answer is a promise to nobody.
+        // An incomplete response promises nothing.
         let Ok(sale) = answer.json::<Value>().await else { return Answer::BrokenOff };
         let id = sale["id"].as_str().unwrap().to_owned();
         if !is_new {
@@ -82,12 +82,12 @@ impl Pipeline {
         Answer::Accepted(id)
     }
 
-    /// Posts until this many sales are accepted, some at a time; their ids.
+    /// Posts until this many sales are accepted, some concurrently; returns their ids.
     pub(crate) async fn accept(&self, site: &TestRegion, sales: usize) -> Vec<String> {
         stream::iter(0..sales).map(|_| self.accept_one(site)).buffer_unordered(CLIENTS).collect().await
     }
 
-    /// On a busy machine the emulator may be slower than the API's patience: whoever is asked to try again does.
+    /// On a busy machine, the emulator may be slower than the API's timeout: a client that gets 503 retries.
     async fn accept_one(&self, site: &TestRegion) -> String {
         eventually("a sale is accepted", async || match self.post(site).await {
             Answer::Accepted(id) => Some(id),
@@ -97,13 +97,13 @@ impl Pipeline {
         .await
     }
 
-    /// Cancels a sale, which must be possible.
+    /// Cancels a sale, which must succeed.
     pub(crate) async fn cancel(&self, site: &TestRegion, id: &str) {
         assert_eq!(self.status(Method::DELETE, site, id).await, StatusCode::NO_CONTENT);
         self.promised().cancelled.insert(id.to_owned());
     }
 
-    /// What is answered about a sale, other than to try again.
+    /// The response about a sale, other than 503.
     pub(crate) async fn status(&self, method: Method, site: &TestRegion, id: &str) -> StatusCode {
         let url = format!("{}/sales/{id}", site.api.url());
         eventually("there is an answer", async || {
@@ -113,7 +113,7 @@ impl Pipeline {
         .await
     }
 
-    /// Clients post to these regions, and bear refusals and broken connections, until `events` is over.
+    /// Clients post to these regions, and tolerate rejections and broken connections, until `events` is over.
     pub(crate) async fn under_load(&self, sites: &[&TestRegion], events: impl Future<Output = ()>) {
         let over = AtomicBool::new(false);
         let client = async |site| {
@@ -130,7 +130,7 @@ impl Pipeline {
         join(clients, events).await;
     }
 
-    /// Waits until so many more sales are accepted.
+    /// Waits until this many more sales are accepted.
     pub(crate) async fn more_accepted(&self, sales: usize) {
         let enough = self.promised().sales.len() + sales;
         let accepted = async || (self.promised().sales.len() >= enough).then_some(());

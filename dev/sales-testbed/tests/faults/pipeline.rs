@@ -1,4 +1,4 @@
-//! Two regions as they run in production, each process behind a proxy of its own.
+//! Two regions as in production, each process behind its own proxy.
 
 use std::{
     sync::{
@@ -21,10 +21,10 @@ use serde_json::Value;
 
 use crate::clients::Promised;
 
-/// Longer than any scenario: what is delayed by it does not happen any more.
+/// Longer than any scenario: calls delayed by it never complete.
 pub(crate) const NEVER: Duration = Duration::from_secs(600);
 
-/// Quicker than the defaults, and gentler to the one emulator that all scenarios share. Scenarios may say otherwise.
+/// Faster than the defaults, and lighter on the one emulator that all scenarios share. Scenarios may override them.
 const SETTINGS: [(&str, &str); 4] = [
     ("PENDING_GRACE_SECONDS", "3"),
     ("SWEEP_INTERVAL_SECONDS", "1"),
@@ -32,15 +32,15 @@ const SETTINGS: [(&str, &str); 4] = [
     ("WORKER_CONCURRENCY", "4"),
 ];
 
-/// The services, as cargo built them beside this program. An error tells how to get them.
+/// The services of this program's build. An error explains how to build them.
 pub(crate) fn services_built() -> anyhow::Result<Services> {
     let built = Services::built(&Build::current()?);
     built.context("the services are missing: run `cargo test --workspace`, which builds them")
 }
 
-/// A service that can be killed and started again at the same address.
+/// A service that can be killed and restarted at the same address.
 pub(crate) struct ProxiedService {
-    /// What its calls go through, and no other's.
+    /// The proxy for its calls only.
     pub(crate) proxy: FaultProxy,
     launch: Launch,
     running: tokio::sync::Mutex<Option<Running>>,
@@ -53,18 +53,18 @@ pub(crate) struct TestRegion {
     pub(crate) worker: ProxiedService,
 }
 
-/// Both regions, and what was promised to their clients.
+/// Both regions, and the responses to their clients.
 pub(crate) struct Pipeline {
-    /// The resources, and clients of a test's own.
+    /// The resources, and clients of the test.
     pub(crate) stage: Stage,
-    /// In the order of the deployment: the first one is ACTIVE at first.
+    /// In deployment order: the first one is initially ACTIVE.
     pub(crate) sites: [TestRegion; 2],
     pub(crate) client: reqwest::Client,
     pub(crate) promised: Mutex<Promised>,
 }
 
 impl Pipeline {
-    /// Both regions, their services running and aware of their states.
+    /// Both regions, with their services running and aware of their states.
     pub(crate) async fn running(settings: &[(&str, &str)]) -> Self {
         let pipeline = Self::set(settings).await;
         pipeline.start().await;
@@ -74,7 +74,7 @@ impl Pipeline {
         pipeline
     }
 
-    /// Both regions, their services not started yet.
+    /// Both regions, with their services not started yet.
     pub(crate) async fn set(settings: &[(&str, &str)]) -> Self {
         static SET: AtomicUsize = AtomicUsize::new(0);
         let stage = Stage::set(&format!("faults-{}", SET.fetch_add(1, Ordering::Relaxed))).await.unwrap();
@@ -97,17 +97,17 @@ impl Pipeline {
         self.sites.iter().flat_map(|site| [&site.api, &site.worker])
     }
 
-    /// The region that is ACTIVE at first.
+    /// The region that is initially ACTIVE.
     pub(crate) fn first(&self) -> &TestRegion {
         &self.sites[0]
     }
 
-    /// The region that is PASSIVE at first.
+    /// The region that is initially PASSIVE.
     pub(crate) fn second(&self) -> &TestRegion {
         &self.sites[1]
     }
 
-    /// How many calls of `operation` were done for any service.
+    /// Number of calls of `operation` that AWS executed for any service.
     pub(crate) fn done(&self, operation: &str) -> usize {
         self.services().map(|service| service.proxy.done(operation)).sum()
     }
@@ -129,13 +129,13 @@ impl TestRegion {
         self.knows(state).await;
     }
 
-    /// Waits until both services know that the region's state is this.
+    /// Waits until both services report this state.
     pub(crate) async fn knows(&self, state: RegionState) {
         self.api.says_of_its_site(&state.to_string()).await;
         self.worker.says_of_its_site(&state.to_string()).await;
     }
 
-    /// Both services die at once.
+    /// Kills both services at once.
     pub(crate) async fn kill(&self) {
         tokio::join!(self.api.kill(), self.worker.kill());
     }
@@ -144,7 +144,7 @@ impl TestRegion {
         tokio::join!(self.api.start(), self.worker.start());
     }
 
-    /// Waits until nothing is left in the queue, not even in somebody's hands.
+    /// Waits until the queue is empty, without messages in flight.
     pub(crate) async fn queue_is_empty(&self) {
         let empty = async || (self.region.queued_count().await.unwrap() == 0).then_some(());
         eventually(&format!("the queue of {} is empty", self.region.name), empty).await;
@@ -157,21 +157,21 @@ impl ProxiedService {
         *self.running.lock().await = Some(self.launch.start().await.unwrap());
     }
 
-    /// SIGKILL, whatever it is doing.
+    /// Sends SIGKILL.
     pub(crate) async fn kill(&self) {
         if let Some(mut running) = self.running.lock().await.take() {
             running.process.kill().await.unwrap();
         }
     }
 
-    /// SIGTERM; the exit code.
+    /// Sends SIGTERM; returns the exit code.
     pub(crate) async fn stop(&self) -> i32 {
         let mut running = self.running.lock().await.take().unwrap();
         running.process.terminate().unwrap();
         running.process.wait().await
     }
 
-    /// Where it serves while it runs.
+    /// Its address while it runs.
     pub(crate) fn url(&self) -> String {
         self.launch.url()
     }
@@ -179,7 +179,7 @@ impl ProxiedService {
     pub(crate) async fn says_of_its_site(&self, state: &str) {
         eventually(&format!("it is known that the site is {state}"), async || {
             if let Some(running) = self.running.lock().await.as_mut() {
-                assert!(!running.process.has_ended(), "a service ended by itself: {}", running.log());
+                assert!(!running.process.has_ended(), "a service exited unexpectedly: {}", running.log());
             }
             let answer = client().get(format!("{}/readiness", self.url())).send().await.ok()?;
             (answer.json::<Value>().await.ok()?["state"] == state).then_some(())
@@ -187,12 +187,12 @@ impl ProxiedService {
         .await;
     }
 
-    /// What it has counted so far, over all labels.
+    /// The value of a counter, over all labels.
     pub(crate) async fn counted(&self, metric: &str) -> u64 {
         counter(&client(), &self.url(), metric).await.unwrap().unwrap_or_default()
     }
 
-    /// What it has logged of what went wrong, the newest last.
+    /// Its warnings and errors in the log, newest last.
     pub(crate) async fn warnings(&self) -> Vec<String> {
         let mut running = self.running.lock().await;
         let log = running.as_mut().map(Running::log).unwrap_or_default();

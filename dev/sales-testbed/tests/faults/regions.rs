@@ -1,4 +1,4 @@
-//! Regions that are lost and return, and regions that are switched.
+//! Regions that are lost and restored, and regions that are switched.
 
 use sales_testbed::{
     resources::RegionState,
@@ -16,7 +16,7 @@ pub(crate) async fn what_a_lost_region_accepted_ends_in_the_lake_of_the_other_an
 }
 
 async fn lost_and_returned(returns_as: RegionState) {
-    // The grace of production: the sweep at the switch must not need it.
+    // Production's grace period: the sweep at the switch must not wait for it.
     let pipeline = Pipeline::running(&[("PENDING_GRACE_SECONDS", "30")]).await;
     let (lost, left) = (pipeline.first(), pipeline.second());
     pipeline.accept(lost, 10).await;
@@ -74,7 +74,7 @@ pub(crate) async fn while_both_regions_are_passive_sales_wait_and_the_lake_stays
 }
 
 pub(crate) async fn both_regions_may_be_active_and_no_sale_is_done_by_both() {
-    // The grace of production, so that a sweep does not overtake a message on a busy machine.
+    // Production's grace period, so that a sweep does not overtake a message on a busy machine.
     let pipeline = Pipeline::running(&[("PENDING_GRACE_SECONDS", "30")]).await;
     let (first, second) = (pipeline.first(), pipeline.second());
     second.switch(RegionState::Active).await;

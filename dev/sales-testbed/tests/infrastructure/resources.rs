@@ -1,4 +1,4 @@
-//! What this crate creates for the services beside what Terraform creates for them: the same, but for what is meant.
+//! Compares the resources that this crate creates with those of Terraform: equal, except for intended differences.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,13 +17,13 @@ use sales_testbed::{
 };
 use serde_json::Value;
 
-/// What infra/environment/dev makes all names begin with.
+/// Prefix of all names in infra/environment/dev.
 const TERRAFORMED: &str = "sales-dev";
 const OURS: &str = "local";
-/// Where Terraform's state lies: none of the regions.
+/// Region of Terraform's state: none of the pipeline's.
 const STATE_REGION: &str = "us-west-2";
 
-/// What differs, with the reason. All else that is looked at here has to be the same.
+/// Intended differences, with the reason. All other attributes compared here must be equal.
 const MEANT: [(&str, &str, &str); 8] = [
     ("sales table", "encryption", "nothing on this machine is worth a key"),
     ("idempotency table", "encryption", "nothing on this machine is worth a key"),
@@ -32,10 +32,10 @@ const MEANT: [(&str, &str, &str); 8] = [
     ("lake", "encrypted objects", "nothing on this machine is worth a key"),
     ("sales table", "point-in-time recovery", "what is on this machine is gone with it"),
     ("idempotency table", "point-in-time recovery", "what is on this machine is gone with it"),
-    ("topic", "undeliverable", "SNS reaches the queues of one emulator or nobody does"),
+    ("topic", "undeliverable", "SNS reaches either the queues of one emulator or none"),
 ];
 
-/// A region, a resource, and what is said of it.
+/// A region, a resource, and an attribute.
 type Fact = (String, &'static str, &'static str);
 type Facts = BTreeMap<Fact, String>;
 
@@ -62,7 +62,7 @@ async fn what_runs_on_this_machine_is_what_terraform_creates() {
     assert_eq!(differing, listed, "the list has no more than what differs");
 }
 
-/// Applies what the services depend on: the data part of the stages, one after the other.
+/// Applies what the services depend on: the data resources of the stages, one after the other.
 async fn apply(terraform: Terraform, aws: &LocalAws) -> anyhow::Result<()> {
     let bucket = format!("{TERRAFORMED}-terraform");
     let s3 = s3(&sdk(aws.endpoint("S3"), STATE_REGION));
@@ -88,7 +88,7 @@ async fn apply(terraform: Terraform, aws: &LocalAws) -> anyhow::Result<()> {
         root.run(&words, 0).await
     };
     stage("pre-deployment", None, &["sales_table", "idempotency_table"]).await?;
-    // Of the lake without its lifecycle, for which the provider waits for most of a minute.
+    // The lake without its lifecycle, for which the provider waits for most of a minute.
     let of_a_region = ["table_replica", "messaging", "lake.aws_s3_bucket_versioning.this"];
     let [first, second] = REGIONS.map(|region| stage("deployment", Some(region), &of_a_region));
     try_join(first, second).await?;

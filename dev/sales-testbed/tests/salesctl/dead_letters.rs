@@ -1,4 +1,4 @@
-//! `dlq`: listing, exporting and sending back what nobody could process.
+//! `dlq`: listing, exporting and redriving messages that could not be processed.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ fn attribute(value: &str) -> MessageAttributeValue {
     MessageAttributeValue::builder().data_type("String").string_value(value).build().unwrap()
 }
 
-/// Puts dead letters there as the worker does, or, without a reason, as the redrive policy does.
+/// Adds dead letters like the worker or, without a reason, like the redrive policy.
 async fn bury(console: &Console, region: &RegionResources, count: usize, reason: Option<&str>) {
     let queues = Client::new(&console.stage.sdk(region));
     for number in 0..count {
@@ -27,7 +27,7 @@ async fn bury(console: &Console, region: &RegionResources, count: usize, reason:
     }
 }
 
-/// All that is in a region's queue, with the names of the attributes.
+/// All messages in a region's queue, with the names of their attributes.
 async fn queued(console: &Console, region: &RegionResources) -> Vec<(String, BTreeSet<String>)> {
     let queues = Client::new(&console.stage.sdk(region));
     let mut found = Vec::new();

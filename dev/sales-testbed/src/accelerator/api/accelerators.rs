@@ -39,7 +39,7 @@ pub(super) struct Update {
     enabled: Option<bool>,
 }
 
-/// The parameters of the operations that need no more than to know which accelerator is meant.
+/// Parameters of operations that only need the accelerator.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Which {
@@ -112,13 +112,10 @@ pub(super) fn update(accelerators: &mut Accelerators, input: Update, address: So
 pub(super) fn delete(accelerators: &mut Accelerators, input: &Which) -> Result<Value, ApiError> {
     let accelerator = accelerators.accelerator(&input.accelerator_arn)?;
     if accelerator.is_enabled {
-        return Err(ApiError::new(
-            "AcceleratorNotDisabledException",
-            "an accelerator is disabled before it is deleted",
-        ));
+        return Err(ApiError::new("AcceleratorNotDisabledException", "disable an accelerator before you delete it"));
     }
     if !accelerator.listeners.is_empty() {
-        let message = "the listeners of an accelerator are deleted before it is";
+        let message = "delete the listeners of an accelerator before you delete it";
         return Err(ApiError::new("AssociatedListenerFoundException", message));
     }
     accelerators.all.retain(|accelerator| accelerator.identity.arn != input.accelerator_arn);
@@ -129,7 +126,7 @@ pub(super) fn describe_attributes(accelerators: &mut Accelerators, input: &Which
     Ok(attributes(&accelerators.accelerator(&input.accelerator_arn)?.flow_logs))
 }
 
-/// Flow logs are never written, but what is said of them is kept.
+/// Flow logs are never written, but their settings are stored.
 pub(super) fn update_attributes(accelerators: &mut Accelerators, input: UpdateAttributes) -> Result<Value, ApiError> {
     let accelerator = accelerators.accelerator(&input.accelerator_arn)?;
     let old = accelerator.flow_logs.clone();
@@ -181,10 +178,10 @@ fn check_name(name: &str) -> Result<(), ApiError> {
         && name.chars().all(is_known)
         && !name.starts_with(['-', '.'])
         && !name.ends_with(['-', '.']);
-    if is_valid { Ok(()) } else { Err(ApiError::invalid(format!("{name:?} is no name of an accelerator"))) }
+    if is_valid { Ok(()) } else { Err(ApiError::invalid(format!("invalid accelerator name {name:?}"))) }
 }
 
-/// Two at most, as on AWS, where they must come from a pool of the account's own, which nothing here stands for.
+/// Two at most, as on AWS, where they must come from the account's own pool, which has no stand-in.
 fn check_addresses(addresses: Option<&[String]>) -> Result<(), ApiError> {
     if addresses.is_some_and(|addresses| addresses.len() > 2) {
         return Err(ApiError::invalid("an accelerator has at most 2 addresses"));

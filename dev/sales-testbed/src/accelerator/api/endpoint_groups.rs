@@ -41,11 +41,11 @@ pub(super) struct Update {
     settings: Settings,
 }
 
-/// What can be said when a group is created and changed afterwards. What is not said stays as it is.
+/// Settings of an endpoint group at creation and in changes. Missing settings stay unchanged.
 ///
-/// EndpointHealth checks and port overrides are kept and told back, but nothing else comes of them: on AWS it is a load
-/// balancer's own health checks that count, and here the accelerator's stand-in's own; and here an endpoint is a region's API, which has
-/// one port.
+/// Health check settings and port overrides are stored and returned, without effect: on AWS, a load balancer's own
+/// health checks decide, and here those of the accelerator's stand-in; and an endpoint here is a region's API, which
+/// has one port.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Settings {
@@ -67,7 +67,7 @@ pub(super) struct List {
     page: Page,
 }
 
-/// The parameters of the operations that need no more than to know which endpoint group is meant.
+/// Parameters of operations that only need the endpoint group.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Which {
@@ -81,10 +81,10 @@ pub(super) fn create(accelerators: &mut Accelerators, input: Create, apis: &[Reg
         return Ok(json!({ "EndpointGroup": view(same, apis) }));
     }
     if !is_a_region(&region) {
-        return Err(ApiError::invalid(format!("there is no region {region:?}")));
+        return Err(ApiError::invalid(format!("unknown region {region:?}")));
     }
     if listener.groups.iter().any(|group| group.region == region) {
-        let message = format!("the listener has an endpoint group in {region}");
+        let message = format!("the listener already has an endpoint group in {region}");
         return Err(ApiError::new("EndpointGroupAlreadyExistsException", message));
     }
     let accelerator = accelerators.accelerator_of_listener(&listener_arn)?;
@@ -114,7 +114,7 @@ pub(super) fn create(accelerators: &mut Accelerators, input: Create, apis: &[Reg
     Ok(answer)
 }
 
-/// Whether it has the form of a region's name: AWS has more regions than are kept here.
+/// Whether it has the form of a region's name: AWS has more regions than this code could list.
 fn is_a_region(name: &str) -> bool {
     let is_word = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
     match name.split('-').collect::<Vec<_>>()[..] {
@@ -185,7 +185,7 @@ impl Settings {
 fn check_endpoints(endpoints: &[EndpointConfiguration]) -> Result<(), ApiError> {
     let ids: HashSet<_> = endpoints.iter().map(|endpoint| endpoint.endpoint_id.as_str()).collect();
     if ids.len() < endpoints.len() || ids.contains("") {
-        return Err(ApiError::invalid("every endpoint has an id of its own"));
+        return Err(ApiError::invalid("endpoint ids must be unique"));
     }
     if endpoints.len() > MOST_ENDPOINTS {
         return Err(ApiError::invalid(format!("an endpoint group has at most {MOST_ENDPOINTS} endpoints")));
@@ -198,7 +198,7 @@ fn check_port_overrides(overrides: &[PortOverride], listener: &Listener) -> Resu
     let is_listened_to =
         |port: &NonZeroU16| listener.port_ranges.iter().any(|range| range.contains(i64::from(port.get())));
     if ports.len() < overrides.len() || !ports.iter().all(is_listened_to) {
-        return Err(ApiError::invalid("a port override is for a port of the listener, and the only one for it"));
+        return Err(ApiError::invalid("a port override must name a listener port, each at most once"));
     }
     if overrides.len() > MOST_PORT_OVERRIDES {
         return Err(ApiError::invalid(format!("an endpoint group has at most {MOST_PORT_OVERRIDES} port overrides")));
@@ -245,7 +245,7 @@ fn view(group: &EndpointGroup, apis: &[RegionApi]) -> Value {
     })
 }
 
-/// 33.3 and not 33.29999923706055, which the same number is with more digits than it has.
+/// 33.3 instead of 33.29999923706055, which has more digits than the number's precision.
 fn as_it_was_said(dial: Dial) -> Value {
     let percent = dial.percent();
     percent.to_string().parse().map_or_else(|_| json!(percent), |exact: f64| json!(exact))

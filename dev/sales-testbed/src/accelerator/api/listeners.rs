@@ -39,7 +39,7 @@ pub(super) struct List {
     page: Page,
 }
 
-/// The parameters of the operations that need no more than to know which listener is meant.
+/// Parameters of operations that only need the listener.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Which {
@@ -92,7 +92,7 @@ pub(super) fn update(accelerators: &mut Accelerators, input: Update) -> Result<V
 
 pub(super) fn delete(accelerators: &mut Accelerators, input: &Which) -> Result<Value, ApiError> {
     if !accelerators.listener(&input.listener_arn)?.groups.is_empty() {
-        let message = "the endpoint groups of a listener are deleted before it is";
+        let message = "delete the endpoint groups of a listener before you delete it";
         return Err(ApiError::new("AssociatedEndpointGroupFoundException", message));
     }
     let accelerator = accelerators.accelerator_of_listener(&input.listener_arn)?;
@@ -100,7 +100,7 @@ pub(super) fn delete(accelerators: &mut Accelerators, input: &Which) -> Result<V
     Ok(json!({}))
 }
 
-/// All ports of an accelerator's listeners of one protocol differ; the listener `except` is not compared with.
+/// All ports of an accelerator's listeners of one protocol must differ; the listener `except` is not compared.
 fn check_ports(
     ranges: &[PortRange],
     protocol: Protocol,
@@ -116,11 +116,11 @@ fn check_ports(
     for &range in ranges {
         let PortRange { from_port, to_port } = range;
         if from_port < 1 || from_port > to_port || to_port > i64::from(u16::MAX) {
-            let message = format!("{from_port} to {to_port} is no range of ports");
+            let message = format!("invalid port range: {from_port} to {to_port}");
             return Err(ApiError::new("InvalidPortRangeException", message));
         }
         if taken.iter().any(|other| other.overlaps(range)) {
-            let message = format!("ports from {from_port} to {to_port} are given twice on this accelerator");
+            let message = format!("the accelerator already has a listener with ports from {from_port} to {to_port}");
             return Err(ApiError::new("InvalidPortRangeException", message));
         }
         taken.push(range);

@@ -1,7 +1,7 @@
-//! The operations of Global Accelerator's API, each from its parameters to its answer.
+//! Operations of Global Accelerator's API, each from its parameters to its response.
 //!
-//! Names, shapes, defaults, limits and errors are those of the real service. Changes are done when they are answered,
-//! so the status of an accelerator is always `DEPLOYED`.
+//! Names, shapes, defaults, limits and errors are those of the real service. Changes are complete when the operation
+//! returns, so the status of an accelerator is always `DEPLOYED`.
 
 mod accelerators;
 mod endpoint_groups;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{Backend, fault::ApiError, health, state::AcceleratorState};
 
-/// Runs one operation. One that fails has changed nothing.
+/// Runs one operation. A failed one has changed nothing.
 pub(super) fn call(state: &mut AcceleratorState, operation: &str, input: Value) -> Result<Value, ApiError> {
     let AcceleratorState { address, apis, accelerators } = state;
     match operation {

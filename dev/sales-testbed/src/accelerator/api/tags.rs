@@ -1,4 +1,4 @@
-//! The tags, which only accelerators have.
+//! Tags, which only accelerators have.
 
 use std::collections::BTreeMap;
 
@@ -58,7 +58,7 @@ pub(super) fn tag(accelerators: &mut Accelerators, input: TagResource) -> Result
     Ok(json!({}))
 }
 
-/// As documented, it succeeds for an accelerator that has been removed, too.
+/// As documented, it succeeds for a deleted accelerator, too.
 pub(super) fn untag(accelerators: &mut Accelerators, input: &UntagResource) -> Result<Value, ApiError> {
     if let Ok(accelerator) = accelerators.accelerator(&input.resource_arn) {
         accelerator.tags.retain(|key, _| !input.tag_keys.contains(key));
@@ -66,12 +66,12 @@ pub(super) fn untag(accelerators: &mut Accelerators, input: &UntagResource) -> R
     Ok(json!({}))
 }
 
-/// The tags with more of them, if that is allowed.
+/// The tags with these additions, if valid.
 pub(super) fn tagged(mut tags: BTreeMap<String, String>, more: Vec<Tag>) -> Result<BTreeMap<String, String>, ApiError> {
     for Tag { key, value } in more {
         let is_long = key.chars().count() > LONGEST_KEY || value.chars().count() > LONGEST_VALUE;
         if key.is_empty() || is_long || key.starts_with("aws:") {
-            return Err(ApiError::invalid(format!("{key:?} is no tag, or its value is too long")));
+            return Err(ApiError::invalid(format!("invalid tag {key:?}, or its value is too long")));
         }
         tags.insert(key, value);
     }

@@ -1,4 +1,4 @@
-//! All of infra/ on this machine, by the scripts that people run, with the services on it as Terraform tells them.
+//! All of infra/ on this machine, applied by the scripts, with the services configured by Terraform's outputs.
 
 mod left;
 mod pipeline;
@@ -21,7 +21,7 @@ use services::{DeployedService, trusting_client};
 const REGIONS: [&str; 3] = ["sa-east-1", "us-east-1", "eu-west-1"];
 const PREFIX: &str = "sales-dev";
 
-/// Everything that runs, and what was sold.
+/// All running parts, and the posted sales.
 struct Proof {
     aws: LocalAws,
     pipeline: Pipeline,
@@ -64,7 +64,8 @@ async fn all_of_it_is_applied_serves_switches_grows_and_goes() {
     proof.start_services(&[2]).await;
     let third = proof.sell(40).await;
     proof.replicates_everywhere().await;
-    // MiniStack obeys one rule of a lake, where AWS obeys all: of two other regions the first one gets a copy.
+    // MiniStack applies one replication rule of a lake, where AWS applies all: of two other regions, the first gets a
+    // copy.
     proof.arrives(&third, &["sa-east-1", "eu-west-1"]).await;
     proof.tell("a third region is there, with its lake");
 
@@ -86,7 +87,7 @@ impl Proof {
         Self { aws, pipeline, services: Vec::new(), ports, began: Instant::now() }
     }
 
-    /// Says how far it is, past the test harness.
+    /// Prints progress, bypassing the test harness.
     fn tell(&self, what: &str) {
         drop(writeln!(std::io::stderr(), "{:>5} s  {what}", self.began.elapsed().as_secs()));
     }
@@ -182,7 +183,7 @@ impl Proof {
         assert!(said.contains("has been switched since the map of states was last applied"), "{}", ended.said);
     }
 
-    /// Parameters and dials are as the states say.
+    /// Parameters and dials match the states.
     async fn is(&self, states: [RegionState; 2]) {
         let place = Location { endpoint: self.aws.endpoint("SSM").to_owned(), prefix: PREFIX.to_owned() };
         let dials = self.dials().await;
@@ -220,7 +221,7 @@ impl Proof {
         self.pipeline.apply(&["--parallel"]).await;
     }
 
-    /// Stops the services, and says what they asked AWS for. All of it they may.
+    /// Stops the services, and checks that all their calls were permitted.
     async fn stop_services(&mut self) {
         for service in &mut self.services {
             service.stop().await;
