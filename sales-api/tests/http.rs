@@ -281,6 +281,14 @@ async fn a_body_that_says_what_an_upgrade_says_is_kept_as_it_is() {
     wire.send(post("", format!("{{\r\n\"upgrade\": \"h2c\",\r\n\"product\":\r\n\"{product}\",\n\"amount\":1}}"))).await;
     let answer = wire.answer().await;
     assert!(answer.status == 201 && answer.body.contains(product), "{}", answer.body);
+
+    let chunks = [r#"{"amount":1,"product":"BIOS "#, "upgrade: v2 now, ", "connection: upgrade, a novel", r#""}"#];
+    let chunks: String = chunks.iter().map(|chunk| format!("{:x}\r\n{chunk}\r\n", chunk.len())).collect();
+    let head = "POST /sales HTTP/1.1\r\nHost: sales\r\nTransfer-Encoding: chunked\r\n\r\n";
+    wire.send(format!("{head}{chunks}0\r\n\r\n").into_bytes()).await;
+    let answer = wire.answer().await;
+    let expected = "BIOS upgrade: v2 now, connection: upgrade, a novel";
+    assert!(answer.status == 201 && answer.body.contains(expected), "{}", answer.body);
 }
 
 #[tokio::test]

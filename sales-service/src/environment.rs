@@ -14,8 +14,9 @@ use sales::shard::Shards;
 
 use crate::http::Transport;
 
-/// The default log filter: the HTTP server's messages about its threads are debugging details.
-const DEFAULT_FILTER: &str = "info,actix_server=warn";
+/// Default log filter. Messages about the server's threads are for debugging, and what aws_config says at each load of
+/// credentials that fails is reported once by their dependency.
+const DEFAULT_FILTER: &str = "info,actix_server=warn,aws_config=error";
 
 /// A missing or invalid variable.
 #[derive(Debug, Error, PartialEq, Eq)]

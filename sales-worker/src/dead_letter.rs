@@ -1,7 +1,7 @@
 //! Malformed messages.
 
 use sales::event::NotAnEvent;
-use sales::ports::{DeadLetter, Delivery, SaleQueue};
+use sales::ports::{DeadLetter, Delivery, FailureKind, PortError, SaleQueue};
 
 use crate::metrics::Metrics;
 use crate::outcome::{Done, Outcome};
@@ -20,9 +20,15 @@ pub async fn dead_letter<Q: SaleQueue>(
             metrics.count_dead_letter(reason);
             Outcome::Acknowledge(Done::DeadLetter)
         }
+        // Its dependency reports the missing queue.
         Ok(DeadLetter::NoQueue) => {
-            tracing::warn!(reason, error.detail = detail, "malformed message kept: the queue has no redrive policy");
+            tracing::info!(reason, error.detail = detail, "malformed message kept: the queue has no redrive policy");
             Outcome::NoDeadLetterQueue
+        }
+        // This message alone cannot be moved; no dependency reports that.
+        Err(PortError { kind: FailureKind::Rejected, operation, detail }) => {
+            tracing::warn!(reason, operation, error.detail = detail, "malformed message kept: its copy was rejected");
+            Outcome::DeadLetterFailed
         }
         Err(error) => {
             tracing::info!(

@@ -213,13 +213,15 @@ async fn pending_items_that_cannot_be_read_are_named_and_counted() {
     put("no id of ours", "1764547199").await;
     put("in milliseconds", "1764547199000").await;
     put(&id(1), "1764547199").await;
+    // By this spelling no service finds it.
+    put(&id(2).to_uppercase(), "1764547199").await;
     for number in 0..25 {
         put(&format!("much later {number:02}"), "1764547199001").await;
     }
     let mut worker = worker(&stage, &[("PENDING_GRACE_SECONDS", "1"), ("SWEEP_INTERVAL_SECONDS", "1")]).await;
-    shows(&worker, "sales_pending_unreadable{region=\"sa-east-1\"} 28").await;
+    shows(&worker, "sales_pending_unreadable{region=\"sa-east-1\"} 29").await;
     let log = worker.log();
-    for id in ["no id of ours", "in milliseconds", &id(1), "much later 00", "much later 24"] {
+    for id in ["no id of ours", "in milliseconds", &id(1), &id(2).to_uppercase(), "much later 00", "much later 24"] {
         let named = log.lines().filter(|line| line.contains("\"WARN\"") && line.contains(id)).count();
         assert_eq!(named, 1, "{id}: {log}");
     }

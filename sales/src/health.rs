@@ -1,6 +1,7 @@
 //! Condition of each dependency: logged once per change, shown in `/readiness`, counted in `/metrics`.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ struct Call {
 pub struct Health {
     dependencies: Arc<Mutex<Vec<Dependency>>>,
     calls: Family<Call, Counter>,
+    explained: Arc<AtomicBool>,
 }
 
 /// The condition of one dependency. Cheap to clone; clones are the same dependency.
@@ -46,10 +48,13 @@ pub struct Dependency {
     needed: bool,
     record: Arc<Mutex<Record>>,
     calls: Family<Call, Counter>,
+    explained: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Default)]
 struct Record {
+    /// Whether the log has a failure that has not recovered.
+    logged: bool,
     observed_at: Option<Instant>,
     failing: BTreeMap<&'static str, Failing>,
     /// Time of a first rejection with an unknown code, by operation. If it repeats, the operation fails.
@@ -62,6 +67,7 @@ struct Failing {
     kind: FailureKind,
     at: Instant,
     detail: String,
+    logged: bool,
 }
 
 impl Record {
@@ -73,16 +79,19 @@ impl Record {
     /// Whether the log already contains this failure. The invalid value of a resource may change, and each one is
     /// logged.
     fn tells_already(&self, kind: FailureKind, detail: &str) -> bool {
-        let tells =
-            |failing: &Failing| failing.kind == kind && (kind != FailureKind::Invalid || failing.detail == detail);
+        let tells = |failing: &Failing| {
+            failing.logged && failing.kind == kind && (kind != FailureKind::Invalid || failing.detail == detail)
+        };
         self.failing.values().any(tells)
     }
 
-    /// Forgets failures that a success of `operation` disproves.
+    /// Forgets failures that a success of `operation` disproves: its own, those of an unavailable dependency, and those that
+    /// had the cause that its own had.
     fn disprove(&mut self, operation: &'static str) {
         self.refused.remove(operation);
+        let own = self.failing.get(operation).map(|failing| failing.kind);
         self.failing.retain(|failed, failing| {
-            let same = *failed == operation || failing.kind == FailureKind::Unavailable;
+            let same = *failed == operation || failing.kind == FailureKind::Unavailable || Some(failing.kind) == own;
             failing.at.elapsed() < if same { SETTLING_TIME } else { REFUSAL_TIME }
         });
     }
@@ -136,7 +145,8 @@ impl Health {
     }
 
     fn add(&self, name: &'static str, needed: bool) -> Dependency {
-        let dependency = Dependency { name, needed, record: Arc::default(), calls: self.calls.clone() };
+        let (calls, explained) = (self.calls.clone(), self.explained.clone());
+        let dependency = Dependency { name, needed, record: Arc::default(), calls, explained };
         lock(&self.dependencies).push(dependency.clone());
         dependency
     }
@@ -159,7 +169,7 @@ impl Dependency {
     /// A dependency whose condition no service reports: for a program that calls it and prints the result itself.
     #[must_use]
     pub fn unreported(name: &'static str) -> Self {
-        Self { name, needed: false, record: Arc::default(), calls: Family::default() }
+        Self { name, needed: false, record: Arc::default(), calls: Family::default(), explained: Arc::default() }
     }
 
     /// Records how a call of `operation` ended, and returns its result.
@@ -196,17 +206,25 @@ impl Dependency {
         results
     }
 
-    /// Records the state of a dependency that is not called per operation, such as credentials.
+    /// Records the state of a dependency without which no other one can be called, such as credentials. Failures of the others
+    /// follow from its failure: they show in readiness, and are not logged.
     pub fn note_state(&self, operation: &'static str, state: PortResult<()>) {
         self.count(state.as_ref().map_or_else(|error| error.kind.name(), |()| "ok"));
+        self.explained.store(state.is_err(), Ordering::Relaxed);
         match state {
             Ok(()) => {
-                let failing = std::mem::take(&mut lock(&self.record).failing);
-                lock(&self.record).observed_at = Some(Instant::now());
-                self.tell_recovery(!failing.is_empty());
+                let mut record = lock(&self.record);
+                record.failing.clear();
+                record.observed_at = Some(Instant::now());
+                self.log_recovery(&mut record);
             }
-            Err(error) => self.note_failure(operation, &error),
+            Err(error) => self.record_failure(operation, &error, false),
         }
+    }
+
+    /// Its state is being found out: until it is recorded, what others fail of follows from it.
+    pub fn await_state(&self) {
+        self.explained.store(true, Ordering::Relaxed);
     }
 
     /// The condition as far as calls have shown it.
@@ -226,8 +244,12 @@ impl Dependency {
         F: Future<Output = PortResult<()>>,
     {
         loop {
-            let idle = lock(&self.record).observed_at.is_none_or(|moment| moment.elapsed() >= PROBE_INTERVAL);
-            if idle {
+            let is_due = {
+                let record = lock(&self.record);
+                // What failed may not be called again, whatever else is.
+                !record.failing.is_empty() || record.observed_at.is_none_or(|it| it.elapsed() >= PROBE_INTERVAL)
+            };
+            if is_due {
                 // The adapter records the result.
                 let _ = probe().await;
             }
@@ -245,24 +267,29 @@ impl Dependency {
     fn note_success(&self, operation: &'static str) {
         let mut record = lock(&self.record);
         record.observed_at = Some(Instant::now());
-        let failed = !record.failing.is_empty();
         record.disprove(operation);
-        self.tell_recovery(failed && record.failing.is_empty());
+        self.log_recovery(&mut record);
     }
 
-    fn tell_recovery(&self, recovered: bool) {
-        if recovered {
+    fn log_recovery(&self, record: &mut Record) {
+        if record.failing.is_empty() && std::mem::take(&mut record.logged) {
             tracing::info!(dependency.name = self.name, "dependency recovered");
         }
     }
 
     fn note_failure(&self, operation: &'static str, error: &PortError) {
+        self.record_failure(operation, error, self.explained.load(Ordering::Relaxed));
+    }
+
+    fn record_failure(&self, operation: &'static str, error: &PortError, is_explained: bool) {
         let mut record = lock(&self.record);
-        let now = Instant::now();
-        record.observed_at = Some(now);
-        let told = record.tells_already(error.kind, &error.detail);
-        record.failing.insert(operation, Failing { kind: error.kind, at: now, detail: error.detail.clone() });
-        if !told {
+        let at = Instant::now();
+        record.observed_at = Some(at);
+        let known = record.tells_already(error.kind, &error.detail);
+        let logged = known || !is_explained;
+        record.failing.insert(operation, Failing { kind: error.kind, at, detail: error.detail.clone(), logged });
+        record.logged |= logged;
+        if logged && !known {
             tracing::warn!(
                 dependency.name = self.name,
                 failure.kind = error.kind.name(),
@@ -381,13 +408,63 @@ mod tests {
     #[tokio::test]
     async fn a_failure_is_told_once_for_each_kind_and_each_wrong_content() {
         let mut record = Record::default();
-        let failing = |kind, detail: &str| Failing { kind, at: Instant::now(), detail: detail.into() };
+        let failing = |kind, detail: &str| Failing { kind, at: Instant::now(), detail: detail.into(), logged: true };
         record.failing.insert(PUT, failing(FailureKind::Denied, "a"));
         record.failing.insert(GET, failing(FailureKind::Invalid, "a"));
         assert!(record.tells_already(FailureKind::Denied, "b"));
         assert!(!record.tells_already(FailureKind::Missing, "a"));
         assert!(record.tells_already(FailureKind::Invalid, "a"));
         assert!(!record.tells_already(FailureKind::Invalid, "b"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_had_the_same_cause_recovers_together() {
+        let table = Health::default().needs("sales-table");
+        for operation in [PUT, GET, "Query"] {
+            assert!(table.observe(operation, failure(FailureKind::Denied)).is_err());
+        }
+        tokio::time::advance(SETTLING_TIME).await;
+        assert!(table.observe(PUT, failure(FailureKind::Denied)).is_err());
+        assert!(table.observe(GET, Ok(())).is_ok());
+        assert_eq!(table.condition().name(), "denied", "this one failed a moment ago");
+        tokio::time::advance(SETTLING_TIME).await;
+        assert!(table.observe(PUT, Ok(())).is_ok());
+        assert_eq!(table.condition().name(), "ok");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dependency_that_fails_is_probed_although_others_call_it() {
+        let table = Health::default().needs("sales-table");
+        assert!(table.observe(GET, failure(FailureKind::Denied)).is_err());
+        let (shutdown, probed) = (CancellationToken::new(), table.clone());
+        let watching = table.clone().watch(Entropy::system(), shutdown.clone(), || {
+            let probed = probed.clone();
+            async move { probed.observe(GET, Ok(())) }
+        });
+        let traffic = async {
+            for _ in 0..200 {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                assert!(table.observe(PUT, Ok(())).is_ok());
+            }
+            assert_eq!(table.condition().name(), "ok");
+            shutdown.cancel();
+        };
+        tokio::join!(watching, traffic);
+    }
+
+    #[tokio::test]
+    async fn what_others_fail_of_for_want_of_credentials_shows_and_is_not_logged() {
+        let health = Health::default();
+        let (credentials, table) = (health.needs("credentials"), health.needs("sales-table"));
+        let logged = || lock(&table.record).logged;
+        credentials.await_state();
+        assert!(table.observe(PUT, failure(FailureKind::Denied)).is_err());
+        credentials.note_state("load", failure(FailureKind::Denied));
+        assert!(table.observe(PUT, failure(FailureKind::Unavailable)).is_err());
+        assert_eq!((table.condition().name(), logged()), ("unavailable", false));
+        credentials.note_state("load", Ok(()));
+        assert!(table.observe(PUT, failure(FailureKind::Unavailable)).is_err());
+        assert!(logged(), "there are credentials, and it fails nevertheless");
     }
 
     #[tokio::test]

@@ -22,7 +22,7 @@ use crate::ports::{FailureKind, PortError};
 const OPERATION: &str = "load credentials";
 
 /// Maximum time of a load, whatever its source: a sign-in command, a slow container agent.
-const LOAD_TIME: Duration = Duration::from_secs(60);
+pub(super) const LOAD_TIME: Duration = Duration::from_secs(60);
 
 /// Pause after a load, successful or not.
 const REST: Duration = Duration::from_secs(1);
@@ -68,6 +68,7 @@ impl KeptCredentials {
     /// Loads ahead of time until `shutdown`, and reports to `dependency` whether there are any.
     pub(super) async fn keep(self, dependency: Dependency, shutdown: CancellationToken) {
         let mut failures = 0;
+        dependency.await_state();
         loop {
             let loading = self.load();
             let loaded = match tokio::time::timeout(SOON, loading.clone()).await {

@@ -1,5 +1,6 @@
 //! Maps the SDK's errors to the one question of callers: does it concern this call, or all of them?
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 use crate::ports::{FailureKind, PortError};
@@ -16,7 +17,7 @@ where
             let (code, message) = (answer.err().code(), answer.err().message());
             kind(code.unwrap_or_default(), message.unwrap_or_default(), answer.raw().status().as_u16())
         }
-        SdkError::DispatchFailure(failure) if failure.is_other() => FailureKind::Denied,
+        SdkError::DispatchFailure(_) if is_of_credentials(&error) => FailureKind::Denied,
         SdkError::ConstructionFailure(_) => FailureKind::Rejected,
         _ => FailureKind::Unavailable,
     };
@@ -29,6 +30,11 @@ where
         _ => causes(&error),
     };
     PortError { operation, kind, detail }
+}
+
+/// Whether no call was made, since there are no credentials to sign it with.
+fn is_of_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<CredentialsError>())
 }
 
 /// An error and what caused it, outermost first.
@@ -232,6 +238,19 @@ mod tests {
         ] {
             assert_eq!(kind(code, message, 400), expected, "{code}: {message}");
         }
+    }
+
+    #[test]
+    fn a_call_that_was_not_answered_is_denied_only_for_want_of_credentials() {
+        use aws_sdk_dynamodb::error::ConnectorError;
+        use aws_sdk_dynamodb::operation::put_item::PutItemError;
+
+        let dispatch = |cause: Box<dyn std::error::Error + Send + Sync>| {
+            let error = SdkError::<PutItemError, Response>::dispatch_failure(ConnectorError::other(cause, None));
+            of("PutItem", error).kind
+        };
+        assert_eq!(dispatch("connection closed before message completed".into()), FailureKind::Unavailable);
+        assert_eq!(dispatch(Box::new(CredentialsError::not_loaded("no one is signed in"))), FailureKind::Denied);
     }
 
     #[test]

@@ -105,10 +105,11 @@ pub(super) fn key(item: &Item) -> String {
     }
 }
 
-/// The item's fact id, if valid.
+/// The item's fact id, if valid and spelled as the services spell it: by any other spelling it is not found again.
 #[must_use]
 pub fn fact_id(item: &Item) -> Option<FactId> {
-    item.get("id")?.as_s().ok()?.parse().ok()
+    let text = item.get("id")?.as_s().ok()?;
+    text.parse().ok().filter(|id: &FactId| id.to_string() == *text)
 }
 
 /// When the item's fact was accepted.

@@ -22,6 +22,9 @@ use aws_config::{AppName, BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::{IdentityCache, SharedHttpClient};
 use aws_smithy_http_client::tls;
+use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
+use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnectorSettings, SharedHttpConnector};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use tokio_util::sync::CancellationToken;
 
 pub use lake::{S3Addressing, S3Lake};
@@ -94,9 +97,30 @@ impl From<SdkConfig> for Connection {
 }
 
 fn connections() -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new()
+    let client = aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
-        .build_https()
+        .build_https();
+    SharedHttpClient::new(Patient(client))
+}
+
+/// A client whose connections wait longer than the 5 s that aws_config gives a container agent for credentials; it has no
+/// setting for that. Service calls have deadlines of their own, and shorter waits, such as for EC2's metadata, stay.
+#[derive(Debug)]
+struct Patient(SharedHttpClient);
+
+impl HttpClient for Patient {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        let mut patient = HttpConnectorSettings::builder();
+        patient.set_connect_timeout(settings.connect_timeout());
+        let is_of_an_agent = |timeout: &Duration| *timeout >= Duration::from_secs(5);
+        let stretched = |timeout| if is_of_an_agent(&timeout) { credentials::LOAD_TIME } else { timeout };
+        patient.set_read_timeout(settings.read_timeout().map(stretched));
+        self.0.http_connector(&patient.build(), components)
+    }
+
+    fn connector_metadata(&self) -> Option<ConnectorMetadata> {
+        self.0.connector_metadata()
+    }
 }
 
 /// Deadline of a call, including retries and pauses, and its maximum attempts.

@@ -167,6 +167,12 @@ impl SaleQueue for SqsSaleQueue {
             // The policy may name another queue by now.
             *self.dead_letter_queue.lock().await = None;
         }
+        if matches!(outcome, Ok(DeadLetter::NoQueue)) {
+            let detail = "the queue has no redrive policy".to_owned();
+            let missing = PortError { operation: "GetQueueAttributes", kind: FailureKind::Missing, detail };
+            drop(self.dead_letters.observe::<()>("SendMessage", Err(missing)));
+            return outcome;
+        }
         self.dead_letters.observe("SendMessage", outcome)
     }
 }

@@ -28,8 +28,14 @@ const PAGE: i32 = 100;
 /// others.
 const ENDS: i32 = 10;
 
-/// Entries checked at an end if none of them is readable.
-const MOST_UNREADABLE: usize = 1_000;
+/// How many entries of a shard are read whole; the rest is only counted, which costs the same and transfers less.
+const READ: i32 = 1_000;
+
+/// How many entries at an end are looked at when none of them can be read.
+const MOST_UNREADABLE: usize = 2_000;
+
+/// Where a query goes on.
+type Key = HashMap<String, AttributeValue>;
 
 fn is_readable(entry: &item::Item) -> bool {
     item::fact_id(entry).is_some() && item::timestamp(entry).is_some()
@@ -92,11 +98,17 @@ impl DynamoSaleTable {
         Ok(if attempt.wrote(&taken) { Put::Done } else { Put::Taken(taken) })
     }
 
-    /// The first or the last entries of a shard; more of them while none is readable.
-    async fn end_of(&self, shard: Shard, from_the_oldest: bool) -> PortResult<Vec<item::Item>> {
+    /// The first entries of a shard, or the last ones, at least so many if there are; more of them for as long as none can be
+    /// read. Also where the others begin, if there are any.
+    async fn end_of(
+        &self,
+        shard: Shard,
+        from_the_oldest: bool,
+        least: i32,
+    ) -> PortResult<(Vec<item::Item>, Option<Key>)> {
         let (mut entries, mut from) = (Vec::new(), None);
         loop {
-            let limit = if entries.is_empty() { ENDS } else { PAGE };
+            let limit = if entries.is_empty() { least } else { READ };
             let query = self.client.query().table_name(&self.table).index_name(PENDING_INDEX).limit(limit);
             let query = query.scan_index_forward(from_the_oldest).key_condition_expression("pending = :shard");
             let query = query.expression_attribute_values(":shard", AttributeValue::S(shard.to_string()));
@@ -107,7 +119,7 @@ impl DynamoSaleTable {
             entries.extend(answer.items.unwrap_or_default());
             from = answer.last_evaluated_key;
             if is_over || from.is_none() || entries.len() >= MOST_UNREADABLE {
-                return Ok(entries);
+                return Ok((entries, from));
             }
         }
     }
@@ -233,21 +245,21 @@ impl SaleTable for DynamoSaleTable {
     }
 
     async fn backlog(&self, shard: Shard) -> PortResult<Backlog> {
-        let first = self.end_of(shard, true).await?;
-        if first.is_empty() {
-            return Ok(Backlog::default());
-        }
-        let last = self.end_of(shard, false).await?;
-        let mut backlog = Backlog { oldest: first.iter().find_map(item::timestamp), ..Backlog::default() };
-        let unreadable = first.iter().chain(&last).filter(|entry| !is_readable(entry)).map(item::key);
+        let (entries, rest) = self.end_of(shard, true, READ).await?;
+        let oldest = entries.iter().find_map(item::timestamp);
+        let mut backlog = Backlog { facts: entries.len() as u64, oldest, ..Backlog::default() };
+        let newest = if rest.is_some() { self.end_of(shard, false, ENDS).await?.0 } else { Vec::new() };
+        let unreadable = entries.iter().chain(&newest).filter(|entry| !is_readable(entry)).map(item::key);
         backlog.unreadable = unreadable.collect::<BTreeSet<_>>().into_iter().collect();
-        let query = self.client.query().table_name(&self.table).index_name(PENDING_INDEX);
-        let query = query.key_condition_expression("pending = :shard");
-        let query = query.expression_attribute_values(":shard", AttributeValue::S(shard.to_string()));
-        let mut pages = query.select(Select::Count).into_paginator().send();
-        while let Some(page) = pages.next().await {
-            let page = self.dependency.observe("Query", page.map_err(|error| failure::of_resource("Query", error)))?;
-            backlog.facts += u64::try_from(page.count).unwrap_or(0);
+        if rest.is_some() {
+            let query = self.client.query().table_name(&self.table).index_name(PENDING_INDEX);
+            let query = query.key_condition_expression("pending = :shard").set_exclusive_start_key(rest);
+            let query = query.expression_attribute_values(":shard", AttributeValue::S(shard.to_string()));
+            let mut pages = query.select(Select::Count).into_paginator().send();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(|error| failure::of_resource("Query", error));
+                backlog.facts += u64::try_from(self.dependency.observe("Query", page)?.count).unwrap_or(0);
+            }
         }
         Ok(backlog)
     }

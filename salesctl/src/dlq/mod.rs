@@ -147,6 +147,9 @@ fn show(all: &[(&str, Vec<Letter>)], limit: usize) {
             ]);
         }
     }
+    if all.is_empty() {
+        return;
+    }
     if all.iter().all(|(_, letters)| letters.is_empty()) {
         return line("no dead letters");
     }
