@@ -3,6 +3,8 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::telemetry;
+
 /// Cancelled at the first SIGTERM or SIGINT. The second one ends the process immediately.
 ///
 /// # Errors
@@ -20,6 +22,7 @@ pub fn on_signals() -> std::io::Result<CancellationToken> {
             };
             if signals > 1 {
                 tracing::warn!(signal = name, "stopped immediately: unfinished work will be retried");
+                telemetry::flush();
                 std::process::exit(128 + number);
             }
             tracing::info!(signal = name, "stopping: finishing work in flight; a second signal stops immediately");

@@ -1,6 +1,7 @@
 //! Logs: one line per event, JSON unless on a terminal, written by a thread of its own.
 
 use std::io::{BufWriter, IsTerminal};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
@@ -31,8 +32,8 @@ pub struct Logging {
 }
 
 impl Logging {
-    /// Starts logging to standard output. Waiting lines are written when the guard is dropped.
-    pub fn start(self) -> WorkerGuard {
+    /// Starts logging to standard output. Waiting lines are written when the result is dropped, or by [`flush`].
+    pub fn start(self) -> Flush {
         let terminal = std::io::stdout().is_terminal();
         // That thread flushes whenever no line waits, so a burst of lines takes one write.
         let output = BufWriter::with_capacity(WRITTEN_AT_ONCE, std::io::stdout());
@@ -46,6 +47,29 @@ impl Logging {
             LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).init(),
             LogFormat::Text => lines.with_ansi(terminal).init(),
         }
-        guard
+        *writer_guard() = Some(guard);
+        Flush
     }
+}
+
+/// Writes the waiting lines when it is dropped.
+#[must_use]
+#[derive(Debug)]
+pub struct Flush;
+
+impl Drop for Flush {
+    fn drop(&mut self) {
+        flush();
+    }
+}
+
+/// Writes the waiting lines; the end of the log, for a process that exits at once.
+pub fn flush() {
+    drop(writer_guard().take());
+}
+
+/// Keeps the thread that writes the log.
+fn writer_guard() -> MutexGuard<'static, Option<WorkerGuard>> {
+    static GUARD: Mutex<Option<WorkerGuard>> = Mutex::new(None);
+    GUARD.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,6 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use futures::future::join_all;
 use sales::entropy::Entropy;
 use sales::event::Event;
 use sales::ports::{Delivery, FailureKind, Lake, Marks, SaleQueue, SaleTable};
@@ -103,20 +104,24 @@ impl<Q: SaleQueue, T: SaleTable, L: Lake, M: Marks> Consumer<Q, T, L, M> {
     /// The outcome of each message, after processing.
     async fn work_on<'a>(&self, deliveries: &'a [Delivery]) -> Vec<(&'a Delivery, Outcome)> {
         let started = Instant::now();
-        let mut outcomes = Vec::with_capacity(deliveries.len());
-        let mut messages = Vec::with_capacity(deliveries.len());
+        let (mut messages, mut malformed) = (Vec::with_capacity(deliveries.len()), Vec::new());
         for delivery in deliveries {
             match Event::parse(&delivery.body, &delivery.attributes) {
                 Ok(event) => messages.push(Message { delivery, event }),
-                Err(error) => {
-                    outcomes.push((delivery, dead_letter(&self.queue, self.metrics(), delivery, &error).await))
-                }
+                Err(error) => malformed.push((delivery, error)),
             }
         }
-        for (message, outcome) in self.handler.handle(messages).await {
-            record::log(&message.event, &outcome, started, &self.entropy);
-            outcomes.push((message.delivery, outcome));
-        }
+        let malformed = malformed.iter().map(async |(delivery, error)| {
+            (*delivery, dead_letter(&self.queue, self.metrics(), delivery, error).await)
+        });
+        let (mut outcomes, handled) = tokio::join!(join_all(malformed), async {
+            let handled = self.handler.handle(messages).await;
+            for (message, outcome) in &handled {
+                record::log(&message.event, outcome, started, &self.entropy);
+            }
+            handled
+        });
+        outcomes.extend(handled.into_iter().map(|(message, outcome)| (message.delivery, outcome)));
         outcomes
     }
 

@@ -49,6 +49,8 @@ impl Connection {
     pub async fn open(region: &Region, application: &'static str) -> Self {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(aws_config::Region::new(region.as_str().to_owned()))
+            // Each client has its own; the SDK panics at a wrong AWS_MAX_ATTEMPTS or AWS_RETRY_MODE, which it reads otherwise.
+            .retry_config(RetryConfig::standard())
             .http_client(connections());
         if let Ok(name) = AppName::new(application) {
             loader = loader.app_name(name);

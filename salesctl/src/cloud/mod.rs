@@ -124,6 +124,8 @@ impl Cloud {
     pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
         config.region_names()?;
         let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(connections::of_sdk());
+        // Each client has its own; the SDK panics at a wrong AWS_MAX_ATTEMPTS or AWS_RETRY_MODE, which it reads otherwise.
+        let loader = loader.retry_config(RetryConfig::standard());
         let loader = loader.region(aws_config::Region::new(ACCELERATOR_REGION));
         let sdk = sales::aws::with_kept_credentials(loader.load().await);
         let settings = Settings::of(&sdk).await;

@@ -151,7 +151,14 @@ fn also(named: String) -> String {
 
 /// The SDK's text when settings contradict each other or a URL is invalid, so that no call was made.
 fn contradiction(chain: &str) -> Option<&str> {
-    let signs = ["Invalid Configuration", "failed to resolve endpoint", "failed to construct", "valid URI"];
+    let signs = [
+        "Invalid Configuration",
+        "failed to resolve endpoint",
+        "failed to construct",
+        "failed to apply endpoint",
+        "endpoint must contain scheme",
+        "valid URI",
+    ];
     let is_sign = |cause: &&str| signs.iter().any(|sign| cause.contains(sign));
     chain.contains("endpoint").then(|| chain.split(": ").find(is_sign)).flatten()?;
     // The SDK's text contains a colon.
