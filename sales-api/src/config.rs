@@ -88,6 +88,7 @@ impl Config {
     pub fn read(environment: &Environment) -> Read<(Logging, Self)> {
         let region = environment.region()?;
         environment.aws_endpoints()?;
+        environment.certificates()?;
         let config = Self {
             topic_arn: environment.topic_arn("SNS_SALES_PROCESSING_TOPIC", &region)?,
             state_parameter: environment.parameter("SSM_PARAMETER_STORE_STATE")?,

@@ -3,6 +3,7 @@
 use std::env::VarError;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::str::FromStr;
 
 use thiserror::Error;
@@ -282,6 +283,23 @@ impl Environment {
         Ok(addressing)
     }
 
+    /// The certificates that calls of AWS trust, if `SSL_CERT_FILE` or `SSL_CERT_DIR` names others than the system's.
+    ///
+    /// # Errors
+    /// If there are none: the TLS library would end the process at the first call.
+    pub fn certificates(&self) -> Read<()> {
+        if let Some(path) = self.optional("SSL_CERT_FILE")?
+            && !std::fs::read(&path).is_ok_and(|text| String::from_utf8_lossy(&text).contains("BEGIN CERTIFICATE"))
+        {
+            let problem = format_args!("must be a file with certificates (PEM), not {path:?}");
+            return Err(InvalidVariable::new("SSL_CERT_FILE", problem));
+        }
+        if let Some(path) = self.optional("SSL_CERT_DIR")?.filter(|path| !Path::new(path).is_dir()) {
+            return Err(InvalidVariable::new("SSL_CERT_DIR", format_args!("must be a directory, not {path:?}")));
+        }
+        Ok(())
+    }
+
     /// Format and filter of the log: `LOG_FORMAT` (`json`, or `text`, the default on a terminal) and `RUST_LOG`
     /// (`info`).
     ///
@@ -449,6 +467,15 @@ mod tests {
             let variable: &'static str = text;
             let wrong = environment(&[("AWS_ENDPOINT_URL", variable)]).aws_endpoints();
             assert!(problem(wrong).starts_with("AWS_ENDPOINT_URL must be"), "{text}");
+        }
+    }
+
+    #[test]
+    fn certificates_are_where_their_variables_say_or_the_variable_is_named() {
+        assert_eq!(environment(&[]).certificates(), Ok(()));
+        for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+            let error = environment(&[(variable, "/nonexistent")]).certificates().unwrap_err().to_string();
+            assert!(error.starts_with(variable) && error.contains("/nonexistent"), "{error}");
         }
     }
 

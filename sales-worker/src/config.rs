@@ -89,6 +89,7 @@ pub struct Config {
 impl Config {
     /// Reads and checks all variables.
     pub fn read(environment: &Environment) -> Read<(Logging, Self)> {
+        environment.certificates()?;
         let seconds = |variable, default| environment.number(variable, 1, default, 3600).map(Duration::from_secs);
         let region = environment.region()?;
         let sales_table = environment.table("DYNAMO_SALES_TABLE")?;

@@ -190,6 +190,18 @@ impl Dependency {
         result
     }
 
+    /// The same for a call that no work depends on: its failure is counted and logged, and says nothing of the condition.
+    ///
+    /// # Errors
+    /// The call's own.
+    pub fn observe_aside<T>(&self, operation: &'static str, result: PortResult<T>) -> PortResult<T> {
+        self.count(result.as_ref().map_or_else(|error| error.kind.name(), |_| "ok"));
+        if let Err(error) = &result {
+            tracing::warn!(dependency.name = self.name, operation, error.detail = error.detail, "call failed");
+        }
+        result
+    }
+
     /// The same for a call whose entries have their own results: it records the worst one.
     pub fn observe_entries<T>(&self, operation: &'static str, results: Vec<PortResult<T>>) -> Vec<PortResult<T>> {
         for result in &results {

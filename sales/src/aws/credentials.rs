@@ -16,13 +16,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::health::Dependency;
+use crate::health::{Condition, Dependency};
 use crate::ports::{FailureKind, PortError};
 
 const OPERATION: &str = "load credentials";
 
 /// Maximum time of a load, whatever its source: a sign-in command, a slow container agent.
-pub(super) const LOAD_TIME: Duration = Duration::from_secs(60);
+const LOAD_TIME: Duration = Duration::from_secs(60);
 
 /// Pause after a load, successful or not.
 const REST: Duration = Duration::from_secs(1);
@@ -70,17 +70,7 @@ impl KeptCredentials {
         let mut failures = 0;
         dependency.await_state();
         loop {
-            let loading = self.load();
-            let loaded = match tokio::time::timeout(SOON, loading.clone()).await {
-                Ok(loaded) => loaded,
-                // Nor is it news if loading has failed before.
-                Err(_) if self.valid().is_some() || failures > 0 => loading.await,
-                Err(_) => {
-                    let detail = "still loading".to_owned();
-                    dependency.note_state(OPERATION, Err(failure(FailureKind::Unavailable, detail)));
-                    loading.await
-                }
-            };
+            let loaded = self.loaded(&dependency).await;
             let pause = match &loaded {
                 Ok(credentials) => {
                     failures = 0;
@@ -99,13 +89,39 @@ impl KeptCredentials {
                             "credentials not renewed yet; those in use are still valid"
                         );
                     }
-                    PAUSES[0] * 2_u32.pow(failures.min(4))
+                    let pause = PAUSES[0] * 2_u32.pow(failures.min(4));
+                    self.time_left().map_or(pause, |left| pause.min(left.max(PAUSES[0])))
                 }
             };
             if shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
                 return;
             }
         }
+    }
+
+    /// What is loaded. If that takes a while and there are none meanwhile, `dependency` is told once.
+    async fn loaded(&self, dependency: &Dependency) -> Result<Credentials, Failure> {
+        let loading = self.load();
+        let mut patience = SOON;
+        loop {
+            if let Ok(loaded) = tokio::time::timeout(patience, loading.clone()).await {
+                return loaded;
+            }
+            if self.valid().is_none() {
+                if !matches!(dependency.condition(), Condition::Failing(_)) {
+                    let detail = "they are being loaded, and have not come yet".to_owned();
+                    dependency.note_state(OPERATION, Err(failure(FailureKind::Unavailable, detail)));
+                }
+                return loading.await;
+            }
+            patience = self.time_left().unwrap_or(LOAD_TIME).max(SOON);
+        }
+    }
+
+    /// For how long the known ones are valid; `None` without any, or forever.
+    fn time_left(&self) -> Option<Duration> {
+        let (_, current) = self.known().current.clone()?;
+        self.left(&current)
     }
 
     /// The current credentials, or the next ones loaded.
@@ -316,6 +332,21 @@ mod tests {
         keeping.await.unwrap();
         assert_eq!((credentials.condition().name(), health.is_ready()), ("ok", true));
         assert_eq!(source.asked(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn credentials_that_end_while_the_next_ones_do_not_come_are_missed_once() {
+        let source = Slow::new(20 * SECOND, 0, Some(25 * SECOND));
+        let credentials = Health::default().needs("credentials");
+        let keeping = tokio::spawn(source.kept().keep(credentials.clone(), CancellationToken::new()));
+        let mut seen = Vec::new();
+        for _ in 0..48 {
+            tokio::time::sleep(SECOND).await;
+            seen.push(credentials.condition().name());
+        }
+        keeping.abort();
+        seen.dedup();
+        assert_eq!(seen, ["unavailable", "ok", "unavailable", "ok"]);
     }
 
     #[tokio::test(start_paused = true)]

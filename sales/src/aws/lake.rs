@@ -59,7 +59,8 @@ impl S3Lake {
     /// Whether this attempt put the object, but its response was lost. If that is unknown, it counts as not put.
     async fn is_from(&self, attempt: &Attempt, key: &str) -> bool {
         let answer = self.client.head_object().bucket(&self.bucket).key(key).send().await;
-        let answer = self.dependency.observe("HeadObject", answer.map_err(|error| failure::of("HeadObject", error)));
+        let answer = answer.map_err(|error| failure::of("HeadObject", error));
+        let answer = self.dependency.observe_aside("HeadObject", answer);
         let metadata = answer.ok().and_then(|object| object.metadata).unwrap_or_default();
         metadata.get(ATTEMPT).is_some_and(|known| known == attempt.as_str())
     }

@@ -105,6 +105,9 @@ fn connections() -> SharedHttpClient {
     SharedHttpClient::new(Patient(client))
 }
 
+/// How long a container agent may take for credentials: three attempts fit into the time of a load.
+const AGENT_TIME: Duration = Duration::from_secs(20);
+
 /// A client whose connections wait longer than the 5 s that aws_config gives a container agent for credentials; it has no
 /// setting for that. Service calls have deadlines of their own, and shorter waits, such as for EC2's metadata, stay.
 #[derive(Debug)]
@@ -115,7 +118,7 @@ impl HttpClient for Patient {
         let mut patient = HttpConnectorSettings::builder();
         patient.set_connect_timeout(settings.connect_timeout());
         let is_of_an_agent = |timeout: &Duration| *timeout >= Duration::from_secs(5);
-        let stretched = |timeout| if is_of_an_agent(&timeout) { credentials::LOAD_TIME } else { timeout };
+        let stretched = |timeout| if is_of_an_agent(&timeout) { AGENT_TIME } else { timeout };
         patient.set_read_timeout(settings.read_timeout().map(stretched));
         self.0.http_connector(&patient.build(), components)
     }

@@ -25,7 +25,7 @@ const RECEIVE: Deadline =
     Deadline { attempts: 1, attempt: Duration::from_secs(30), operation: Duration::from_secs(30) };
 
 /// Time for a response after the poll: messages in a later response would stay hidden from every consumer.
-const ANSWER_TIME: Duration = Duration::from_secs(5);
+const ANSWER_TIME: Duration = Duration::from_secs(20);
 
 const CHANGE: Deadline = Deadline { attempts: 3, attempt: Duration::from_secs(2), operation: Duration::from_secs(5) };
 
@@ -146,7 +146,7 @@ impl SaleQueue for SqsSaleQueue {
         });
         let request = self.client.delete_message_batch().queue_url(&self.url).set_entries(Some(entries.collect()));
         let answer = request.send().await.map_err(|error| failure::of(operation, error));
-        self.dependency.observe(operation, answer.and_then(|answer| first_failure(operation, answer.failed())))
+        self.dependency.observe(operation, answer.and_then(|answer| worst_failure(operation, answer.failed())))
     }
 
     async fn hide(&self, receipts: &[(&str, Duration)]) -> PortResult<()> {
@@ -158,7 +158,7 @@ impl SaleQueue for SqsSaleQueue {
         let request = self.client.change_message_visibility_batch().queue_url(&self.url);
         let answer = request.set_entries(Some(entries.collect())).send().await;
         let answer = answer.map_err(|error| failure::of(operation, error));
-        self.dependency.observe(operation, answer.and_then(|answer| first_failure(operation, answer.failed())))
+        self.dependency.observe(operation, answer.and_then(|answer| worst_failure(operation, answer.failed())))
     }
 
     async fn dead_letter(&self, delivery: &Delivery, reason: &str) -> PortResult<DeadLetter> {
@@ -196,12 +196,13 @@ fn delivery(message: Message) -> Option<Delivery> {
     })
 }
 
-/// One entry's failure stands for the batch's: after the next delivery, the rest is repeated.
-fn first_failure(operation: &'static str, failed: &[BatchResultErrorEntry]) -> PortResult<()> {
-    match failed.first() {
-        None => Ok(()),
-        Some(entry) => Err(failure::of_entry(operation, entry.code(), entry.message(), entry.sender_fault())),
-    }
+/// The worst entry's failure stands for the batch's: after the next delivery, the rest is repeated.
+fn worst_failure(operation: &'static str, failed: &[BatchResultErrorEntry]) -> PortResult<()> {
+    let of = |entry: &BatchResultErrorEntry| {
+        failure::of_entry(operation, entry.code(), entry.message(), entry.sender_fault())
+    };
+    let badness = |error: &PortError| (error.kind.concerns_all_calls(), error.kind == FailureKind::Unrecognized);
+    failed.iter().map(of).max_by_key(badness).map_or(Ok(()), Err)
 }
 
 /// The attributes of a received message. SQS delivers none without a value.

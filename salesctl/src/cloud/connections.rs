@@ -1,6 +1,6 @@
 //! Connections: through the proxy of the usual variables, except to this machine and to link-local addresses.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, path::Path};
 
 use anyhow::Context;
 use aws_smithy_http_client::{
@@ -14,6 +14,7 @@ use aws_smithy_runtime_api::client::{
         HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
     },
     orchestrator::HttpRequest,
+    result::ConnectorError,
     runtime_components::RuntimeComponents,
 };
 use reqwest::{Client, ClientBuilder};
@@ -93,6 +94,17 @@ struct Ways {
     proxied: SharedHttpClient,
 }
 
+/// What is wrong with the certificates that `SSL_CERT_FILE` or `SSL_CERT_DIR` names: without any, the TLS library panics.
+fn certificate_fault() -> Option<String> {
+    let set = |name: &str| std::env::var(name).ok().filter(|path| !path.is_empty());
+    let file = set("SSL_CERT_FILE").filter(|path| {
+        !std::fs::read(path).is_ok_and(|text| String::from_utf8_lossy(&text).contains("BEGIN CERTIFICATE"))
+    });
+    let directory = set("SSL_CERT_DIR").filter(|path| !Path::new(path).is_dir());
+    let file = file.map(|path| format!("SSL_CERT_FILE is {path}, which holds no certificates"));
+    file.or_else(|| directory.map(|path| format!("SSL_CERT_DIR is {path}, which is no directory")))
+}
+
 /// Selects a connector for each request.
 #[derive(Debug)]
 struct Choice {
@@ -114,6 +126,9 @@ impl HttpClient for Ways {
 
 impl HttpConnector for Choice {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        if let Some(fault) = certificate_fault().filter(|_| request.uri().starts_with("https:")) {
+            return HttpConnectorFuture::ready(Err(ConnectorError::user(fault.into())));
+        }
         let way = match Url::parse(request.uri()) {
             Ok(url) if is_near(&url) && url.scheme() == "http" => &self.ways.plain,
             Ok(url) if is_near(&url) => &self.ways.direct,

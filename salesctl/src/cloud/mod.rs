@@ -231,7 +231,10 @@ async fn sign_in(sdk: &SdkConfig) -> anyhow::Result<()> {
     let Some(provider) = sdk.credentials_provider() else { bail!("no AWS credentials: {SIGN_IN}") };
     match timeout(SIGN_IN_DEADLINE, provider.provide_credentials()).await {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(CredentialsError::CredentialsNotLoaded(_))) => bail!("no AWS credentials were found: {SIGN_IN}"),
+        Ok(Err(CredentialsError::CredentialsNotLoaded(_))) => match std::env::var("AWS_PROFILE") {
+            Ok(profile) => bail!("the profile {profile:?} that AWS_PROFILE names has no credentials: {SIGN_IN}"),
+            Err(_) => bail!("no AWS credentials were found: {SIGN_IN}"),
+        },
         Ok(Err(error)) => Err(error).context(format!("no AWS credentials ({SIGN_IN})")),
         Err(_) => bail!("no AWS credentials within {} s: {SIGN_IN}", SIGN_IN_DEADLINE.as_secs()),
     }
