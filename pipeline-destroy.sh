@@ -160,7 +160,7 @@ finish_destroy() {
         done
         states=("${kept[@]}")
         if [[ $1 == deployment/* ]]; then
-            destroyed_regions+=("${1#*/}")
+            destroyed_at[${1#*/}]=$SECONDS
             delete_checked_images "${1#*/}"
         fi
     else
@@ -259,7 +259,7 @@ remove_state() {
     record "state" "bucket $state_bucket is removed" $((SECONDS - began))
 }
 
-destroyed_regions=()
+declare -A destroyed_at=()
 
 main() {
     local groups targets target blockers group region
@@ -330,9 +330,8 @@ main() {
         # shellcheck disable=SC2086  # Several targets.
         destroy $group
     done
-    # At the end, since ECS may take a minute.
-    for region in "${destroyed_regions[@]}"; do
-        delete_insights_group "$region"
+    for region in "${!destroyed_at[@]}"; do
+        delete_insights_group "$region" "${destroyed_at[$region]}"
     done
 
     if [[ -n $only_region ]]; then

@@ -189,7 +189,7 @@ start_plan() {
 }
 
 finish_plan() {
-    local log=$4
+    local log=$4 summary
     has_changes[$1]=false
     case $2 in
         0) record "${1/\// }" "nothing to change" "$3" ;;
@@ -197,7 +197,12 @@ finish_plan() {
             has_changes[$1]=true
             any_changes=true
             planned+=("$1")
-            record "${1/\// }" "planned: $(summary_of "$1")" "$3"
+            if ! summary=$(summary_of "$1"); then
+                warn "the plan of ${1/\// } cannot be read: $(log_of show "$1")"
+                failure=$failed
+                return 0
+            fi
+            record "${1/\// }" "planned: $summary" "$3"
             if [[ $mode == plan ]] || $ask; then
                 changes_of "$1"
                 echo "    in full: $log"
@@ -293,17 +298,18 @@ smoke_region() {
 # Waits until a region runs the least number of tasks that it is to keep. Terraform waits for tasks that it replaces, not
 # for those that a raised minimum starts; and what comes next may be the traffic.
 await_capacity() {
-    local least running short began=$SECONDS deadline=${CAPACITY_SECONDS:-600}
+    local least services short began=$SECONDS deadline=${CAPACITY_SECONDS:-600}
     ! $emulated || return 0
+    said_at=$SECONDS
     least=$(terraform_at "deployment/$1" output -json region 2>/dev/null | jq -c '.minimum // {}') || true
     [[ -n $least ]] || least={}
     while :; do
-        running=$(aws ecs describe-services --region "$1" --cluster "$prefix" --output json \
-            --services "$prefix-api" "$prefix-worker" 2>"$logs/describe-services.log") || running='{"services":[]}'
+        services=$(aws ecs describe-services --region "$1" --cluster "$prefix" --output json \
+            --services "$prefix-api" "$prefix-worker" 2>"$logs/describe-services.log") || services='{"services":[]}'
         short=$(jq -r --arg prefix "$prefix" --argjson least "$least" '
             (.services | map({key: .serviceName, value: .runningCount}) | from_entries) as $running
             | [$least | to_entries[] | {name: .key, least: .value, runs: ($running["\($prefix)-\(.key)"] // 0)}
-                | select(.runs < .least) | "\(.name) runs \(.runs) of \(.least) tasks"] | join(", ")' <<<"$running")
+                | select(.runs < .least) | "\(.name) runs \(.runs) of \(.least) tasks"] | join(", ")' <<<"$services")
         if [[ -z $short ]]; then
             record "$1" "runs the tasks that it keeps at least" $((SECONDS - began))
             return 0
@@ -315,6 +321,7 @@ await_capacity() {
             failure=$failed
             give_up
         fi
+        say_progress "$1: waiting for tasks, $((SECONDS - began)) s: $short"
         sleep 3
     done
 }
@@ -322,7 +329,7 @@ await_capacity() {
 # Whether what lies in the lake of a region comes to the others: S3 takes every configuration, and a role that lacks
 # something shows by the status of an object alone. Readers of tables pass over what begins with _.
 smoke_replication() {
-    local output bucket key deadline=${REPLICATION_SECONDS:-900} began=$SECONDS version status region name late
+    local output bucket key deadline=${REPLICATION_SECONDS:-900} began=$SECONDS version status region name late pause
     local -A lakes=()
     if $emulated; then
         warn "an emulator replicates whatever a role may do, so nobody looked whether the lake of $1 is replicated"
@@ -336,9 +343,10 @@ smoke_replication() {
     while read -r region name; do lakes[$region]=$name; done < <(
         jq -r '.destinations | to_entries[] | "\(.key) \(.value)"' <<<"$output")
 
-    status=FAILED
+    status=FAILED pause=0 said_at=$SECONDS
     while :; do
-        # S3 does not try again; and a role that was made just now is not known everywhere yet.
+        # S3 does not try again; and a role that was made just now is not known everywhere yet. Each try is a version of
+        # the object, so that there are fewer and fewer.
         if [[ $status == FAILED ]]; then
             version=$(aws s3api put-object --region "$1" --bucket "$bucket" --key "$key" --query VersionId \
                 --output text) || die "$failed" "no object could be put into the lake of $1, $bucket"
@@ -352,7 +360,13 @@ smoke_replication() {
         if [[ -z $late ]] || ((SECONDS - began >= deadline)); then
             break
         fi
-        sleep 3
+        say_progress "waiting for the lake of $1 to be replicated to $late, $((SECONDS - began)) s"
+        if [[ $status == FAILED ]]; then
+            pause=$((pause == 0 ? 3 : pause < 15 ? 2 * pause : 30))
+            sleep "$pause"
+        else
+            sleep 3
+        fi
     done
     remove_versions "$1" "$bucket" "$key"
     for region in "${!lakes[@]}"; do remove_versions "$region" "${lakes[$region]}" "$key"; done
@@ -481,7 +495,7 @@ roll_out() {
             has_changes[$target]=true
             if [[ $target == deployment/* ]]; then
                 images_of[$target]=$(in_plan "$target" '.variables.images.value | tojson') ||
-                    die "$failed" "the plan of ${target/\// } cannot be read: $(log_of show "$target")"
+                    die_of_plan "$target"
                 $emulated || require_images "${target#*/}" "${images_of[$target]}"
             fi
         done

@@ -20,11 +20,7 @@ delete_replicated_repositories() {
 # security group, without which the VPC cannot be deleted.
 delete_accelerator_group() {
     local region=$1 vpc=$2 left group began=$SECONDS deadline=${INTERFACES_SECONDS:-1800} told=false
-    if has_state post-deployment && [[ " ${regions[*]} " == *" $region "* ]]; then
-        warn "$region is still behind the accelerator, which may keep its interfaces and its security group in $vpc:" \
-            "take the region out of the data and apply that first"
-        return 0
-    fi
+    said_at=$SECONDS
     while :; do
         left=$(aws ec2 describe-network-interfaces --region "$region" --filters "Name=vpc-id,Values=$vpc" \
             Name=interface-type,Values=global_accelerator_managed --query 'length(NetworkInterfaces)' --output text \
@@ -35,6 +31,7 @@ delete_accelerator_group() {
         [[ $left != 0 ]] || break
         $told || say "$region: waiting until Global Accelerator has given up its interfaces in $vpc"
         told=true
+        say_progress "$region: waiting for Global Accelerator, $((SECONDS - began)) s: $left interfaces are left in $vpc"
         if ((SECONDS - began >= deadline)); then
             warn "$region: Global Accelerator still has $left interfaces in $vpc after $deadline s, which could not be" \
                 "deleted: run this again later, once no accelerator has an endpoint there"
@@ -61,14 +58,19 @@ list_vpcs() {
 }
 
 # What ECS has written after its log group was deleted has made it again, without an end and in the way of the next
-# rollout.
+# rollout. BEGAN is when the region was destroyed: ECS may take a minute.
 delete_insights_group() {
-    local group=/aws/ecs/containerinsights/$prefix/performance found
-    found=$(aws logs describe-log-groups --region "$1" --log-group-name-prefix "$group" \
-        --query 'logGroups[0].logGroupName' --output text 2>/dev/null) || return 0
-    [[ $found == "$group" ]] || return 0
-    aws logs delete-log-group --region "$1" --log-group-name "$group" &&
-        record "$1" "the log group that ECS has made again is deleted" 0
+    local region=$1 began=$2 group=/aws/ecs/containerinsights/$prefix/performance deadline=${INSIGHTS_SECONDS:-90} found
+    ! $emulated || deadline=0
+    while :; do
+        found=$(aws logs describe-log-groups --region "$region" --log-group-name-prefix "$group" \
+            --query 'logGroups[0].logGroupName' --output text 2>/dev/null) || return 0
+        [[ $found != "$group" ]] || break
+        ((SECONDS - began < deadline)) || return 0
+        sleep 5
+    done
+    aws logs delete-log-group --region "$region" --log-group-name "$group" &&
+        record "$region" "the log group that ECS has made again is deleted" $((SECONDS - began))
 }
 
 # What pipeline.sh records of a region is not Terraform's.

@@ -46,6 +46,16 @@ say() {
     printf '%(%H:%M:%S)T  %s\n' -1 "$*"
 }
 
+said_at=0
+
+# say_progress TEXT: for each turn of a wait; says it once a minute. A wait begins by setting `said_at`.
+say_progress() {
+    if ((SECONDS - said_at >= ${PROGRESS_SECONDS:-60})); then
+        said_at=$SECONDS
+        say "$1"
+    fi
+}
+
 # For what must not be overlooked.
 warn() {
     clear_status
@@ -398,8 +408,9 @@ trap 'on_signal HUP' HUP
 # side_by_side STEP TARGET...: starts STEP for each (start_STEP TARGET, with its log), waits for all, and has
 # finish_STEP TARGET STATUS SECONDS LOG called as each ends.
 side_by_side() {
-    local step=$1 target status began=$SECONDS told=$SECONDS
+    local step=$1 target status began=$SECONDS
     shift
+    said_at=$SECONDS
     local -A pids=()
     for target; do
         "start_$step" "$target"
@@ -412,14 +423,13 @@ side_by_side() {
             status=0
             wait "${pids[$target]}" || status=$?
             unset "pids[$target]"
+            # Its number may soon be another process's.
+            running=("${pids[@]}")
             "finish_$step" "$target" "$status" $((SECONDS - began)) "$(log_of "$step" "$target")"
         done
         if ((${#pids[@]} > 0)); then
             show_status "$step" $((SECONDS - began)) "${!pids[@]}"
-            if ((SECONDS - told >= 60)) && [[ ! -t 1 ]]; then
-                told=$SECONDS
-                say "$(status_of "$step" $((SECONDS - began)) "${!pids[@]}")"
-            fi
+            [[ -t 1 ]] || say_progress "$(status_of "$step" $((SECONDS - began)) "${!pids[@]}")"
         fi
     done
     running=()
@@ -482,6 +492,9 @@ report_failure() {
     fi
     warn "${target/\// }: $step failed:"
     show_errors "$log"
+    ! grep -q 'execution halted' "$log" ||
+        warn "a signal from outside this script stopped Terraform (a cancelled job, or a shutdown); completed changes are" \
+            "in the state"
     echo "    the whole output is in $log" >&2
     if grep -qE 'Failed to query available provider packages|Failed to install provider' "$log"; then
         warn "without a way to registry.terraform.io, TERRAFORM_PLUGIN_DIR can name a directory that holds the provider"
@@ -529,9 +542,10 @@ counts_of() {
 
 # summary_of TARGET [KIND]: how much a plan changes.
 summary_of() {
-    local add change destroy import
-    read -r add change destroy import <<<"$(counts_of "$1" "${2:-}")"
-    case "$add $change $destroy $import" in
+    local counts add change destroy import
+    counts=$(counts_of "$1" "${2:-}") || return
+    read -r add change destroy import <<<"$counts"
+    case $counts in
         "0 0 0 0") echo "only outputs change" ;;
         *" 0") echo "$add to add, $change to change, $destroy to destroy" ;;
         *) echo "$import to import, $add to add, $change to change, $destroy to destroy" ;;

@@ -121,6 +121,7 @@ sell() {
     local sale='{"product":"rollout check","amount":0.01}' key
     # Whichever answer is lost, it stays one sale.
     key="rollout-$account-$(date +%s)-$$-$RANDOM"
+    said_at=$SECONDS
     while :; do
         status=$(call "$url" "$connect" POST /sales --header 'Content-Type: application/json' \
             --header "Idempotency-Key: $key" --data "$sale")
@@ -128,6 +129,7 @@ sell() {
         if [[ $status == 4?? && $status != 429 ]] || ((SECONDS - began >= deadline)); then
             fail_region "$what: a sale is not accepted: $status $(head -c 500 "$logs/call.body" 2>/dev/null)"
         fi
+        say_progress "$what: waiting for a sale to be accepted, $((SECONDS - began)) s: $status"
         sleep 3
     done
     id=$(jq -r .id "$logs/call.body" 2>/dev/null) || id=
@@ -141,6 +143,7 @@ sell() {
             cancel "$what" "$url" "$connect" "$id"
             fail_region "$what: sale $id is in no lake after $deadline s: salesctl sale trace $id"
         fi
+        say_progress "$what: waiting for sale $id to reach a lake, $((SECONDS - began)) s"
         sleep 3
     done
     cancel "$what" "$url" "$connect" "$id"
@@ -260,6 +263,10 @@ state_in() {
         --query '[Parameter.Value, Parameter.Version, Parameter.LastModifiedDate]' --output text --cli-connect-timeout 5 --cli-read-timeout 15 2>"$log" || grep -q ParameterNotFound "$log"
 }
 
+die_of_plan() {
+    die "$failed" "the plan of ${1/\// } cannot be read: $(log_of show "$1")"
+}
+
 # why_outdated TARGET: whether somebody has switched since the target was planned, which applying might undo: Terraform
 # compares the states while it plans, and an approval may take hours. salesctl waits for no rollout, so this says so
 # afterwards, too.
@@ -272,7 +279,7 @@ why_outdated() {
             planned=$(in_plan "$target" '[.prior_state | .. | objects
                 | select(.address? == "data.aws_ssm_parameters_by_path.site") | .values
                 | ([.names, .values] | transpose | map({(.[0]): .[1]}) | add // {})["/'"$prefix"'/site/state"] // "PASSIVE"
-                ][0] // empty') || return 0
+                ][0] // empty') || die_of_plan "$target"
             state=$(state_in "$region") || return 0
             IFS=$'\t' read -r value version changed <<<"$state"
             [[ -z $planned || -z $value || $value == "$planned" ]] ||
@@ -282,7 +289,7 @@ why_outdated() {
         wiring/*)
             region=${target#*/}
             planned=$(in_plan "$target" '[.prior_state | .. | objects
-                | select(.address? == "module.site_state.aws_ssm_parameter.state") | .values.version][0] // empty') || return 0
+                | select(.address? == "module.site_state.aws_ssm_parameter.state") | .values.version][0] // empty') || die_of_plan "$target"
             state=$(state_in "$region") || return 0
             IFS=$'\t' read -r value version changed <<<"$state"
             [[ -z $planned || -z $version || $version == "$planned" ]] ||
@@ -311,7 +318,7 @@ why_it_lowers_minimum() {
     local region=${1#*/} planned targets minutes log=$logs/describe-scalable-targets.log
     planned=$(in_plan "$1" '[.resource_changes[]? | select(.type == "aws_appautoscaling_target")
         | select(.change.actions | index("create") or index("update")) | .change.after
-        | {(.resource_id // ""): .min_capacity}] | add // {} | tojson') || return 0
+        | {(.resource_id // ""): .min_capacity}] | add // {} | tojson') || die_of_plan "$1"
     minutes=$(jq -nr --arg changed "$2" "$jq_epoch"' (now - ($changed | epoch)) / 60 | floor')
     [[ $planned != "{}" ]] && ((minutes < capacity_minutes)) || return 0
     targets=$(aws application-autoscaling describe-scalable-targets --region "$region" --service-namespace ecs \
