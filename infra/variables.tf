@@ -249,7 +249,7 @@ variable "teardown" {
 }
 
 variable "rollout" {
-  description = "What a region has to show before the rollout goes on to the next one: seconds without an alarm."
+  description = "Checks of a region before the rollout continues with the next one. soak_seconds: how long no new alarm may be raised. Alarms evaluate up to five minutes of metrics, which arrive up to two minutes late, so that some are raised only after the default of 120; 480 waits for all of them."
   type = object({
     soak_seconds = optional(number, 120)
   })
