@@ -1,5 +1,5 @@
 output "region" {
-  description = "What the stages after this one, operators and tests need to know of the region."
+  description = "Values of the region for later stages, operators and tests."
   value = {
     nlb_arn      = module.load_balancers.nlb_arn
     nlb_dns_name = module.load_balancers.nlb_dns_name

@@ -3,7 +3,7 @@
 # nothing of what accepts and processes sales depends on it.
 
 variable "peer" {
-  description = "The other region of the pair, whose name comes after that of region; given by pipeline.sh."
+  description = "The other region of the pair, alphabetically after region; set by pipeline.sh."
   type        = string
 
   validation {
@@ -14,7 +14,7 @@ variable "peer" {
   # So that a pair is the same one whichever region is named first.
   validation {
     condition     = var.region != null && var.region != var.peer && try(sort([var.region, var.peer])[0] == var.region, false)
-    error_message = "region must come before peer in the alphabet: a pair of regions has one state."
+    error_message = "region must come before peer alphabetically: each pair of regions has one state."
   }
 }
 
@@ -59,6 +59,6 @@ module "peering" {
 }
 
 output "id" {
-  description = "Id of the connection."
+  description = "ID of the peering connection."
   value       = module.peering.id
 }

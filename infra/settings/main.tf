@@ -12,7 +12,7 @@ locals {
 }
 
 output "settings" {
-  description = "What pipeline.sh --list prints: the names, the regions in the order in which they are deployed, their pairs, and the architecture of the images."
+  description = "Output of pipeline.sh --list: names, regions in rollout order, their pairs, and the architecture of the images."
   value = {
     project       = var.project
     environment   = var.environment

@@ -48,7 +48,7 @@ module "lake_replication" {
 }
 
 output "lake_replication" {
-  description = "How pipeline.sh tries whether the lake is replicated: bucket, prefix, and the bucket in each other region; null where there is none."
+  description = "For the replication check of pipeline.sh: bucket, prefix, and the bucket of each other region; null if there is only one region."
   value = one([for replication in values(module.lake_replication) : {
     bucket       = local.names.lake
     prefix       = replication.prefix

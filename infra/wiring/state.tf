@@ -11,6 +11,6 @@ module "site_state" {
 }
 
 output "state" {
-  description = "The region's state as it is applied: ACTIVE or PASSIVE."
+  description = "The applied state of the region: ACTIVE or PASSIVE."
   value       = module.site_state.state
 }

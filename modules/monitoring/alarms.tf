@@ -8,7 +8,7 @@ locals {
       # Not part of "region impaired": every region's index knows what any region owes, and the alarm of a healthy one
       # tells of another that is lost.
       pending-age = {
-        description = "Sales wait for the lake: see `salesctl pending list`."
+        description = "Sales have not reached the lake: see `salesctl pending list`."
         namespace   = var.prefix
         metric      = "PendingOldestAge"
         dimensions  = {}
@@ -20,7 +20,7 @@ locals {
       }
       # SQS reports nothing for a queue that has long been idle: not breaching.
       queue-age = {
-        description = "The queue is not emptied; the sweep brings the sales nevertheless."
+        description = "The queue is not draining; the sweep still processes the sales."
         namespace   = "AWS/SQS"
         metric      = "ApproximateAgeOfOldestMessage"
         dimensions  = { QueueName = var.queues.sales }
@@ -46,7 +46,7 @@ locals {
     {
       # A service that is silent does not know its state, or does not run: breaching.
       for name, metric in { api = "ApiStateAge", worker = "WorkerStateAge" } : "${name}-state-age" => {
-        description             = "The ${name} does not hear of its region's state: a switch would not reach it."
+        description             = "The ${name} cannot read its region's state and would miss a switch."
         namespace               = var.prefix
         metric                  = metric
         dimensions              = {}
@@ -60,7 +60,7 @@ locals {
     {
       # A service without tasks reports nothing: breaching.
       for name, service in var.services : "${name}-tasks" => {
-        description = "Too few tasks of the ${name} run."
+        description = "Too few ${name} tasks are running."
         namespace   = "ECS/ContainerInsights"
         metric      = "RunningTaskCount"
         dimensions  = { ClusterName = var.cluster, ServiceName = service.service_name }
@@ -74,7 +74,7 @@ locals {
     {
       # Reported only while something replicates, and a region without sales has nothing: not breaching.
       for pair in setproduct(var.tables, var.other_regions) : "${pair[0]}-to-${pair[1]}" => {
-        description = "The table ${pair[0]} replicates slowly to ${pair[1]}."
+        description = "Replication of the table ${pair[0]} to ${pair[1]} is slow."
         namespace   = "AWS/DynamoDB"
         metric      = "ReplicationLatency"
         dimensions  = { TableName = pair[0], ReceivingRegion = pair[1] }
@@ -87,7 +87,7 @@ locals {
     },
     {
       for region, target in var.lake.replication : "lake-to-${region}" => {
-        description = "The lake replicates slowly to ${region}."
+        description = "Replication of the lake to ${region} is slow."
         namespace   = "AWS/S3"
         metric      = "ReplicationLatency"
         dimensions  = { SourceBucket = var.lake.bucket, DestinationBucket = target.bucket, RuleId = target.rule }
@@ -100,7 +100,7 @@ locals {
     },
     {
       for region, target in var.lake.replication : "lake-to-${region}-failed" => {
-        description = "Objects of the lake did not replicate to ${region}: see `salesctl lake verify`."
+        description = "Objects of the lake were not replicated to ${region}: see `salesctl lake verify`."
         namespace   = "AWS/S3"
         metric      = "OperationsFailedReplication"
         dimensions  = { SourceBucket = var.lake.bucket, DestinationBucket = target.bucket, RuleId = target.rule }

@@ -1,15 +1,15 @@
 variable "prefix" {
-  description = "What the names of alarms, topic and dashboard begin with, and the namespace of the services' own metrics."
+  description = "Prefix of the names of alarms, topic and dashboard, and namespace of the services' metrics."
   type        = string
 }
 
 variable "region" {
-  description = "Name of the region that is watched."
+  description = "Name of the monitored region."
   type        = string
 }
 
 variable "account" {
-  description = "Number of the AWS account."
+  description = "ID of the AWS account."
   type        = string
 }
 
@@ -19,18 +19,18 @@ variable "other_regions" {
 }
 
 variable "key_arn" {
-  description = "ARN of the region's key, which encrypts what alarms say; CloudWatch must be allowed to use it."
+  description = "ARN of the region's key, which encrypts notifications; CloudWatch must be allowed to use it."
   type        = string
 }
 
 variable "emails" {
-  description = "Who is told of alarms; each must confirm once."
+  description = "E-mail addresses for alarms; each must confirm once."
   type        = set(string)
   default     = []
 }
 
 variable "cluster" {
-  description = "Name of the ECS cluster, which must have Container Insights."
+  description = "Name of the ECS cluster, with Container Insights."
   type        = string
 }
 
@@ -43,7 +43,7 @@ variable "services" {
 }
 
 variable "entrance" {
-  description = "Load balancer and target group as CloudWatch names them, and API Gateway's name and stage."
+  description = "Identifiers of load balancer and target group in CloudWatch, and name and stage of API Gateway."
   type = object({
     alb_arn_suffix          = string
     target_group_arn_suffix = string
@@ -66,7 +66,7 @@ variable "tables" {
 }
 
 variable "lake" {
-  description = "The region's bucket, and for each other region its bucket and the name of the rule that replicates there."
+  description = "The region's bucket, and for each other region its bucket and the name of the replication rule."
   type = object({
     bucket = string
     replication = map(object({
@@ -77,7 +77,7 @@ variable "lake" {
 }
 
 variable "thresholds" {
-  description = "From where on something is wrong."
+  description = "Thresholds of the alarms."
   type = object({
     # Seconds that the oldest pending sale may wait. What the queue did not bring is swept after 30 s, every 5 s
     # (DESIGN 5, PENDING_GRACE_SECONDS), some thousand sales in seconds: four times that is no delay but a fault.
@@ -109,6 +109,6 @@ variable "thresholds" {
 
   validation {
     condition     = var.thresholds.pending_age > 35 && var.thresholds.state_age > 6
-    error_message = "pending_age must be above the 35 s that a sweep takes at most, state_age above the 6 s between two looks."
+    error_message = "pending_age must be above 35 s, the longest time until a sweep, and state_age above 6 s, the longest time between two reads."
   }
 }

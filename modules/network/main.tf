@@ -18,7 +18,7 @@ data "aws_availability_zones" "usable" {
   lifecycle {
     postcondition {
       condition     = length(self.names) >= 3
-      error_message = "this region has fewer than three zones in which Fargate runs: choose another one."
+      error_message = "this region has fewer than three zones with Fargate: choose another region."
     }
   }
 }

@@ -125,10 +125,10 @@ data "aws_ecs_service" "running" {
     postcondition {
       condition     = self.task_definition == aws_ecs_task_definition.this.arn
       error_message = <<-TEXT
-        ${var.name} does not run what was rolled out: ECS has gone back to the task definition before, since new tasks failed.
+        ${var.name}: new tasks failed, and ECS rolled back to the previous task definition.
           rolled out:   ${aws_ecs_task_definition.this.arn}
-          runs:         ${self.task_definition}
-        Why they failed: aws ecs describe-services --cluster ${var.cluster.name} --services ${var.name} --query
+          running:      ${self.task_definition}
+        To see why: aws ecs describe-services --cluster ${var.cluster.name} --services ${var.name} --query
         'services[0].events[:10].message', and the log group ${aws_cloudwatch_log_group.this.name}.
       TEXT
     }

@@ -45,8 +45,8 @@ resource "aws_ssm_parameter" "state" {
           last applied:   ${coalesce(local.applied, "nothing")}
           now:            ${coalesce(local.actual, "nothing")}   (${var.parameter})
           by the map:     ${var.state}
-        Two ways on: change states in environment/ENVIRONMENT/pipeline.tfvars to what is true now, and apply again;
-        or have the map win, with pipeline.sh --undo-switch.
+        Either change states in environment/ENVIRONMENT/pipeline.tfvars to the current state and apply again, or override
+        the switch with pipeline.sh --undo-switch.
       TEXT
     }
   }

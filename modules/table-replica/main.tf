@@ -13,7 +13,7 @@ resource "aws_dynamodb_table_replica" "this" {
 
     precondition {
       condition     = provider::aws::arn_parse(var.table_arn).region != var.region
-      error_message = "the table is in ${var.region} already; a replica is made elsewhere."
+      error_message = "the table is in ${var.region} already: a replica must be in another region."
     }
   }
 }

@@ -26,7 +26,7 @@ locals {
 
 resource "aws_iam_role" "this" {
   name               = var.name
-  description        = "What the tasks of sales-${var.service} in ${var.region} may do."
+  description        = "Task role of sales-${var.service} in ${var.region}."
   assume_role_policy = data.aws_iam_policy_document.trust.json
 }
 
