@@ -1,5 +1,5 @@
-# The inputs of all stages, and what is refused. Each stage has them by a symbolic link, as has infra/settings, in which
-# pipeline.sh has them checked before anything is touched. The values are data: environment/<name>/pipeline.tfvars.
+# The inputs of all roots, with validation, shared through symbolic links. pipeline.sh validates them in infra/settings before
+# any AWS call. The values are in environment/<name>/pipeline.tfvars.
 
 variable "project" {
   description = "First part of all names, followed by the environment."
@@ -48,8 +48,8 @@ variable "regions" {
     error_message = "the cidr of a region must be a /16, such as 10.0.0.0/16."
   }
 
-  # The address ranges that no network of the internet has: the networks of the regions are connected, and a route to
-  # another region must not take the place of one to somebody else.
+  # Only private address ranges: the networks of the regions are peered, and a route to another region must not replace one
+  # to the internet.
   validation {
     condition = alltrue([
       for region in values(var.regions) : try(cidrsubnet(region.cidr, 0, 0) == region.cidr && anytrue([
@@ -60,7 +60,7 @@ variable "regions" {
     error_message = "the cidr of a region must be the whole /16 in 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 100.64.0.0/10, such as 10.0.0.0/16."
   }
 
-  # All are a /16, so that two of them overlap only if they are the same.
+  # All are a /16, so two of them overlap only if they are equal.
   validation {
     condition     = length(distinct([for region in values(var.regions) : try(cidrsubnet(region.cidr, 0, 0), region.cidr)])) == length(var.regions)
     error_message = "the cidrs of two regions overlap: their networks are peered, so each needs its own range."
@@ -121,7 +121,7 @@ variable "state_store" {
   })
   default = null
 
-  # Terraform is wanted most when a region is lost: to replace it, or to make another one ACTIVE for good.
+  # Terraform is needed most when a region is lost: to replace it, or to make another one ACTIVE permanently.
   validation {
     condition     = !contains(keys(var.regions), try(var.state_store.region, "none"))
     error_message = "Terraform's state would be lost with ${try(var.state_store.region, "its region")}, where services run. In environment/NAME/backend.hcl, region must be none of regions, such as backup_region: ${var.backup_region}."

@@ -45,7 +45,7 @@ output "salesctl_toml" {
 locals {
   url = "https://${module.names.url_host}"
 
-  # Strings of JSON are strings of TOML, too.
+  # A JSON string is also a TOML string.
   salesctl_toml = join("\n", concat(
     [
       "url = ${jsonencode(local.url)}",

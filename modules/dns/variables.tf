@@ -39,7 +39,7 @@ variable "regions" {
     error_message = "regions must not be empty: the names would have no target."
   }
 
-  # Route 53 calls the results of a health check unpredictable that asks for the name that it decides about.
+  # Route 53 warns of unpredictable results if a health check requests the name whose records depend on it.
   validation {
     condition     = alltrue([for region in values(var.regions) : region.host != var.api_host])
     error_message = "a region's own host must not be api_host, whose records depend on the region's health checks."

@@ -34,7 +34,7 @@ output "target_group_arn" {
   description = "ARN of the target group of the API's tasks, after the load balancer uses it."
   value       = aws_lb_target_group.api.arn
 
-  # ECS refuses a target group that no listener uses.
+  # ECS rejects a target group without a listener.
   depends_on = [aws_lb_listener_rule.health, aws_lb_listener_rule.api]
 }
 

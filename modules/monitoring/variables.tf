@@ -79,25 +79,24 @@ variable "lake" {
 variable "thresholds" {
   description = "Thresholds of the alarms."
   type = object({
-    # Seconds that the oldest pending sale may wait. What the queue did not bring is swept after 30 s, every 5 s
-    # (DESIGN 5, PENDING_GRACE_SECONDS), some thousand sales in seconds: four times that is no delay but a fault.
+    # Maximum age of the oldest pending sale in seconds. The sweep processes sales after 30 s, every 5 s
+    # (PENDING_GRACE_SECONDS), thousands of sales in seconds: four times that is a fault.
     pending_age = optional(number, 120)
-    # Seconds that the oldest message may wait. A message that fails comes back with growing delay, and its sale is swept
-    # meanwhile: only a queue that nobody empties gets older than minutes (DESIGN 5).
+    # Maximum age of the oldest message in seconds. A failed message is retried with growing delay, and its sale is swept
+    # meanwhile: messages get older than minutes only in a queue that is not drained.
     queue_age = optional(number, 300)
-    # Seconds since a service last heard of its region's state. It asks every 5 s (DESIGN 6); until this alarms, a dozen
-    # times in vain.
+    # Seconds since a service last read its region's state, every 5 s. The alarm is raised after a dozen failures.
     state_age = optional(number, 60)
-    # Percent of requests answered by 5xx, of at least so many a minute. The API answers 503 only when the table cannot
-    # take a sale (DESIGN 2), which clients retry: one in a hundred is more than the table's own retries leave over.
+    # Percent of requests with 5xx, of at least so many requests per minute. The API answers 503 only if the table cannot
+    # accept a sale, which clients retry: one in a hundred is more than the API's own retries leave.
     server_errors          = optional(number, 1)
     server_errors_requests = optional(number, 50)
-    # Tasks that must run, in different zones: the least that issue and environment allow.
+    # Minimum number of running tasks, in different zones.
     tasks = optional(number, 2)
-    # Milliseconds that an item may take to another region; usually under a second. At 30 s of it the other region's
-    # workers begin to adopt sales (DESIGN 5).
+    # Maximum replication time of an item in milliseconds; usually under a second. From 30 s on, the other region's workers
+    # adopt sales.
     table_replication = optional(number, 10000)
-    # Seconds that an object may take to another region: what S3 Replication Time Control promises.
+    # Maximum replication time of an object in seconds: the limit of S3 Replication Time Control.
     lake_replication = optional(number, 900)
   })
   default = {}

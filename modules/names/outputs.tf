@@ -53,9 +53,9 @@ output "execution_role_arn" {
   value       = "arn:aws:iam::${var.account}:role/${local.prefix}-execution"
 }
 
-# https://docs.aws.amazon.com/sns/latest/dg/sns-cross-region-delivery.html: between regions SNS comes by the name of the
-# one that is opted in to; of two such, by that of the queue's. Who is let in by the wrong name alone gets nothing, and
-# nobody is told.
+# https://docs.aws.amazon.com/sns/latest/dg/sns-cross-region-delivery.html: deliveries between regions use the principal of the
+# opt-in region; between two of them, that of the queue's region. With only the wrong principal in a policy, messages are lost
+# without an error.
 output "sns_principals" {
   description = "Service principals of SNS for deliveries between these regions, for the policies of queues and keys."
   value = concat(["sns.amazonaws.com"], [

@@ -8,7 +8,7 @@ output "cidr" {
   value       = aws_vpc.this.cidr_block
 }
 
-# What runs in them may need the way out as soon as it starts.
+# Tasks may need internet access as soon as they start.
 output "private_subnet_ids" {
   description = "IDs of the private subnets, one in each of three zones."
   value       = values(aws_subnet.private)[*].id

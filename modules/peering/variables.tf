@@ -37,7 +37,7 @@ variable "accepter" {
     error_message = "requester and accepter must be different regions."
   }
 
-  # All are a /16: two either have the same beginning, or do not overlap.
+  # All are a /16: two are either equal or do not overlap.
   validation {
     condition     = cidrhost(var.accepter.cidr, 0) != cidrhost(var.requester.cidr, 0)
     error_message = "the cidrs of ${var.requester.region} and ${var.accepter.region} overlap: AWS cannot peer such VPCs."
