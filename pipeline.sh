@@ -45,8 +45,8 @@ of that region's API (default: from Terraform's output), and SMOKE_URL, the URL 
   REPLICATION_SECONDS    until an object is replicated to the other lakes; 900
   PROGRESS_SECONDS       between two reports of a wait; 60
 
-Plans, logs and salesctl.toml are in target/pipeline/NAME; --plan also writes all changes to plan.md there. The state is in the
-bucket PROJECT-NAME-terraform-ACCOUNT, which the first run creates.
+Plans, logs and salesctl.toml are in target/pipeline/NAME; --plan also writes all changes to plan.md there. The state is
+in the bucket PROJECT-NAME-terraform-ACCOUNT, which the first run creates.
 
 Exit codes: 0 done (with --plan: nothing to change), 1 failed, 2 --plan found changes, 64 wrong usage, 69 a tool is
 missing, 75 another process is working on it, 77 no credentials, 130 interrupted.

@@ -260,9 +260,11 @@ forget_checked() {
 state_in() {
     local log=$logs/get-parameter.log
     aws ssm get-parameter --region "$1" --name "/$prefix/site/state" \
-        --query '[Parameter.Value, Parameter.Version, Parameter.LastModifiedDate]' --output text --cli-connect-timeout 5 --cli-read-timeout 15 2>"$log" || grep -q ParameterNotFound "$log"
+        --query '[Parameter.Value, Parameter.Version, Parameter.LastModifiedDate]' --output text \
+        --cli-connect-timeout 5 --cli-read-timeout 15 2>"$log" || grep -q ParameterNotFound "$log"
 }
 
+# die_of_plan TARGET
 die_of_plan() {
     die "$failed" "the plan of ${1/\// } cannot be read: $(log_of show "$1")"
 }
@@ -289,7 +291,8 @@ why_outdated() {
         wiring/*)
             region=${target#*/}
             planned=$(in_plan "$target" '[.prior_state | .. | objects
-                | select(.address? == "module.site_state.aws_ssm_parameter.state") | .values.version][0] // empty') || die_of_plan "$target"
+                | select(.address? == "module.site_state.aws_ssm_parameter.state") | .values.version][0] // empty') ||
+                die_of_plan "$target"
             state=$(state_in "$region") || return 0
             IFS=$'\t' read -r value version changed <<<"$state"
             [[ -z $planned || -z $version || $version == "$planned" ]] ||
@@ -323,11 +326,14 @@ why_it_lowers_minimum() {
     [[ $planned != "{}" ]] && ((minutes < capacity_minutes)) || return 0
     targets=$(aws application-autoscaling describe-scalable-targets --region "$region" --service-namespace ecs \
         --resource-ids "service/$prefix/$prefix-api" "service/$prefix/$prefix-worker" --output json 2>"$log") || {
-        echo "the state of $region was changed $minutes minutes ago, and its scaling minimum cannot be read: $(tail -n 1 "$log")"
+        echo "the state of $region was changed $minutes minutes ago, and its scaling minimum cannot be read:" \
+            "$(tail -n 1 "$log")"
         return 0
     }
-    jq -r --argjson planned "$planned" --arg region "$region" --arg minutes "$minutes" '.ScalableTargets[]
-        | (.ResourceId | split("/")[2]) as $service | $planned[.ResourceId] as $to | select($to != null and $to < .MinCapacity)
+    jq -r --argjson planned "$planned" --arg region "$region" --arg minutes "$minutes" --arg wait "$capacity_minutes" '
+        .ScalableTargets[] | (.ResourceId | split("/")[2]) as $service | $planned[.ResourceId] as $to
+        | select($to != null and $to < .MinCapacity)
         | "the state of \($region) was changed \($minutes) minutes ago, and this plan lowers the minimum of \($service) from "
-            + "\(.MinCapacity) tasks to \($to), which a switch may have raised: wait until '"$capacity_minutes"' minutes have passed"' <<<"$targets"
+            + "\(.MinCapacity) tasks to \($to), which a switch may have raised: wait until \($wait) minutes have passed"' \
+        <<<"$targets"
 }
