@@ -1,6 +1,6 @@
-//! Announcing behind the answer: events wait in a bounded buffer and go out in batches.
+//! Announcing after the response: events wait in a bounded buffer and are published in batches.
 //!
-//! An event that does not get out is not lost: its fact is in the pending index until it is in the lake.
+//! An unpublished event is not lost: its fact stays in the pending index until it is in the lake.
 
 use std::future::Future;
 use std::time::Duration;
@@ -13,14 +13,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics::{Announcement, Metrics};
 
-/// How many events may wait while the topic is slow: a megabyte.
+/// Events that may wait while the topic is slow, about a megabyte.
 const WAITING: usize = 4096;
 
-/// How many batches may be on their way: at 15 ms each, and the time that each needs here, enough for 20,000 events a
-/// second. Each takes some 100 KB.
+/// Concurrent batches: at 15 ms each, plus the CPU time of each, enough for 20,000 events a second. Each takes about
+/// 100 KB.
 const IN_FLIGHT: usize = 40;
 
-/// How long events are left to gather: nobody waits for them, and each look at the buffer wakes a thread.
+/// How long events gather: no one waits for them, and each look at the buffer wakes a thread.
 const PACE: Duration = Duration::from_millis(5);
 
 /// Hands events over. Cheap to clone.
@@ -31,8 +31,8 @@ pub struct Announcer {
 }
 
 impl Announcer {
-    /// An announcer, and the work of publishing what it is given. The work ends when `closed` is cancelled and all
-    /// that was handed over before is out.
+    /// An announcer, and the task that publishes its events. The task ends when `closed` is cancelled and all events
+    /// handed over before are published.
     pub fn new<T: SaleTopic>(
         topic: T,
         metrics: Metrics,
@@ -53,7 +53,7 @@ impl Announcer {
         (announcer, publishing)
     }
 
-    /// Hands an event over, and never waits.
+    /// Hands an event over without waiting.
     pub fn announce(&self, event: Event) {
         if self.waiting.try_send(event).is_err() {
             self.metrics.count_announcement(Announcement::Dropped);

@@ -1,4 +1,4 @@
-//! Puts the API together, and takes it apart in order: intake, requests in flight, announcements.
+//! Assembles the API, and shuts it down in order: intake, requests in flight, announcements.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -23,21 +23,21 @@ use crate::metrics::Metrics;
 use crate::routes;
 use crate::sales::Shared;
 
-/// What the API depends on.
+/// The API's dependencies.
 pub struct Dependencies {
-    /// Without them, nothing works.
+    /// Required by all others.
     pub credentials: Dependency,
-    /// Without it, no sale is accepted.
+    /// Required to accept sales.
     pub sales_table: Dependency,
-    /// Without it, sales reach the lake later.
+    /// If it fails, sales reach the lake later.
     pub topic: Dependency,
-    /// Without it, the last known state stays.
+    /// If it fails, the last known state remains.
     pub site_state: Dependency,
 }
 
-/// The ports of the API. `table` makes one for each server thread.
+/// The API's ports. `table` creates one for each server thread.
 pub struct Ports<W, P, T> {
-    /// Says whether this region is active.
+    /// Holds this region's state.
     pub switch: W,
     /// Takes announcements.
     pub topic: P,
@@ -45,7 +45,7 @@ pub struct Ports<W, P, T> {
     pub table: T,
 }
 
-/// Serves until `shutdown`, then finishes what is in flight.
+/// Serves until `shutdown`, then finishes requests in flight.
 pub async fn run<W, P, T, F>(
     listen: SocketAddr,
     transport: Transport,

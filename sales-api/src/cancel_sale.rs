@@ -1,4 +1,4 @@
-//! Cancelling a sale: a fact of its own beside the sale, which stays as it was.
+//! Cancelling a sale: the cancellation is a fact of its own; the sale stays unchanged.
 
 use sales::event::Event;
 use sales::ports::{Insert, PortError, SaleTable};
@@ -7,12 +7,12 @@ use sales::trace::TraceParent;
 
 use crate::sales::Sales;
 
-/// What became of a request to cancel.
+/// Outcome of a request to cancel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cancelled {
     /// The sale is cancelled now.
     Now,
-    /// It was before.
+    /// It was cancelled before.
     Before,
     /// There is no such sale.
     UnknownSale,

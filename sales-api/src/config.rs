@@ -1,4 +1,4 @@
-//! What the API is told: the one place that reads its variables.
+//! Configuration of the API: the only place that reads its variables.
 
 use std::net::SocketAddr;
 
@@ -12,15 +12,14 @@ use sales_service::telemetry::Logging;
 
 use crate::routes::docs;
 
-/// Accepts sales over HTTP: stored first, answered, then announced.
+/// Accepts sales over HTTP: stores each sale, responds, then announces it.
 #[derive(Parser)]
 #[command(version, after_help = VARIABLES)]
 pub struct Arguments {
-    /// Print the description of the API (OpenAPI 3.1, JSON), and do nothing else
+    /// Print the OpenAPI 3.1 description of the API as JSON, and exit
     #[arg(long)]
     openapi: bool,
-    /// Ask the API on this machine whether it is alive, where PORT and BIND_HOST say, by TLS if TLS says so; exit code
-    /// 0 or 1
+    /// Check the API on this machine at BIND_HOST:PORT (HTTPS if TLS is set); exits with 0 or 1
     #[arg(long, conflicts_with = "openapi")]
     healthcheck: bool,
 }
@@ -38,32 +37,32 @@ impl command_line::Arguments for Arguments {
 }
 
 const VARIABLES: &str = "\
-Everything is configured by environment variables.
+Configuration is by environment variables only.
 
 Required:
-  AWS_REGION                  the region this process runs in, such as sa-east-1
-  SNS_SALES_PROCESSING_TOPIC  ARN of the topic that sales are announced to
+  AWS_REGION                  region that this process runs in, such as sa-east-1
+  SNS_SALES_PROCESSING_TOPIC  ARN of the topic that sales are published to
   SSM_PARAMETER_STORE_STATE   name of the parameter that holds ACTIVE or PASSIVE
-  DYNAMO_SALES_TABLE          name of the table that keeps the sales
+  DYNAMO_SALES_TABLE          name of the table of sales
 
 Optional:
   PORT                        port to listen on [default: 8080]
   BIND_HOST                   IP address to listen on [default: 0.0.0.0]
-  TLS                         self-signed: serve HTTPS alone (TLS 1.2 and 1.3), with a certificate that this process
-                              makes at its start, for a load balancer that does not verify it [default: HTTP]
-  PENDING_SHARDS              shards of the pending index, the same everywhere [default: 16]
-  IMAGE                       digest or tag of the image that runs, which /version shows
+  TLS                         self-signed: serve only HTTPS (TLS 1.2 and 1.3), with a certificate generated at
+                              startup, for a load balancer that does not verify it [default: HTTP]
+  PENDING_SHARDS              shards of the pending index, equal in all services and regions [default: 16]
+  IMAGE                       digest or tag of the running image, shown by /version
   LOG_FORMAT                  json or text [default: text on a terminal, else json]
-  RUST_LOG                    which events are logged [default: info]
-  AWS_ENDPOINT_URL            where to find AWS, also per service (AWS_ENDPOINT_URL_SNS, ...)
-  AWS_ACCESS_KEY_ID, ...      credentials, from the sources that every AWS SDK knows
+  RUST_LOG                    log filter [default: info]
+  AWS_ENDPOINT_URL            AWS endpoint, also per service (AWS_ENDPOINT_URL_SNS, ...)
+  AWS_ACCESS_KEY_ID, ...      credentials, from any source that AWS SDKs support
 
-SIGTERM and SIGINT stop the intake and finish what is in flight; a second signal stops at once.
+SIGTERM and SIGINT stop the intake and finish requests in flight; a second signal exits immediately.
 
-Exit codes: 0 stopped as asked, 1 cannot serve, 64 wrong or missing variable or argument, 128 and the signal's number
+Exit codes: 0 stopped by a signal, 1 cannot serve, 64 invalid or missing variable or argument, 128 + signal number
 after a second signal";
 
-/// The variables, checked.
+/// The validated variables.
 #[derive(Debug)]
 pub struct Config {
     /// `AWS_REGION`

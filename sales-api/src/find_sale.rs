@@ -1,4 +1,4 @@
-//! Finding a sale: one that is cancelled is as unknown as one that never was.
+//! Finding a sale: a cancelled sale is as unknown as one that never existed.
 
 use sales::ports::{PortError, SaleTable, StoredSale};
 use sales::sale::SaleId;

@@ -1,8 +1,8 @@
 //! Accepts sales over HTTP.
 //!
-//! A request's way: [`routes`] reads and checks it and says what the answer is; [`register_sale`], [`find_sale`] and
-//! [`cancel_sale`] decide, with what [`sales`] holds for them: [`grouped_writes`] puts new sales into the table, [`announcer`]
-//! publishes what was accepted. [`app`] puts it together and serves.
+//! Path of a request: [`routes`] parses and validates it, and builds the response; [`register_sale`], [`find_sale`] and
+//! [`cancel_sale`] decide, with the resources in [`sales`]: [`grouped_writes`] puts new sales into the table, and
+//! [`announcer`] publishes accepted facts. [`app`] assembles all of it and serves.
 
 pub mod announcer;
 pub mod app;

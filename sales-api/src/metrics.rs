@@ -1,4 +1,4 @@
-//! What the API counts of sales.
+//! The API's metrics of sales.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -6,16 +6,16 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, linear_buckets};
 use prometheus_client::registry::Registry;
 
-/// Counters of the way of a sale. Cheap to clone.
+/// Counters of sales by outcome. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     /// Sales answered with 201.
     pub accepted: Counter,
-    /// Requests answered with the sale that their key had registered before.
+    /// Requests answered with the sale that their key had already registered.
     pub repeated: Counter,
     /// Cancellations written.
     pub cancelled: Counter,
-    /// Sales put by one call.
+    /// Sales per put call.
     pub group_size: Histogram,
     announced: Family<Announced, Counter>,
 }
@@ -25,19 +25,19 @@ struct Announced {
     outcome: &'static str,
 }
 
-/// What became of an announcement. Whatever it is, the fact stays pending until it is in the lake.
+/// Outcome of an announcement. In any case, the fact stays pending until it is in the lake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Announcement {
-    /// The topic has it.
+    /// Published to the topic.
     Published,
-    /// The topic did not take it.
+    /// Rejected by the topic.
     Failed,
-    /// There was no room to wait.
+    /// The buffer was full.
     Dropped,
 }
 
 impl Metrics {
-    /// Metrics that are shown in `registry`.
+    /// Metrics registered in `registry`.
     pub fn new(registry: &mut Registry) -> Self {
         let metrics = Self {
             accepted: Counter::default(),

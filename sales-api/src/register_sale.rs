@@ -1,4 +1,4 @@
-//! Registering a sale: into the table first; announced behind the answer.
+//! Registering a sale: put into the table first, announced after the response.
 
 use sales::event::Event;
 use sales::ports::{InsertSale, PortError, SaleTable, StoredSale};
@@ -8,31 +8,31 @@ use thiserror::Error;
 
 use crate::sales::Sales;
 
-/// What a client orders.
+/// A client's order.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// What.
+    /// The product.
     pub product: Product,
-    /// For how much.
+    /// The price.
     pub amount: Amount,
 }
 
-/// What became of an order.
+/// Outcome of an order.
 #[derive(Debug)]
 pub enum Registered {
-    /// It is a new sale.
+    /// A new sale.
     Accepted(Sale),
-    /// Its key had registered this sale before.
+    /// The sale that its key had already registered.
     Repeated(StoredSale),
 }
 
-/// Why an order is no sale.
+/// Why an order did not become a sale.
 #[derive(Debug, Error)]
 pub enum RegisterError {
-    /// The key belongs to a sale of something else.
-    #[error("key was used for another order")]
+    /// The key belongs to a different order.
+    #[error("key was already used for another order")]
     KeyReused,
-    /// Nobody can tell whether the sale is in the table.
+    /// It is unknown whether the sale is in the table.
     #[error(transparent)]
     Table(#[from] PortError),
 }
@@ -53,7 +53,7 @@ pub async fn register_sale<T: SaleTable>(
         region: Some(sales.site.region().clone()),
     };
     if key.is_some() {
-        // On the heap: each request has room for what it may wait for, and most of them have no key.
+        // On the heap: each request reserves space for its largest await, and most requests have no key.
         match Box::pin(sales.table.insert_sale(&sale)).await? {
             InsertSale::Inserted => {}
             InsertSale::AlreadyExists(stored) if stored.sale.same_order(&sale) => {

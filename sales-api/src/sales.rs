@@ -1,4 +1,4 @@
-//! What the use cases need, put together once: by the service, and by whoever else runs them.
+//! The resources of the use cases, assembled once: by the service, and by the simulation.
 
 use std::future::Future;
 use std::time::Duration;
@@ -13,16 +13,16 @@ use crate::announcer::Announcer;
 use crate::grouped_writes::GroupedWrites;
 use crate::metrics::Metrics;
 
-/// How long announcements may take to get out at the end; the rest is reconciled.
+/// Time to publish the remaining announcements at shutdown; the other sales are swept.
 const FLUSH_TIME: Duration = Duration::from_secs(6);
 
-/// Everything the use cases need, on one server thread.
+/// The resources of the use cases, on one server thread.
 pub struct Sales<T> {
     /// The sales table.
     pub table: T,
     /// Puts new sales into the table, grouped.
     pub writes: GroupedWrites,
-    /// Announces what was accepted.
+    /// Announces accepted facts.
     pub announcer: Announcer,
     /// This region.
     pub site: Site,
@@ -34,7 +34,7 @@ pub struct Sales<T> {
     pub metrics: Metrics,
 }
 
-/// What all server threads have in common. Cheap to clone.
+/// The resources shared by all server threads. Cheap to clone.
 #[derive(Clone)]
 pub struct Shared {
     announcer: Announcer,
@@ -45,7 +45,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Announces through `topic` from now on, until the second part of the answer is finished.
+    /// Announces through `topic`, until the second part of the result is finished.
     pub fn start<P: SaleTopic>(
         topic: P,
         site: Site,
@@ -60,7 +60,7 @@ impl Shared {
         (Self { announcer, site, clock, entropy, metrics }, Announcing { closed, task })
     }
 
-    /// The use cases on this thread, with a table of their own.
+    /// The use cases on this thread, with a table client of its own.
     pub fn sales<T: SaleTable>(self, table: T) -> Sales<T> {
         let Self { announcer, site, clock, entropy, metrics } = self;
         let writes = GroupedWrites::start(table.clone(), metrics.clone());
@@ -68,18 +68,18 @@ impl Shared {
     }
 }
 
-/// The announcements on their way.
+/// Announcements in flight.
 pub struct Announcing<F> {
     closed: CancellationToken,
     task: F,
 }
 
 impl<F: Future<Output = ()>> Announcing<F> {
-    /// Waits until what was handed over is out, for six seconds at most.
+    /// Waits until all events handed over are published, for at most six seconds.
     pub async fn finish(self) {
         self.closed.cancel();
         if tokio::time::timeout(FLUSH_TIME, self.task).await.is_err() {
-            tracing::warn!("announcements did not get out in time; their sales are pending and will be reconciled");
+            tracing::warn!("shutdown deadline reached: unpublished sales are pending and will be swept");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the API makes of an AWS that refuses, loses answers, or gives no credentials: the production binary behind a
+//! The API against an AWS that rejects calls, loses responses, or has no credentials: the production binary behind a
 //! proxy, on the emulator.
 
 #![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 const ORDER: &str = r#"{"product":"Livro","amount":14.5}"#;
 
-/// Later than any test.
+/// Later than the end of any test.
 const FAR: &str = "2099-01-01T00:00:00Z";
 
 async fn api(stage: &Stage) -> Running {
@@ -57,7 +57,7 @@ async fn a_table_that_refuses_everything_with_an_unknown_code_is_not_ready_eithe
 
 async fn a_table_that_refuses_everything_with(code: &'static str, condition: &str) {
     let stage = Stage::set(&format!("refuses-{condition}")).await.unwrap();
-    // From the start: nothing has ever worked.
+    // From the start: no call has succeeded yet.
     stage.proxy.fail("DynamoDB", Fault::Refusal(400, code));
     let mut api = api(&stage).await;
     for number in 0..3 {
@@ -137,7 +137,7 @@ async fn the_own_write_that_was_repeated_is_a_new_sale_and_announced() {
         eventually("the sale is announced", announced).await;
         assert_eq!(post(&api, Some(&key)).await.status(), StatusCode::OK, "it is there by now");
 
-        // Its cancellation likewise.
+        // The same for its cancellation.
         stage.proxy.fail_once("PutItem", fault);
         let url = format!("{}/sales/{}", api.url, sale["id"].as_str().unwrap());
         assert_eq!(client().delete(url).send().await.unwrap().status(), StatusCode::NO_CONTENT);

@@ -10,18 +10,18 @@ use futures::future::join_all;
 use hyper_util::rt::TokioIo;
 use reqwest::{Method, Response, StatusCode};
 use sales_testbed::process::Program;
-use sales_testbed::resources::Region;
+use sales_testbed::resources::RegionResources;
 use sales_testbed::testing::{Fault, Running, Stage, client, eventually};
 use serde_json::{Value, json};
 
 const ORDER: &str = r#"{"product":"O Pequeno Principe", "amount": 14.00}"#;
 const UNKNOWN: &str = "/sales/0192f5c0-7c1d-7a3e-8f11-0123456789ab";
 
-async fn api(stage: &Stage, region: &Region) -> Running {
+async fn api(stage: &Stage, region: &RegionResources) -> Running {
     stage.start(env!("CARGO_BIN_EXE_sales-api"), region.api_environment(), &[]).await.expect("the API serves")
 }
 
-/// As `curl -d` sends it.
+/// As sent by `curl -d`.
 async fn post(api: &Running, body: impl Into<reqwest::Body>, key: Option<&str>) -> Response {
     let form = "application/x-www-form-urlencoded";
     let request = client().post(format!("{}/sales", api.url)).header("content-type", form).body(body);
@@ -52,7 +52,7 @@ async fn readiness_with(api: &Running, what: &str, holds: impl Fn(&Value) -> boo
     .await
 }
 
-/// RFC 9457, `error` beside `detail`, and nothing of what lies behind.
+/// RFC 9457, with `error` besides `detail`, and no internals.
 async fn assert_problem(answer: Response, status: u16, case: &str) {
     assert_eq!(answer.status().as_u16(), status, "{case}");
     assert_eq!(answer.headers()["content-type"], "application/problem+json", "{case}");
@@ -165,7 +165,7 @@ async fn a_key_whose_first_answer_was_lost_still_gives_one_sale() {
     let stage = Stage::set("lost").await.unwrap();
     let api = api(&stage, stage.active()).await;
     stage.proxy.fail("PutItem", Fault::LostAnswer);
-    assert_problem(post(&api, ORDER, Some("order-1")).await, 503, "nobody can tell").await;
+    assert_problem(post(&api, ORDER, Some("order-1")).await, 503, "the outcome is unknown").await;
     stage.proxy.heal();
     assert_eq!(post(&api, ORDER, Some("order-1")).await.status(), StatusCode::OK);
     assert_eq!(stage.active().pending_count().await.unwrap(), 1);
@@ -242,11 +242,11 @@ async fn those_who_run_the_service_learn_what_they_need_and_clients_cannot_grow_
         ask(number).await;
     }
     let after = send(&api, "GET", "/metrics").await.text().await.unwrap();
-    // The request for the metrics themselves is the one thing that is new.
+    // Only the request for the metrics themselves is new.
     assert!(after.lines().count() <= before + 20, "{after}");
     assert!(after.contains("http_requests_total") && after.ends_with("# EOF\n"));
 
-    // The first may be told before the state is known.
+    // The first line may be logged before the state is known.
     let known = async || api.vital_signs().filter(|signs| signs["state"] != "UNKNOWN");
     let signs = eventually("vital signs in the log", known).await;
     assert_eq!((&signs["level"], &signs["state"]), (&json!("INFO"), &json!("ACTIVE")));
@@ -268,7 +268,7 @@ async fn dns_learns_at_once_and_without_ssm_whether_the_region_is_active() {
     assert_eq!(told(&there).await, (503, json!({"status": 503, "region": "us-east-1", "state": "PASSIVE"})));
     assert_eq!(send(&there, "HEAD", "/active").await.status(), StatusCode::SERVICE_UNAVAILABLE);
 
-    // A call that hangs for ever: who waited for it would not answer.
+    // A call that hangs forever: a handler that waited for it would not respond.
     stage.proxy.fail("GetParameter", Fault::Delay(Duration::from_secs(1_000)));
     let unknown = api(&stage, stage.active()).await;
     assert_eq!(told(&unknown).await, (503, json!({"status": 503, "region": "sa-east-1", "state": "UNKNOWN"})));
@@ -283,7 +283,7 @@ async fn dns_learns_at_once_and_without_ssm_whether_the_region_is_active() {
     assert!(matches!(counts.as_slice(), [count] if count.ends_with(" 1")), "{metrics}");
 }
 
-/// What the API Gateway in front of the API is made from.
+/// The description that the API Gateway in front of the API is built from.
 const KEPT_DESCRIPTION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/deployment/openapi.json");
 
 fn kept_description() -> String {
@@ -317,7 +317,7 @@ async fn a_table_that_fails_or_hangs_is_503_and_said_once() {
     assert_eq!(send(&api, "GET", "/readiness").await.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(send(&api, "GET", "/healthcheck").await.status(), StatusCode::OK);
     stage.proxy.heal();
-    // Without a deadline of the service's own, the test's patience would end first.
+    // Without a deadline in the service, the test would time out first.
     stage.proxy.fail("*", Fault::Delay(Duration::from_secs(300)));
     assert_problem(post(&api, ORDER, None).await, 503, "POST to a hanging table").await;
     stage.proxy.heal();
@@ -404,7 +404,7 @@ async fn the_program_tells_whether_its_service_on_this_machine_is_alive() {
     assert_eq!(ask("http").0, Some(64));
 }
 
-/// An order over HTTPS, answered on a connection of its own.
+/// Posts an order over HTTPS, on a new connection.
 async fn post_by_tls(address: SocketAddr) -> StatusCode {
     let stream = sales_service::http::tls::connect_on_this_machine(address).await.unwrap();
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
@@ -416,7 +416,7 @@ async fn post_by_tls(address: SocketAddr) -> StatusCode {
 #[tokio::test]
 async fn with_tls_the_api_speaks_nothing_else_and_finishes_what_it_has_begun() {
     let stage = Stage::set("tls").await.unwrap();
-    let [port] = sales_testbed::ports::free().unwrap();
+    let [port] = sales_testbed::tcp_ports::free().unwrap();
     let program = env!("CARGO_BIN_EXE_sales-api");
     let port_text = port.to_string();
     let place = [("AWS_ENDPOINT_URL", stage.proxy.endpoint()), ("PORT", &port_text), ("TLS", "self-signed")];

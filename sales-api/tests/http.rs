@@ -1,4 +1,4 @@
-//! The API's HTTP byte by byte: what a client library does not let a test send, and what it would hide of an answer.
+//! The API's HTTP byte by byte: requests that a client library cannot send, and details of responses that it hides.
 
 #![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 
@@ -13,12 +13,12 @@ use tokio::time::timeout;
 const ORDER: &str = r#"{"product":"O Pequeno Principe", "amount": 14.00}"#;
 const UNKNOWN: &str = "/sales/0192f5c0-7c1d-7a3e-8f11-0123456789ab";
 
-/// `{"product":"Livro","amount":14}`, by gzip.
+/// `{"product":"Livro","amount":14}`, compressed with gzip.
 const GZIPPED: &[u8] =
     b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xab\x56\x2a\x28\xca\x4f\x29\x4d\x2e\x51\xb2\x52\xf2\xc9\x2c\
     \x2b\xca\x57\xd2\x51\x4a\xcc\xcd\x2f\xcd\x03\x0a\x18\x9a\xd4\x02\x00\x62\x49\x58\x5b\x1f\x00\x00\x00";
 
-/// How long an answer may take before the test gives up.
+/// Time until the test gives up on a response.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn api(stage: &Stage) -> Running {
@@ -63,7 +63,7 @@ impl Wire {
         self.0.write_all(bytes.as_ref()).await.unwrap();
     }
 
-    /// The next answer; one to HEAD has no body.
+    /// The next response; without a body for HEAD.
     async fn answer_to(&mut self, method: &str) -> Answer {
         timeout(PATIENCE, self.read_answer(method == "HEAD")).await.expect("an answer")
     }
@@ -101,7 +101,7 @@ impl Wire {
         self.answer().await
     }
 
-    /// Whoever was not told that the connection ends can use it again.
+    /// A client that was not told that the connection ends can reuse it.
     async fn assert_next_is_served_unless_told(&mut self, answer: &Answer, case: &str) {
         if answer.is_last() {
             assert!(self.is_closed().await, "{case}: told that it ends");
@@ -111,7 +111,7 @@ impl Wire {
     }
 }
 
-/// A POST with these fields, each line ended, and this body.
+/// A POST with these fields, each line terminated, and this body.
 fn post(fields: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     request("POST /sales HTTP/1.1", fields, body)
 }
@@ -122,7 +122,7 @@ fn request(line: &str, fields: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// In two chunks.
+/// The same in two chunks.
 fn chunked(line: &str, fields: &str, body: &str) -> Vec<u8> {
     let (one, two) = body.split_at(body.len() / 2);
     let chunks = format!("{:x}\r\n{one}\r\n{:x}\r\n{two}\r\n0\r\n\r\n", one.len(), two.len());
@@ -247,7 +247,7 @@ async fn a_request_for_another_protocol_is_answered_as_any_other_and_the_connect
             assert_eq!((answer.status, answer.field("connection")), (status, None), "{fields}");
             assert_eq!(wire.order().await.status, 201, "after {status} {fields}");
         }
-        // Nobody reads the body of these.
+        // No handler reads the body of these.
         for line in ["POST /nothing HTTP/1.1", "PUT /sales HTTP/1.1", "GET /healthcheck HTTP/1.1"] {
             let mut wire = Wire::to(&api).await;
             wire.send(request(line, fields, ORDER)).await;

@@ -1,4 +1,4 @@
-//! How both services begin and end: errands such as `--help`, one line for what is wrong, a log, an exit code.
+//! Start and end of both services: errands such as `--help`, one-line errors, the log, and the exit code.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -6,33 +6,33 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
-use sales::standard_output;
+use sales::standard_output::{self, EXIT_USAGE};
 
-use crate::environment::{EXIT_USAGE, Environment, Read};
+use crate::environment::{Environment, Read};
 use crate::http::{Transport, healthcheck};
 use crate::telemetry::Logging;
 
 /// A service's arguments.
 pub trait Arguments: Parser {
-    /// What they ask for, and the variables that it needs; without any errand a service works.
+    /// The errand that they request, with the variables that it needs; without an errand, the service works.
     ///
     /// # Errors
-    /// When a variable that the errand needs is wrong.
+    /// If a variable that the errand needs is invalid.
     fn errand(self, environment: &Environment) -> Read<Option<Errand>>;
 }
 
-/// What a service can be asked for instead of its work.
+/// What a service can do instead of its work.
 #[derive(Debug)]
 pub enum Errand {
-    /// To print this.
+    /// Print this text.
     Print(String),
-    /// To ask the process that listens there whether it is alive.
+    /// Check the process that listens at this address.
     Healthcheck(SocketAddr, Transport),
 }
 
-/// Reads the arguments `A` and the variables; then logs and works, unless the arguments ask for something else.
+/// Parses the arguments `A` and the variables; then starts the log and works, unless the arguments request an errand.
 ///
-/// The exit code is 0 when `work` ends well, 1 when it fails, and 64 when an argument or a variable is wrong.
+/// The exit code is 0 if `work` succeeds, 1 if it fails, and 64 if an argument or a variable is invalid.
 pub async fn run<A, C, E>(
     read: impl FnOnce(&Environment) -> Read<(Logging, C)>,
     work: impl AsyncFnOnce(C) -> Result<(), E>,
@@ -63,7 +63,7 @@ where
     match work(config).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // The alternate form of anyhow's errors is the whole chain of causes.
+            // anyhow's alternate form prints the whole chain of causes.
             tracing::error!(error.detail = format!("{error:#}"), "cannot work");
             ExitCode::FAILURE
         }
@@ -85,6 +85,6 @@ fn fail(code: u8, error: &dyn Display) -> ExitCode {
 
 /// On standard error: there is no log before the configuration is known.
 fn tell(error: &dyn Display) {
-    // Where that cannot be written either, the exit code has to do.
+    // If that cannot be written either, only the exit code is left.
     let _ = writeln!(io::stderr(), "error: {error}");
 }

@@ -1,4 +1,4 @@
-//! Reading a service's variables: each is checked where it is read, and its error is one line that names it.
+//! Reads a service's variables: each is validated where it is read, and its error is one line that names it.
 
 use std::env::VarError;
 use std::fmt;
@@ -14,13 +14,10 @@ use sales::shard::Shards;
 
 use crate::http::Transport;
 
-/// Exit code for a wrong or missing variable or argument (`EX_USAGE` of sysexits.h).
-pub const EXIT_USAGE: u8 = 64;
-
-/// What is logged unless `RUST_LOG` says otherwise: what the server's library says of its threads is for debugging.
+/// The default log filter: the HTTP server's messages about its threads are debugging details.
 const DEFAULT_FILTER: &str = "info,actix_server=warn";
 
-/// A variable that is missing or wrong.
+/// A missing or invalid variable.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("{variable} {problem}")]
 pub struct InvalidVariable {
@@ -37,26 +34,26 @@ impl InvalidVariable {
 /// The result of reading a variable.
 pub type Read<T> = Result<T, InvalidVariable>;
 
-/// The variables a service was started with.
+/// The variables of a service.
 pub struct Environment(Box<dyn Fn(&'static str) -> Result<String, VarError>>);
 
 impl Environment {
-    /// Those of the process.
+    /// The variables of the process.
     #[must_use]
     pub fn of_process() -> Self {
         #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
         Self(Box::new(std::env::var))
     }
 
-    /// Those that `lookup` knows.
+    /// The variables that `lookup` returns.
     pub fn new(lookup: impl Fn(&str) -> Option<String> + 'static) -> Self {
         Self(Box::new(move |name| lookup(name).ok_or(VarError::NotPresent)))
     }
 
-    /// A variable's text; `None` when it is not set, or empty.
+    /// A variable's text; `None` if it is not set, or empty.
     ///
     /// # Errors
-    /// When it is not UTF-8.
+    /// If it is not UTF-8.
     pub fn optional(&self, variable: &'static str) -> Read<Option<String>> {
         match (self.0)(variable) {
             Ok(text) if text.trim().is_empty() => Ok(None),
@@ -69,7 +66,7 @@ impl Environment {
     /// A variable's text.
     ///
     /// # Errors
-    /// When it is not set, or empty.
+    /// If it is not set, or empty.
     pub fn required(&self, variable: &'static str) -> Read<String> {
         self.optional(variable)?.ok_or_else(|| InvalidVariable::new(variable, "is not set"))
     }
@@ -77,7 +74,7 @@ impl Environment {
     /// A number from `least` to `most`, or `default`.
     ///
     /// # Errors
-    /// When it is no such number.
+    /// If it is not such a number.
     pub fn number<N>(&self, variable: &'static str, least: N, default: N, most: N) -> Read<N>
     where
         N: FromStr + PartialOrd + fmt::Display,
@@ -95,7 +92,7 @@ impl Environment {
     /// `AWS_REGION`: such as `sa-east-1`.
     ///
     /// # Errors
-    /// When it is missing or looks like no region.
+    /// If it is missing or not a region's name.
     pub fn region(&self) -> Read<Region> {
         let variable = "AWS_REGION";
         let name = self.required(variable)?;
@@ -107,7 +104,7 @@ impl Environment {
     /// The ARN of an SNS topic in `region`.
     ///
     /// # Errors
-    /// When it is missing, no such ARN, or one of another region.
+    /// If it is missing, not such an ARN, or of another region.
     pub fn topic_arn(&self, variable: &'static str, region: &Region) -> Read<String> {
         let arn = self.required(variable)?;
         let wrong = |problem: &str| Err(InvalidVariable::new(variable, format_args!("{problem}, not {arn:?}")));
@@ -128,7 +125,7 @@ impl Environment {
     /// The URL of an SQS queue.
     ///
     /// # Errors
-    /// When it is missing or no such URL.
+    /// If it is missing or not such a URL.
     pub fn queue_url(&self, variable: &'static str) -> Read<String> {
         let text = self.required(variable)?;
         let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
@@ -145,7 +142,7 @@ impl Environment {
     /// The name of a DynamoDB table.
     ///
     /// # Errors
-    /// When it is missing or no such name.
+    /// If it is missing or not such a name.
     pub fn table(&self, variable: &'static str) -> Read<String> {
         let name = self.required(variable)?;
         if name.len() >= 3 && is_name(&name, 255, "-_.") {
@@ -158,7 +155,7 @@ impl Environment {
     /// The name of a DynamoDB table other than `table`, which the variable `of` names.
     ///
     /// # Errors
-    /// When it is missing, no such name, or the same.
+    /// If it is missing, not such a name, or the same.
     pub fn table_other_than(&self, variable: &'static str, of: &'static str, table: &str) -> Read<String> {
         let name = self.table(variable)?;
         if name == table {
@@ -173,7 +170,7 @@ impl Environment {
     /// The name of an S3 bucket.
     ///
     /// # Errors
-    /// When it is missing or no such name.
+    /// If it is missing or not such a name.
     pub fn bucket(&self, variable: &'static str) -> Read<String> {
         let name = self.required(variable)?;
         let lower = !name.bytes().any(|byte| byte.is_ascii_uppercase());
@@ -189,7 +186,7 @@ impl Environment {
     /// The name or ARN of an SSM parameter.
     ///
     /// # Errors
-    /// When it is missing or no such name.
+    /// If it is missing or not such a name.
     pub fn parameter(&self, variable: &'static str) -> Read<String> {
         let name = self.required(variable)?;
         if is_name(&name, 1011, "-_./:") {
@@ -202,7 +199,7 @@ impl Environment {
     /// Where to listen: `PORT` (8080) on every interface, or on `BIND_HOST`.
     ///
     /// # Errors
-    /// When one of them is wrong.
+    /// If one of them is invalid.
     pub fn listen_address(&self) -> Read<SocketAddr> {
         let host = match self.optional("BIND_HOST")? {
             None => IpAddr::from(Ipv4Addr::UNSPECIFIED),
@@ -213,10 +210,10 @@ impl Environment {
         Ok(SocketAddr::new(host, self.number("PORT", 1, 8080, u16::MAX)?))
     }
 
-    /// `TLS`: `self-signed` for HTTPS with a certificate of the process's own, else HTTP.
+    /// `TLS`: `self-signed` for HTTPS with a generated certificate, otherwise HTTP.
     ///
     /// # Errors
-    /// When it is anything else.
+    /// If it has another value.
     pub fn transport(&self) -> Read<Transport> {
         let variable = "TLS";
         match self.optional(variable)?.as_deref() {
@@ -228,10 +225,11 @@ impl Environment {
         }
     }
 
-    /// `IMAGE`: the digest or tag of the image that runs. Without its registry, whose name would tell clients the account.
+    /// `IMAGE`: the digest or tag of the running image, without its registry, whose name would reveal the account to
+    /// clients.
     ///
     /// # Errors
-    /// When it is neither.
+    /// If it is neither.
     pub fn image(&self) -> Read<Option<String>> {
         let Some(image) = self.optional("IMAGE")? else { return Ok(None) };
         let is_digest = image.strip_prefix("sha256:").is_some_and(|digest| {
@@ -244,10 +242,10 @@ impl Environment {
         Err(InvalidVariable::new("IMAGE", format_args!("{expected}, not {image:?}")))
     }
 
-    /// `PENDING_SHARDS`: how many shards the pending index has (16). The same in every service and region.
+    /// `PENDING_SHARDS`: number of shards of the pending index (16), equal in all services and regions.
     ///
     /// # Errors
-    /// When it is no number from 1 to 256.
+    /// If it is not a number from 1 to 256.
     pub fn shards(&self) -> Read<Shards> {
         let variable = "PENDING_SHARDS";
         if self.optional(variable)?.is_none() {
@@ -256,11 +254,11 @@ impl Environment {
         Ok(Shards::new(self.number(variable, 1, 1, 256)?).unwrap_or(Shards::DEFAULT))
     }
 
-    /// Whether S3 is addressed by path: with an endpoint of one's own, `BUCKET.HOST` is seldom a name that resolves.
-    /// The SDK itself reads the variables; here they are only checked.
+    /// Whether S3 is addressed by path: with a custom endpoint, `BUCKET.HOST` seldom resolves. The SDK itself reads the
+    /// variables; here they are only validated.
     ///
     /// # Errors
-    /// When an endpoint variable holds no http or https URL.
+    /// If an endpoint variable is not an http or https URL.
     pub fn aws_endpoints(&self) -> Read<S3Addressing> {
         let mut addressing = S3Addressing::VirtualHost;
         for variable in [
@@ -283,10 +281,11 @@ impl Environment {
         Ok(addressing)
     }
 
-    /// How and how much to log: `LOG_FORMAT` (`json`, or `text`, the default on a terminal) and `RUST_LOG` (`info`).
+    /// Format and filter of the log: `LOG_FORMAT` (`json`, or `text`, the default on a terminal) and `RUST_LOG`
+    /// (`info`).
     ///
     /// # Errors
-    /// When one of them is wrong.
+    /// If one of them is invalid.
     pub fn logging(&self) -> Read<crate::telemetry::Logging> {
         let format = match self.optional("LOG_FORMAT")?.as_deref() {
             None => None,

@@ -1,6 +1,6 @@
-//! Batches that form by themselves: what comes while calls are in flight goes together with the next one.
+//! Adaptive batches: items that arrive while calls are in flight are sent together with the next one.
 //!
-//! A lone item goes at once, and batches grow as calls are slow, or as long as items may be left alone.
+//! A lone item is sent at once, and batches grow while calls are slow, or up to the time that items may wait.
 
 use std::future::Future;
 use std::time::Duration;
@@ -11,22 +11,22 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-/// How items gather.
+/// Settings of a batcher.
 #[derive(Clone, Copy, Debug)]
 pub struct Gathering {
-    /// The most items a batch takes.
+    /// Maximum items of a batch.
     pub batch: usize,
-    /// Below this many calls in flight whatever is there goes at once; at it, only full batches do.
+    /// Below this many calls in flight, any batch is sent at once; from there on, only full ones.
     pub eager: usize,
-    /// The most calls in flight.
+    /// Maximum calls in flight.
     pub in_flight: usize,
-    /// For how long, after it has taken what there was, it does not look for more; zero where somebody waits.
+    /// Pause after taking items before it looks for more; zero if someone waits for each item.
     pub pace: Duration,
 }
 
 impl Gathering {
-    /// Sends what arrives in batches until the channel is closed, by `close` or by its last sender's end, and all
-    /// that it held is sent.
+    /// Sends arriving items in batches until the channel is closed, by `close` or by the end of its last sender, and
+    /// all its items are sent.
     pub async fn run<I, F>(self, mut arriving: mpsc::Receiver<I>, close: CancellationToken, send: impl Fn(Vec<I>) -> F)
     where
         F: Future<Output = ()>,
@@ -51,7 +51,7 @@ impl Gathering {
             }
             let rests = !self.pace.is_zero() && !arriving.is_closed() && Instant::now() < rests_until;
             tokio::select! {
-                // In a fixed order, so that a simulation can be repeated; whichever comes first, the loop goes on.
+                // In a fixed order, for repeatable simulations; whichever is ready first, the loop continues.
                 biased;
                 item = arriving.recv(), if open && !rests && waiting.len() < self.batch => match item {
                     Some(item) => {
@@ -67,7 +67,7 @@ impl Gathering {
         }
     }
 
-    /// Whether what waits goes now.
+    /// Whether the waiting items are sent now.
     fn goes(self, waiting: usize, in_flight: usize, open: bool) -> bool {
         waiting > 0 && (in_flight < self.eager || (in_flight < self.in_flight && (waiting >= self.batch || !open)))
     }

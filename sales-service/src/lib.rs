@@ -1,8 +1,8 @@
-//! What each service of the sales pipeline is made of, apart from its work.
+//! The common parts of the services of the sales pipeline.
 //!
-//! [`command_line::run`] is how a service begins and ends: it reads variables ([`environment`]), starts the log
-//! ([`telemetry`]) and returns the exit code. [`http`] serves the routes that all services have, [`shutdown`] turns signals
-//! into a token, [`vital_signs`] logs what alarms are made from, [`gathering`] sends what waits together in one call.
+//! [`command_line::run`] starts and ends a service: it reads variables ([`environment`]), starts the log
+//! ([`telemetry`]) and returns the exit code. [`http`] serves the routes that all services have, [`shutdown`] turns
+//! signals into a token, [`vital_signs`] logs the source of alarms, [`gathering`] batches items into calls.
 
 pub mod command_line;
 pub mod environment;

@@ -1,12 +1,12 @@
-//! How a service is asked to end: the first signal stops the intake, a second one stops everything.
+//! Shutdown by signals: the first one stops the intake, a second one ends the process.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Cancelled at the first SIGTERM or SIGINT. The second one ends the process at once.
+/// Cancelled at the first SIGTERM or SIGINT. The second one ends the process immediately.
 ///
 /// # Errors
-/// When the signals cannot be handled.
+/// If the signals cannot be handled.
 pub fn on_signals() -> std::io::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -19,10 +19,10 @@ pub fn on_signals() -> std::io::Result<CancellationToken> {
                 _ = interrupt.recv() => ("SIGINT", SignalKind::interrupt().as_raw_value()),
             };
             if signals > 1 {
-                tracing::warn!(signal = name, "stopped at once: what was in flight is repeated by others");
+                tracing::warn!(signal = name, "stopped immediately: unfinished work will be retried");
                 std::process::exit(128 + number);
             }
-            tracing::info!(signal = name, "stopping: finishing what is in flight; a second signal stops at once");
+            tracing::info!(signal = name, "stopping: finishing work in flight; a second signal stops immediately");
             requested.cancel();
         }
     });

@@ -1,4 +1,4 @@
-//! Logs: one line an event, JSON unless a terminal is watching, written by a thread of their own.
+//! Logs: one line per event, JSON unless on a terminal, written by a thread of its own.
 
 use std::io::{BufWriter, IsTerminal};
 
@@ -6,35 +6,35 @@ use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::SystemTime;
 
-/// How many lines may wait for a slow reader of the log; more are dropped rather than hold up a sale.
+/// Lines that may wait for a slow reader of the log; more are dropped instead of delaying a sale.
 const WAITING_LINES: usize = 8_192;
 
-/// How many bytes of lines are written at a time, at most.
+/// Maximum bytes of a write.
 const WRITTEN_AT_ONCE: usize = 64 * 1024;
 
-/// The shape of a line.
+/// Format of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
-    /// For people.
+    /// Human-readable text.
     Text,
 }
 
-/// How and how much to log.
+/// Format and filter of the log.
 #[derive(Debug)]
 pub struct Logging {
-    /// The shape of a line; `None` leaves it to whether standard output is a terminal.
+    /// Format of a line; `None` selects it by whether standard output is a terminal.
     pub format: Option<LogFormat>,
-    /// Which events are logged.
+    /// Filter of events.
     pub filter: EnvFilter,
 }
 
 impl Logging {
-    /// Logs from now on, to standard output. What waits to be written is written when the guard is dropped.
+    /// Starts logging to standard output. Waiting lines are written when the guard is dropped.
     pub fn start(self) -> WorkerGuard {
         let terminal = std::io::stdout().is_terminal();
-        // That thread flushes whenever no line waits: many lines go by one write when they come thick and fast.
+        // That thread flushes whenever no line waits, so a burst of lines takes one write.
         let output = BufWriter::with_capacity(WRITTEN_AT_ONCE, std::io::stdout());
         let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(WAITING_LINES).finish(output);
         let lines = tracing_subscriber::fmt()

@@ -1,4 +1,4 @@
-//! How a service is, in one line of its log a minute: what alarms are made from where nobody asks for its metrics.
+//! Vital signs: one line per minute in the log, the source of alarms where nothing scrapes the metrics.
 
 use std::time::Duration;
 
@@ -8,27 +8,27 @@ use tokio_util::sync::CancellationToken;
 use sales::site::Site;
 use sales::site_state::SiteState;
 
-/// By then the state has been asked for, and what is owed has been measured, if all is well.
+/// By then, the state has been read and the backlog measured, if all is well.
 const FIRST_AFTER: Duration = Duration::from_secs(5);
 
-/// The time between two lines: the alarms' own period.
+/// Interval of the lines: the alarms' period.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// What is owed to the lake.
+/// The pending facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owed {
-    /// Sales and cancellations that are not there yet.
+    /// Number of sales and cancellations.
     pub facts: u64,
-    /// Time since the oldest of them was accepted; zero without any, `None` where none of them says when.
+    /// Time since the oldest was accepted; zero if there are none, `None` if unknown.
     pub oldest_age: Option<Duration>,
 }
 
-/// Logs a line a minute until `shutdown`. What is not known is not in the line; `owed` says so by `None`.
+/// Logs a line per minute until `shutdown`. Unknown values are left out; `owed` returns `None` for them.
 pub async fn log(site: Site, owed: impl Fn() -> Option<Owed>, shutdown: CancellationToken) {
     let mut ticks = tokio::time::interval_at(Instant::now() + FIRST_AFTER, INTERVAL);
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
         let owed = owed();
-        // These names are those of the metric filters on the log.
+        // The metric filters of the log use these names.
         tracing::info!(
             state = site.state().map_or("UNKNOWN", SiteState::name),
             state_age_seconds = site.age().map(|age| age.as_secs()),
@@ -49,9 +49,8 @@ mod tests {
     use super::*;
     use sales::entropy::Entropy;
     use sales::ports::{FailureKind, PortError, PortResult, SiteSwitch};
-    use sales::region::Region;
 
-    /// Answers once, and never again.
+    /// Responds once, and never again.
     #[derive(Clone, Default)]
     struct OnceActive(Arc<Mutex<bool>>);
 
@@ -79,7 +78,7 @@ mod tests {
     }
 
     impl Log {
-        /// The vital signs in it, but for their times.
+        /// Its vital signs, without timestamps.
         fn vital_signs(&self) -> Vec<Value> {
             let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
             let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());

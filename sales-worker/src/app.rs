@@ -1,4 +1,4 @@
-//! Puts the worker together, and takes it apart in order: its work, then the HTTP side.
+//! Assembles the worker, and shuts it down in order: its work, then the HTTP side.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -23,25 +23,25 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::worker::{Inside, Ports, work};
 
-/// What the worker depends on.
+/// The worker's dependencies.
 pub struct Dependencies {
-    /// Without them, nothing works.
+    /// Required by all others.
     pub credentials: Dependency,
-    /// Brings the messages.
+    /// Delivers the messages.
     pub queue: Dependency,
-    /// Without it, messages that cannot be understood stay in the queue.
+    /// If it fails, malformed messages stay in the queue.
     pub dead_letters: Dependency,
-    /// Keeps the sales.
+    /// Holds the sales.
     pub sales_table: Dependency,
-    /// Knows what is in the lake.
+    /// Holds the marks.
     pub marks: Dependency,
     /// The lake.
     pub lake: Dependency,
-    /// Without it, the last known state stays.
+    /// If it fails, the last known state remains.
     pub site_state: Dependency,
 }
 
-/// Works until `shutdown`, then finishes what is in flight.
+/// Works until `shutdown`, then finishes work in flight.
 pub async fn run<W, Q, T, M, S, L>(
     config: &Config,
     ports: impl FnOnce(&Dependencies) -> (W, Ports<Q, T, M, S, L>),
@@ -101,7 +101,7 @@ where
     Ok(())
 }
 
-/// Keeps readiness true while there is no work.
+/// Keeps readiness accurate while there is no work.
 fn watch_dependencies<Q, T: SaleTable, M: Marks, S, L: Lake>(
     ports: &Ports<Q, T, M, S, L>,
     dependencies: Dependencies,

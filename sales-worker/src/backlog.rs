@@ -1,4 +1,4 @@
-//! How much is owed to the lake, measured in every region whatever its state: one that stands by would have to do it.
+//! Size and age of the pending index, measured in every region: a PASSIVE one would have to process it after a switch.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,12 +18,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::unreadable::{Look, Unreadable};
 
-/// The time between two measurements, and at least so many times as long as the last one took: counting a large
-/// backlog takes a call for each ten thousand facts, and must stay the smaller part of what is asked of the index.
+/// Minimum time between two measurements; and at least this multiple of the last measurement's duration: counting a
+/// large backlog takes a call per ten thousand facts, and must remain a minor part of the index's load.
 const INTERVAL: Duration = Duration::from_secs(30);
 const TIMES_ITS_DURATION: u32 = 10;
 
-/// Shows the last measurement as metrics. Cheap to clone; clones show the same.
+/// Exports the last measurement as metrics. Cheap to clone; clones share it.
 #[derive(Clone, Debug)]
 pub struct BacklogGauge {
     region: Region,
@@ -40,14 +40,14 @@ struct Measured {
 }
 
 impl BacklogGauge {
-    /// Shows nothing before the first measurement.
+    /// Exports nothing before the first measurement.
     pub fn new(registry: &mut Registry, region: Region, clock: Clock) -> Self {
         let gauge = Self { region, clock, last: Arc::default(), unreadable: Unreadable::default() };
         registry.register_collector(Box::new(gauge.clone()));
         gauge
     }
 
-    /// As measured last, its age as it is now; `None` before the first measurement.
+    /// The last measurement, with its age as of now; `None` before the first one.
     #[must_use]
     pub fn owed(&self) -> Option<Owed> {
         let Measured { facts, oldest } = (*self.last.lock().unwrap_or_else(PoisonError::into_inner))?;
@@ -55,13 +55,13 @@ impl BacklogGauge {
         Some(Owed { facts, oldest_age: if facts == 0 { Some(Duration::ZERO) } else { oldest_age } })
     }
 
-    /// What of it cannot be read.
+    /// The unreadable items.
     #[must_use]
     pub fn unreadable(&self) -> Unreadable {
         self.unreadable.clone()
     }
 
-    /// Measures again and again until `shutdown`. What fails shows the measurement before.
+    /// Measures repeatedly until `shutdown`. If a measurement fails, the previous one remains.
     pub async fn run<T: SaleTable>(self, table: T, shards: Shards, entropy: Entropy, shutdown: CancellationToken) {
         loop {
             let started = Instant::now();
@@ -76,7 +76,7 @@ impl BacklogGauge {
         }
     }
 
-    /// One shard after the other: nobody waits for it.
+    /// Shard by shard: no one waits for it.
     async fn measure<T: SaleTable>(&self, table: &T, shards: Shards) -> PortResult<Measured> {
         let mut all = Measured::default();
         for shard in shards.iter() {
@@ -95,15 +95,15 @@ impl Collector for BacklogGauge {
         let region = [("region", self.region.as_str())];
         let unreadable = u64::try_from(self.unreadable.count()).unwrap_or(u64::MAX);
         for (name, help, value) in [
-            ("sales_pending", "Facts owed to the lake, as this region's index knows it", Some(facts)),
+            ("sales_pending", "Pending facts, as counted in this region's index", Some(facts)),
             (
                 "sales_pending_oldest_age_seconds",
-                "Time since the oldest of them was accepted; 0 without any",
+                "Time since the oldest of them was accepted; 0 if there are none",
                 oldest_age.map(|age| age.as_secs()),
             ),
-            ("sales_pending_unreadable", "Items of the index that cannot be read, as far as known", Some(unreadable)),
+            ("sales_pending_unreadable", "Unreadable items of the pending index, as far as known", Some(unreadable)),
         ] {
-            // What is not known is not shown as zero.
+            // Unknown values are left out, not exported as zero.
             let Some(value) = value else { continue };
             let gauge = ConstGauge::new(value);
             let mut metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;

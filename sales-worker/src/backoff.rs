@@ -1,18 +1,18 @@
-//! How long to wait before the next try.
+//! Pauses before retries.
 
 use std::time::Duration;
 
 /// Pauses that double from `first` to `longest`.
 #[derive(Clone, Copy, Debug)]
 pub struct Backoff {
-    /// The first pause.
+    /// First pause.
     pub first: Duration,
-    /// No pause is longer.
+    /// Longest pause.
     pub longest: Duration,
 }
 
 impl Backoff {
-    /// The pause after `failures` failures in a row; none after none.
+    /// The pause after `failures` consecutive failures; none after none.
     #[must_use]
     pub fn after(self, failures: u32) -> Duration {
         match failures.checked_sub(1) {

@@ -1,37 +1,33 @@
-//! Bringing facts to the lake. Each step may be repeated; a crash between two steps leaves work that is repeated
-//! without effect.
+//! Brings facts to the lake. Each step is idempotent; after a crash between two steps, the work is repeated without
+//! effect.
 
 use std::collections::{BTreeMap, HashSet};
-use std::time::Duration;
 
 use futures::future::join_all;
 use sales::clock::Clock;
-use sales::ports::{Lake, LakePut, Marks, PortError, PortResult, SaleTable};
+use sales::ports::{Lake, LakePut, MARK_RETENTION, Marks, PortError, PortResult, SaleTable};
 use sales::sale::{Fact, FactId};
 
 use crate::metrics::Metrics;
 
-/// How long a mark is kept: much longer than a message can come back (14 days).
-const MARK_RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-
-/// What is needed to bring facts to the lake. Cheap to clone.
+/// The resources to bring facts to the lake. Cheap to clone.
 #[derive(Clone)]
 pub struct LakeWriter<T, L, M> {
-    /// The record of what was accepted.
+    /// The sales table.
     pub table: T,
-    /// Where facts end.
+    /// The lake.
     pub lake: L,
-    /// Which facts are there.
+    /// The marks.
     pub marks: M,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
-    /// What is counted.
+    /// The metrics.
     pub metrics: Metrics,
 }
 
 impl<T: SaleTable, L: Lake, M: Marks> LakeWriter<T, L, M> {
-    /// Brings facts to the lake, marks them, and takes them out of the pending index, in this order; the result of
-    /// each, by its id. A fact that fails on the way does not hold up the others.
+    /// Puts facts into the lake, marks them, and removes them from the pending index, in this order; returns the result
+    /// of each, by its id. A failed fact does not hold up the others.
     pub async fn bring_to_lake(&self, facts: &[&Fact]) -> BTreeMap<FactId, PortResult<LakePut>> {
         let mut seen = HashSet::new();
         let facts: Vec<&Fact> = facts.iter().copied().filter(|fact| seen.insert(fact.id())).collect();
@@ -55,7 +51,7 @@ impl<T: SaleTable, L: Lake, M: Marks> LakeWriter<T, L, M> {
         outcomes
     }
 
-    /// Takes facts that are in the lake out of the pending index; one result each, in order.
+    /// Removes facts that are in the lake from the pending index; one result each, in order.
     pub async fn settle(&self, facts: &[&Fact]) -> Vec<PortResult<()>> {
         let now = self.clock.now();
         join_all(facts.iter().map(|fact| self.table.settle(fact, now))).await

@@ -1,4 +1,4 @@
-//! What the worker is told: the one place that reads its variables.
+//! Configuration of the worker: the only place that reads its variables.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use sales_service::telemetry::Logging;
 
 use crate::worker::Settings;
 
-/// Brings each accepted sale into the lake exactly once.
+/// Brings each accepted sale to the lake exactly once.
 #[derive(Parser)]
 #[command(version, after_help = VARIABLES)]
 pub struct Arguments {
-    /// Ask the worker on this machine whether it is alive, where PORT and BIND_HOST say; exit code 0 or 1
+    /// Check the worker on this machine at BIND_HOST:PORT; exits with 0 or 1
     #[arg(long)]
     healthcheck: bool,
 }
@@ -31,37 +31,37 @@ impl command_line::Arguments for Arguments {
 }
 
 const VARIABLES: &str = "\
-Everything is configured by environment variables.
+Configuration is by environment variables only.
 
 Required:
-  AWS_REGION                      the region this process runs in, such as sa-east-1
-  SQS_SALES_QUEUE                 URL of the queue that carries the sales
+  AWS_REGION                      region that this process runs in, such as sa-east-1
+  SQS_SALES_QUEUE                 URL of the queue of sales
   SSM_PARAMETER_STORE_STATE       name of the parameter that holds ACTIVE or PASSIVE
-  DYNAMO_SALES_TABLE              name of the table that keeps the sales
-  DYNAMO_SALES_IDEMPOTENCY_TABLE  name of the table that marks what is in the lake
+  DYNAMO_SALES_TABLE              name of the table of sales
+  DYNAMO_SALES_IDEMPOTENCY_TABLE  name of the table of marks
   S3_SALES_BUCKET                 name of the lake's bucket
 
 Optional:
   PORT                            port to listen on [default: 8080]
   BIND_HOST                       IP address to listen on [default: 0.0.0.0]
-  WORKER_CONCURRENCY              batches of up to ten messages in work at a time, 1 to 64 [default: 16]
-  PENDING_SHARDS                  shards of the pending index, the same everywhere [default: 16]
-  PENDING_GRACE_SECONDS           age from which a pending sale is reconciled, and time after which one that has not
-                                  replicated is adopted, 1 to 3600 [default: 30]
-  SWEEP_INTERVAL_SECONDS          time between looks at the pending index, 1 to 3600 [default: 5]
-  IMAGE                           digest or tag of the image that runs, which /version shows
+  WORKER_CONCURRENCY              concurrent batches of up to ten messages, 1 to 64 [default: 16]
+  PENDING_SHARDS                  shards of the pending index, equal in all services and regions [default: 16]
+  PENDING_GRACE_SECONDS           age at which a pending sale is swept, and one that has not replicated is
+                                  adopted, 1 to 3600 [default: 30]
+  SWEEP_INTERVAL_SECONDS          interval between sweeps, 1 to 3600 [default: 5]
+  IMAGE                           digest or tag of the running image, shown by /version
   LOG_FORMAT                      json or text [default: text on a terminal, else json]
-  RUST_LOG                        which events are logged [default: info]
-  AWS_ENDPOINT_URL                where to find AWS, also per service (AWS_ENDPOINT_URL_S3, ...)
-  AWS_ACCESS_KEY_ID, ...          credentials, from the sources that every AWS SDK knows
+  RUST_LOG                        log filter [default: info]
+  AWS_ENDPOINT_URL                AWS endpoint, also per service (AWS_ENDPOINT_URL_S3, ...)
+  AWS_ACCESS_KEY_ID, ...          credentials, from any source that AWS SDKs support
 
-SIGTERM and SIGINT stop the intake and finish what is in flight, in 25 s at most; after a second signal the messages in
-work are hidden for up to 30 s, and then come back.
+SIGTERM and SIGINT stop the intake and finish work in flight within 25 s; after a second signal, unfinished messages stay
+hidden for up to 30 s and are then redelivered.
 
-Exit codes: 0 stopped as asked, 1 cannot work, 64 wrong or missing variable or argument, 128 and the signal's number
+Exit codes: 0 stopped by a signal, 1 cannot work, 64 invalid or missing variable or argument, 128 + signal number
 after a second signal";
 
-/// The variables, checked.
+/// The validated variables.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `AWS_REGION`
@@ -76,7 +76,7 @@ pub struct Config {
     pub idempotency_table: String,
     /// `S3_SALES_BUCKET`
     pub bucket: String,
-    /// How the bucket is addressed, by `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_S3`
+    /// Addressing style of the bucket, by `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_S3`
     pub s3_addressing: S3Addressing,
     /// `PORT` and `BIND_HOST`
     pub listen: SocketAddr,

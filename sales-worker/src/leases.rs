@@ -1,7 +1,7 @@
-//! Which shards this task sweeps. The tasks of a region share the sweep by leases; what a dead task held lapses.
+//! The shards that this task sweeps. The tasks of a region share the sweep by leases; those of a dead task expire.
 //!
-//! A lease is not prolonged between sweeps: once it has lapsed, whoever looks first takes it. So a task that has just
-//! started gets its share soon, and asking costs each task two writes a shard and minute.
+//! A lease is not renewed between sweeps: once it has expired, the first task to ask takes it. So a new task gets its
+//! share soon, and leases cost each task two writes per shard and minute.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,13 +13,13 @@ use sales::entropy::Entropy;
 use sales::ports::{Holder, Lease, Leases, PortResult};
 use sales::shard::Shard;
 
-/// For how long a shard is taken, on average: after this time another task takes over from one that died.
+/// Average duration of a lease: after this time, another task takes over from a dead one.
 const LEASE: Duration = Duration::from_secs(30);
 
-/// A sweep that lasts prolongs its lease when less than this is left of it.
+/// A long sweep renews its lease when less than this is left of it.
 const PROLONGED_AT: Duration = Duration::from_secs(15);
 
-/// What a task knows of the leases of its region.
+/// What a task knows about its region's leases.
 pub struct SweepLeases<S> {
     leases: S,
     holder: Holder,
@@ -28,7 +28,7 @@ pub struct SweepLeases<S> {
     known: Mutex<BTreeMap<Shard, Lease>>,
 }
 
-/// What to do about a shard, by what is known of its lease.
+/// What to do about a shard, given what is known about its lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     Sweep,
@@ -37,7 +37,7 @@ enum Next {
 }
 
 impl<S: Leases> SweepLeases<S> {
-    /// The leases as a task that has just started sees them.
+    /// The leases as seen by a task that has just started.
     pub fn new(leases: S, clock: Clock, entropy: Entropy) -> Self {
         let holder = Holder::new(entropy.uuid_v7(&clock));
         Self { leases, holder, clock, entropy, known: Mutex::default() }
@@ -53,7 +53,7 @@ impl<S: Leases> SweepLeases<S> {
         self.hold(shard, PROLONGED_AT).await
     }
 
-    /// Lets go of everything, so that nobody has to wait for it to lapse. What fails lapses.
+    /// Releases all leases, so that no task has to wait until they expire. If a release fails, the lease expires.
     pub async fn release_all(&self) {
         let now = self.clock.now();
         let known = std::mem::take(&mut *self.known());
@@ -72,7 +72,7 @@ impl<S: Leases> SweepLeases<S> {
             Next::Sweep => Ok(true),
             Next::Leave => Ok(false),
             Next::Ask => {
-                // Not all at once: leases that lapse one by one are shared, those that lapse together all go to one.
+                // With jitter: leases that expire one by one are shared, those that expire together all go to one task.
                 let until = now.plus(self.entropy.jitter(LEASE));
                 let lease = self.leases.acquire(shard, self.holder, now, until).await?;
                 self.known().insert(shard, lease);

@@ -1,9 +1,11 @@
-//! Brings each accepted sale into the lake exactly once.
+//! Brings each accepted sale to the lake exactly once.
 //!
-//! A message's way: [`consume`] takes it off the queue in its turn ([`polling`]), [`ownership`] decides whose work it is, [`bring_to_lake`] does it or
-//! [`stand_by`] sees to it that it is not forgotten. [`reconcile`] brings to the lake what the pending index still holds
-//! after a while, however its message fared; [`leases`] share that among the tasks of a region. [`worker`] runs all of it.
-//! `design.md` beside this folder follows every step, and says what a crash after it leaves behind.
+//! Path of a message: [`consume`] receives it in its turn ([`polling`]) and acknowledges it last; in between,
+//! [`handle`] processes it: [`ownership`] decides which region processes it, [`bring_to_lake`] brings its fact to the
+//! lake, or [`stand_by`] ensures that this region's table holds the fact. [`outcome`] is the result; a malformed
+//! message becomes a [`dead_letter`]. [`reconcile`] processes what the pending index still holds after the grace
+//! period; [`leases`] divide that among the tasks of a region. [`worker`] runs all of it. `design.md` next to this
+//! folder follows every step, and describes the state after a crash.
 
 pub mod app;
 pub mod backlog;
@@ -11,12 +13,15 @@ pub mod backoff;
 pub mod bring_to_lake;
 pub mod config;
 pub mod consume;
+pub mod dead_letter;
+pub mod handle;
 pub mod leases;
 pub mod metrics;
 pub mod outcome;
 pub mod ownership;
 pub mod polling;
 pub mod reconcile;
+pub mod record;
 pub mod stand_by;
 pub mod unreadable;
 pub mod worker;

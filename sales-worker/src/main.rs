@@ -1,4 +1,4 @@
-//! Brings each accepted sale into the lake exactly once.
+//! Brings each accepted sale to the lake exactly once.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! What the worker counts.
+//! The worker's metrics.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -6,25 +6,25 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use sales::ports::LakePut;
 
-/// Counters of messages and of what becomes of facts. Cheap to clone.
+/// Counters of messages and of the outcomes of facts. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    messages: Family<Outcome, Counter>,
-    objects: Family<Outcome, Counter>,
+    messages: Family<ByOutcome, Counter>,
+    objects: Family<ByOutcome, Counter>,
     dead_letters: Family<Reason, Counter>,
-    sweeps: Family<Outcome, Counter>,
+    sweeps: Family<ByOutcome, Counter>,
     /// Facts brought to the lake by a sweep.
     pub reconciled: Counter,
-    /// Facts that a sweep found in the lake, where a crash had left them pending.
+    /// Facts that a sweep found in the lake, left pending by a crash.
     pub settled: Counter,
-    /// Facts that never replicated to this region, and were written from their event.
+    /// Facts that had not replicated to this region, and were written from their event.
     pub adopted: Counter,
-    /// Messages whose fact was in the lake already.
+    /// Messages whose fact was already in the lake.
     pub duplicates: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Outcome {
+struct ByOutcome {
     outcome: &'static str,
 }
 
@@ -34,7 +34,7 @@ struct Reason {
 }
 
 impl Metrics {
-    /// Metrics that are shown in `registry`.
+    /// Metrics registered in `registry`.
     pub fn new(registry: &mut Registry) -> Self {
         let metrics = Self {
             messages: Family::default(),
@@ -46,20 +46,32 @@ impl Metrics {
             adopted: Counter::default(),
             duplicates: Counter::default(),
         };
-        registry.register("sales_messages", "Messages by what became of them", metrics.messages.clone());
+        registry.register("sales_messages", "Messages by outcome", metrics.messages.clone());
         registry.register("sales_lake_objects", "Objects put, or found in the lake", metrics.objects.clone());
-        registry.register("sales_dead_letters", "Messages not understood, by reason", metrics.dead_letters.clone());
-        registry.register("sales_sweeps", "Looks at the pending index by outcome", metrics.sweeps.clone());
+        registry.register("sales_dead_letters", "Malformed messages, by reason", metrics.dead_letters.clone());
+        registry.register("sales_sweeps", "Sweeps by outcome", metrics.sweeps.clone());
         registry.register("sales_reconciled", "Facts brought to the lake by a sweep", metrics.reconciled.clone());
-        registry.register("sales_settled", "Facts in the lake that a sweep found pending", metrics.settled.clone());
-        registry.register("sales_adopted", "Facts that had not replicated, written here", metrics.adopted.clone());
-        registry.register("sales_duplicates", "Messages whose fact was in the lake", metrics.duplicates.clone());
+        registry.register(
+            "sales_settled",
+            "Facts that a sweep found in the lake, but still pending",
+            metrics.settled.clone(),
+        );
+        registry.register(
+            "sales_adopted",
+            "Facts that had not replicated, written from their event",
+            metrics.adopted.clone(),
+        );
+        registry.register(
+            "sales_duplicates",
+            "Messages whose fact was already in the lake",
+            metrics.duplicates.clone(),
+        );
         metrics
     }
 
-    /// Counts what became of a message.
+    /// Counts a message by outcome.
     pub fn count_message(&self, outcome: &'static str) {
-        self.messages.get_or_create(&Outcome { outcome }).inc();
+        self.messages.get_or_create(&ByOutcome { outcome }).inc();
     }
 
     /// Counts an object.
@@ -68,7 +80,7 @@ impl Metrics {
             LakePut::Stored => "stored",
             LakePut::AlreadyThere => "already-there",
         };
-        self.objects.get_or_create(&Outcome { outcome }).inc();
+        self.objects.get_or_create(&ByOutcome { outcome }).inc();
     }
 
     /// Counts a message that went to the dead-letter queue.
@@ -79,6 +91,6 @@ impl Metrics {
     /// Counts a sweep.
     pub fn count_sweep(&self, completed: bool) {
         let outcome = if completed { "completed" } else { "failed" };
-        self.sweeps.get_or_create(&Outcome { outcome }).inc();
+        self.sweeps.get_or_create(&ByOutcome { outcome }).inc();
     }
 }

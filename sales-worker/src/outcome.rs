@@ -1,41 +1,42 @@
-//! What becomes of a message.
+//! Outcomes of messages.
 
 use std::time::Duration;
 
 use sales::ports::PortError;
 
-/// What becomes of a message.
+/// Outcome of a message.
 #[derive(Clone, Debug)]
 pub enum Outcome {
-    /// Its work is done, or somebody else's: off the queue.
+    /// Its work is done, or not this region's: acknowledge it.
     Acknowledge(Done),
-    /// A call failed: it stays, hidden for longer each time.
+    /// A call failed: it stays in the queue, hidden for longer each time.
     Failed(PortError),
-    /// This region's table does not hold its item yet: it stays, hidden for a few seconds.
+    /// This region's table does not hold its item yet: it stays in the queue, hidden for a few seconds.
     NotReplicated {
-        /// When it is to be adopted.
+        /// When it will be adopted.
         adopted_in: Duration,
     },
-    /// It is not understood, and the queue has no redrive policy: it stays.
+    /// It is malformed, and the queue has no redrive policy: it stays in the queue.
     NoDeadLetterQueue,
-    /// It is not understood, and cannot be copied to the dead-letter queue: it stays, hidden for longer each time.
+    /// It is malformed, and cannot be copied to the dead-letter queue: it stays in the queue, hidden for longer each
+    /// time.
     DeadLetterFailed,
 }
 
-/// Why a message is off the queue.
+/// Why a message is acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Done {
     /// Its object was put.
     Processed,
-    /// Its object was there, without a mark.
+    /// Its object existed, without a mark.
     AlreadyThere,
-    /// It was marked, or came twice at once.
+    /// It was marked, or delivered twice at once.
     Duplicate,
     /// The pending index covers it.
     StoodBy,
-    /// The same, by an item that was written from its event.
+    /// The same, with an item that was written from its event.
     Adopted,
-    /// It was not understood.
+    /// It was malformed.
     DeadLetter,
 }
 

@@ -1,21 +1,20 @@
-//! Whose work a message is. Pure: no I/O, no clock.
+//! Which region processes a message. Pure: no I/O, no clock.
 
 use sales::region::Region;
 use sales::site_state::SiteState;
 
-/// What is to happen with a message.
+/// What to do with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Its fact is in the lake: nothing is left to do but to have this region's table hold it.
+    /// Its fact is in the lake: only ensure that this region's table holds it.
     Done,
     /// Bring its fact to the lake.
     Process,
-    /// See to it that the pending index covers it.
+    /// Ensure that the pending index covers it.
     StandBy,
 }
 
-/// Decides by the own region and its state, the region that is expected to process the fact, and whether the fact
-/// is marked as in the lake.
+/// Decides by this region and its state, the fact's home, and whether the fact is marked.
 #[must_use]
 pub fn decide(state: Option<SiteState>, own: &Region, home: Option<&Region>, marked: bool) -> Decision {
     let ours = home.is_none_or(|home| home == own);

@@ -1,7 +1,7 @@
-//! How many receives are under way: one while the queue is idle, more while they come back full.
+//! Limits concurrent receives: one while the queue is idle, more while receives return full batches.
 //!
-//! A receive is never cut off, since what the queue has handed out stays hidden from everybody. So receives are short, that a
-//! stop need not wait long for them, and few, that an idle queue costs little.
+//! A receive is never cancelled, since its messages would stay hidden from every consumer. So receives are short, to
+//! shut down quickly, and few, to keep an idle queue cheap.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// For how long an empty queue holds an answer back: a stop waits no longer than that for a receive under way.
+/// Long-polling time of an empty queue: shutdown waits no longer than that for a receive in flight.
 pub const POLL: Duration = Duration::from_secs(1);
 
-/// As many messages as one receive brings at most.
+/// Maximum messages per receive.
 const FULL: usize = 10;
 
-/// Shared by all that receive. Cheap to clone.
+/// Shared by all receivers. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Polling {
     turns: Arc<Semaphore>,
@@ -23,7 +23,7 @@ pub struct Polling {
     most: usize,
 }
 
-/// The right to one receive.
+/// The permit for one receive.
 #[derive(Debug)]
 pub struct Turn {
     polling: Polling,
@@ -31,7 +31,7 @@ pub struct Turn {
 }
 
 impl Polling {
-    /// One receive at a time at first, `most` at most.
+    /// One receive at a time at first, at most `most`.
     #[must_use]
     pub fn new(most: usize) -> Self {
         Self { turns: Arc::new(Semaphore::new(1)), allowed: Arc::new(AtomicUsize::new(1)), most }
@@ -41,15 +41,15 @@ impl Polling {
     pub async fn turn(&self) -> Turn {
         match Arc::clone(&self.turns).acquire_owned().await {
             Ok(permit) => Turn { polling: self.clone(), permit },
-            // Nobody closes it.
+            // The semaphore is never closed.
             Err(_) => std::future::pending().await,
         }
     }
 }
 
 impl Turn {
-    /// Ends a turn whose receive has brought so many messages: after a full one there is more to fetch, after an empty
-    /// one less.
+    /// Ends a turn whose receive returned `messages` messages: after a full batch one more receive is allowed, after an
+    /// empty one fewer.
     pub fn end(self, messages: usize) {
         let Self { polling, permit } = self;
         let allowed = polling.allowed.load(Ordering::Relaxed);

@@ -1,7 +1,7 @@
-//! Reconciling: an active region brings to the lake whatever its pending index still holds after a while.
+//! The sweep: an ACTIVE region processes what its pending index still holds after the grace period.
 //!
-//! This one mechanism covers a failed publish, a lost message, a dead home region, a switch and a restored region.
-//! What it costs is bounded: a page of ids at a time, a few facts in work, and each shard by one task of the region.
+//! This one mechanism covers a failed publish, a lost message, a dead home region, a switch and a restored region. Its
+//! cost is bounded: a page of ids at a time, a few facts concurrently, and each shard by one task of the region.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -21,20 +21,20 @@ use crate::bring_to_lake::LakeWriter;
 use crate::leases::SweepLeases;
 use crate::unreadable::{Look, Unreadable};
 
-/// How many shards are swept side by side.
+/// Shards swept concurrently.
 const SIDE_BY_SIDE: usize = 4;
 
-/// How many facts of a shard are in work at a time.
+/// Facts of a shard processed concurrently.
 const IN_WORK: usize = 25;
 
-/// Between sweeps while they fail.
+/// Pause between failing sweeps.
 const REST: Backoff = Backoff { first: Duration::from_secs(5), longest: Duration::from_secs(20) };
 
-/// What is needed to sweep.
+/// The resources of the sweep.
 pub struct Reconciler<T, L, M, S> {
-    /// How facts get to the lake.
+    /// Brings facts to the lake.
     pub lake_writer: LakeWriter<T, L, M>,
-    /// Which shards are this task's to sweep.
+    /// The shards that this task sweeps.
     pub leases: SweepLeases<S>,
     /// This region.
     pub site: Site,
@@ -42,20 +42,20 @@ pub struct Reconciler<T, L, M, S> {
     pub entropy: Entropy,
     /// The shards of the pending index.
     pub shards: Shards,
-    /// From which age on a pending fact is not left to its message.
+    /// Age from which the sweep, rather than the message, processes a pending fact.
     pub grace: Duration,
     /// The time between two sweeps.
     pub interval: Duration,
-    /// What of the index cannot be read.
+    /// The unreadable items.
     pub unreadable: Unreadable,
 }
 
-/// How often in a row facts may be refused with unknown codes before a shard's sweep ends: some of them may be the
-/// cause, and must not keep the others from the lake; if all calls are refused, trying each fact is of no use.
+/// Consecutive rejections with unknown codes after which a shard's sweep ends: single facts may be the cause, and must
+/// not keep the others from the lake; if all calls are rejected, trying each fact is of no use.
 const REFUSED_IN_A_ROW: u32 = 10;
 
 impl<T: SaleTable, L: Lake, M: Marks, S: Leases> Reconciler<T, L, M, S> {
-    /// Sweeps until `shutdown`; what is in work then is finished.
+    /// Sweeps until `shutdown`; work in flight is then finished.
     pub async fn run(self, shutdown: CancellationToken) {
         let (mut activations, mut failures) = (self.site.activations(), 0);
         loop {
@@ -78,11 +78,11 @@ impl<T: SaleTable, L: Lake, M: Marks, S: Leases> Reconciler<T, L, M, S> {
         self.leases.release_all().await;
     }
 
-    /// Brings to the lake what was accepted before `before` and is still pending. A shard's sweep ends where nothing
-    /// could be done; the next sweep begins anew.
+    /// Brings facts to the lake that were accepted before `before` and are still pending. A shard's sweep ends if
+    /// nothing could be done; the next sweep starts over.
     async fn sweep(&self, before: Timestamp, shutdown: &CancellationToken) -> PortResult<()> {
         let mut shards: Vec<Shard> = self.shards.iter().collect();
-        // Tasks that begin at once must not ask for the same shards in the same order.
+        // Tasks that start at the same time must not request the same shards in the same order.
         let first = usize::from(u16::from_le_bytes(self.entropy.bytes())) % shards.len();
         shards.rotate_left(first);
         let shards = futures::stream::iter(shards);
@@ -107,7 +107,7 @@ impl<T: SaleTable, L: Lake, M: Marks, S: Leases> Reconciler<T, L, M, S> {
             let found = self.lake_writer.table.pending(shard, before, page).await?;
             unreadable.extend(found.unreadable);
             for ids in found.ids.chunks(IN_WORK) {
-                // The index trails the table: what is settled already is left out here.
+                // The index trails the table: items that are already settled are left out here.
                 let loaded = self.lake_writer.table.load_pending(ids).await?;
                 unreadable.extend(loaded.unreadable.iter().map(ToString::to_string));
                 refused = match self.reconcile(&loaded.facts).await {
@@ -129,7 +129,7 @@ impl<T: SaleTable, L: Lake, M: Marks, S: Leases> Reconciler<T, L, M, S> {
         }
     }
 
-    /// Fails when nothing could be done: then the next facts would not fare better.
+    /// Fails if nothing could be done: the next facts would fail, too.
     async fn reconcile(&self, facts: &[Fact]) -> PortResult<()> {
         if facts.is_empty() {
             return Ok(());
@@ -156,7 +156,7 @@ impl<T: SaleTable, L: Lake, M: Marks, S: Leases> Reconciler<T, L, M, S> {
                         self.lake_writer.metrics.settled.inc();
                     }
                 }
-                // Of a failing dependency its adapter tells.
+                // The adapter reports a failing dependency.
                 Err(error) if error.kind.concerns_all_calls() => failure = Err(error),
                 Err(error) if error.kind == FailureKind::Unrecognized => {
                     let (operation, detail) = (error.operation, error.detail.as_str());
@@ -174,8 +174,8 @@ impl<T: SaleTable, L: Lake, M: Marks, S: Leases> Reconciler<T, L, M, S> {
     }
 }
 
-/// From which age on a pending fact is not left to its message. Nobody is left to process what was accepted before
-/// this region became active, so that none of it is waited for.
+/// Age from which the sweep, rather than the message, processes a pending fact. No region is left to process the
+/// messages of facts accepted before this region became ACTIVE, so the sweep does not wait for those.
 fn grace(grace: Duration, activated_for: Option<Duration>) -> Duration {
     activated_for.map_or(grace, |time| grace.min(time))
 }

@@ -1,5 +1,5 @@
-//! Standing by: a message is given up only once this region's own table holds its fact, so that whoever asks here
-//! finds it, and the pending index covers it while it is owed.
+//! Standing by: a message is acknowledged only after this region's table holds its fact, so that the API here finds it,
+//! and the pending index covers it while it is pending.
 
 use std::time::Duration;
 
@@ -8,62 +8,75 @@ use sales::clock::Timestamp;
 use sales::ports::{Insert, PortResult, SaleTable};
 use sales::sale::{Fact, FactId};
 
-/// A fact that this region is not to process.
-#[derive(Clone, Copy, Debug)]
-pub struct Awaited<'a> {
+/// A fact that this region does not process.
+#[derive(Clone, Debug)]
+pub struct Awaited<W> {
     /// The fact.
-    pub fact: &'a Fact,
-    /// For how long its message has been looked at.
+    pub fact: Fact,
+    /// How long its fact has been looked for.
     pub waited: Duration,
-    /// Whether it is in the lake.
+    /// Whether it is marked.
     pub in_lake: bool,
+    /// Its message.
+    pub of: W,
 }
 
-/// How this region's table came to cover a fact, if it does.
+/// How this region's table came to hold a fact, if it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StandBy {
     /// It has replicated.
     Held,
-    /// It is in the lake, but was not in this table: it is noted here as processed.
+    /// It is in the lake, but its item was missing: the item is written as processed.
     Noted,
-    /// It had not replicated for a whole grace period, and is written from its event now.
+    /// It had not replicated within the grace period, and is written from its event.
     Adopted,
-    /// It has not yet.
+    /// It has not replicated yet.
     NotReplicated {
-        /// When it is to be adopted if it still has not.
+        /// When it will be adopted.
         adopted_in: Duration,
     },
 }
 
-/// Sees to it that `table` covers facts; one result each, in order. From `grace` on an absent fact is adopted.
-pub async fn stand_by<T: SaleTable>(
+/// Ensures that `table` holds facts; returns each result, in order. After `grace`, a missing fact is adopted.
+pub async fn stand_by<T: SaleTable, W>(
     table: &T,
     grace: Duration,
     now: Timestamp,
-    facts: &[Awaited<'_>],
-) -> Vec<PortResult<StandBy>> {
+    facts: Vec<Awaited<W>>,
+) -> Vec<(Awaited<W>, PortResult<StandBy>)> {
     if facts.is_empty() {
         return Vec::new();
     }
     let ids: Vec<FactId> = facts.iter().map(|awaited| awaited.fact.id()).collect();
     let held = match table.held(&ids).await {
         Ok(held) => held,
-        Err(error) => return facts.iter().map(|_| Err(error.clone())).collect(),
+        Err(error) => return facts.into_iter().map(|awaited| (awaited, Err(error.clone()))).collect(),
     };
-    let standing_by = facts.iter().map(async |awaited| {
-        if held.contains(&awaited.fact.id()) {
-            return Ok(StandBy::Held);
-        }
-        if awaited.in_lake {
-            return table.settle(awaited.fact, now).await.map(|()| StandBy::Noted);
-        }
-        match grace.checked_sub(awaited.waited).filter(|left| !left.is_zero()) {
-            Some(left) => Ok(StandBy::NotReplicated { adopted_in: left }),
-            None => table.insert(awaited.fact).await.map(|insert| match insert {
-                Insert::Inserted => StandBy::Adopted,
-                Insert::AlreadyExists => StandBy::Held,
-            }),
-        }
+    let covered = facts.into_iter().map(async |awaited| {
+        let covered = cover(table, grace, now, &awaited, held.contains(&awaited.fact.id())).await;
+        (awaited, covered)
     });
-    join_all(standing_by).await
+    join_all(covered).await
+}
+
+async fn cover<T: SaleTable, W>(
+    table: &T,
+    grace: Duration,
+    now: Timestamp,
+    awaited: &Awaited<W>,
+    is_held: bool,
+) -> PortResult<StandBy> {
+    if is_held {
+        return Ok(StandBy::Held);
+    }
+    if awaited.in_lake {
+        return table.settle(&awaited.fact, now).await.map(|()| StandBy::Noted);
+    }
+    match grace.checked_sub(awaited.waited).filter(|left| !left.is_zero()) {
+        Some(left) => Ok(StandBy::NotReplicated { adopted_in: left }),
+        None => table.insert(&awaited.fact).await.map(|insert| match insert {
+            Insert::Inserted => StandBy::Adopted,
+            Insert::AlreadyExists => StandBy::Held,
+        }),
+    }
 }

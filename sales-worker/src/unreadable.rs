@@ -1,30 +1,30 @@
-//! What is in the pending index and cannot be read: nobody but an operator can bring it to the lake or take it away.
+//! Unreadable items of the pending index: only an operator can correct or delete them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sales::shard::Shard;
 
-/// At most so many ids are named in one line of the log.
+/// Maximum ids in one line of the log.
 const NAMED: usize = 20;
 
-/// What is known of unreadable items. Cheap to clone; clones know the same.
+/// The known unreadable items. Cheap to clone; clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Unreadable(Arc<Mutex<Known>>);
 
 type Known = BTreeMap<(Look, Shard), BTreeSet<String>>;
 
-/// Who has come upon them.
+/// Where they were found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Look {
-    /// The measurement of what is owed, which sees the keys alone.
+    /// The measurement of the backlog, which reads only the keys.
     Measurement,
     /// A sweep, which reads the items.
     Sweep,
 }
 
 impl Unreadable {
-    /// Notes all unreadable items that a look at a shard has come upon, by their ids, and logs those that are new.
+    /// Records all unreadable items found in a shard, by their ids, and logs the new ones.
     pub fn note(&self, look: Look, shard: Shard, ids: BTreeSet<String>) {
         let mut known = self.known();
         let new: Vec<&String> = ids.iter().filter(|id| !known.values().any(|ids| ids.contains(*id))).collect();
@@ -34,7 +34,7 @@ impl Unreadable {
                 pending.shard = %shard,
                 pending.unreadable = some.len(),
                 pending.ids = ?named,
-                "items of the pending index cannot be read, and stay there: correct or delete them"
+                "unreadable items stay in the pending index: correct or delete them"
             );
         }
         if ids.is_empty() {
@@ -44,7 +44,7 @@ impl Unreadable {
         }
     }
 
-    /// How many there are, as far as this task has looked.
+    /// Number of unreadable items, as far as this task has read.
     #[must_use]
     pub fn count(&self) -> usize {
         self.known().values().flatten().collect::<BTreeSet<_>>().len()

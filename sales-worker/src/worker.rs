@@ -1,4 +1,4 @@
-//! The worker's work, without its HTTP side: all that must go on for sales to reach the lake.
+//! The worker's tasks, without its HTTP side.
 
 use std::time::Duration;
 
@@ -13,58 +13,59 @@ use tokio_util::task::TaskTracker;
 use crate::backlog::BacklogGauge;
 use crate::bring_to_lake::LakeWriter;
 use crate::consume::Consumer;
+use crate::handle::Handler;
 use crate::leases::SweepLeases;
 use crate::metrics::Metrics;
 use crate::polling::Polling;
 use crate::reconcile::Reconciler;
 
-/// How long work in flight may take after the signal; ECS stops a task after 30 s. What is cut off comes back.
+/// Time to finish work in flight after the signal; ECS stops a task after 30 s. Unfinished messages are redelivered.
 const DRAIN_TIME: Duration = Duration::from_secs(25);
 
-/// How the work is done.
+/// Settings of the work.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// Batches of up to ten messages in work at a time.
+    /// Concurrent batches of up to ten messages.
     pub concurrency: usize,
     /// The shards of the pending index.
     pub shards: Shards,
-    /// The age from which a pending fact is not left to its message, and an absent one is adopted.
+    /// Age from which the sweep processes a pending fact, and a missing one is adopted.
     pub grace: Duration,
-    /// The time between two sweeps.
+    /// Interval between sweeps.
     pub sweep_interval: Duration,
 }
 
-/// What lies outside of the work.
+/// The ports of the work.
 pub struct Ports<Q, T, M, S, L> {
-    /// Brings the messages.
+    /// The queue.
     pub queue: Q,
-    /// Keeps the sales.
+    /// The sales table.
     pub table: T,
-    /// Knows what is in the lake.
+    /// The marks.
     pub marks: M,
-    /// Shares the sweep.
+    /// The leases of the sweep.
     pub leases: S,
     /// The lake.
     pub lake: L,
 }
 
-/// Everything but the ports that the work needs.
+/// The other resources of the work.
 pub struct Inside<W> {
     /// This region.
     pub site: Site,
-    /// Keeps it up to date.
+    /// Keeps the region's state up to date.
     pub refresh: SiteRefresh<W>,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
-    /// Names and jitter.
+    /// Jitter and ids.
     pub entropy: Entropy,
-    /// What is counted.
+    /// The metrics.
     pub metrics: Metrics,
-    /// What is owed.
+    /// The backlog.
     pub backlog: BacklogGauge,
 }
 
-/// Works until `shutdown`, then finishes what is in flight.
+/// Works until `shutdown`, then finishes work in flight.
 pub async fn work<W, Q, T, M, S, L>(
     settings: Settings,
     ports: Ports<Q, T, M, S, L>,
@@ -85,13 +86,12 @@ pub async fn work<W, Q, T, M, S, L>(
     tasks.spawn_local(refresh.run(shutdown.clone()));
     let unreadable = backlog.unreadable();
     tasks.spawn_local(backlog.run(table.clone(), shards, entropy.clone(), shutdown.clone()));
-    // Before the first answer everything would be stood by for, even where this region is the one to process it.
+    // Before the state is known, the worker would stand by for every message, even if this region is ACTIVE.
     if shutdown.run_until_cancelled(site.asked_once()).await.is_some() {
         let leases = SweepLeases::new(leases, clock.clone(), entropy.clone());
         let lake_writer = LakeWriter { table, lake, marks, clock, metrics };
-        let (work, here, jitter) = (lake_writer.clone(), site.clone(), entropy.clone());
-        let polling = Polling::new(concurrency);
-        let consumer = Consumer { queue, polling, lake_writer: work, site: here, grace, entropy: jitter };
+        let handler = Handler { lake_writer: lake_writer.clone(), site: site.clone(), grace };
+        let consumer = Consumer { queue, polling: Polling::new(concurrency), handler, entropy: entropy.clone() };
         for _ in 0..concurrency {
             tasks.spawn_local(consumer.clone().run(shutdown.clone()));
         }
@@ -101,6 +101,6 @@ pub async fn work<W, Q, T, M, S, L>(
     tasks.close();
     shutdown.cancelled().await;
     if tokio::time::timeout(DRAIN_TIME, tasks.wait()).await.is_err() {
-        tracing::warn!("work in flight did not end in time; its messages come back");
+        tracing::warn!("shutdown deadline reached: unfinished messages will be redelivered");
     }
 }

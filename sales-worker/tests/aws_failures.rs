@@ -1,4 +1,4 @@
-//! What the worker makes of an AWS that refuses, loses answers, or gives no credentials: the production binary behind a
+//! The worker against an AWS that rejects calls, loses responses, or has no credentials: the production binary behind a
 //! proxy, on the emulator.
 
 #![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
@@ -10,7 +10,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::MessageAttributeValue;
-use sales_testbed::resources::Region;
+use sales_testbed::resources::RegionResources;
 use sales_testbed::testing::{ContainerCredentials, CredentialsEndpoint, Fault, Running, Stage, client, eventually};
 use serde_json::Value;
 
@@ -23,7 +23,7 @@ fn id(number: u64) -> String {
     format!("0192f5c0-7c1d-7a3e-8f11-{number:012x}")
 }
 
-/// A message of another tool, without an item: it is processed all the same.
+/// A message of another tool, without an item: it is processed as well.
 async fn enqueue(stage: &Stage, number: u64) {
     let body = format!(r#"{{"id":"{}","product":"Livro","amount":14.5,"timestamp":1764547199}}"#, id(number));
     enqueue_body(stage, &body, HashMap::new()).await;
@@ -35,7 +35,7 @@ async fn enqueue_body(stage: &Stage, body: &str, attributes: HashMap<String, Mes
     message.set_message_attributes(Some(attributes)).send().await.unwrap();
 }
 
-async fn lake_has(region: &Region, number: u64) {
+async fn lake_has(region: &RegionResources, number: u64) {
     let there = async || region.lake_keys().await.unwrap().iter().any(|key| key.contains(&id(number))).then_some(());
     eventually("the object is in the lake", there).await;
 }
@@ -82,7 +82,7 @@ async fn a_lake_that_refuses_every_put_with(code: &'static str, condition: &str)
     enqueue(&stage, 1).await;
     enqueue(&stage, 2).await;
     assert_eq!(becomes(&worker, "lake", condition).await["status"], 503);
-    // Two probes later, which succeed.
+    // Wait for two more probes, which succeed.
     let probed = stage.proxy.done("HeadBucket") + 2;
     eventually("the lake is probed", async || (stage.proxy.done("HeadBucket") >= probed).then_some(())).await;
     becomes(&worker, "lake", condition).await;
@@ -129,7 +129,7 @@ async fn a_worker_that_stops_while_it_waits_for_messages_hides_none() {
             enqueue(&stage, round * 10 + number).await;
         }
         assert_eq!(stopping.process.wait().await, 0);
-        // Whatever it has taken off the queue it has handled; the rest is there for the next one at once.
+        // All messages that it received are handled; the others are available to the next worker at once.
         let mut next = worker(&stage, &[]).await;
         for number in 0..6 {
             lake_has(stage.active(), round * 10 + number).await;

@@ -1,5 +1,5 @@
-//! What a crash leaves behind, step by step as `design.md` lists them: the worker's own code on the ports in memory, in
-//! virtual time. Each test lets a worker die right after one step, looks at what is left, and lets another one finish.
+//! The state after a crash, step by step as listed in `design.md`: the worker's own code on the ports in memory, in
+//! virtual time. Each test kills a worker right after one step, checks what is left, and lets another worker finish.
 
 #![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 
@@ -12,7 +12,7 @@ use sales::attributes::Attributes;
 use sales::clock::Clock;
 use sales::entropy::Entropy;
 use sales::event::Event;
-use sales::memory::{Call, Cloud, Flow, Network, Passage, Perfect, Service};
+use sales::memory::{Call, Cloud, CloudService, Flow, Network, Passage, Perfect};
 use sales::ports::{Marks, SaleTable};
 use sales::region::Region;
 use sales::sale::{Amount, Cancellation, Fact, Product, Sale};
@@ -31,10 +31,10 @@ const NAMES: [&str; 2] = ["sa-east-1", "us-east-1"];
 const HERE: usize = 0;
 const THERE: usize = 1;
 
-/// A network in which the first caller of one operation dies once it has taken effect.
+/// A network in which the first caller of one operation dies after the call has taken effect.
 #[derive(Clone)]
 struct Deadly {
-    service: Service,
+    service: CloudService,
     operation: &'static str,
     spared: Arc<AtomicUsize>,
     over: Arc<AtomicBool>,
@@ -42,8 +42,8 @@ struct Deadly {
 }
 
 impl Deadly {
-    /// Lets the caller of an operation die after `spared` calls of it that go well.
-    fn after(service: Service, operation: &'static str, spared: usize) -> Self {
+    /// Kills the caller of an operation, after `spared` successful calls of it.
+    fn after(service: CloudService, operation: &'static str, spared: usize) -> Self {
         let (spared, over, death) = (Arc::new(AtomicUsize::new(spared)), Arc::default(), Arc::default());
         Self { service, operation, spared, over, death }
     }
@@ -82,7 +82,7 @@ impl Network for Deadly {
     }
 }
 
-/// Two regions, the first of them ACTIVE, and a worker that is going to die there.
+/// Two regions, the first of them ACTIVE, and a worker that will die there.
 struct Scene {
     cloud: Cloud,
     clock: Clock,
@@ -109,21 +109,21 @@ impl Scene {
         })
     }
 
-    /// As the API accepts a fact in a region.
+    /// Accepts a fact in a region, as the API does.
     async fn accept(&self, region: usize, fact: &Fact) {
         self.cloud.client(region, 0).sale_table().insert(fact).await.unwrap();
     }
 
     fn announce(&self, fact: &Fact, home: Option<&str>) {
-        let event = Event { fact: fact.clone(), home: home.map(Region::new), trace: None };
+        let event = Event { fact: fact.clone(), home: home.map(|home| home.parse().unwrap()), trace: None };
         self.cloud.publish_from_outside(HERE, &event, event.attributes());
     }
 
-    /// The production worker, on this region's ports.
+    /// The production worker on this region's ports.
     async fn worker(&self, region: usize, caller: u32, stop: CancellationToken) {
         let client = self.cloud.client(region, caller);
         let (entropy, mut registry) = (Entropy::system(), Registry::default());
-        let name = NAMES[region].parse().unwrap();
+        let name = NAMES[region].parse::<Region>().unwrap();
         let (site, refresh) = Site::new(name.clone(), client.site_switch(), entropy.clone());
         let ports = Ports {
             queue: client.sale_queue(),
@@ -194,9 +194,9 @@ impl Scene {
     }
 }
 
-/// A sale that was accepted and announced here; the worker dies after a step of its message. Tells whether the sale is
-/// then in the lake, marked and pending, and sees to it that the next worker finishes it.
-async fn message_dies(service: Service, operation: &'static str, spared: usize) -> (bool, bool, bool) {
+/// A sale that was accepted and announced here; the worker dies after a step of its message. Returns whether the sale
+/// is then in the lake, marked and pending, and checks that the next worker finishes it.
+async fn message_dies(service: CloudService, operation: &'static str, spared: usize) -> (bool, bool, bool) {
     let scene = Scene::set(Deadly::after(service, operation, spared));
     let fact = scene.sale();
     scene.accept(HERE, &fact).await;
@@ -207,8 +207,8 @@ async fn message_dies(service: Service, operation: &'static str, spared: usize) 
     left
 }
 
-/// The same for a sale whose message was lost, so that a sweep has to find it.
-async fn sweep_dies(service: Service, operation: &'static str, spared: usize) -> (bool, bool, bool) {
+/// The same for a sale whose message was lost, so that a sweep must find it.
+async fn sweep_dies(service: CloudService, operation: &'static str, spared: usize) -> (bool, bool, bool) {
     let scene = Scene::set(Deadly::after(service, operation, spared));
     let fact = scene.sale();
     scene.accept(HERE, &fact).await;
@@ -220,68 +220,68 @@ async fn sweep_dies(service: Service, operation: &'static str, spared: usize) ->
 
 #[tokio::test(start_paused = true)]
 async fn received_then_dead_leaves_the_message_hidden_for_a_while() {
-    assert_eq!(message_dies(Service::Queue, "ReceiveMessage", 0).await, (false, false, true));
+    assert_eq!(message_dies(CloudService::Queue, "ReceiveMessage", 0).await, (false, false, true));
 }
 
 #[tokio::test(start_paused = true)]
 async fn marks_read_then_dead_leaves_everything_as_it_was() {
-    assert_eq!(message_dies(Service::Marks, "BatchGetItem", 0).await, (false, false, true));
+    assert_eq!(message_dies(CloudService::Marks, "BatchGetItem", 0).await, (false, false, true));
 }
 
 #[tokio::test(start_paused = true)]
 async fn object_put_then_dead_leaves_an_object_that_the_next_put_finds() {
-    assert_eq!(message_dies(Service::Lake, "PutObject", 0).await, (true, false, true));
+    assert_eq!(message_dies(CloudService::Lake, "PutObject", 0).await, (true, false, true));
 }
 
 #[tokio::test(start_paused = true)]
 async fn marked_then_dead_leaves_a_pending_item_that_a_sweep_settles() {
-    assert_eq!(message_dies(Service::Marks, "BatchWriteItem", 0).await, (true, true, true));
+    assert_eq!(message_dies(CloudService::Marks, "BatchWriteItem", 0).await, (true, true, true));
 }
 
 #[tokio::test(start_paused = true)]
 async fn settled_then_dead_leaves_a_message_that_is_known_to_be_done() {
-    assert_eq!(message_dies(Service::SaleTable, "UpdateItem", 0).await, (true, true, false));
+    assert_eq!(message_dies(CloudService::SaleTable, "UpdateItem", 0).await, (true, true, false));
 }
 
 #[tokio::test(start_paused = true)]
 async fn acknowledged_then_dead_leaves_nothing_to_do() {
-    assert_eq!(message_dies(Service::Queue, "DeleteMessageBatch", 0).await, (true, true, false));
+    assert_eq!(message_dies(CloudService::Queue, "DeleteMessageBatch", 0).await, (true, true, false));
 }
 
 #[tokio::test(start_paused = true)]
 async fn lease_taken_then_dead_leaves_a_shard_that_another_task_takes_over_when_it_lapses() {
-    assert_eq!(sweep_dies(Service::Marks, "PutItem", 0).await, (false, false, true));
+    assert_eq!(sweep_dies(CloudService::Marks, "PutItem", 0).await, (false, false, true));
 }
 
-/// The first query is that of the backlog's gauge.
+/// The backlog's measurement makes the first query.
 #[tokio::test(start_paused = true)]
 async fn page_read_then_dead_leaves_everything_as_it_was() {
-    assert_eq!(sweep_dies(Service::SaleTable, "Query", 1).await, (false, false, true));
+    assert_eq!(sweep_dies(CloudService::SaleTable, "Query", 1).await, (false, false, true));
 }
 
 #[tokio::test(start_paused = true)]
 async fn items_read_then_dead_leaves_everything_as_it_was() {
-    assert_eq!(sweep_dies(Service::SaleTable, "BatchGetItem", 0).await, (false, false, true));
+    assert_eq!(sweep_dies(CloudService::SaleTable, "BatchGetItem", 0).await, (false, false, true));
 }
 
 #[tokio::test(start_paused = true)]
 async fn swept_marks_read_then_dead_leaves_everything_as_it_was() {
-    assert_eq!(sweep_dies(Service::Marks, "BatchGetItem", 0).await, (false, false, true));
+    assert_eq!(sweep_dies(CloudService::Marks, "BatchGetItem", 0).await, (false, false, true));
 }
 
 #[tokio::test(start_paused = true)]
 async fn swept_object_put_then_dead_leaves_an_object_that_the_next_sweep_finds() {
-    assert_eq!(sweep_dies(Service::Lake, "PutObject", 0).await, (true, false, true));
+    assert_eq!(sweep_dies(CloudService::Lake, "PutObject", 0).await, (true, false, true));
 }
 
 #[tokio::test(start_paused = true)]
 async fn swept_and_marked_then_dead_leaves_a_pending_item_that_the_next_sweep_settles() {
-    assert_eq!(sweep_dies(Service::Marks, "BatchWriteItem", 0).await, (true, true, true));
+    assert_eq!(sweep_dies(CloudService::Marks, "BatchWriteItem", 0).await, (true, true, true));
 }
 
 #[tokio::test(start_paused = true)]
 async fn swept_and_settled_then_dead_leaves_nothing_to_do() {
-    assert_eq!(sweep_dies(Service::SaleTable, "UpdateItem", 0).await, (true, true, false));
+    assert_eq!(sweep_dies(CloudService::SaleTable, "UpdateItem", 0).await, (true, true, false));
 }
 
 /// A sale of the other region whose item does not replicate; the worker here stands by for it and dies.
@@ -297,7 +297,7 @@ async fn stand_by_dies(deadly: Deadly) -> (Scene, Fact) {
 
 #[tokio::test(start_paused = true)]
 async fn looked_for_then_dead_leaves_a_message_that_is_looked_at_again() {
-    let (scene, fact) = stand_by_dies(Deadly::after(Service::SaleTable, "BatchGetItem", 0)).await;
+    let (scene, fact) = stand_by_dies(Deadly::after(CloudService::SaleTable, "BatchGetItem", 0)).await;
     assert_eq!((scene.is_pending(&fact), scene.cloud.queued(HERE)), (false, 1));
     scene.finish(HERE, || scene.cloud.queued(HERE) == 0 && scene.is_in_lake(HERE)).await;
     scene.cloud.cut(Flow::Tables, THERE, HERE, false);
@@ -306,7 +306,7 @@ async fn looked_for_then_dead_leaves_a_message_that_is_looked_at_again() {
 
 #[tokio::test(start_paused = true)]
 async fn adopted_then_dead_leaves_a_message_whose_item_is_held() {
-    let (scene, fact) = stand_by_dies(Deadly::after(Service::SaleTable, "PutItem", 1)).await;
+    let (scene, fact) = stand_by_dies(Deadly::after(CloudService::SaleTable, "PutItem", 1)).await;
     assert_eq!((scene.is_pending(&fact), scene.cloud.queued(HERE)), (true, 1));
     scene.finish(HERE, || scene.cloud.queued(HERE) == 0 && scene.is_in_lake(HERE)).await;
     scene.cloud.cut(Flow::Tables, THERE, HERE, false);
@@ -315,7 +315,7 @@ async fn adopted_then_dead_leaves_a_message_whose_item_is_held() {
 
 #[tokio::test(start_paused = true)]
 async fn stood_by_and_acknowledged_then_dead_leaves_an_item_that_the_sweep_finds() {
-    let scene = Scene::set(Deadly::after(Service::Queue, "DeleteMessageBatch", 0));
+    let scene = Scene::set(Deadly::after(CloudService::Queue, "DeleteMessageBatch", 0));
     let fact = scene.sale();
     scene.accept(HERE, &fact).await;
     scene.announce(&fact, Some(NAMES[THERE]));
@@ -326,9 +326,9 @@ async fn stood_by_and_acknowledged_then_dead_leaves_an_item_that_the_sweep_finds
 
 #[tokio::test(start_paused = true)]
 async fn noted_as_processed_then_dead_leaves_a_message_that_is_known_to_be_done() {
-    let scene = Scene::set(Deadly::after(Service::SaleTable, "UpdateItem", 0));
+    let scene = Scene::set(Deadly::after(CloudService::SaleTable, "UpdateItem", 0));
     let fact = scene.sale();
-    // In the lake and marked, but the item has never come here.
+    // In the lake and marked, but its item has never replicated here.
     scene.cloud.client(HERE, 0).marks().record(&[fact.id()], scene.clock.now()).await;
     scene.announce(&fact, Some(NAMES[THERE]));
     scene.die(HERE).await;
@@ -339,7 +339,7 @@ async fn noted_as_processed_then_dead_leaves_a_message_that_is_known_to_be_done(
 
 #[tokio::test(start_paused = true)]
 async fn dead_letter_sent_then_dead_leaves_a_message_that_becomes_one_more_dead_letter() {
-    let scene = Scene::set(Deadly::after(Service::Queue, "SendMessage", 0));
+    let scene = Scene::set(Deadly::after(CloudService::Queue, "SendMessage", 0));
     scene.cloud.enqueue(HERE, "not json".into(), Attributes::new());
     scene.die(HERE).await;
     assert_eq!((scene.cloud.dead_letters(HERE).len(), scene.cloud.queued(HERE)), (1, 1));
@@ -350,10 +350,10 @@ async fn dead_letter_sent_then_dead_leaves_a_message_that_becomes_one_more_dead_
 #[tokio::test(start_paused = true)]
 async fn a_cancellation_goes_the_same_way_and_survives_the_same_deaths() {
     for (service, operation) in [
-        (Service::Lake, "PutObject"),
-        (Service::Marks, "BatchWriteItem"),
-        (Service::SaleTable, "UpdateItem"),
-        (Service::Queue, "DeleteMessageBatch"),
+        (CloudService::Lake, "PutObject"),
+        (CloudService::Marks, "BatchWriteItem"),
+        (CloudService::SaleTable, "UpdateItem"),
+        (CloudService::Queue, "DeleteMessageBatch"),
     ] {
         let scene = Scene::set(Deadly::after(service, operation, 0));
         let Fact::Sale(sale) = scene.sale() else { unreachable!() };

@@ -1,4 +1,4 @@
-//! The worker from ports: the production binary as a process, fed through the queue, on the emulator.
+//! The worker from its ports: the production binary as a process, fed through the queue, on the emulator.
 
 #![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 #![expect(clippy::disallowed_types, reason = "a test plays the API, and looks into the queues itself")]
@@ -9,11 +9,11 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::{Message, MessageAttributeValue};
 use reqwest::StatusCode;
-use sales_testbed::resources::{Region, State};
+use sales_testbed::resources::{RegionResources, RegionState};
 use sales_testbed::testing::{Fault, Running, Stage, client, eventually};
 use serde_json::{Value, json};
 
-/// A sale as the API would announce it, numbered so that it is a test's own.
+/// A sale as the API announces it, with a number of the test's own.
 struct Announced {
     id: String,
     timestamp: u64,
@@ -27,7 +27,7 @@ impl Announced {
         Self { id: format!("0192f5c0-7c1d-7a3e-8f11-{number:012x}"), timestamp: now.as_secs() }
     }
 
-    /// Accepted a moment before midnight of a day long past.
+    /// Accepted a moment before midnight, long ago.
     fn of_2025(number: u64) -> Self {
         Self { timestamp: 1_764_547_199, ..Self::new(number) }
     }
@@ -38,7 +38,7 @@ impl Announced {
     }
 }
 
-async fn worker(stage: &Stage, region: &Region, extra: &[(&str, &str)]) -> Running {
+async fn worker(stage: &Stage, region: &RegionResources, extra: &[(&str, &str)]) -> Running {
     stage
         .start(env!("CARGO_BIN_EXE_sales-worker"), region.worker_environment(), extra)
         .await
@@ -68,7 +68,7 @@ async fn item(stage: &Stage, id: &str) -> Option<HashMap<String, AttributeValue>
     request.key("id", AttributeValue::S(id.to_owned())).send().await.unwrap().item
 }
 
-async fn enqueue(stage: &Stage, region: &Region, body: &str, attributes: &[(&str, &str)]) {
+async fn enqueue(stage: &Stage, region: &RegionResources, body: &str, attributes: &[(&str, &str)]) {
     let queues = aws_sdk_sqs::Client::new(&stage.sdk(region));
     let message = queues.send_message().queue_url(&region.queue_url).message_body(body);
     let message = attributes.iter().fold(message, |message, (name, value)| {
@@ -78,7 +78,7 @@ async fn enqueue(stage: &Stage, region: &Region, body: &str, attributes: &[(&str
     message.send().await.unwrap();
 }
 
-async fn dead_letter(stage: &Stage, region: &Region) -> Message {
+async fn dead_letter(stage: &Stage, region: &RegionResources) -> Message {
     let queues = aws_sdk_sqs::Client::new(&stage.sdk(region));
     let letter = eventually("a dead letter", async || {
         let request = queues.receive_message().queue_url(&region.dead_letter_queue_url);
@@ -91,7 +91,7 @@ async fn dead_letter(stage: &Stage, region: &Region) -> Message {
     letter
 }
 
-async fn lake_has(region: &Region, keys: usize) -> Vec<String> {
+async fn lake_has(region: &RegionResources, keys: usize) -> Vec<String> {
     eventually("the objects are in the lake", async || {
         let found = region.lake_keys().await.unwrap();
         (found.len() >= keys).then_some(found)
@@ -99,7 +99,7 @@ async fn lake_has(region: &Region, keys: usize) -> Vec<String> {
     .await
 }
 
-async fn queue_is_empty(region: &Region) {
+async fn queue_is_empty(region: &RegionResources) {
     eventually("the queue is empty", async || (region.queued_count().await.unwrap() == 0).then_some(())).await;
 }
 
@@ -127,7 +127,7 @@ async fn a_sale_ends_as_one_object_with_a_mark_and_nothing_pending() {
     let region = stage.active();
     let sale = Announced::of_2025(1);
     insert(&stage, &sale).await;
-    // A sweep would know of no trace.
+    // A sweep would not log a trace id.
     let mut worker = worker(&stage, region, &[("SWEEP_INTERVAL_SECONDS", "3600")]).await;
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     let traceparent = format!("00-{trace}-00f067aa0ba902b7-01");
@@ -196,7 +196,7 @@ async fn who_is_not_to_process_a_sale_leaves_no_object_and_keeps_what_its_table_
     let there = worker(&stage, passive, &[]).await;
     let (held, absent) = (Announced::new(4), Announced::new(5));
     insert(&stage, &held).await;
-    // Neither is for the active region: its home is the other one. The passive one processes nothing at all.
+    // The ACTIVE region does not process either: their home is the other region. The PASSIVE one processes nothing.
     for region in [active, passive] {
         for sale in [&held, &absent] {
             enqueue(&stage, region, &sale.body(), &[("home", "us-east-1")]).await;
@@ -212,7 +212,7 @@ async fn who_is_not_to_process_a_sale_leaves_no_object_and_keeps_what_its_table_
             .await;
     }
     assert_eq!(active.pending_count().await.unwrap(), 1);
-    // Once it has replicated, it is stood by for, too.
+    // Once its item has replicated, its message is acknowledged, too.
     insert(&stage, &absent).await;
     for region in [active, passive] {
         queue_is_empty(region).await;
@@ -268,7 +268,7 @@ async fn a_region_that_becomes_active_sweeps_at_once_and_a_passive_one_never() {
     insert(&stage, &old).await;
     insert(&stage, &young).await;
     assert_eq!(region.lake_keys().await.unwrap(), [""; 0]);
-    region.set_state(State::Active).await.unwrap();
+    region.set_state(RegionState::Active).await.unwrap();
     lake_has(region, 2).await;
 }
 
@@ -289,7 +289,7 @@ async fn a_sale_that_never_replicates_is_adopted_after_its_grace_and_swept_after
     let adopted = item(&stage, &sale.id).await.unwrap();
     assert_eq!(adopted["sale_processed"], AttributeValue::Bool(false));
     assert_eq!(adopted["region"], AttributeValue::S("sa-east-1".into()));
-    region.set_state(State::Active).await.unwrap();
+    region.set_state(RegionState::Active).await.unwrap();
     let keys = lake_has(region, 2).await;
     assert_eq!(region.lake_object(&keys[1]).await.unwrap(), sale.body().into_bytes());
     assert_eq!(region.lake_object(&keys[0]).await.unwrap(), cancellation.into_bytes());
@@ -308,7 +308,7 @@ async fn the_backlog_is_shown_in_a_region_that_stands_by() {
     counted(&worker, age).await;
     assert!(!counts(&worker, "sales_sweeps_total").await, "a passive region sweeps nothing");
 
-    // The first may be told before the state and the backlog are known.
+    // The first line may be logged before the state and the backlog are known.
     let known =
         async || worker.vital_signs().filter(|signs| !signs["pending"].is_null() && signs["state"] != "UNKNOWN");
     let signs = eventually("vital signs in the log", known).await;
@@ -317,7 +317,7 @@ async fn the_backlog_is_shown_in_a_region_that_stands_by() {
 }
 
 /// The tasks that hold shards of a region now.
-async fn holders(stage: &Stage, region: &Region) -> HashMap<String, usize> {
+async fn holders(stage: &Stage, region: &RegionResources) -> HashMap<String, usize> {
     let tables = aws_sdk_dynamodb::Client::new(&stage.sdk(region));
     let items = tables.scan().table_name(&region.idempotency_table).send().await.unwrap().items.unwrap_or_default();
     let mut holders = HashMap::new();
@@ -392,7 +392,7 @@ async fn work_in_flight_is_finished_and_nothing_new_is_taken_after_the_signal() 
     eventually("the object is on its way", async || (stage.proxy.calls("PutObject") > 0).then_some(())).await;
     worker.process.terminate().unwrap();
     eventually("the signal is noticed", async || worker.log().contains("SIGTERM").then_some(())).await;
-    // A receive that was under way is waited for, and what it brings is handled; no other is begun.
+    // A receive in flight is awaited, and its messages are handled; no other one starts.
     let received = async || (stage.proxy.done("ReceiveMessage") == stage.proxy.calls("ReceiveMessage")).then_some(());
     eventually("no receive is under way", received).await;
     enqueue(&stage, region, &second.body(), &[("home", "sa-east-1")]).await;

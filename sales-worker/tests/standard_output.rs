@@ -1,4 +1,4 @@
-//! What the program says on standard output, where that cannot be written.
+//! The program's error when standard output cannot be written.
 
 use std::{fs::OpenOptions, process::Command};
 

@@ -1,13 +1,13 @@
-//! What travels beside a message's body: names and values, each with the type that its sender gave it.
+//! Message attributes: names and values, each with the type that its sender gave it.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The most attributes that SQS lets a message carry.
+/// Maximum attributes of an SQS message.
 pub const MOST_ATTRIBUTES: usize = 10;
 
-/// The attribute that says why a message is in the dead-letter queue.
+/// The attribute with the reason for a dead letter.
 pub const DEAD_LETTER_REASON: &str = "dead-letter-reason";
 
 /// The type of a reason that carries an attribute for which the message had no room.
@@ -16,7 +16,7 @@ const WITH_DISPLACED: &str = "String.json";
 /// The attributes of a message, by name.
 pub type Attributes = BTreeMap<String, Attribute>;
 
-/// A value and its type: `String`, `Number` or `Binary`, perhaps with a label of the sender's, such as `String.json`.
+/// A value and its type: `String`, `Number` or `Binary`, with an optional label of the sender, such as `String.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attribute {
     /// The type.
@@ -54,7 +54,7 @@ impl<T: Into<String>> From<T> for Attribute {
     }
 }
 
-/// A reason, and the attribute whose place it has taken.
+/// A reason, and the attribute that it replaces.
 #[derive(Serialize, Deserialize)]
 struct Reason {
     reason: String,
@@ -68,8 +68,8 @@ struct Displaced {
     attribute: Attribute,
 }
 
-/// The attributes of a message that becomes a dead letter for `reason`. Of one that carries as many as it can, the last by name
-/// goes into the reason, so that nothing is lost.
+/// The attributes of a message that becomes a dead letter for `reason`. If the message has the maximum number, the last
+/// one by name moves into the reason, so that nothing is lost.
 #[must_use]
 pub fn with_reason(attributes: &Attributes, reason: &str) -> Attributes {
     let mut kept = without_reason(attributes.clone());
@@ -96,7 +96,7 @@ pub fn without_reason(mut attributes: Attributes) -> Attributes {
     attributes
 }
 
-/// Why a message is a dead letter; `None` where nobody has said so.
+/// Why a message is a dead letter; `None` if it has no reason.
 #[must_use]
 pub fn reason(attributes: &Attributes) -> Option<String> {
     let attribute = attributes.get(DEAD_LETTER_REASON)?;

@@ -1,4 +1,4 @@
-//! The only place that asks what time it is.
+//! The only place that reads the clock.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use time::format_description::well_known::Rfc3339;
 pub struct Timestamp(OffsetDateTime);
 
 impl Timestamp {
-    /// The moment `seconds` after the epoch; `None` before 1970 or after 9999, where days have no four-digit year.
+    /// The moment `seconds` after the epoch; `None` before 1970 or after 9999, where years do not have four digits.
     #[must_use]
     pub fn from_unix_seconds(seconds: i64) -> Option<Self> {
         if seconds < 0 {
@@ -34,26 +34,26 @@ impl Timestamp {
         self.0.date().to_string()
     }
 
-    /// RFC 3339 in UTC, as CloudEvents want it.
+    /// RFC 3339 in UTC, as CloudEvents requires.
     #[must_use]
     pub fn rfc3339(self) -> String {
         self.0.format(&Rfc3339).unwrap_or_default()
     }
 
-    /// Time since `earlier`, in whole seconds; none when that is later.
+    /// Time since `earlier`, in whole seconds; zero if that is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_secs(u64::try_from(self.unix_seconds() - earlier.unix_seconds()).unwrap_or(0))
     }
 
-    /// This moment moved back by `by`, not before the epoch.
+    /// This moment minus `by`, but not before the epoch.
     #[must_use]
     pub fn minus(self, by: Duration) -> Self {
         let seconds = i64::try_from(by.as_secs()).unwrap_or(i64::MAX);
         Self::from_unix_seconds(self.unix_seconds().saturating_sub(seconds)).unwrap_or(Self(OffsetDateTime::UNIX_EPOCH))
     }
 
-    /// This moment moved forward by `by`; itself where that would pass the year 9999.
+    /// This moment plus `by`; unchanged if that would pass the year 9999.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
         let seconds = i64::try_from(by.as_secs()).unwrap_or(i64::MAX);
@@ -61,7 +61,7 @@ impl Timestamp {
     }
 }
 
-/// Tells the time; handed to whoever needs it, so that a test or a simulation can set it.
+/// Tells the time; passed as an argument, so that a test or a simulation can set it.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Duration + Send + Sync>);
 
@@ -73,7 +73,7 @@ impl Clock {
         Self::new(|| SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
     }
 
-    /// A clock that tells the time since the epoch as `tell` does.
+    /// A clock that reads the time since the epoch from `tell`.
     pub fn new(tell: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         Self(Arc::new(tell))
     }
@@ -84,7 +84,7 @@ impl Clock {
         (self.0)()
     }
 
-    /// Now, in whole seconds.
+    /// The current time in whole seconds.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         let seconds = i64::try_from(self.since_epoch().as_secs()).unwrap_or(0);

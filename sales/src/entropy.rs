@@ -9,14 +9,14 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 
-/// A source of random bytes; handed to whoever needs it, so that a simulation can seed it.
+/// A source of random bytes; passed as an argument, so that a simulation can seed it.
 #[derive(Clone)]
 pub struct Entropy(Arc<Fill>);
 
 type Fill = dyn Fn(&mut [u8]) + Send + Sync;
 
 impl Entropy {
-    /// A generator fit for secrets, seeded by the operating system.
+    /// A cryptographic generator, seeded by the operating system.
     #[must_use]
     pub fn system() -> Self {
         Self::new(|bytes| rand::rng().fill(bytes))

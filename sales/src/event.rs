@@ -1,7 +1,7 @@
-//! The one wire format: what the API announces, the queues carry, the worker reads and the lake keeps.
+//! The one wire format: announced by the API, carried by the queues, read by the worker and stored in the lake.
 //!
-//! The body is JSON in one canonical form, so that two regions write the same bytes for the same fact. Around it
-//! lie the attributes of CloudEvents 1.0 in binary mode.
+//! The body is JSON in one canonical form, so that two regions write the same bytes for the same fact. The message also
+//! has the attributes of CloudEvents 1.0 in binary mode.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -19,11 +19,11 @@ const CANCELLED: &str = "sale.cancelled";
 /// A fact on its way to the lake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// What happened.
+    /// The fact.
     pub fact: Fact,
-    /// The region that is expected to process it; `None` means any active region.
+    /// The region that should process it; `None` means any ACTIVE region.
     pub home: Option<Region>,
-    /// The span that announced it.
+    /// The span of the request that announced it.
     pub trace: Option<TraceParent>,
 }
 
@@ -50,12 +50,12 @@ impl Event {
         attributes
     }
 
-    /// Understands a message.
+    /// Parses a message.
     ///
-    /// One without attributes was published by another tool: a registered sale without a home.
+    /// A message without attributes is from another tool: a registered sale without a home.
     ///
     /// # Errors
-    /// When it can never be understood, however often it is delivered.
+    /// If it is malformed, so that no redelivery can help.
     pub fn parse(body: &str, attributes: &Attributes) -> Result<Self, NotAnEvent> {
         let region = named_region(attributes, "ce-source");
         let fact = match text(attributes, "ce-type") {
@@ -76,19 +76,19 @@ fn text<'a>(attributes: &'a Attributes, name: &str) -> Option<&'a str> {
     attributes.get(name).and_then(Attribute::text)
 }
 
-/// Why a message is no event. [`NotAnEvent::reason`] is short and stable, the message names the cause.
+/// Why a message is not an event. [`NotAnEvent::reason`] is short and stable; the message names the cause.
 #[derive(Debug, Error)]
 pub enum NotAnEvent {
-    /// Not JSON, or without a field that an event has.
+    /// Not JSON, or without a required field.
     #[error("body is not an event: {0}")]
     Malformed(#[from] serde_json::Error),
-    /// An id that is no id of ours.
+    /// An invalid id.
     #[error("id is not a UUID, or not that of the sale it belongs to")]
     InvalidId,
     /// A time outside the years 1970 to 9999.
     #[error("timestamp is not a moment between 1970 and 9999 in unix seconds")]
     InvalidTimestamp,
-    /// A product or an amount that no sale has.
+    /// An invalid product or amount.
     #[error("{0}")]
     InvalidSale(#[from] InvalidSale),
     /// A `ce-type` that this version does not know.
@@ -97,7 +97,7 @@ pub enum NotAnEvent {
 }
 
 impl NotAnEvent {
-    /// One of a few fixed words, fit for a metric's label.
+    /// A fixed word, fit for a metric's label.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
@@ -156,13 +156,13 @@ pub fn body(fact: &Fact) -> String {
 /// The lake's folders: of sales, and of cancellations.
 pub const LAKE_FOLDERS: [&str; 2] = ["sales", "cancellations"];
 
-/// Where the lake keeps a fact. It follows from the fact alone: a retry after midnight means the same object.
+/// The lake's key of a fact. It follows from the fact alone: a retry after midnight has the same key.
 #[must_use]
 pub fn lake_key(fact: &Fact) -> String {
     lake_key_on(fact.id(), &fact.timestamp().day())
 }
 
-/// Where the lake keeps the fact with this id if it was accepted on this UTC day, `YYYY-MM-DD`.
+/// The lake's key of the fact with this id, if it was accepted on this UTC day, `YYYY-MM-DD`.
 #[must_use]
 pub fn lake_key_on(id: FactId, day: &str) -> String {
     let [sales, cancellations] = LAKE_FOLDERS;
@@ -173,7 +173,7 @@ pub fn lake_key_on(id: FactId, day: &str) -> String {
     format!("{}{id}.json", lake_prefix(folder, day))
 }
 
-/// What the keys of a folder's UTC day begin with.
+/// The prefix of the keys of a folder's UTC day.
 #[must_use]
 pub fn lake_prefix(folder: &str, day: &str) -> String {
     format!("{folder}/dt={day}/")

@@ -1,4 +1,4 @@
-//! What is known of each dependency: said once for each change, shown in `/readiness`, counted in `/metrics`.
+//! Condition of each dependency: logged once per change, shown in `/readiness`, counted in `/metrics`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,15 +14,15 @@ use tokio_util::sync::CancellationToken;
 use crate::entropy::Entropy;
 use crate::ports::{FailureKind, PortError, PortResult};
 
-/// A success this soon after a failure does not yet mean that all is well: a dependency that answers every other
-/// call has not changed with each of them.
+/// A success this soon after a failure does not count as recovery yet: a dependency that answers every other call has
+/// not changed with each of them.
 const SETTLING_TIME: Duration = Duration::from_secs(5);
 
-/// An operation that was refused and is not called any more says nothing after that time, if others succeed. Longer than
-/// the pauses in which what failed is tried again, so that others' successes do not hide a refusal that lasts.
+/// A failure of an operation that is no longer called is forgotten after this time, if others succeed. Longer than the
+/// pauses between retries, so that others' successes do not hide a lasting rejection.
 const REFUSAL_TIME: Duration = Duration::from_secs(60);
 
-/// How long a dependency goes unasked before a probe asks it.
+/// Time without calls after which a probe calls a dependency.
 const PROBE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The labels of `dependency_calls_total`.
@@ -39,7 +39,7 @@ pub struct Health {
     calls: Family<Call, Counter>,
 }
 
-/// What is known of one dependency. Cheap to clone; clones are the same dependency.
+/// The condition of one dependency. Cheap to clone; clones are the same dependency.
 #[derive(Clone, Debug)]
 pub struct Dependency {
     name: &'static str,
@@ -52,11 +52,11 @@ pub struct Dependency {
 struct Record {
     observed_at: Option<Instant>,
     failing: BTreeMap<&'static str, Failing>,
-    /// Refused once with a code that nobody here knows: when, by operation. If it repeats, the operation fails.
+    /// Time of a first rejection with an unknown code, by operation. If it repeats, the operation fails.
     refused: BTreeMap<&'static str, Instant>,
 }
 
-/// What is known of an operation that fails.
+/// A failing operation.
 #[derive(Debug)]
 struct Failing {
     kind: FailureKind,
@@ -70,8 +70,8 @@ impl Record {
         self.failing.values().max_by_key(|failing| failing.at)
     }
 
-    /// Whether this failure tells anything that the log has not told. What a resource holds may change from one
-    /// wrong thing to another, and each is told.
+    /// Whether the log already contains this failure. The invalid value of a resource may change, and each one is
+    /// logged.
     fn tells_already(&self, kind: FailureKind, detail: &str) -> bool {
         let tells =
             |failing: &Failing| failing.kind == kind && (kind != FailureKind::Invalid || failing.detail == detail);
@@ -93,7 +93,7 @@ impl Record {
 pub enum Condition {
     /// No call has ended yet.
     Unknown,
-    /// Calls do their work.
+    /// Calls succeed.
     Working,
     /// Calls fail.
     Failing(FailureKind),
@@ -123,7 +123,7 @@ impl Health {
         health
     }
 
-    /// A dependency without which the service cannot do its work.
+    /// A dependency that the service requires.
     #[must_use]
     pub fn needs(&self, name: &'static str) -> Dependency {
         self.add(name, true)
@@ -147,7 +147,7 @@ impl Health {
         lock(&self.dependencies).iter().map(|dependency| (dependency.name, dependency.condition())).collect()
     }
 
-    /// Whether nothing that the service needs is known to fail.
+    /// Whether no required dependency is known to fail.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         let failing = |dependency: &Dependency| matches!(dependency.condition(), Condition::Failing(_));
@@ -156,16 +156,16 @@ impl Health {
 }
 
 impl Dependency {
-    /// One of which no service reports the condition: for a program that calls it and shows the result itself.
+    /// A dependency whose condition no service reports: for a program that calls it and prints the result itself.
     #[must_use]
     pub fn unreported(name: &'static str) -> Self {
         Self { name, needed: false, record: Arc::default(), calls: Family::default() }
     }
 
-    /// Notes how a call of `operation` ended, and hands its result on.
+    /// Records how a call of `operation` ended, and returns its result.
     ///
-    /// A failed call is never noted as a success. One that was refused for itself says nothing about the dependency; one that
-    /// was refused with an unknown code does once the next call of the operation is refused, too.
+    /// A failed call never counts as a success. One that was rejected for itself does not affect the dependency; one
+    /// that was rejected with an unknown code does if the next call of the operation is rejected, too.
     ///
     /// # Errors
     /// The call's own.
@@ -180,7 +180,7 @@ impl Dependency {
         result
     }
 
-    /// The same for a call whose entries have results of their own: one call, of which the worst entry is noted.
+    /// The same for a call whose entries have their own results: it records the worst one.
     pub fn observe_entries<T>(&self, operation: &'static str, results: Vec<PortResult<T>>) -> Vec<PortResult<T>> {
         for result in &results {
             self.count(result.as_ref().map_or_else(|error| error.kind.name(), |_| "ok"));
@@ -196,7 +196,7 @@ impl Dependency {
         results
     }
 
-    /// Notes in which state a dependency is that has one at a time, and does not answer call by call.
+    /// Records the state of a dependency that is not called per operation, such as credentials.
     pub fn note_state(&self, operation: &'static str, state: PortResult<()>) {
         self.count(state.as_ref().map_or_else(|error| error.kind.name(), |()| "ok"));
         match state {
@@ -220,7 +220,7 @@ impl Dependency {
         }
     }
 
-    /// Asks by `probe` whenever nobody else has for a while, until `shutdown`: readiness stays true without work.
+    /// Probes it whenever there were no calls for a while, until `shutdown`: readiness stays accurate without work.
     pub async fn watch<F>(self, entropy: Entropy, shutdown: CancellationToken, probe: impl Fn() -> F)
     where
         F: Future<Output = PortResult<()>>,
@@ -228,7 +228,7 @@ impl Dependency {
         loop {
             let idle = lock(&self.record).observed_at.is_none_or(|moment| moment.elapsed() >= PROBE_INTERVAL);
             if idle {
-                // What it finds is noted by the adapter.
+                // The adapter records the result.
                 let _ = probe().await;
             }
             let pause = entropy.jitter(PROBE_INTERVAL / 2);
@@ -282,7 +282,7 @@ impl Dependency {
                 dependency.name = self.name,
                 error.operation = error.operation,
                 error.detail = error.detail,
-                "call refused with an unknown code"
+                "call rejected with an unknown error code"
             );
         }
     }

@@ -1,7 +1,7 @@
-//! What the services need from the outside, named by role.
+//! The services' external dependencies, named by role.
 //!
-//! An expected outcome is a value; an error ([`PortError`]) means that the call did not do its work, or that
-//! nobody can tell whether it did. Every effect here may be repeated.
+//! An expected outcome is a value; an error ([`PortError`]) means that the call failed, or that its effect is unknown.
+//! Every effect here may be repeated.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -26,24 +26,24 @@ pub struct PortError {
     pub operation: &'static str,
     /// What kind of failure it is.
     pub kind: FailureKind,
-    /// The cause in full, for the log alone: it may name resources.
+    /// The cause in full, for the log only: it may name resources.
     pub detail: String,
 }
 
-/// What a failure says about whom.
+/// Kinds of failures, by what they concern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FailureKind {
     /// The resource does not exist.
     Missing,
-    /// Credentials are missing, expired, or do not allow it.
+    /// Credentials are missing, expired, or not sufficient.
     Denied,
-    /// Throttled, timed out, unreachable, or failing by itself: worth another try.
+    /// Throttled, timed out, unreachable, or an internal failure: worth a retry.
     Unavailable,
-    /// The resource answered something that it must not hold.
+    /// The resource holds an invalid value.
     Invalid,
-    /// This one call was refused; others may well succeed. Another try may, too (a conflict, an expired receipt).
+    /// Only this call was rejected; others may succeed. A retry may succeed, too (a conflict, an expired receipt).
     Rejected,
-    /// Refused with a code that is not known here: this one call or all of them. If it repeats, all of them.
+    /// Rejected with an unknown code: only this call or all of them. If it repeats, all of them.
     Unrecognized,
 }
 
@@ -61,7 +61,7 @@ impl FailureKind {
         }
     }
 
-    /// Whether it is known to concern the dependency as a whole, and not the one call alone.
+    /// Whether it is known to concern the dependency as a whole, rather than a single call.
     #[must_use]
     pub fn concerns_all_calls(self) -> bool {
         match self {
@@ -74,25 +74,25 @@ impl FailureKind {
 /// The result of a port's call.
 pub type PortResult<T> = Result<T, PortError>;
 
-/// What became of a sale put under the condition that it is new.
+/// Outcome of a conditional put of a sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InsertSale {
-    /// It is in the table now.
+    /// The sale was put.
     Inserted,
-    /// One with this id was there before.
+    /// One with this id exists.
     AlreadyExists(StoredSale),
 }
 
-/// What became of a fact put under the condition that it is new.
+/// Outcome of a conditional put of a fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Insert {
-    /// It is in the table now, and pending.
+    /// The fact was put, and is pending.
     Inserted,
-    /// It was there before, whatever became of it since.
+    /// It exists, whatever its progress.
     AlreadyExists,
 }
 
-/// A sale as the table holds it.
+/// A sale as stored in the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredSale {
     /// As it was accepted.
@@ -101,47 +101,47 @@ pub struct StoredSale {
     pub processed: bool,
 }
 
-/// What the table knows of an id.
+/// A sale with its status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundSale {
     /// The sale.
     pub stored: StoredSale,
-    /// Whether its cancellation is there.
+    /// Whether it is cancelled.
     pub cancelled: bool,
 }
 
 /// Some ids of a shard of the pending index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PendingPage {
-    /// Oldest first. Entries that are no id of ours are left out.
+    /// Oldest first. Entries without a valid id are left out.
     pub ids: Vec<FactId>,
     /// The keys of the entries that were left out, as text.
     pub unreadable: Vec<String>,
-    /// Where the next page begins; `None` after the last, which may be empty.
+    /// Start of the next page; `None` after the last, which may be empty.
     pub next: Option<PageToken>,
 }
 
-/// What was loaded of some facts.
+/// The result of loading some facts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadedFacts {
-    /// Those that are held and still pending.
+    /// Those that exist and are pending.
     pub facts: Vec<Fact>,
-    /// Those that are held and pending, but whose items cannot be read.
+    /// Those that exist and are pending, but are unreadable.
     pub unreadable: Vec<FactId>,
 }
 
-/// How much of a shard of the pending index is owed to the lake.
+/// Size and age of a shard of the pending index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Backlog {
-    /// How many facts.
+    /// Number of facts.
     pub facts: u64,
-    /// When the oldest of those was accepted that say when.
+    /// When the oldest was accepted, of those with a time.
     pub oldest: Option<Timestamp>,
-    /// The keys, as text, of some entries whose id or time cannot be read: those that are first or last in the index's order.
+    /// The keys, as text, of some entries with an unreadable id or time: those at either end of the index's order.
     pub unreadable: Vec<String>,
 }
 
-/// The place where a page of the pending index ended: the last item's key. Opaque outside the adapters.
+/// The position after a page of the pending index: the last item's key. Opaque outside the adapters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageToken {
     /// The last item's id.
@@ -150,16 +150,16 @@ pub struct PageToken {
     pub timestamp: String,
 }
 
-/// The record of what was accepted, and the index of what is still owed to the lake.
+/// The sales table, with its pending index.
 pub trait SaleTable: Clone + Send + Sync + 'static {
-    /// Puts one sale unless there is one with its id.
+    /// Puts one sale unless one with its id exists.
     fn insert_sale(&self, sale: &Sale) -> impl Future<Output = PortResult<InsertSale>> + Send;
 
-    /// Puts up to [`SaleTable::GROUP`] sales whose ids nobody else can have; one result each, in order. A lone sale
-    /// that is there already stays as it is.
+    /// Puts up to [`SaleTable::GROUP`] sales with unique ids; one result each, in order. An existing lone sale stays
+    /// unchanged.
     fn insert_new_sales(&self, sales: &[Sale]) -> impl Future<Output = Vec<PortResult<()>>> + Send;
 
-    /// Puts a cancellation, or a fact that never replicated to this region, unless one with its id is there.
+    /// Puts a cancellation, or a fact that has not replicated to this region, unless one with its id exists.
     fn insert(&self, fact: &Fact) -> impl Future<Output = PortResult<Insert>> + Send;
 
     /// Finds a sale, as this region knows it now.
@@ -168,11 +168,11 @@ pub trait SaleTable: Clone + Send + Sync + 'static {
     /// Which of these facts this region's table holds.
     fn held(&self, ids: &[FactId]) -> impl Future<Output = PortResult<HashSet<FactId>>> + Send;
 
-    /// The facts among `ids` that are held and still pending.
+    /// The facts among `ids` that exist and are pending.
     fn load_pending(&self, ids: &[FactId]) -> impl Future<Output = PortResult<LoadedFacts>> + Send;
 
-    /// Notes that a fact is in the lake, and takes it out of the pending index. Creates the item where it has not
-    /// replicated yet, and says what it does not say; what it says stays.
+    /// Settles a fact: records that it is in the lake, and removes it from the pending index. Creates the item if it
+    /// has not replicated yet, and adds missing attributes; existing ones stay.
     fn settle(&self, fact: &Fact, processed_at: Timestamp) -> impl Future<Output = PortResult<()>> + Send;
 
     /// A page of a shard's facts that were accepted before `before`.
@@ -183,106 +183,109 @@ pub trait SaleTable: Clone + Send + Sync + 'static {
         page: Option<PageToken>,
     ) -> impl Future<Output = PortResult<PendingPage>> + Send;
 
-    /// How much of a shard is pending. The cost grows with the answer: some ten thousand facts a call.
+    /// Measures a shard's pending facts. The cost grows with their number: a call per some ten thousand facts.
     fn backlog(&self, shard: Shard) -> impl Future<Output = PortResult<Backlog>> + Send;
 
-    /// Asks for something that is not there, to learn whether the table answers.
+    /// Reads something that does not exist, to check whether the table responds.
     fn probe(&self) -> impl Future<Output = PortResult<()>> + Send;
 
-    /// The most sales one call of [`SaleTable::insert_new_sales`] takes.
+    /// Maximum sales of one call of [`SaleTable::insert_new_sales`].
     const GROUP: usize = 25;
 }
 
-/// Tells every region of a fact.
+/// Announces facts to every region.
 pub trait SaleTopic: Clone + Send + Sync + 'static {
-    /// Publishes up to [`SaleTopic::BATCH`] events, which together are never larger than a topic takes (256 KiB); one
-    /// result each, in order.
+    /// Publishes up to [`SaleTopic::BATCH`] events, which together always fit the topic's limit (256 KiB); one result
+    /// each, in order.
     fn publish(&self, events: &[Event]) -> impl Future<Output = Vec<PortResult<()>>> + Send;
 
-    /// The most events one call takes.
+    /// Maximum events of one call.
     const BATCH: usize = 10;
 }
 
-/// A message as a queue delivered it.
+/// A message as delivered by a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// Its text.
+    /// Body.
     pub body: String,
-    /// Its attributes, those of type string or number.
+    /// Its attributes.
     pub attributes: Attributes,
-    /// Names this delivery, for what is to become of it.
+    /// Identifies this delivery, to acknowledge or hide the message.
     pub receipt: String,
-    /// How often it has been delivered, this time included.
+    /// Number of deliveries, this one included.
     pub receive_count: u32,
-    /// When it was delivered for the first time, by the queue's clock; unknown to queues that do not say.
+    /// Time of the first delivery, by the queue's clock; unknown if the queue does not report it.
     pub first_received: Option<Timestamp>,
 }
 
-/// What became of a message that cannot be understood.
+/// Outcome of a malformed message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeadLetter {
-    /// It is in the dead-letter queue.
+    /// Copied to the dead-letter queue.
     Sent,
-    /// The queue has no redrive policy, so that nobody knows where to.
+    /// The queue has no redrive policy, so there is no dead-letter queue.
     NoQueue,
 }
 
-/// This region's copy of what was announced. It counts in whole seconds.
+/// This region's queue of announced facts. It counts in whole seconds.
 pub trait SaleQueue: Clone + Send + Sync + 'static {
-    /// Waits for messages for up to `wait` (at most [`SaleQueue::LONGEST_WAIT`]); at most ten, hidden from others for
-    /// `hidden_for`.
+    /// Waits for messages for up to `wait` (at most [`SaleQueue::LONGEST_WAIT`]); returns at most ten, hidden from
+    /// other consumers for `hidden_for`.
     fn receive(&self, wait: Duration, hidden_for: Duration) -> impl Future<Output = PortResult<Vec<Delivery>>> + Send;
 
-    /// Takes messages off the queue for good (at most ten).
+    /// Acknowledges messages (at most ten).
     fn acknowledge(&self, receipts: &[&str]) -> impl Future<Output = PortResult<()>> + Send;
 
-    /// Hides messages for a time counted from now: longer to go on working, shorter or longer to retry (at most ten).
-    /// Only those that their delivery still hides.
+    /// Hides messages for a time counted from now: longer to continue processing, shorter or longer to retry (at most
+    /// ten). Only those that their delivery still hides.
     fn hide(&self, receipts: &[(&str, Duration)]) -> impl Future<Output = PortResult<()>> + Send;
 
     /// Copies a message to the queue that the redrive policy names, with `reason` as an attribute.
     fn dead_letter(&self, delivery: &Delivery, reason: &str) -> impl Future<Output = PortResult<DeadLetter>> + Send;
 
-    /// The longest that a queue holds an empty answer back.
+    /// Maximum long-polling time.
     const LONGEST_WAIT: Duration = Duration::from_secs(20);
 }
 
-/// What became of an object put under the condition that it is new.
+/// Outcome of a conditional put of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LakePut {
-    /// It is there now.
+    /// The object was put.
     Stored,
-    /// It was there before, with the same bytes.
+    /// It exists, with the same bytes.
     AlreadyThere,
 }
 
-/// Where every fact ends, as one object.
+/// The lake: every fact as one object.
 pub trait Lake: Clone + Send + Sync + 'static {
     /// Puts a fact's object.
     fn put(&self, fact: &Fact) -> impl Future<Output = PortResult<LakePut>> + Send;
 
-    /// Asks whether the lake answers.
+    /// Checks whether the lake responds.
     fn probe(&self) -> impl Future<Output = PortResult<()>> + Send;
 }
 
-/// Which facts are in the lake, known in every region.
+/// Lifetime of a mark: much longer than a message can be redelivered (14 days).
+pub const MARK_RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// The marks of facts in the lake, replicated to every region.
 pub trait Marks: Clone + Send + Sync + 'static {
-    /// Which of these facts are marked as in the lake.
+    /// Which of these facts are marked.
     fn present(&self, ids: &[FactId]) -> impl Future<Output = PortResult<HashSet<FactId>>> + Send;
 
     /// Marks facts until `expires_at`; one result each, in order.
     fn record(&self, ids: &[FactId], expires_at: Timestamp) -> impl Future<Output = Vec<PortResult<()>>> + Send;
 
-    /// Asks for something that is not there, to learn whether the marks answer.
+    /// Reads something that does not exist, to check whether the table of marks responds.
     fn probe(&self) -> impl Future<Output = PortResult<()>> + Send;
 }
 
-/// Names a task among those of its region, for as long as it runs.
+/// Identifies a task among those of its region, for as long as it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Holder(Uuid);
 
 impl Holder {
-    /// A task of this name, which no other has.
+    /// A task with this unique name.
     #[must_use]
     pub fn new(name: Uuid) -> Self {
         Self(name)
@@ -295,18 +298,18 @@ impl fmt::Display for Holder {
     }
 }
 
-/// Who holds a shard, and until when.
+/// The holder of a shard, and the expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lease {
-    /// Whoever asked.
+    /// The caller.
     Own(Timestamp),
     /// Another task.
     Other(Timestamp),
 }
 
-/// Which task of this region sweeps which shard. A lease saves work; nothing goes wrong when two tasks hold the same.
+/// Divides the shards among a region's tasks. A lease saves work; if two tasks hold the same one, nothing goes wrong.
 pub trait Leases: Clone + Send + Sync + 'static {
-    /// Takes a shard until `until`, or keeps it for longer, unless another task holds it at `now`.
+    /// Acquires a shard until `until`, or renews its lease, unless another task holds it at `now`.
     fn acquire(
         &self,
         shard: Shard,
@@ -315,12 +318,12 @@ pub trait Leases: Clone + Send + Sync + 'static {
         until: Timestamp,
     ) -> impl Future<Output = PortResult<Lease>> + Send;
 
-    /// Lets a shard go, if `holder` holds it.
+    /// Releases a shard, if `holder` holds it.
     fn release(&self, shard: Shard, holder: Holder) -> impl Future<Output = PortResult<()>> + Send;
 }
 
-/// Where an operator says whether this region works.
+/// The operator's setting of this region's state.
 pub trait SiteSwitch: Clone + Send + Sync + 'static {
-    /// What it says now.
+    /// Reads the current state.
     fn read(&self) -> impl Future<Output = PortResult<SiteState>> + Send;
 }

@@ -1,4 +1,4 @@
-//! Regions by name.
+//! Names of regions.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,7 +26,7 @@ impl Region {
 impl FromStr for Region {
     type Err = InvalidRegion;
 
-    /// At least two words of lower-case letters and a number, with hyphens between them: new regions come.
+    /// At least two words of lower-case letters and a number, separated by hyphens: new regions are added.
     fn from_str(name: &str) -> Result<Self, InvalidRegion> {
         let parts: Vec<&str> = name.split('-').collect();
         let is_word = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());

@@ -12,22 +12,22 @@ use crate::clock::Timestamp;
 use crate::region::Region;
 use crate::shard::{Shard, Shards};
 
-/// The longest product name, in characters (Unicode scalar values).
+/// Maximum length of a product name, in characters (Unicode scalar values).
 pub const LONGEST_PRODUCT: usize = 1024;
 
-/// The longest idempotency key, in characters.
+/// Maximum length of an idempotency key, in characters.
 pub const LONGEST_IDEMPOTENCY_KEY: usize = 255;
 
-/// The most digits of an amount that is ordered. Every such amount fits `DECIMAL(38,18)`.
+/// Maximum digits of an ordered amount. Every such amount fits `DECIMAL(38,18)`.
 pub const DIGITS: u32 = 28;
 
-/// The most of them before the point.
+/// Maximum digits before the point.
 pub const WHOLE_DIGITS: u32 = 20;
 
-/// The most of them after the point.
+/// Maximum digits after the point.
 pub const DECIMALS: u32 = 18;
 
-/// Namespace of the ids that follow from an idempotency key. Changing it would make every retry a new sale.
+/// Namespace of the ids derived from idempotency keys. Changing it would make every retry a new sale.
 const IDEMPOTENCY_NAMESPACE: Uuid = Uuid::from_u128(0x6d1d_54a4_8d0c_4f0e_9d43_5f6b_0a7c_2e91);
 
 /// Identifies a sale: a UUID, written in lower case with hyphens.
@@ -41,19 +41,19 @@ impl SaleId {
         Self(id)
     }
 
-    /// The sale that `key` stands for: the same key gives the same id, in every region.
+    /// The sale of an idempotency key: the same key gives the same id, in every region.
     #[must_use]
     pub fn from_key(key: &IdempotencyKey) -> Self {
         Self(Uuid::new_v5(&IDEMPOTENCY_NAMESPACE, key.0.as_bytes()))
     }
 
-    /// Whether it follows from an idempotency key. Only such a sale can have been accepted in two regions.
+    /// Whether it is derived from an idempotency key. Only such a sale can be accepted in two regions.
     #[must_use]
     pub fn is_from_key(self) -> bool {
         self.0.get_version_num() == 5
     }
 
-    /// The shard of the pending index that holds what belongs to this sale.
+    /// The shard of the pending index for this sale.
     ///
     /// The low bits of UUIDv5 and UUIDv7 are a hash or random, so they spread evenly as they are.
     #[must_use]
@@ -65,7 +65,7 @@ impl SaleId {
 impl FromStr for SaleId {
     type Err = InvalidId;
 
-    /// Reads the 36 characters of a hyphenated UUID, of either case.
+    /// Parses the 36 characters of a hyphenated UUID, ignoring case.
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         if text.len() != uuid::fmt::Hyphenated::LENGTH {
             return Err(InvalidId);
@@ -80,7 +80,7 @@ impl fmt::Display for SaleId {
     }
 }
 
-/// Identifies what the lake is owed: a sale, or the cancellation of one.
+/// Identifies a fact: a sale, or the cancellation of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FactId {
     /// A registered sale, written `{uuid}`.
@@ -92,7 +92,7 @@ pub enum FactId {
 const CANCELLED: &str = "#cancelled";
 
 impl FactId {
-    /// The sale that is meant, or whose cancellation is meant.
+    /// The sale, or the cancelled sale.
     #[must_use]
     pub fn sale(self) -> SaleId {
         match self {
@@ -131,10 +131,10 @@ pub struct InvalidId;
 pub struct Product(Arc<str>);
 
 impl Product {
-    /// Accepts `name`, or says why not.
+    /// Validates `name`.
     ///
     /// # Errors
-    /// When the name is empty, too long, or holds U+FFFE or U+FFFF, which no SQS message can carry.
+    /// If the name is empty, too long, or contains U+FFFE or U+FFFF, which no SQS message can carry.
     pub fn new(name: String) -> Result<Self, InvalidSale> {
         if name.trim().is_empty() {
             Err(InvalidSale::ProductEmpty)
@@ -156,17 +156,17 @@ impl Product {
 
 /// A positive amount of money, kept exactly, without a currency.
 ///
-/// Trailing zeros are no part of it (`14.00` is `14`): DynamoDB drops them too, and the same amount must have the
-/// same digits wherever it is read.
+/// Trailing zeros are dropped (`14.00` is `14`), as DynamoDB does: the same amount must have the same digits wherever
+/// it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Amount(Decimal);
 
 impl Amount {
-    /// Reads what a client orders: a JSON number of at most [`DIGITS`] digits, of which at most [`WHOLE_DIGITS`] before
+    /// Parses an ordered amount: a JSON number of at most [`DIGITS`] digits, of which at most [`WHOLE_DIGITS`] before
     /// and [`DECIMALS`] after the point.
     ///
     /// # Errors
-    /// When `text` is no number, is not positive, or has more digits than that.
+    /// If `text` is not a number, not positive, or has more digits.
     pub fn ordered(text: &str) -> Result<Self, InvalidSale> {
         let amount = Self::from_json_number(text)?;
         let decimals = amount.0.scale();
@@ -177,13 +177,13 @@ impl Amount {
         Ok(amount)
     }
 
-    /// Reads the text of a JSON number (RFC 8259, section 6) from a table or a message, exactly or not at all.
+    /// Parses the text of a JSON number (RFC 8259, section 6) from a table or a message, exactly or not at all.
     ///
-    /// This is wider than [`Amount::ordered`]: what was accepted while clients could order any amount of 28 decimals or
-    /// below 2^96 is still owed to the lake.
+    /// This is wider than [`Amount::ordered`]: sales accepted when clients could order any amount of 28 decimals or
+    /// below 2^96 may still be pending.
     ///
     /// # Errors
-    /// When `text` is no number, is not positive, or has more digits than can be kept.
+    /// If `text` is not a number, not positive, or has more digits than can be stored.
     pub fn from_json_number(text: &str) -> Result<Self, InvalidSale> {
         let (negative, text) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -225,10 +225,10 @@ impl fmt::Display for Amount {
     }
 }
 
-/// Why something is no sale. The text is fit for the client that sent it.
+/// Why something is not a sale. The text is fit for the client that sent it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum InvalidSale {
-    /// Nothing, or white space alone.
+    /// Empty, or only white space.
     #[error("product must not be empty")]
     ProductEmpty,
     /// More than [`LONGEST_PRODUCT`] characters.
@@ -237,7 +237,7 @@ pub enum InvalidSale {
     /// U+FFFE or U+FFFF.
     #[error("product must not contain the noncharacters U+FFFE and U+FFFF")]
     ProductNotText,
-    /// A string, an object, null and so on.
+    /// Anything but a number.
     #[error("amount must be a number")]
     AmountNotANumber,
     /// Zero or less.
@@ -256,7 +256,7 @@ pub enum InvalidSale {
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// Accepts `text`; `None` when it is empty, too long, or holds white space or control characters.
+    /// Validates `text`; `None` if it is empty, too long, or contains white space or control characters.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let length = text.chars().count();
@@ -272,34 +272,34 @@ pub struct Sale {
     pub id: SaleId,
     /// What was sold.
     pub product: Product,
-    /// For how much.
+    /// The price.
     pub amount: Amount,
     /// When it was accepted.
     pub timestamp: Timestamp,
-    /// Where it was accepted; unknown when another tool announced it.
+    /// Where it was accepted; unknown if another tool announced it.
     pub region: Option<Region>,
 }
 
 impl Sale {
-    /// Whether `other` was ordered with the same words, whenever and wherever it was accepted.
+    /// Whether `other` is the same order, whenever and wherever it was accepted.
     #[must_use]
     pub fn same_order(&self, other: &Self) -> bool {
         self.id == other.id && self.product == other.product && self.amount == other.amount
     }
 }
 
-/// The cancellation of a sale: a fact of its own, so that it never fights with the sale's own record.
+/// The cancellation of a sale: a fact of its own, so that it never conflicts with the sale's own item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cancellation {
     /// The cancelled sale.
     pub sale: SaleId,
     /// When the cancellation was accepted.
     pub timestamp: Timestamp,
-    /// Where; unknown when another tool announced it.
+    /// Where it was accepted; unknown if another tool announced it.
     pub region: Option<Region>,
 }
 
-/// Something accepted that is owed to the lake.
+/// Something that the lake must contain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
     /// A sale was registered.
@@ -309,7 +309,7 @@ pub enum Fact {
 }
 
 impl Fact {
-    /// Its identity, in the tables and in the lake.
+    /// Its id, in the tables and in the lake.
     #[must_use]
     pub fn id(&self) -> FactId {
         match self {

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-/// How many shards the pending index has; every task of every region must agree on it.
+/// Number of shards of the pending index; every task of every region must have the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shards(u16);
 
 impl Shards {
-    /// What the services use unless they are told otherwise.
+    /// The default of the services.
     pub const DEFAULT: Self = Self(16);
 
     /// `count` shards; `None` for zero.
@@ -16,18 +16,18 @@ impl Shards {
         (count > 0).then_some(Self(count))
     }
 
-    /// The shard of a number that is as good as random in its low bits.
+    /// The shard of a number whose low bits are random.
     pub(crate) fn of(self, number: u128) -> Shard {
         Shard((number % u128::from(self.0)) as u16)
     }
 
-    /// Each shard once.
+    /// All shards.
     pub fn iter(self) -> impl Iterator<Item = Shard> + use<> {
         (0..self.0).map(Shard)
     }
 }
 
-/// One hash key of the pending index, written as a decimal number from zero.
+/// A hash key of the pending index, a decimal number from zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Shard(u16);
 

@@ -1,7 +1,7 @@
-//! Whether this region is to process sales, and the background task that keeps up with it.
+//! This region's state, and the background task that keeps it up to date.
 //!
-//! Requests and messages never wait for the switch: they read what was learnt last. When it cannot be asked, the
-//! last known state stays; before the first answer nobody knows, and everybody acts as is safe then.
+//! Requests and messages never wait for the switch: they use the last known state. If it cannot be read, the last known
+//! state remains; until the first read, the state is unknown, and everyone does what is safe then.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::ports::SiteSwitch;
 use crate::region::Region;
 use crate::site_state::SiteState;
 
-/// How long a state is trusted before the switch is asked again.
+/// Interval of reads of the state.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What is known of the own region's state.
+/// What is known of this region's state.
 #[derive(Clone, Copy, Debug, Default)]
 struct Knowledge {
     state: Option<SiteState>,
@@ -27,7 +27,7 @@ struct Knowledge {
     activated_at: Option<Instant>,
 }
 
-/// The own region and what is known of its state. Cheap to clone.
+/// This region and its last known state. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Site {
     region: Region,
@@ -43,49 +43,49 @@ pub struct SiteRefresh<S> {
 }
 
 impl Site {
-    /// A site of which nothing is known yet, and the refresh that will learn it from `switch`.
+    /// A site without a known state, and the task that reads it from `switch`.
     pub fn new<S: SiteSwitch>(region: Region, switch: S, entropy: Entropy) -> (Self, SiteRefresh<S>) {
         let (sender, receiver) = watch::channel(Knowledge::default());
         (Self { region, knowledge: receiver }, SiteRefresh { switch, entropy, knowledge: sender })
     }
 
-    /// The own region.
+    /// The region of this process.
     #[must_use]
     pub fn region(&self) -> &Region {
         &self.region
     }
 
-    /// The last known state; `None` when the switch has never answered.
+    /// The last known state; `None` if it was never read.
     #[must_use]
     pub fn state(&self) -> Option<SiteState> {
         self.knowledge.borrow().state
     }
 
-    /// Time since the switch last answered; `None` when it never has.
+    /// Time since the state was last read; `None` if it never was.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         self.knowledge.borrow().learnt_at.map(|moment| moment.elapsed())
     }
 
-    /// The region that is to process what is accepted here and now: this one while it is active, else any active one.
+    /// The home of what is accepted here and now: this region while it is ACTIVE, otherwise any ACTIVE one.
     #[must_use]
     pub fn home(&self) -> Option<Region> {
         (self.state() == Some(SiteState::Active)).then(|| self.region.clone())
     }
 
-    /// Waits until the switch has answered or failed once.
+    /// Waits until the first read of the state has succeeded or failed.
     pub async fn asked_once(&self) {
-        // An error means that the refresh has ended, and that waiting longer is of no use.
+        // An error means that the refresh has ended, so waiting longer is of no use.
         let _ = self.knowledge.clone().wait_for(|knowledge| knowledge.asked).await;
     }
 
-    /// How often the region was switched from passive to active since this process began.
+    /// Number of changes of this region from PASSIVE to ACTIVE since this process began.
     #[must_use]
     pub fn activations(&self) -> u64 {
         self.knowledge.borrow().activations
     }
 
-    /// Time since the last of them; `None` without any.
+    /// Time since the last of them; `None` if there are none.
     #[must_use]
     pub fn activated_for(&self) -> Option<Duration> {
         self.knowledge.borrow().activated_at.map(|moment| moment.elapsed())
@@ -100,7 +100,7 @@ impl Site {
 }
 
 impl<S: SiteSwitch> SiteRefresh<S> {
-    /// Asks the switch again and again, at the same pace whether it answers or not, until `shutdown`.
+    /// Reads the state at a constant interval, successfully or not, until `shutdown`.
     pub async fn run(self, shutdown: CancellationToken) {
         loop {
             self.refresh().await;
@@ -111,7 +111,7 @@ impl<S: SiteSwitch> SiteRefresh<S> {
         }
     }
 
-    /// Asks once. That the switch fails is told by its adapter, once for each change.
+    /// Reads the state once. The adapter reports a failure, once per change.
     async fn refresh(&self) {
         let answer = self.switch.read().await;
         let before = self.knowledge.borrow().state;
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
     use crate::ports::{FailureKind, PortError, PortResult};
 
-    /// A switch in memory that says what it is set to; `None` fails.
+    /// A switch in memory with a settable state; `None` fails.
     #[derive(Clone)]
     struct FakeSwitch(Arc<Mutex<Option<SiteState>>>);
 

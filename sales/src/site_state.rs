@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// What the operator wants of a region.
+/// The operator's setting for a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SiteState {
     /// Processes sales.
@@ -34,7 +34,7 @@ impl fmt::Display for SiteState {
 impl FromStr for SiteState {
     type Err = UnknownState;
 
-    /// Reads `ACTIVE` or `PASSIVE`, in capitals; white space around it is forgiven, as editors leave a line feed.
+    /// Parses `ACTIVE` or `PASSIVE`, in capitals; surrounding white space is ignored, since editors add a line feed.
     fn from_str(text: &str) -> Result<Self, UnknownState> {
         match text.trim() {
             "ACTIVE" => Ok(Self::Active),
@@ -44,7 +44,7 @@ impl FromStr for SiteState {
     }
 }
 
-/// Text that is no state.
+/// Text that is not a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("state is neither ACTIVE nor PASSIVE")]
 pub struct UnknownState;

@@ -1,8 +1,11 @@
-//! What every program of the workspace says on standard output, and its exit code when that cannot be written.
+//! Output of clap's help and errors by every program of the workspace, and the exit code if standard output fails.
 
 use std::io::{self, ErrorKind, Write};
 
-/// Writes what clap has to say, help or an error, and returns the exit code: `usage` for arguments that are wrong.
+/// Exit code for an invalid or missing variable or argument (`EX_USAGE` of sysexits.h).
+pub const EXIT_USAGE: u8 = 64;
+
+/// Prints clap's help or error, and returns the exit code: `usage` for invalid arguments.
 pub fn answer(message: &clap::Error, usage: u8) -> u8 {
     let written = message.print().and_then(|()| io::stdout().flush());
     match written {
@@ -13,16 +16,16 @@ pub fn answer(message: &clap::Error, usage: u8) -> u8 {
     }
 }
 
-/// The exit code of a program whose standard output could not be written, which is told first; a reader who has gone, as
-/// `head` does, is no fault of anybody's.
+/// The exit code of a program whose standard output could not be written, which it reports first; a closed pipe, as by
+/// `head`, is not an error.
 pub fn unwritten(error: &io::Error) -> u8 {
     if error.kind() == ErrorKind::BrokenPipe {
         return BROKEN_PIPE;
     }
-    // Where that cannot be written either, the exit code has to do.
+    // If that cannot be written either, only the exit code is left.
     let _ = writeln!(io::stderr(), "error: standard output cannot be written: {error}");
     1
 }
 
-/// What a shell says of a program that SIGPIPE ended.
+/// The exit code that a shell reports for a program ended by SIGPIPE.
 const BROKEN_PIPE: u8 = 128 + 13;

@@ -1,4 +1,4 @@
-//! W3C Trace Context: the one header that ties the lines of a sale together across services and regions.
+//! W3C Trace Context: the header that connects the log lines of a sale across services and regions.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ pub struct TraceParent {
 }
 
 impl TraceParent {
-    /// Reads a header's text; `None` when it is not a valid traceparent, which then counts as absent.
+    /// Parses a header's text; `None` if it is not a valid traceparent, which then counts as absent.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('-');

@@ -21,12 +21,12 @@ use sales::ports::{FailureKind, Holder, Lake, Leases, Marks, SaleQueue, SaleTabl
 use sales::sale::{self};
 use sales::shard::Shards;
 use sales::site_state::SiteState;
-use sales_testbed::resources::{Region, State};
+use sales_testbed::resources::{RegionResources, RegionState};
 use sales_testbed::testing::{Fault, FaultProxy, Stage};
 
 /// A region of a stage.
 struct AwsRegion {
-    region: Region,
+    region: RegionResources,
     connection: Connection,
     dependency: Dependency,
     proxy: FaultProxy,
@@ -35,7 +35,7 @@ struct AwsRegion {
 }
 
 impl AwsRegion {
-    async fn new(stage: &Stage, region: &Region) -> Self {
+    async fn new(stage: &Stage, region: &RegionResources) -> Self {
         let config = stage.sdk(region);
         let proxy = stage.own_proxy().await.unwrap();
         let through_proxy = config.to_builder().endpoint_url(proxy.endpoint()).build();
@@ -86,8 +86,8 @@ impl Ports for AwsRegion {
 
     async fn set_state(&self, state: Option<SiteState>) {
         match state {
-            Some(SiteState::Active) => self.region.set_state(State::Active).await.unwrap(),
-            Some(SiteState::Passive) => self.region.set_state(State::Passive).await.unwrap(),
+            Some(SiteState::Active) => self.region.set_state(RegionState::Active).await.unwrap(),
+            Some(SiteState::Passive) => self.region.set_state(RegionState::Passive).await.unwrap(),
             None => _ = self.ssm.delete_parameter().name(&self.region.state_parameter).send().await.unwrap(),
         }
     }
@@ -121,7 +121,7 @@ impl Ports for AwsRegion {
     }
 }
 
-/// Two regions of a stage of their own.
+/// Two regions on a stage of their own.
 async fn regions() -> (Stage, Regions<AwsRegion>) {
     static STAGES: AtomicUsize = AtomicUsize::new(1);
     let number = STAGES.fetch_add(1, Ordering::Relaxed);
@@ -185,7 +185,7 @@ async fn a_parameter_that_is_no_state_is_invalid() {
     assert_eq!(here.site_switch().read().await.unwrap_err().kind, FailureKind::Invalid);
 }
 
-/// Each check is a test of its own.
+/// Each check is a test.
 macro_rules! on_aws {
     ($($module:ident { $($check:ident)* })*) => {
         $(mod $module {

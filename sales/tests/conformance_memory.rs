@@ -1,4 +1,4 @@
-//! The suite of the ports on those in memory, in virtual time: where all is perfect, and where everything trails.
+//! The suite of the ports on those in memory, in virtual time: with a perfect network, and with a slow one.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -22,10 +22,10 @@ struct MemoryRegion {
     lost: Lost,
 }
 
-/// The operation whose next answer is lost.
+/// The operation whose next response is lost.
 type Lost = Arc<Mutex<Option<&'static str>>>;
 
-/// A network that loses an answer when it is told to, and else is as the other one.
+/// A network that can lose one response, and otherwise behaves like the wrapped one.
 struct Losing<N> {
     lost: Lost,
     network: N,
@@ -81,7 +81,7 @@ impl Ports for MemoryRegion {
     }
 }
 
-/// Two regions of a cloud of their own, in the year 2025 of virtual time.
+/// Two regions of their own cloud, in the year 2025 of virtual time.
 fn regions(network: impl Network) -> Regions<MemoryRegion> {
     let began = Instant::now();
     let clock = Clock::new(move || Duration::from_secs(1_764_547_199) + began.elapsed());
@@ -123,12 +123,12 @@ impl<N: Network> Network for Losing<N> {
     }
 }
 
-/// Everything works, but nothing at once, and what was sent later may arrive earlier.
+/// All calls succeed, but with delays, and later messages may arrive earlier.
 #[derive(Default)]
 struct Trailing(AtomicU64);
 
 impl Trailing {
-    /// Up to `longest`, each time another.
+    /// A random delay up to `longest`.
     fn some_of(&self, longest: Duration) -> Duration {
         let turn = u32::try_from(self.0.fetch_add(3, Ordering::Relaxed) % 8).unwrap_or_default();
         longest * (8 - turn) / 8
@@ -160,7 +160,7 @@ impl Network for Trailing {
     }
 }
 
-/// Each check is a test of its own, with either network.
+/// Each check is a test, with either network.
 macro_rules! on_memory {
     ($($module:ident { $($check:ident)* })*) => {
         mod perfect {

@@ -1,4 +1,4 @@
-//! What the ports in memory do to their callers: each passage of a call, and what flows between regions.
+//! The effects of the ports in memory on their callers: each path of a call, and the flows between regions.
 
 #![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 
@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep, timeout};
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// A network that does what a test says. What it says nothing of works, and takes no time.
+/// A network that does what a test sets. All else succeeds without delay.
 #[derive(Clone, Default)]
 struct Scripted(Arc<Mutex<Script>>);
 
@@ -36,7 +36,7 @@ struct Script {
 }
 
 impl Scripted {
-    /// The next call meets this.
+    /// What happens to the next call.
     fn next_meets(&self, passage: Passage) {
         self.write(|script| script.passages.push_back(passage));
     }
@@ -99,7 +99,7 @@ fn id(sale: &Sale) -> FactId {
     FactId::Sale(sale.id)
 }
 
-/// The pages' ids, all of them.
+/// The ids of all pages.
 async fn indexed(table: &impl SaleTable) -> Vec<FactId> {
     let shard = Shards::new(1).unwrap().iter().next().unwrap();
     let (mut ids, mut page) = (Vec::new(), None);
@@ -292,7 +292,7 @@ async fn a_cut_delays_what_flows_one_way_and_loses_nothing() {
 async fn a_condition_is_decided_where_it_is_asked_and_the_last_writer_wins_everywhere() {
     let (cloud, network) = cloud();
     let (here, there) = (cloud.client(0, 1), cloud.client(1, 2));
-    // By the storage's clock, which may be wrong, and not by who really was the last.
+    // By the storage's clock, which may be wrong, not by the real order.
     for (ahead, winner) in [(Duration::ZERO, "2"), (HOUR, "1")] {
         network.write(|script| script.storage_ahead.insert(0, ahead));
         let mine = Sale { amount: Amount::from_json_number("1").unwrap(), ..sale() };
@@ -349,7 +349,7 @@ async fn the_index_trails_its_table_and_never_goes_back() {
     assert_eq!(indexed(&table).await, []);
     sleep(2 * SECOND).await;
     assert_eq!(indexed(&table).await, [id(&sale)]);
-    // The settling is in the other region's index at once, in this one after three seconds.
+    // The settled item leaves the other region's index at once, this one after three seconds.
     network.write(|script| script.index_lags = [3 * SECOND].into());
     table.settle(&Fact::Sale(sale.clone()), moment(1)).await.unwrap();
     assert_eq!(table.load_pending(&[id(&sale)]).await.unwrap().facts, []);
@@ -357,7 +357,7 @@ async fn the_index_trails_its_table_and_never_goes_back() {
     sleep(3 * SECOND).await;
     assert_eq!(indexed(&table).await, []);
 
-    // A settling that overtakes its insertion on the way to the index.
+    // A settled item that overtakes its insertion on the way to the index.
     let overtaken = self::sale();
     network.write(|script| script.index_lags = [5 * SECOND].into());
     table.insert_sale(&overtaken).await.unwrap();

@@ -5,7 +5,7 @@ use clap_complete::Shell;
 
 use crate::{
     capacity::ReleaseOptions,
-    config::{self, Place},
+    config::{self, ConfigOptions},
     dlq::{ExportOptions, LettersOptions, RedriveOptions},
     exit,
     history::HistoryOptions,
@@ -20,21 +20,21 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  salesctl status                              what is going on
-  salesctl switch --to us-east-1               process and take traffic in us-east-1 alone
+  salesctl status                              show the regions and what is wrong
+  salesctl switch --to us-east-1               process sales and take traffic in us-east-1 alone
   salesctl switch --both                       in both regions
   salesctl history                             who switched what, when, and why
   salesctl sale trace 0192f5c0-7c1d-7a3e-8f11-0123456789ab
-  salesctl dlq list                            messages that nobody could process, and why
+  salesctl dlq list                            messages that could not be processed, and why
   salesctl lake verify --from 2026-01-01 --to 2026-01-31
-  salesctl load --rate 50 --seconds 60         post sales, count failures and what arrives";
+  salesctl load --rate 50 --seconds 60         post sales, count failures, and wait for the lakes";
 
-/// Operates the sales pipeline: what is going on in its regions, and which of them works.
+/// Operate the sales pipeline: show its regions, and choose which of them process sales.
 #[derive(Debug, Parser)]
 #[command(name = "salesctl", version, after_help = EXAMPLES, after_long_help = long_help())]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) place: ConfigOptions,
     #[command(flatten)]
     pub(crate) output: OutputOptions,
     #[command(subcommand)]
@@ -45,85 +45,85 @@ fn long_help() -> String {
     format!("{EXAMPLES}\n\n{}\n\n{}", config::KEYS, exit::CODES)
 }
 
-/// What the program can do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show what is going on: states, services, queues, pending sales, traffic, and what needs attention
+    /// Show states, services, queues, pending sales, traffic, and what needs attention
     Status(StatusOptions),
     /// Choose which region processes sales and gets the traffic
     Switch(SwitchOptions),
-    /// The tasks that a switch keeps a region at
+    /// Scaling minimum raised by a switch
     #[command(subcommand)]
     Capacity(CapacityCommand),
-    /// Who switched what, when, and why
+    /// Show who switched what, when, and why
     History(HistoryOptions),
-    /// What is owed to the lake
+    /// Sales and cancellations that are not in the lake yet
     #[command(subcommand)]
     Pending(PendingCommand),
-    /// Messages that nobody could process
+    /// Messages that could not be processed
     #[command(subcommand)]
     Dlq(DlqCommand),
-    /// One sale
+    /// Find a sale
     #[command(subcommand)]
     Sale(SaleCommand),
     /// What is in the lake
     #[command(subcommand)]
     Lake(LakeCommand),
-    /// Post sales, count failures and latencies, and wait until what was accepted is in the lakes
+    /// Post sales, measure failures and latencies, and wait until accepted sales are in the lakes
     Load(LoadOptions),
-    /// Write a script that completes this command's words, for your shell
+    /// Print a shell completion script
     Completions(CompletionsOptions),
 }
 
-/// What can be done with capacity.
+/// The subcommands of `capacity`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CapacityCommand {
-    /// Leave the number of tasks to scaling again, down to the usual minimum
+    /// Restore the usual scaling minimum
     Release(ReleaseOptions),
 }
 
-/// What can be done with what is pending.
+/// The subcommands of `pending`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PendingCommand {
-    /// List sales and cancellations that are owed to the lake, the oldest first, and why
+    /// List pending sales and cancellations with the reason, oldest first
     List(PendingOptions),
 }
 
-/// What can be done with dead letters.
+/// The subcommands of `dlq`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DlqCommand {
     /// List dead letters with their reasons
     List(LettersOptions),
     /// Send dead letters back to the queue; safe to interrupt and to repeat
     Redrive(RedriveOptions),
-    /// Write dead letters as JSON, one a line, and leave them where they are
+    /// Write dead letters as JSON lines; they stay in the queue
     Export(ExportOptions),
 }
 
-/// What can be done with one sale.
+/// The subcommands of `sale`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum SaleCommand {
-    /// Show everything that is known of a sale, in each region: accepted, processed, cancelled, in the lake
+    /// Show what each region knows about a sale: accepted, processed, cancelled, in the lake
     Trace(TraceOptions),
 }
 
-/// What can be done with the lake.
+/// The subcommands of `lake`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum LakeCommand {
-    /// Compare the tables, the marks and the lakes of some days, and list what differs
+    /// Compare tables, marks and lakes over a range of days, and list the differences
     Verify(VerifyOptions),
 }
 
-/// For which shell.
+/// Options of `completions`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  salesctl completions bash > ~/.local/share/bash-completion/completions/salesctl")]
 pub(crate) struct CompletionsOptions {
-    /// The shell
+    /// Shell to generate the script for
     #[arg(value_enum)]
     pub(crate) shell: Shell,
 }
 
-/// Writes the script.
+/// Prints the completion script.
 pub(crate) fn write_completions(shell: Shell) {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "salesctl", &mut script);

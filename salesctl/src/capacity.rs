@@ -1,7 +1,7 @@
-//! `capacity release`: what `switch` has kept a region at is left to scaling again.
+//! `capacity release`: restores the scaling minimum that `switch` raised.
 //!
-//! Not by the switch itself: scaling takes tasks away by what it has seen in the last quarter of an hour, and what it has
-//! seen just after a switch is a region without traffic.
+//! The switch itself cannot do this: scaling decides by the metrics of the last quarter of an hour, and just after a
+//! switch these show a region without traffic.
 
 use std::time::Duration;
 
@@ -17,16 +17,16 @@ use crate::{
     cloud::{
         Cloud, RegionCloud,
         fleet::{Role, Tasks},
-        state::State,
+        state::StateParameter,
         trouble::{Trouble, TroubleKind},
     },
-    config::{InvalidConfig, Place},
+    config::{ConfigOptions, InvalidConfig},
     exit::Exit,
     output::{self, Format, GOOD, WARNING, line},
 };
 
-/// How long scaling has to have seen a region's traffic: its measure of too many tasks is fifteen minutes, and the metrics
-/// come some minutes late.
+/// Time that scaling needs to measure a region's traffic: it removes tasks by the last fifteen minutes of metrics, and
+/// the metrics arrive some minutes late.
 pub(crate) const SEEN: Duration = Duration::from_secs(20 * 60);
 
 const EXAMPLES: &str = "\
@@ -34,32 +34,32 @@ Examples:
   salesctl capacity release
   salesctl capacity release --region us-east-1
 
-A region that became ACTIVE less than 20 minutes ago is left as it is: scaling has not seen its traffic for long enough,
-and would take away what it has just got.";
+A region that became ACTIVE less than 20 minutes ago is left unchanged: scaling has not measured its traffic for long
+enough, and would stop the tasks that it has just received.";
 
-/// What to release.
+/// Options of `capacity release`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ReleaseOptions {
     /// Only this region
     #[arg(long)]
     region: Option<String>,
-    /// Even if it became ACTIVE less than 20 minutes ago, or its state is not known
+    /// Also release a region that became ACTIVE less than 20 minutes ago, or whose state is unknown
     #[arg(long)]
     force: bool,
 }
 
-/// What became of a service.
+/// Outcome for one service.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(tag = "outcome", content = "reason", rename_all = "snake_case")]
-enum Outcome {
-    /// Its minimum is the usual one again.
+enum ReleaseOutcome {
+    /// The usual minimum is restored.
     Released,
-    /// It was.
+    /// The minimum was the usual one.
     Already,
-    /// It is kept, and why.
+    /// The raised minimum stays, for this reason.
     Kept(String),
-    /// It could not be done, or is not known.
+    /// The call failed.
     Failed(Trouble),
 }
 
@@ -67,20 +67,23 @@ enum Outcome {
 struct Release {
     region: String,
     service: Role,
-    /// The minimum before, and the usual one.
+    /// The minimum before, and the usual one; `None` if unknown.
     from: Option<u32>,
     to: Option<u32>,
     #[serde(flatten)]
-    outcome: Outcome,
+    outcome: ReleaseOutcome,
 }
 
-/// Releases what is held.
-pub(crate) async fn release(place: &Place, format: Format, options: &ReleaseOptions) -> anyhow::Result<Exit> {
+/// Restores the usual minimum in the selected regions.
+pub(crate) async fn release(place: &ConfigOptions, format: Format, options: &ReleaseOptions) -> anyhow::Result<Exit> {
     let config = place.read()?;
     let shown: Vec<String> = config.selected(options.region.as_deref())?.into_iter().map(str::to_owned).collect();
     let configured = config.regions.iter().any(|(name, region)| shown.contains(name) && region.cluster.is_some());
     if !configured {
-        return Err(InvalidConfig::new("no region's tasks are configured: regions.REGION.cluster is not set").into());
+        return Err(InvalidConfig::new(
+            "no ECS services configured: set regions.REGION.cluster, api_service and worker_service",
+        )
+        .into());
     }
     let cloud = Cloud::open(&config).await?;
     let now = Clock::system().now();
@@ -91,7 +94,7 @@ pub(crate) async fn release(place: &Place, format: Format, options: &ReleaseOpti
         Format::Json => output::json(&releases)?,
         Format::Table => releases.iter().for_each(show),
     }
-    let is_done = |release: &Release| matches!(release.outcome, Outcome::Released | Outcome::Already);
+    let is_done = |release: &Release| matches!(release.outcome, ReleaseOutcome::Released | ReleaseOutcome::Already);
     Ok(if releases.iter().all(is_done) { Exit::Done } else { Exit::Incomplete })
 }
 
@@ -106,7 +109,7 @@ async fn of_region(region: &RegionCloud, force: bool, now: Timestamp) -> Vec<Rel
                 service,
                 from: None,
                 to: None,
-                outcome: Outcome::Failed(trouble.clone()),
+                outcome: ReleaseOutcome::Failed(trouble.clone()),
             };
             return Role::ALL.map(failed).into();
         }
@@ -115,11 +118,12 @@ async fn of_region(region: &RegionCloud, force: bool, now: Timestamp) -> Vec<Rel
     let mut releases = Vec::new();
     for (service, tasks) in fleet {
         let outcome = match (to_release(&tasks), &kept) {
-            (None, _) => Outcome::Already,
-            (Some(_), Some(reason)) => Outcome::Kept(reason.clone()),
-            (Some(usual), None) => {
-                region.set_minimum(service, usual).await.map_or_else(Outcome::Failed, |()| Outcome::Released)
-            }
+            (None, _) => ReleaseOutcome::Already,
+            (Some(_), Some(reason)) => ReleaseOutcome::Kept(reason.clone()),
+            (Some(usual), None) => region
+                .set_minimum(service, usual)
+                .await
+                .map_or_else(ReleaseOutcome::Failed, |()| ReleaseOutcome::Released),
         };
         let (from, to) = (Some(tasks.minimum), tasks.usual_minimum);
         releases.push(Release { region: region.name.clone(), service, from, to, outcome });
@@ -127,15 +131,15 @@ async fn of_region(region: &RegionCloud, force: bool, now: Timestamp) -> Vec<Rel
     releases
 }
 
-/// The minimum to go back to, if it is another one.
+/// The usual minimum, if the current one is above it.
 fn to_release(tasks: &Tasks) -> Option<u32> {
     tasks.usual_minimum.filter(|_| tasks.is_held())
 }
 
-/// Why a region is left as it is.
-fn reason_to_keep(state: &Result<State, Trouble>, now: Timestamp) -> Option<String> {
+/// Why a region's minimum stays raised.
+fn reason_to_keep(state: &Result<StateParameter, Trouble>, now: Timestamp) -> Option<String> {
     match state {
-        Err(trouble) => Some(format!("its state is not known ({trouble}); --force does it nevertheless")),
+        Err(trouble) => Some(format!("state unknown ({trouble}); use --force to release anyway")),
         Ok(state) => {
             let is_fresh = state.since().is_none_or(|since| now.since(since) < SEEN);
             (state.site_state() == Some(SiteState::Active) && is_fresh)
@@ -149,10 +153,10 @@ fn show(release: &Release) {
     let number = |number: &Option<u32>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
     let (from, to) = (number(from), number(to));
     let told = match outcome {
-        Outcome::Released => format!("minimum {from} -> {to}: {GOOD}released{GOOD:#}"),
-        Outcome::Already => format!("minimum {from}: nothing is held"),
-        Outcome::Kept(reason) => format!("minimum {from} is {WARNING}kept{WARNING:#}: {reason}"),
-        Outcome::Failed(trouble) => format!("{WARNING}failed{WARNING:#}: {trouble}"),
+        ReleaseOutcome::Released => format!("minimum {from} -> {to}: {GOOD}released{GOOD:#}"),
+        ReleaseOutcome::Already => format!("minimum {from}: unchanged"),
+        ReleaseOutcome::Kept(reason) => format!("minimum {from} is {WARNING}kept{WARNING:#}: {reason}"),
+        ReleaseOutcome::Failed(trouble) => format!("{WARNING}failed{WARNING:#}: {trouble}"),
     };
     line(format_args!("{region}: {} {told}", service.name()));
 }
@@ -164,7 +168,7 @@ mod tests {
     const NOW: i64 = 1_000_000;
 
     fn kept(state: &str, since: i64) -> bool {
-        let state = State { value: state.to_owned(), since: Some(since) };
+        let state = StateParameter { value: state.to_owned(), since: Some(since) };
         reason_to_keep(&Ok(state), Timestamp::from_unix_seconds(NOW).unwrap()).is_some()
     }
 
@@ -182,7 +186,7 @@ mod tests {
         let tasks = |minimum, usual_minimum| Tasks { running: 12, minimum, maximum: 20, usual_minimum };
         assert_eq!(to_release(&tasks(12, Some(2))), Some(2));
         assert_eq!(to_release(&tasks(2, Some(2))), None);
-        // A region that stands by may keep fewer.
+        // A PASSIVE region may keep fewer.
         assert_eq!(to_release(&tasks(2, Some(4))), None);
         assert_eq!(to_release(&tasks(12, None)), None);
     }

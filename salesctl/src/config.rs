@@ -1,4 +1,4 @@
-//! Where the pipeline is: `salesctl.toml`, and what the command line puts in its place.
+//! Configuration: `salesctl.toml`, and the overrides of the command line.
 
 use std::{
     collections::BTreeMap,
@@ -15,38 +15,38 @@ use url::Url;
 
 use crate::overdue::Overdue;
 
-/// The file that is read when none is named.
+/// The default configuration file.
 const DEFAULT_FILE: &str = "salesctl.toml";
 
-/// The setting that holds the name that DNS answers.
+/// The setting of the URL that DNS resolves.
 pub(crate) const DNS_KEY: &str = "dns_url";
 
-/// What can be set, as `--help` lists it.
+/// The settings, as `--help` lists them.
 pub(crate) const KEYS: &str = "\
-Where the resources are (salesctl.toml, written by Terraform's outputs and by `cargo local`; or --set KEY=VALUE):
-  url                        the address in front of all regions (Global Accelerator)
-  dns_url                    the name in front of all regions, which DNS answers by health checks (API Gateway)
-  accelerator_arn            ARN of the Global Accelerator in front of them
-  accelerator_endpoint_url   its API, where that is not AWS's own
-  cloudtrail_endpoint_url    CloudTrail's, beside such an accelerator; otherwise AWS's own is asked
+Settings (salesctl.toml, written by Terraform's outputs and `cargo local`; or --set KEY=VALUE):
+  url                        URL in front of all regions (Global Accelerator)
+  dns_url                    URL whose host name DNS resolves to a healthy region (API Gateway)
+  accelerator_arn            ARN of the Global Accelerator
+  accelerator_endpoint_url   custom endpoint of Global Accelerator
+  cloudtrail_endpoint_url    custom endpoint of CloudTrail; with a custom accelerator endpoint, `history` needs it for dials
   pending_shards             shards of the pending index (16)
-  pending_grace_seconds      PENDING_GRACE_SECONDS of the workers (30); what is pending for a minute longer is overdue
+  pending_grace_seconds      PENDING_GRACE_SECONDS of the workers (30); sales pending for 60 s longer are overdue
   regions.REGION.state_parameter         SSM parameter that holds ACTIVE or PASSIVE
   regions.REGION.sales_table             DynamoDB table of sales
-  regions.REGION.idempotency_table       DynamoDB table of what is in the lake
+  regions.REGION.idempotency_table       DynamoDB table of marks
   regions.REGION.queue_url               URL of the SQS queue
   regions.REGION.dead_letter_queue_url   URL of its dead-letter queue
   regions.REGION.lake_bucket             S3 bucket of the lake
-  regions.REGION.api_url                 the region's own API
-  regions.REGION.worker_url              health of its worker, where it can be reached
+  regions.REGION.api_url                 URL of the region's own API
+  regions.REGION.worker_url              URL of its worker's health endpoints, if reachable
   regions.REGION.cluster                 ECS cluster of its services
   regions.REGION.api_service             ECS service of its API
   regions.REGION.worker_service          ECS service of its worker
-  regions.REGION.api_minimum             the fewest tasks of its API, as the environment's data say
-  regions.REGION.worker_minimum          and of its worker
-  regions.REGION.endpoint_url            AWS in that region, where that is not AWS's own";
+  regions.REGION.api_minimum             usual minimum number of API tasks, from the environment's data
+  regions.REGION.worker_minimum          usual minimum number of worker tasks
+  regions.REGION.endpoint_url            custom AWS endpoint of the region";
 
-/// A configuration that cannot be used; one line that names what is wrong, and what to do.
+/// Invalid configuration: one line that names the error and the next step.
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub(crate) struct InvalidConfig(String);
@@ -58,30 +58,30 @@ impl InvalidConfig {
     }
 }
 
-/// What the command line says about where the pipeline is.
+/// The configuration options of the command line.
 #[derive(Debug, Default, Args)]
-pub(crate) struct Place {
-    /// Where the resources are [default: ./salesctl.toml, if there is one]
+pub(crate) struct ConfigOptions {
+    /// Configuration file [default: ./salesctl.toml, if it exists]
     #[arg(long, value_name = "FILE", env = "SALESCTL_CONFIG", global = true, hide_env_values = true)]
     config: Option<PathBuf>,
-    /// A setting beside or instead of the file's; may be repeated
+    /// Override or add a setting; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
     settings: Vec<String>,
 }
 
-/// Where the pipeline is.
+/// The complete configuration.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// The address in front of all regions: the accelerator's.
+    /// URL of the accelerator, in front of all regions.
     pub(crate) url: Option<Url>,
-    /// The name in front of all regions that DNS answers by health checks.
+    /// URL whose host name DNS resolves to a healthy region.
     pub(crate) dns_url: Option<Url>,
     /// The accelerator behind `url`.
     pub(crate) accelerator_arn: Option<String>,
-    /// Global Accelerator's API, where it is not AWS's own.
+    /// Custom endpoint of Global Accelerator.
     pub(crate) accelerator_endpoint_url: Option<Url>,
-    /// CloudTrail, where it is not AWS's own.
+    /// Custom endpoint of CloudTrail.
     pub(crate) cloudtrail_endpoint_url: Option<Url>,
     #[serde(default = "default_shards")]
     pending_shards: u16,
@@ -89,30 +89,30 @@ pub(crate) struct Config {
     pending_grace_seconds: u16,
     /// The regions by name.
     #[serde(default)]
-    pub(crate) regions: BTreeMap<String, Region>,
+    pub(crate) regions: BTreeMap<String, RegionConfig>,
 }
 
-/// What is in one region. What is not set is not known, which concerns only the commands that need it.
+/// The resources of one region. A missing setting affects only the commands that need it.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Region {
-    /// Where AWS is, where it is not AWS's own address.
+pub(crate) struct RegionConfig {
+    /// Custom AWS endpoint.
     pub(crate) endpoint_url: Option<Url>,
     /// The region's own API.
     pub(crate) api_url: Option<Url>,
-    /// Health and metrics of its worker.
+    /// URL of its worker's health endpoints.
     pub(crate) worker_url: Option<Url>,
     /// The SSM parameter that holds `ACTIVE` or `PASSIVE`.
     pub(crate) state_parameter: Option<String>,
     /// The table of sales.
     pub(crate) sales_table: Option<String>,
-    /// The table of what is in the lake.
+    /// The table of marks.
     pub(crate) idempotency_table: Option<String>,
     /// The queue of the worker.
     pub(crate) queue_url: Option<Url>,
-    /// Where messages go that nobody could process.
+    /// The queue of messages that could not be processed.
     pub(crate) dead_letter_queue_url: Option<Url>,
-    /// The lake.
+    /// The lake's bucket.
     pub(crate) lake_bucket: Option<String>,
     /// The ECS cluster of its services.
     pub(crate) cluster: Option<String>,
@@ -120,9 +120,9 @@ pub(crate) struct Region {
     pub(crate) api_service: Option<String>,
     /// The ECS service of its worker.
     pub(crate) worker_service: Option<String>,
-    /// The fewest tasks of its API while no switch has asked for more.
+    /// Usual minimum number of API tasks, when no switch has raised it.
     pub(crate) api_minimum: Option<u32>,
-    /// And of its worker.
+    /// Usual minimum number of worker tasks.
     pub(crate) worker_minimum: Option<u32>,
 }
 
@@ -134,14 +134,14 @@ fn default_grace() -> u16 {
     30
 }
 
-/// What the workers take.
+/// The range that the workers accept.
 const GRACE: RangeInclusive<u16> = 1..=3600;
 
-impl Place {
-    /// Reads the file, if there is one, and what the command line says beside it.
+impl ConfigOptions {
+    /// Reads the file, if there is one, and applies the command line's overrides.
     ///
     /// # Errors
-    /// When there is neither, or one of them is wrong.
+    /// If there is no configuration, or it is invalid.
     pub(crate) fn read(&self) -> Result<Config, InvalidConfig> {
         let (file, mut table) = match &self.config {
             Some(path) => (Some(path.as_path()), read_file(path)?),
@@ -159,8 +159,8 @@ impl Place {
         })?;
         if file.is_none() && self.settings.is_empty() {
             return Err(InvalidConfig::new(
-                "where are the resources? Name the file with --config or SALESCTL_CONFIG (`cargo local` and Terraform's \
-                 outputs write one), or use --set",
+                "no configuration: pass --config or set SALESCTL_CONFIG (`cargo local` and Terraform's outputs write the \
+                 file), or use --set",
             ));
         }
         Ok(config)
@@ -169,7 +169,7 @@ impl Place {
 
 impl Config {
     fn parse(table: toml::Table) -> Result<Self, InvalidConfig> {
-        // Of several lines: what is wrong, and where.
+        // Of several lines, only the error and its position.
         let told = |error: toml::de::Error| error.to_string().lines().collect::<Vec<_>>().join(" ");
         let config: Self = table.try_into().map_err(|error| InvalidConfig::new(told(error)))?;
         if Shards::new(config.pending_shards).is_none() {
@@ -194,7 +194,7 @@ impl Config {
         Shards::new(self.pending_shards).unwrap_or(Shards::DEFAULT)
     }
 
-    /// When what is pending is overdue.
+    /// The rule for overdue items.
     pub(crate) fn overdue(&self) -> Overdue {
         Overdue::with_grace(self.pending_grace_seconds)
     }
@@ -202,10 +202,10 @@ impl Config {
     /// The names of all regions.
     ///
     /// # Errors
-    /// When there is none.
+    /// If no region is configured.
     pub(crate) fn region_names(&self) -> Result<Vec<&str>, InvalidConfig> {
         if self.regions.is_empty() {
-            return Err(InvalidConfig::new("no region is configured: there must be at least one regions.REGION.KEY"));
+            return Err(InvalidConfig::new("no region configured: set at least one regions.REGION.KEY"));
         }
         Ok(self.regions.keys().map(String::as_str).collect())
     }
@@ -213,7 +213,7 @@ impl Config {
     /// The named region, or all of them when none is named.
     ///
     /// # Errors
-    /// When there is none of this name.
+    /// If no region has this name.
     pub(crate) fn selected(&self, name: Option<&str>) -> Result<Vec<&str>, InvalidConfig> {
         let all = self.region_names()?;
         match name {
@@ -224,8 +224,8 @@ impl Config {
     }
 }
 
-impl Region {
-    /// Checks what must be set together.
+impl RegionConfig {
+    /// Checks the settings that belong together.
     fn check(&self, name: &str) -> Result<(), InvalidConfig> {
         let services = [
             ("cluster", self.cluster.is_some()),
@@ -249,19 +249,19 @@ impl Region {
 }
 
 fn unknown_region(name: &str, known: &[&str]) -> InvalidConfig {
-    InvalidConfig::new(format_args!("there is no region {name:?}: it must be one of {}", known.join(", ")))
+    InvalidConfig::new(format_args!("unknown region {name:?}: expected one of {}", known.join(", ")))
 }
 
 fn read_file(path: &Path) -> Result<toml::Table, InvalidConfig> {
     let text = std::fs::read_to_string(path)
-        .map_err(|error| InvalidConfig::new(format_args!("{} cannot be read: {error}", path.display())))?;
+        .map_err(|error| InvalidConfig::new(format_args!("cannot read {}: {error}", path.display())))?;
     // The error shows the line and a pointer to what is wrong in it.
-    text.parse().map_err(|error| InvalidConfig::new(format_args!("{} is no TOML: {error}", path.display())))
+    text.parse().map_err(|error| InvalidConfig::new(format_args!("invalid TOML in {}: {error}", path.display())))
 }
 
 /// Puts a `KEY=VALUE` into the table; the key's parts are separated by dots.
 fn set(table: &mut toml::Table, setting: &str) -> Result<(), InvalidConfig> {
-    let wrong = || InvalidConfig::new(format_args!("--set takes KEY=VALUE, not {setting:?}"));
+    let wrong = || InvalidConfig::new(format_args!("invalid --set {setting:?}: expected KEY=VALUE"));
     let (key, value) = setting.split_once('=').filter(|(key, _)| !key.trim().is_empty()).ok_or_else(wrong)?;
     let parts: Vec<&str> = key.trim().split('.').collect();
     let (last, path) = parts.split_last().ok_or_else(wrong)?;
@@ -319,9 +319,9 @@ mod tests {
             ("", "bucket=x", "unknown field `bucket`"),
             ("", "regions.sa-east-1.bucket=x", "unknown field `bucket`"),
             ("", "url=nowhere", "relative URL"),
-            ("", "url", "--set takes KEY=VALUE"),
-            ("", "=x", "--set takes KEY=VALUE"),
-            ("url = 'http://one'", "url.x=y", "--set takes KEY=VALUE"),
+            ("", "url", "expected KEY=VALUE"),
+            ("", "=x", "expected KEY=VALUE"),
+            ("url = 'http://one'", "url.x=y", "expected KEY=VALUE"),
             ("", "pending_shards=0", "pending_shards cannot be 0"),
             ("", "pending_shards=many", "pending_shards"),
             ("", "regions.a.cluster=sales", "regions.a.cluster is set, and regions.a.api_service is not"),
@@ -341,7 +341,7 @@ mod tests {
         assert_eq!(config.selected(None).unwrap(), ["a", "b"]);
         assert_eq!(config.selected(Some("b")).unwrap(), ["b"]);
         let error = config.selected(Some("c")).unwrap_err();
-        assert_eq!(error.to_string(), r#"there is no region "c": it must be one of a, b"#);
+        assert_eq!(error.to_string(), r#"unknown region "c": expected one of a, b"#);
         assert!(parse("", &[]).unwrap().selected(None).is_err());
     }
 }

@@ -10,9 +10,9 @@ use time::{Date, OffsetDateTime, macros::format_description};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Day(Date);
 
-/// Text that is no day.
+/// Text that is not a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("a day is written YYYY-MM-DD, from 1970 on; or today, or yesterday (UTC)")]
+#[error("expected YYYY-MM-DD from 1970 on, today, or yesterday (UTC)")]
 pub(crate) struct InvalidDay;
 
 impl Day {
@@ -28,12 +28,12 @@ impl Day {
         (day.year() >= 1970).then_some(Self(day))
     }
 
-    /// The first second of it.
+    /// Its first second.
     pub(crate) fn first_second(self) -> i64 {
         self.0.midnight().assume_utc().unix_timestamp()
     }
 
-    /// The last second of it.
+    /// Its last second.
     pub(crate) fn last_second(self) -> i64 {
         self.first_second() + 24 * 60 * 60 - 1
     }
@@ -43,7 +43,7 @@ impl Day {
         [Some(self.0), self.0.previous_day(), self.0.next_day()].into_iter().flatten().map(Self)
     }
 
-    /// Each day from this one to `last`, both included.
+    /// Each day from this one to `last`, both inclusive.
     pub(crate) fn to(self, last: Self) -> impl Iterator<Item = Self> {
         std::iter::successors(Some(self.0), |day| day.next_day()).take_while(move |day| *day <= last.0).map(Self)
     }

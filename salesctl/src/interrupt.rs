@@ -1,4 +1,4 @@
-//! The signals that ask a command to end: the first one politely, the second one at once.
+//! The signals that ask a command to end: the first one lets it finish, the second one ends it immediately.
 
 use anyhow::Context;
 use tokio::{
@@ -8,12 +8,12 @@ use tokio::{
 
 use crate::exit::Exit;
 
-/// Tells whether and by which signal the command was asked to end. Cheap to clone.
+/// Reports whether and by which signal the command was asked to end. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Interrupt(watch::Receiver<Option<i32>>);
 
 impl Interrupt {
-    /// From now on the signals are heard here.
+    /// Starts listening for the signals.
     pub(crate) fn listen() -> anyhow::Result<Self> {
         let [mut interrupt, mut terminate, mut hangup] = [
             listen_for(SignalKind::interrupt())?,
@@ -37,21 +37,21 @@ impl Interrupt {
         Ok(Self(told))
     }
 
-    /// Waits for a signal, and says how a command that it ends has to exit.
+    /// Waits for a signal, and returns how the command exits.
     pub(crate) async fn heard(&self) -> Exit {
         match self.0.clone().wait_for(Option::is_some).await.ok().and_then(|signal| *signal) {
             Some(signal) => Exit::Interrupted(signal),
-            // Nobody listens any more: the runtime is ending.
+            // The receiver is gone: the runtime is ending.
             None => std::future::pending().await,
         }
     }
 
-    /// How a command has to exit that was asked to end, between two steps that are not to be cut off.
+    /// How the command exits if a signal has arrived, checked between two steps that must not be cancelled.
     pub(crate) fn so_far(&self) -> Option<Exit> {
         self.0.borrow().map(Exit::Interrupted)
     }
 
-    /// What `work` gives; how to exit instead, if a signal is heard before, wherever `work` is then.
+    /// The result of `work`; on a signal, cancels it and returns how to exit.
     pub(crate) async fn unless_heard<T>(&self, work: impl Future<Output = T>) -> Result<T, Exit> {
         tokio::select! {
             result = work => Ok(result),
@@ -59,12 +59,12 @@ impl Interrupt {
         }
     }
 
-    /// The same for all of a command.
+    /// The same for a whole command.
     pub(crate) async fn or(&self, work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
         self.unless_heard(work).await.unwrap_or_else(Ok)
     }
 }
 
 fn listen_for(kind: SignalKind) -> anyhow::Result<tokio::signal::unix::Signal> {
-    signal(kind).context("signals cannot be heard")
+    signal(kind).context("cannot listen for signals")
 }

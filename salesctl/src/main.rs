@@ -1,15 +1,20 @@
-//! The operator's command line for the sales pipeline: what is going on, and switching between regions.
+//! The operator's command line for the sales pipeline: its status, and switching between regions.
+//!
+//! Begin with `arguments`, the commands, each of which has a module of its name: `status`, `switch`, `history`,
+//! `capacity`, `trace`, `pending`, `dlq`, `verify`, `load`. They decide purely and print through `output`; `cloud`
+//! calls the regions, each independently, so that a lost one does not delay the others. `config` reads `salesctl.toml`,
+//! `exit` has the exit codes.
 
 mod arguments;
 mod capacity;
 mod cloud;
 mod config;
-mod copy;
 mod day;
 mod dlq;
 mod exit;
 mod history;
 mod interrupt;
+mod lake_object;
 mod load;
 mod output;
 mod overdue;
@@ -40,7 +45,7 @@ fn main() -> ExitCode {
         let interrupt = Interrupt::listen()?;
         run(arguments, &interrupt).await
     });
-    // A call that hangs, such as one for a name that is not resolved, does not hold up the end.
+    // A call that hangs, such as a name lookup, does not delay the exit.
     runtime.shutdown_background();
     exit::of_result(result)
 }

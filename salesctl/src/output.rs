@@ -11,19 +11,19 @@ use clap::{Args, ValueEnum};
 use sales::{clock::Timestamp, standard_output};
 use serde::Serialize;
 
-/// How results are printed.
+/// Format of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people
+    /// Human-readable tables
     Table,
-    /// For programs: one JSON document on standard output, all else on standard error
+    /// One JSON document on standard output, everything else on standard error
     Json,
 }
 
-/// The option that says how.
+/// The option for the format.
 #[derive(Debug, Args)]
 pub(crate) struct OutputOptions {
-    /// How to print results
+    /// Output format
     #[arg(short, long, value_enum, default_value = "table", global = true)]
     output: Format,
 }
@@ -35,47 +35,47 @@ impl OutputOptions {
     }
 }
 
-/// All is well.
+/// Style: all is well.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
-/// Worth a look.
+/// Style: needs attention.
 pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default();
-/// Not as it should be.
+/// Style: wrong.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default();
-/// Neither good nor bad.
+/// Style: neutral.
 pub(crate) const PLAIN: Style = Style::new();
 const HEAD: Style = Style::new().bold();
 
-/// A line on standard output. One that cannot be written ends the command: there is nobody to work for.
+/// Prints a line on standard output. If that fails, the command ends: no one reads its output.
 pub(crate) fn line(text: impl Display) {
     if let Err(error) = try_line(text) {
         end_unwritten(&error);
     }
 }
 
-/// The same for a command that has something to tidy up before [`end_unwritten`].
+/// The same for a command that must clean up before [`end_unwritten`].
 pub(crate) fn try_line(text: impl Display) -> io::Result<()> {
     let mut output = anstream::stdout().lock();
     writeln!(output, "{text}").and_then(|()| output.flush())
 }
 
-/// The end of a command whose standard output cannot be written.
+/// Ends a command whose standard output cannot be written.
 pub(crate) fn end_unwritten(error: &io::Error) -> ! {
     std::process::exit(standard_output::unwritten(error).into())
 }
 
-/// A line on standard error, for what is no result.
+/// Prints a line on standard error, for anything that is not a result.
 pub(crate) fn note(text: impl Display) {
-    // Nobody reads it: then nobody misses it.
+    // If no one reads it, no one misses it.
     drop(writeln!(anstream::stderr().lock(), "{text}"));
 }
 
-/// A question on standard error, with room for the answer behind it.
+/// Prints a question on standard error, without a line break.
 pub(crate) fn ask(question: impl Display) {
     let mut output = anstream::stderr().lock();
     drop(write!(output, "{question}").and_then(|()| output.flush()));
 }
 
-/// What happens meanwhile: part of what people read, and beside what programs read.
+/// Prints progress: with the results in a table, apart from them in JSON.
 pub(crate) fn progress(format: Format, text: impl Display) {
     match format {
         Format::Table => line(text),
@@ -83,20 +83,20 @@ pub(crate) fn progress(format: Format, text: impl Display) {
     }
 }
 
-/// How often a meter tells.
+/// Interval of a meter.
 const TOLD_EVERY: Duration = Duration::from_secs(2);
 
-/// Tells on standard error, every two seconds, how far something that takes long has come.
+/// Reports the progress of a long operation on standard error, every two seconds.
 #[derive(Debug)]
 pub(crate) struct Meter(Instant);
 
 impl Meter {
-    /// A meter that tells nothing of what is over in two seconds.
+    /// A meter; silent for the first two seconds.
     pub(crate) fn start() -> Self {
         Self(Instant::now())
     }
 
-    /// Tells how far it is, if it is time to.
+    /// Reports progress, if the interval has passed.
     pub(crate) fn at(&mut self, how_far: impl Display) {
         if self.0.elapsed() >= TOLD_EVERY {
             note(how_far);
@@ -130,7 +130,7 @@ impl Cell {
         Self { text: text.to_string(), style }
     }
 
-    /// What is not known.
+    /// An unknown value.
     pub(crate) fn unknown() -> Self {
         Self::new("?", WARNING)
     }
@@ -142,7 +142,7 @@ impl<T: Display> From<T> for Cell {
     }
 }
 
-/// Text in columns, in the manner of kubectl.
+/// Text in columns, in the style of kubectl.
 #[derive(Debug)]
 pub(crate) struct Table(Vec<Vec<Cell>>);
 
@@ -180,7 +180,7 @@ impl Display for Table {
     }
 }
 
-/// A duration as people say it: `45s`, `12m`, `3h`, `2d`.
+/// A duration in short form: `45s`, `12m`, `3h`, `2d`.
 pub(crate) fn duration(duration: Duration) -> String {
     match duration.as_secs() {
         seconds @ 0..120 => format!("{seconds}s"),
@@ -190,12 +190,12 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
-/// How long ago a moment is.
+/// Time since a moment.
 pub(crate) fn age(moment: Timestamp, now: Timestamp) -> String {
     duration(now.since(moment))
 }
 
-/// The word for so many of something.
+/// A number with its noun, in singular or plural.
 pub(crate) fn count(number: impl Into<u64>, one: &str, many: &str) -> String {
     match number.into() {
         1 => format!("1 {one}"),

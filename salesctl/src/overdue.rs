@@ -1,26 +1,26 @@
-//! When what is owed to the lake is overdue. One rule for all commands: older than the grace period, which the environment
-//! tells, and than what a sweep may take beside it.
+//! When a pending item is overdue. One rule for all commands: older than the configured grace period plus the time that
+//! a sweep may take.
 
 use std::time::Duration;
 
-/// A worker that has died holds its shards for up to 30 s. A sweep comes every 5 s, and after failures every 20 s. What is left of a
-/// minute is for the work itself.
+/// A dead worker holds its shards for up to 30 s. A sweep comes every 5 s, and after failures every 20 s. The rest of
+/// the minute is for the work.
 pub(crate) const SWEEP: Duration = Duration::from_secs(60);
 
-/// Until when something is left to its message, and when the sweep should have brought it to the lake.
+/// The ages from which the sweep, rather than the message, processes an item, and from which it is overdue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Overdue {
     grace: Duration,
 }
 
-/// How something that is pending stands by its age.
+/// Standing of a pending item, by its age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// Its message should bring it to the lake.
+    /// Its message should be processed.
     Fresh,
-    /// The sweep should, by now or soon.
+    /// The next sweep should process it.
     Due,
-    /// Neither has.
+    /// Neither has processed it.
     Overdue,
 }
 
@@ -35,7 +35,7 @@ impl Overdue {
         self.grace + SWEEP
     }
 
-    /// How something of this age stands.
+    /// The standing at this age.
     pub(crate) fn standing(self, age: Duration) -> Standing {
         match age {
             age if age > self.limit() => Standing::Overdue,
@@ -44,7 +44,7 @@ impl Overdue {
         }
     }
 
-    /// Whether something of this age is overdue.
+    /// Whether an item of this age is overdue.
     pub(crate) fn is_overdue(self, age: Duration) -> bool {
         self.standing(age) == Standing::Overdue
     }

@@ -1,4 +1,4 @@
-//! `pending list`: what is owed to the lake, and why.
+//! `pending list`: what is not in the lake yet, and why.
 
 use std::{
     cell::{Cell, RefCell},
@@ -21,47 +21,47 @@ use serde::Serialize;
 
 use crate::{
     cloud::{Cloud, RegionCloud, table::Entry, trouble::Trouble},
-    config::Place,
+    config::ConfigOptions,
     exit::Exit,
     output::{self, Format, Meter, Table, age, count, line},
     overdue::Standing,
 };
 
-/// How many entries of the index are read at once; as many as one read of the table takes.
+/// Index entries per read; as many as one read of the table takes.
 const PAGE: i32 = 100;
 
-/// How many shards are read at a time.
+/// Shards read concurrently.
 const SHARDS_AT_A_TIME: usize = 8;
 
-/// What to list.
+/// Options of `pending list`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  salesctl pending list --region us-east-1 --limit 0 --output json")]
 pub(crate) struct PendingOptions {
-    /// Only what this region's table knows of
+    /// Only this region's table
     #[arg(long)]
     region: Option<String>,
-    /// At most so many of each region, the oldest first; 0 for all
+    /// Maximum number per region, oldest first; 0 for all
     #[arg(long, default_value_t = 100)]
     limit: usize,
 }
 
-/// What one region's table knows to be owed.
+/// The pending items of one region's table.
 #[derive(Debug, Serialize)]
 struct Listed {
     region: String,
-    /// How many there are in all.
+    /// Number of items.
     total: u64,
-    /// How many of them are known to be such that nobody can read them.
+    /// Number of them known to be unreadable.
     unreadable: u64,
     items: Vec<Item>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Trouble>,
 }
 
-/// Something that is owed.
+/// A pending item.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 struct Item {
-    /// When it was accepted, in seconds since 1970; none where the item does not say so.
+    /// Time of acceptance, in seconds since 1970; `None` if the item has none.
     accepted_at: Option<i64>,
     id: String,
     kind: &'static str,
@@ -71,7 +71,7 @@ struct Item {
 }
 
 /// Lists what is pending.
-pub(crate) async fn list(place: &Place, format: Format, options: &PendingOptions) -> anyhow::Result<Exit> {
+pub(crate) async fn list(place: &ConfigOptions, format: Format, options: &PendingOptions) -> anyhow::Result<Exit> {
     let config = place.read()?;
     let shown = config.selected(options.region.as_deref())?;
     let cloud = Cloud::open(&config).await?;
@@ -107,7 +107,7 @@ fn show(listed: &Listed) {
     }
     let cannot = match unreadable {
         0 => String::new(),
-        unreadable => format!(", of which {} cannot be read", unreadable),
+        unreadable => format!(", {} unreadable", unreadable),
     };
     line(format_args!("{region}: {} pending{cannot}", count(*total, "item", "items")));
     if items.is_empty() {
@@ -118,7 +118,7 @@ fn show(listed: &Listed) {
     for item in items {
         let accepted = item.accepted_at.and_then(Timestamp::from_unix_seconds);
         table.row([
-            // What somebody else has written cannot command a terminal.
+            // Text from another writer must not control a terminal.
             item.id.escape_debug().into(),
             item.kind.into(),
             item.accepted_in.as_deref().unwrap_or("-").into(),
@@ -153,7 +153,7 @@ async fn of_region(
         .await?;
     let mut owed: Vec<Owed> = shards.into_iter().flatten().collect();
     let unreadable = owed.iter().filter(|owed| owed.content.is_err()).count() as u64;
-    // First what does not say since when.
+    // Items without a time first.
     owed.sort_by(|one, other| (one.accepted, &one.id).cmp(&(other.accepted, &other.id)));
     owed.truncate(limit);
     let ids: Vec<FactId> = owed.iter().filter_map(|owed| Some(owed.content.as_ref().ok()?.id())).collect();
@@ -182,21 +182,21 @@ async fn of_region(
                 id: owed.id,
                 kind: "unreadable",
                 accepted_in: None,
-                reason: format!("cannot be read ({why}): no worker brings it to the lake; correct or delete the item"),
+                reason: format!("unreadable ({why}): no worker can process it; correct or delete the item"),
             },
         }
     });
     Ok(Listed {
         region: region.name.clone(),
         total: backlog.items,
-        // Each has counted what the other may not have read.
+        // The two counts may have read different items.
         unreadable: unreadable.max(backlog.unreadable),
         items: items.collect(),
         error: None,
     })
 }
 
-/// An entry of the index with what the table holds of it: a fact, or why it is none.
+/// An index entry with its item: a fact, or why it is unreadable.
 struct Owed {
     id: String,
     accepted: Option<Timestamp>,
@@ -212,8 +212,8 @@ async fn of_shard(region: &RegionCloud, shard: Shard, limit: usize) -> Result<Ve
         let items = region.raw_items(&ids).await?;
         owed.extend(page.entries.into_iter().filter_map(|Entry { id, accepted, fact }| {
             let content = match fact {
-                None => Err("its id is neither a sale's nor a cancellation's".to_owned()),
-                // What is not there, or not pending, has been settled since the index was read.
+                None => Err("its id is neither that of a sale nor of a cancellation".to_owned()),
+                // A missing or settled item was processed after the index was read.
                 Some(fact) => {
                     let item = items.get(&fact).filter(|item| item::is_pending(item))?;
                     item::fact(item).ok_or_else(|| why(item))
@@ -228,7 +228,7 @@ async fn of_shard(region: &RegionCloud, shard: Shard, limit: usize) -> Result<Ve
     }
 }
 
-/// Why an item with an id of ours holds no fact.
+/// Why an item with a valid id holds no fact.
 fn why(item: &item::Item) -> String {
     let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
     let number = |name: &str| item.get(name).and_then(|value| value.as_n().ok());
@@ -243,13 +243,13 @@ fn why(item: &item::Item) -> String {
         .filter(|(_, is_well)| !is_well)
         .map(|(name, _)| match item.get(name) {
             None => format!("no {name}"),
-            Some(_) => format!("its {name} is none"),
+            Some(_) => format!("invalid {name}"),
         })
         .collect();
-    if wrong.is_empty() { "it is neither a sale nor a cancellation".to_owned() } else { wrong.join(", ") }
+    if wrong.is_empty() { "neither a sale nor a cancellation".to_owned() } else { wrong.join(", ") }
 }
 
-/// Why something is pending, as far as it can be told from outside.
+/// Why an item is pending, as far as can be told from outside.
 fn reason(standing: Standing, marked: bool, states: &BTreeMap<String, Option<SiteState>>) -> String {
     let active: Vec<&str> = states
         .iter()
@@ -257,13 +257,13 @@ fn reason(standing: Standing, marked: bool, states: &BTreeMap<String, Option<Sit
         .map(|(region, _)| region.as_str())
         .collect();
     match (active.as_slice(), standing) {
-        _ if marked => "in the lake; the next sweep notes it".to_owned(),
+        _ if marked => "in the lake; the next sweep settles it".to_owned(),
         ([], _) if states.values().any(Option::is_none) => "no region is known to be ACTIVE".to_owned(),
         ([], _) => "no region is ACTIVE: salesctl switch --to REGION".to_owned(),
         (_, Standing::Fresh) => "fresh".to_owned(),
-        (active, Standing::Due) => format!("due: the next sweep of {} brings it to the lake", active.join(", ")),
+        (active, Standing::Due) => format!("due: the next sweep of {} processes it", active.join(", ")),
         (active, Standing::Overdue) => {
-            format!("overdue: see the readiness and the log of the worker of {}", active.join(", "))
+            format!("overdue: check /readiness and the log of the worker of {}", active.join(", "))
         }
     }
 }
@@ -286,10 +286,10 @@ mod tests {
         assert_eq!(reason(young, false, &states(&[passive, None])), "no region is known to be ACTIVE");
         assert_eq!(reason(young, false, &states(&[active, passive])), "fresh");
         let due = reason(Standing::Due, false, &states(&[active, passive]));
-        assert_eq!(due, "due: the next sweep of 0 brings it to the lake");
+        assert_eq!(due, "due: the next sweep of 0 processes it");
         assert_eq!(
             reason(old, false, &states(&[active, passive])),
-            "overdue: see the readiness and the log of the worker of 0"
+            "overdue: check /readiness and the log of the worker of 0"
         );
     }
 
@@ -302,6 +302,6 @@ mod tests {
         item.insert("timestamp".to_owned(), number("1764547200000"));
         item.insert("product".to_owned(), text("Livro"));
         item.insert("amount".to_owned(), text("14"));
-        assert_eq!(why(&item), "its timestamp is none, its amount is none");
+        assert_eq!(why(&item), "invalid timestamp, invalid amount");
     }
 }

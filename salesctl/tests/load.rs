@@ -1,5 +1,5 @@
-//! `salesctl load` as its callers see it: what it refuses before it posts anything, and what it says of an API that is
-//! not there.
+//! `salesctl load` as its callers see it: what it rejects before it posts, and what it reports about an unavailable
+//! API.
 
 use std::{
     io::{Read, Write},
@@ -25,10 +25,10 @@ fn directory() -> tempfile::TempDir {
     tempfile::tempdir().expect("a directory")
 }
 
-/// An address where nobody listens.
+/// An address without a listener.
 const NOWHERE: &str = "http://127.0.0.1:1";
 
-/// An API that gives each of so many requests the same answer, and the address of it.
+/// An API that gives the same response to each of `requests` requests, and its address.
 fn api(requests: usize, answer: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("bound");
@@ -37,7 +37,7 @@ fn api(requests: usize, answer: &str) -> String {
         for _ in 0..requests {
             let (mut stream, _) = listener.accept().expect("a connection");
             let mut request = Vec::new();
-            // Up to the end of the body, which no header contains.
+            // Read to the end of the body, which no header contains.
             while !request.ends_with(b"}") {
                 let mut bytes = [0; 1_024];
                 let count = stream.read(&mut bytes).expect("a request");
@@ -68,7 +68,7 @@ fn without_an_address_it_asks_for_one() {
     assert!(stderr.contains("--url"), "{stderr}");
     let (code, _, stderr) = salesctl(&directory(), &["load", "--count", "1", "--set", "pending_shards=16"]);
     assert_eq!(code, Some(64));
-    assert!(stderr.contains("url is not set"), "{stderr}");
+    assert!(stderr.contains("no url configured"), "{stderr}");
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn without_a_configuration_it_posts_and_leaves_the_lakes_alone() {
     let url = api(1, &answer);
     let (code, stdout, stderr) = salesctl(&directory, &["load", "--count", "1", "--ids", "ids.txt", "--url", &url]);
     assert_eq!(code, Some(0), "{stdout}{stderr}");
-    assert!(stdout.contains("the lakes were not asked"), "{stdout}");
+    assert!(stdout.contains("the lakes were not checked"), "{stdout}");
     let ids = std::fs::read_to_string(directory.path().join("ids.txt")).expect("ids");
     assert_eq!(ids, "0192f5c0-7c1d-7a3e-8f11-0123456789ab\n");
 }

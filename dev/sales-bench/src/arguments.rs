@@ -10,24 +10,25 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::canned::Latency;
 use crate::ceilings::Call;
 
-/// Measures what a sale costs: starts the services as released on an AWS endpoint with canned answers, and prints rates,
-/// latencies, CPU time, AWS calls, write units, log bytes and memory, beside what bare calls cost in the same run
+/// Measure what a sale costs: start release builds of the services on an AWS endpoint with canned answers, and print
+/// rates, latencies, CPU time, AWS calls, write units, log bytes and memory, beside the cost of bare calls in the same
+/// run
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, after_help = HELP)]
 pub(crate) struct Arguments {
-    /// What is measured, and how.
+    /// The measurements and their settings.
     #[command(flatten)]
     pub(crate) plan: Plan,
-    /// What this program starts of itself.
+    /// The processes that this program starts of itself.
     #[command(subcommand)]
     pub(crate) part: Option<Part>,
 }
 
 const HELP: &str = "\
-CPU time and memory are read from Linux's /proc. The services get one core, and all else the other ones. A machine's
-speed is in every figure: only ratios within one run say something of the services.
+CPU time and memory are read from Linux's /proc. The services get one core, everything else the others. The machine's
+speed affects every figure: only ratios within one run are meaningful.
 
-Exit codes: 0 measured, 1 something could not be measured or was answered wrongly, 2 wrong argument,
+Exit codes: 0 measured, 1 a measurement failed or got an invalid response, 2 wrong argument,
 130 interrupted
 
 Examples:
@@ -35,52 +36,50 @@ Examples:
   cargo sales-bench --only api --connections 256 --latency aws
   cargo sales-bench --json > before.json";
 
-/// What is measured, and how.
+/// The measurements and their settings.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Plan {
-    /// How often each figure is measured: medians are told, and the lowest and the highest. Queues and backlogs of more
-    /// than 10,000 are measured once
+    /// Runs per measurement; reports median, minimum and maximum. Queues and backlogs of more than 10,000 run once
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) runs: u32,
-    /// Seconds of load behind each figure of the API and of the bare calls, after half of that for warming up
+    /// Seconds of load per measurement of the API and of bare calls, after half of that for warm-up
     #[arg(long, default_value_t = 3.0, value_parser = seconds)]
     pub(crate) seconds: f64,
-    /// How many clients post sales at once, each on a connection of its own
+    /// Numbers of concurrent clients that post sales, each on its own connection
     #[arg(long, value_delimiter = ',', default_values_t = [1, 16, 64, 256, 1024])]
     pub(crate) connections: Vec<u64>,
-    /// How long AWS takes to answer: none, aws (DynamoDB 5 ms, SNS 15 ms, SQS 10 ms, S3 25 ms), so many milliseconds, or
-    /// as aws but for services with milliseconds of their own (dynamodb=20+s3=0)
+    /// Latencies of AWS: none, aws (DynamoDB 5 ms, SNS 15 ms, SQS 10 ms, S3 25 ms), milliseconds for all services, or
+    /// aws with exceptions in milliseconds (dynamodb=20+s3=0)
     #[arg(long, value_delimiter = ',', default_values_t = [Latency::NONE, Latency::all(Duration::from_millis(5)), Latency::AWS])]
     pub(crate) latency: Vec<Latency>,
-    /// Lets the services call AWS by TLS
+    /// Use TLS between the services and AWS
     #[arg(long)]
     pub(crate) tls: bool,
-    /// How many messages the worker drains
+    /// Numbers of messages that the worker drains
     #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000])]
     pub(crate) messages: Vec<u64>,
-    /// How many pending sales the worker sweeps, whatever the latency is, without any
+    /// Numbers of pending sales that the worker sweeps, without latency
     #[arg(long, value_delimiter = ',', default_values_t = [1_000, 10_000, 100_000, 1_000_000])]
     pub(crate) pending: Vec<u64>,
-    /// Measures only these
+    /// Measure only these
     #[arg(long, value_delimiter = ',', value_enum, default_values_t = Subject::value_variants().to_vec())]
     pub(crate) only: Vec<Subject>,
-    /// How many cores the services get; with all that there are, nobody is kept off any
+    /// Cores for the services; all cores: no pinning
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) cores: u16,
-    /// A look of a minute: one run, 16 and 256 clients for a second, no latency, small queues
+    /// Quick run (one minute): one run, 16 and 256 clients for a second, no latency, small queues
     #[arg(long, conflicts_with_all = ["runs", "seconds", "connections", "latency", "messages", "pending"])]
     pub(crate) quick: bool,
-    /// The directory that holds the sales-api and the sales-worker to measure [default: they are built, as for their
-    /// images]
+    /// Directory of the sales-api and sales-worker to measure [default: builds them as for their images]
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) services: Option<PathBuf>,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 impl Plan {
-    /// What `--quick` stands for.
+    /// Applies `--quick`.
     #[must_use]
     pub(crate) fn resolved(mut self) -> Self {
         if self.quick {
@@ -91,19 +90,19 @@ impl Plan {
         self
     }
 
-    /// The time behind each figure of the API and of the bare calls.
+    /// Duration of a measurement of the API and of bare calls.
     #[must_use]
     pub(crate) fn window(&self) -> Duration {
         Duration::from_secs_f64(self.seconds)
     }
 
-    /// Until connections are open and code is warm.
+    /// Time to open connections and warm up code.
     #[must_use]
     pub(crate) fn warm_up(&self) -> Duration {
         self.window() / 2
     }
 
-    /// Whether `size` messages or facts are measured in this run, the first of which is 1.
+    /// Whether `size` messages or facts are measured in this run, counted from 1.
     #[must_use]
     pub(crate) fn repeats(&self, size: u64, run: u32) -> bool {
         run == 1 || size <= 10_000
@@ -118,13 +117,13 @@ impl Plan {
 
 fn seconds(text: &str) -> Result<f64, &'static str> {
     let seconds = text.parse().ok().filter(|seconds| (0.1..=600.0).contains(seconds));
-    seconds.ok_or("not a number of seconds from 0.1 to 600")
+    seconds.ok_or("expected a number of seconds from 0.1 to 600")
 }
 
-/// What can be measured by itself.
+/// Parts that can be measured separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Subject {
-    /// What bare answers and bare AWS calls cost.
+    /// Bare responses and bare AWS calls.
     Ceilings,
     /// Posting sales.
     Api,
@@ -134,10 +133,10 @@ pub(crate) enum Subject {
     Sweep,
 }
 
-/// The longest time that a service can be made to take, in milliseconds.
+/// Maximum latency of a service, in milliseconds.
 const LONGEST: u64 = 10_000;
 
-/// As it is told on the command line, and shown.
+/// The form on the command line and in outputs.
 impl FromStr for Latency {
     type Err = &'static str;
 
@@ -149,22 +148,22 @@ impl FromStr for Latency {
             _ => {
                 let time = text.parse().ok().filter(|time| (1..=LONGEST).contains(time));
                 time.map(|time| Self::all(Duration::from_millis(time)))
-                    .ok_or("neither none, aws, 1 to 10000 milliseconds nor SERVICE=MILLISECONDS")
+                    .ok_or("expected none, aws, 1 to 10000 milliseconds, or SERVICE=MILLISECONDS")
             }
         }
     }
 }
 
-/// As AWS, but for the services that are named.
+/// The latencies of AWS, except for the named services.
 fn aws_but(text: &str) -> Result<Latency, &'static str> {
     let mut latency = Latency::AWS;
     for part in text.split('+') {
-        let (name, time) = part.split_once('=').ok_or("a service is told as SERVICE=MILLISECONDS")?;
+        let (name, time) = part.split_once('=').ok_or("expected SERVICE=MILLISECONDS")?;
         let mut services = latency.by_name();
         let service = services.iter_mut().find(|(service, _)| *service == name);
-        let (_, service) = service.ok_or("a service is dynamodb, sns, sqs, s3 or ssm")?;
+        let (_, service) = service.ok_or("unknown service: expected dynamodb, sns, sqs, s3 or ssm")?;
         let time = time.parse().ok().filter(|time| *time <= LONGEST);
-        **service = time.map(Duration::from_millis).ok_or("a service takes 0 to 10000 milliseconds")?;
+        **service = time.map(Duration::from_millis).ok_or("expected 0 to 10000 milliseconds for a service")?;
     }
     Ok(latency)
 }
@@ -183,33 +182,33 @@ impl fmt::Display for Latency {
     }
 }
 
-/// What this program starts of itself, so that its CPU time is nobody else's.
+/// Child processes of this program, whose CPU time is measured separately.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Part {
     /// The AWS endpoint
     #[command(hide = true)]
     Aws {
-        /// How long it takes to answer
+        /// Its latency
         #[arg(long)]
         latency: Latency,
-        /// Where it writes its certificate; with it, it serves TLS
+        /// File for its certificate; enables TLS
         #[arg(long)]
         certificate: Option<PathBuf>,
     },
-    /// An actix server that does nothing but answer
+    /// An actix server that only responds
     #[command(hide = true)]
     Answer {
         /// Its port
         #[arg(long)]
         port: u16,
     },
-    /// One AWS call again and again
+    /// One AWS call, repeated
     #[command(hide = true)]
     Call {
-        /// Which
+        /// The call
         #[arg(value_enum)]
         call: Call,
-        /// For so many seconds
+        /// Duration
         #[arg(long)]
         seconds: f64,
     },

@@ -1,12 +1,12 @@
-//! The names under which measurements are told and looked up.
+//! Names of measurements, for outputs and lookups.
 
 use crate::canned::Latency;
 use crate::ceilings::Call;
 
-/// How many clients a bare answer is measured at.
+/// Number of clients that measure a bare response.
 pub(crate) const ANSWERED_CLIENTS: u64 = 256;
 
-/// A bare answer.
+/// A bare response.
 pub(crate) fn answer() -> String {
     format!("Answer, {ANSWERED_CLIENTS} clients")
 }

@@ -1,9 +1,9 @@
-//! Who runs on which cores: a service under measurement shares none with the load and the AWS it is measured with.
+//! CPU pinning: a service under measurement shares no core with the load and the AWS endpoint.
 
 use anyhow::{Context, bail};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-/// The cores of the services, and those of all else.
+/// The cores of the services, and those of everything else.
 #[derive(Clone, Debug)]
 pub(crate) struct Cores {
     services: CpuSet,
@@ -11,19 +11,19 @@ pub(crate) struct Cores {
 }
 
 impl Cores {
-    /// The first `count` of the cores that this process may use for the services, and moves this thread, and with it
-    /// whatever it starts, to the other ones. With all of them, nobody is kept off any.
+    /// Reserves the first `count` cores of this process for the services, and moves this thread, and the processes that
+    /// it starts, to the others. With all cores, nothing is pinned.
     ///
     /// # Errors
-    /// When there are not so many.
+    /// If there are fewer.
     pub(crate) fn divide(count: u16) -> anyhow::Result<Self> {
-        let all = sched_getaffinity(None).context("the cores of this machine are not known")?;
+        let all = sched_getaffinity(None).context("cannot read the cores of this machine")?;
         let (services, others) = divide(&all, usize::from(count))?;
-        sched_setaffinity(None, &others).context("this process cannot be kept on some of its cores")?;
+        sched_setaffinity(None, &others).context("cannot pin this process to some of its cores")?;
         Ok(Self { services, others })
     }
 
-    /// Does `start` such that the process started by it runs on the cores of the services.
+    /// Runs `start` so that the process it starts runs on the cores of the services.
     ///
     /// # Errors
     /// Those of `start`.
@@ -41,7 +41,7 @@ fn divide(all: &CpuSet, count: usize) -> anyhow::Result<(CpuSet, CpuSet)> {
         bail!("--cores {count} is more than the {} that this machine has", cores.len());
     }
     if cores.len() == 1 {
-        bail!("this machine has one core, and the services need one of their own");
+        bail!("this machine has only one core, and the services need a separate one");
     }
     if count == cores.len() {
         return Ok((*all, *all));

@@ -1,4 +1,4 @@
-//! The AWS endpoint as a process of its own, and what it has counted.
+//! The AWS endpoint as a separate process, and its counts.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -12,7 +12,7 @@ use crate::canned::{Counts, Latency, Load};
 use crate::leash;
 use crate::sample::REGION;
 
-/// The endpoint at work. Dropping it ends it.
+/// The running endpoint. Dropping it stops it.
 pub(crate) struct Endpoint {
     url: String,
     control: String,
@@ -23,10 +23,10 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Starts one that answers after `latency`, by TLS or not.
+    /// Starts one with this `latency`, with TLS or not.
     ///
     /// # Errors
-    /// When it does not start.
+    /// If it does not start.
     pub(crate) async fn start(latency: Latency, tls: bool) -> anyhow::Result<Self> {
         let directory = tempfile::tempdir()?;
         let certificate = tls.then(|| directory.path().join("certificate.pem"));
@@ -35,9 +35,11 @@ impl Endpoint {
             command.arg("--certificate").arg(path);
         }
         let mut process = command.stdout(Stdio::piped()).spawn().context("the AWS endpoint did not start")?;
-        let says = process.stdout.take().context("the AWS endpoint says nothing")?;
-        let ports = BufReader::new(says).lines().next_line().await?.context("the AWS endpoint ended at once")?;
-        let Some((port, control)) = ports.split_once(' ') else { bail!("the AWS endpoint said {ports:?}") };
+        let says = process.stdout.take().context("the AWS endpoint has no standard output")?;
+        let ports = BufReader::new(says).lines().next_line().await?.context("the AWS endpoint exited at startup")?;
+        let Some((port, control)) = ports.split_once(' ') else {
+            bail!("invalid output of the AWS endpoint: {ports:?}")
+        };
         let scheme = if tls { "https" } else { "http" };
         Ok(Self {
             url: format!("{scheme}://127.0.0.1:{port}"),
@@ -63,24 +65,24 @@ impl Endpoint {
         variables
     }
 
-    /// Forgets what was counted, and offers so many messages and pending facts.
+    /// Resets the counts, and offers this many messages and pending facts.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// If it does not respond.
     pub(crate) async fn load(&self, load: &Load) -> anyhow::Result<()> {
         self.client.post(format!("{}/load", self.control)).json(load).send().await?.error_for_status()?;
         Ok(())
     }
 
-    /// What was counted since.
+    /// The counts since.
     ///
     /// # Errors
-    /// When it does not answer, or was asked something that it does not understand: then the figures say nothing.
+    /// If it does not respond, or received an unknown request: then the figures are meaningless.
     pub(crate) async fn counts(&self) -> anyhow::Result<Counts> {
         let answer = self.client.get(format!("{}/counts", self.control)).send().await?.error_for_status()?;
         let counts: Counts = answer.json().await?;
         if let Some(request) = counts.unknown.first() {
-            bail!("the AWS endpoint has no answer to: {request}");
+            bail!("the AWS endpoint received an unknown request: {request}");
         }
         Ok(counts)
     }

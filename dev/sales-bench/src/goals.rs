@@ -1,4 +1,4 @@
-//! What was measured beside what it was to be.
+//! Measured figures and their goals.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use crate::cases;
 use crate::ceilings::Call;
 use crate::report::{Report, Spread, number};
 
-/// A goal, and how far it was reached.
+/// A goal, and its measured figure.
 #[derive(Debug, Serialize)]
 pub(crate) struct Goal {
-    /// What is meant.
+    /// Name of the figure.
     pub(crate) figure: &'static str,
-    /// Not to be passed, or to be reached if `at_least`.
+    /// Maximum, or minimum if `at_least`.
     pub(crate) goal: f64,
     /// Whether more is better.
     pub(crate) at_least: bool,
-    /// What was measured.
+    /// The measured figure.
     pub(crate) measured: f64,
 }
 
@@ -31,7 +31,7 @@ impl Goal {
     }
 }
 
-/// The goals whose figures were measured.
+/// The goals with measured figures.
 #[must_use]
 pub(crate) fn goals(report: &Report) -> Vec<Goal> {
     let api = |clients, latency, figure: &str| report.median(Subject::Api, &cases::api(clients, latency), figure);
@@ -56,7 +56,7 @@ pub(crate) fn goals(report: &Report) -> Vec<Goal> {
         rows.iter().filter_map(|row| row.figures.get(figure).map(of)).reduce(f64::max)
     };
     let peak = |subject| largest(subject, "peak_memory_mib", |memory| memory.highest);
-    // Where a program has to be read from the disk, that is not the program's time.
+    // A start that reads the program from the disk does not measure the program.
     let start = |subject| largest(subject, "first_answer_ms", |time| time.median);
     let log = || Some(api(256, Latency::NONE, "log_bytes")? + drain(Latency::NONE, "log_bytes")?);
     let all = [

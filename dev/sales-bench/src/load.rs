@@ -1,4 +1,4 @@
-//! Clients that post sales, each as fast as it is answered, on a connection of its own.
+//! Clients that post sales, each as fast as it is answered, on its own connection.
 
 use std::cell::{Cell, RefCell};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,18 +18,18 @@ use tokio::time::{Instant, sleep};
 
 const SALE: &[u8] = br#"{"product":"O Pequeno Principe","amount":14.00}"#;
 
-/// What clients have seen within a time.
+/// Results of all clients within a period.
 #[derive(Debug)]
 pub(crate) struct Seen {
-    /// Sales that were answered with 201.
+    /// Sales answered with 201.
     pub(crate) accepted: u64,
-    /// The time.
+    /// The period.
     pub(crate) elapsed: Duration,
-    /// How long each took, in microseconds.
+    /// Latencies, in microseconds.
     pub(crate) latencies: Histogram<u64>,
 }
 
-/// Clients at work. Dropping it lets them end without waiting for answers.
+/// Running clients. Dropping it ends them without waiting for responses.
 pub(crate) struct Load {
     shared: Rc<Shared>,
     clients: JoinSet<anyhow::Result<()>>,
@@ -44,7 +44,7 @@ impl Load {
     /// Connects `clients` clients to the port, and lets them post. Needs a [`tokio::task::LocalSet`].
     ///
     /// # Errors
-    /// When one of them cannot connect.
+    /// If one of them cannot connect.
     pub(crate) async fn start(port: u16, clients: u64) -> anyhow::Result<Self> {
         let shared = Rc::new(Shared { stopped: Cell::new(false), latencies: RefCell::new(histogram()?) });
         let mut load = Self { shared, clients: JoinSet::new() };
@@ -56,10 +56,10 @@ impl Load {
         Ok(load)
     }
 
-    /// What all of them see within `time`.
+    /// The results of all clients within `time`.
     ///
     /// # Errors
-    /// When one of them was answered otherwise than with 201.
+    /// If one of them got a response other than 201.
     pub(crate) async fn watch(&mut self, time: Duration) -> anyhow::Result<Seen> {
         let started = Instant::now();
         self.shared.latencies.borrow_mut().reset();
@@ -71,7 +71,7 @@ impl Load {
         Ok(Seen { accepted: latencies.len(), elapsed: started.elapsed(), latencies })
     }
 
-    /// Lets each end with its next answer.
+    /// Ends each client after its next response.
     ///
     /// # Errors
     /// As [`Load::watch`].
@@ -84,7 +84,7 @@ impl Load {
     }
 }
 
-/// Of microseconds up to a minute.
+/// For microseconds up to a minute.
 fn histogram() -> anyhow::Result<Histogram<u64>> {
     Ok(Histogram::new_with_bounds(1, 60_000_000, 3)?)
 }

@@ -1,4 +1,8 @@
-//! What a sale costs: the services as released, on an AWS endpoint with canned answers.
+//! The cost of a sale: release builds of the services, on an AWS endpoint with canned responses.
+//!
+//! Begin with `arguments`, the settings, and `measure`, the measurements: `services` starts the binaries, `canned` is
+//! the endpoint that they call, `load` posts sales, `ceilings` are bare calls in the same run, `report` prints the
+//! figures.
 
 mod arguments;
 mod canned;
@@ -34,7 +38,7 @@ use crate::services::Binaries;
 
 const WRONG_ARGUMENT: u8 = 2;
 
-/// The exit code that shells give to SIGINT.
+/// The exit code that shells report for SIGINT.
 const INTERRUPTED: u8 = 128 + 2;
 
 #[global_allocator]
@@ -56,7 +60,7 @@ fn main() -> ExitCode {
                 return standard_output::unwritten(error).into();
             }
             let code = if error.is::<Interrupted>() { ExitCode::from(INTERRUPTED) } else { ExitCode::FAILURE };
-            // Nobody is left to be told when this fails, too.
+            // If this fails, too, there is nowhere left to report it.
             _ = writeln!(std::io::stderr(), "sales-bench: {error:#}");
             code
         }
@@ -78,7 +82,7 @@ fn measure(plan: Plan) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
         let interrupted = on_signals()?;
-        // Whatever is running then is stopped by being dropped.
+        // Dropping stops whatever is running.
         tokio::select! {
             report = measure_all(&plan) => show(&plan, &report?),
             () = interrupted.cancelled() => Err(Interrupted.into()),
@@ -104,12 +108,12 @@ async fn measure_all(plan: &Plan) -> anyhow::Result<Report> {
 #[error("standard output cannot be written: {0}")]
 struct Unwritten(std::io::Error);
 
-/// Somebody has asked this program to end.
+/// The program was interrupted.
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted")]
 struct Interrupted;
 
-/// All of it once, so that what comes later in a noisy hour does so for everything.
+/// All measurements once, so that a period of noise affects all of them alike.
 async fn measure_once(bench: &Bench, run: u32, report: &mut Report) -> anyhow::Result<()> {
     let plan = &bench.plan;
     let tell = |what: &str| writeln!(std::io::stderr(), "run {run} of {}: {what}", plan.runs);

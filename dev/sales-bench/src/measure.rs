@@ -1,4 +1,4 @@
-//! One measurement after the other: each starts what it needs, and leaves nothing running.
+//! The measurements: each starts what it needs, and leaves nothing running.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,30 +16,30 @@ use crate::endpoint::Endpoint;
 use crate::leash;
 use crate::load::Load;
 use crate::report::Measurement;
-use crate::services::{Binaries, Kind, Service};
+use crate::services::{Binaries, Kind, MeasuredService};
 use crate::usage;
 
-/// The time between two looks at what the worker has done.
+/// Interval of checks of the worker's progress.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// A worker that does nothing for so long has failed.
+/// A worker without progress for so long has failed.
 const STALLED: Duration = Duration::from_secs(60);
 
 /// What measurements need.
 pub(crate) struct Bench {
-    /// What is measured, and how.
+    /// The measurements and their settings.
     pub(crate) plan: Plan,
-    /// Of what.
+    /// The measured binaries.
     pub(crate) binaries: Binaries,
-    /// Who runs where.
+    /// The cores.
     pub(crate) cores: Cores,
 }
 
 impl Bench {
-    /// What one call costs.
+    /// Cost of one call.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// If it cannot be made.
     pub(crate) async fn bare_call(&self, call: Call) -> anyhow::Result<Measurement> {
         let name = call.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
         let endpoint = Endpoint::start(Latency::NONE, self.plan.tls).await?;
@@ -51,7 +51,7 @@ impl Bench {
         if !output.status.success() {
             bail!("the bare call {name} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
         }
-        let cost: Cost = serde_json::from_slice(&output.stdout).context("a bare call's cost is not understood")?;
+        let cost: Cost = serde_json::from_slice(&output.stdout).context("invalid output of a bare call")?;
         endpoint.counts().await?;
         let calls = cost.calls.max(1) as f64;
         let mut measured = Measurement::new(cases::call(call));
@@ -59,15 +59,15 @@ impl Bench {
         Ok(measured)
     }
 
-    /// What an answer of actix costs that does nothing else.
+    /// Cost of an actix response without any work.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// If the server does not respond.
     pub(crate) async fn bare_answer(&self) -> anyhow::Result<Measurement> {
-        let [port] = sales_testbed::ports::free()?;
+        let [port] = sales_testbed::tcp_ports::free()?;
         let mut command = leash::own(["answer", "--port", &port.to_string()])?;
         let process = self.cores.for_service(|| Ok(command.spawn()?))?;
-        let id = process.id().context("the bare server ended at once")?;
+        let id = process.id().context("the bare server exited at startup")?;
         let started = Instant::now();
         while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
             if started.elapsed() > STALLED {
@@ -91,10 +91,10 @@ impl Bench {
     /// Posting sales.
     ///
     /// # Errors
-    /// When one is not accepted.
+    /// If a sale is not accepted.
     pub(crate) async fn api(&self, clients: u64, latency: Latency) -> anyhow::Result<Measurement> {
         let endpoint = Endpoint::start(latency, self.plan.tls).await?;
-        let mut api = Service::start(&self.binaries, Kind::Api, &endpoint, &self.cores).await?;
+        let mut api = MeasuredService::start(&self.binaries, Kind::Api, &endpoint, &self.cores).await?;
         let mut load = Load::start(api.port, clients).await?;
         load.watch(self.plan.warm_up()).await?;
 
@@ -124,7 +124,7 @@ impl Bench {
     /// The worker on a queue of `messages`.
     ///
     /// # Errors
-    /// When it does not process them.
+    /// If it does not process them.
     pub(crate) async fn drain(&self, messages: u64, latency: Latency) -> anyhow::Result<Measurement> {
         let offer = Offer { messages, pending: 0 };
         self.work(cases::drain(messages, latency), latency, &offer, messages, |counts| counts.messages_deleted).await
@@ -133,7 +133,7 @@ impl Bench {
     /// The worker on a backlog of `pending` sales.
     ///
     /// # Errors
-    /// When it does not process them.
+    /// If it does not process them.
     pub(crate) async fn sweep(&self, pending: u64) -> anyhow::Result<Measurement> {
         let offer = Offer { messages: 0, pending };
         self.work(cases::sweep(pending), Latency::NONE, &offer, pending, |counts| counts.settled).await
@@ -148,7 +148,7 @@ impl Bench {
         done: fn(&Counts) -> u64,
     ) -> anyhow::Result<Measurement> {
         let endpoint = Endpoint::start(latency, self.plan.tls).await?;
-        let mut worker = Service::start(&self.binaries, Kind::Worker, &endpoint, &self.cores).await?;
+        let mut worker = MeasuredService::start(&self.binaries, Kind::Worker, &endpoint, &self.cores).await?;
         reach(&endpoint, |counts| counts.calls.get("SQS.ReceiveMessage").copied().unwrap_or(0), 1).await?;
 
         endpoint.load(offer).await?;
@@ -171,7 +171,7 @@ impl Bench {
     }
 }
 
-/// Waits until what `done` counts has reached `size`.
+/// Waits until the count of `done` has reached `size`.
 async fn reach(endpoint: &Endpoint, done: impl Fn(&Counts) -> u64, size: u64) -> anyhow::Result<Counts> {
     let (mut last, mut changed) = (0, Instant::now());
     loop {
@@ -183,7 +183,7 @@ async fn reach(endpoint: &Endpoint, done: impl Fn(&Counts) -> u64, size: u64) ->
         if now != last {
             (last, changed) = (now, Instant::now());
         } else if changed.elapsed() > STALLED {
-            bail!("the worker stands still at {now} of {size}");
+            bail!("the worker makes no progress at {now} of {size}");
         }
         sleep(LOOK).await;
     }

@@ -1,4 +1,4 @@
-//! Figures over several runs, for people as Markdown and for programs as JSON.
+//! Figures over several runs, as Markdown and as JSON.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -8,25 +8,25 @@ use serde::Serialize;
 
 use crate::arguments::Subject;
 
-/// What was measured once.
+/// One measurement.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Measurement {
-    /// Under which circumstances.
+    /// Its case.
     pub(crate) case: String,
-    /// Each figure by its name, which ends in its unit. What is counted is told for each sale, message or call.
+    /// Each figure by its name, which ends in its unit. Counts are per sale, message or call.
     pub(crate) figures: Vec<(&'static str, f64)>,
-    /// AWS calls for each sale or message, by operation.
+    /// AWS calls per sale or message, by operation.
     pub(crate) calls: BTreeMap<String, f64>,
 }
 
 impl Measurement {
-    /// Without figures yet.
+    /// Without figures.
     #[must_use]
     pub(crate) fn new(case: String) -> Self {
         Self { case, figures: Vec::new(), calls: BTreeMap::new() }
     }
 
-    /// Adds one.
+    /// Adds a figure.
     pub(crate) fn figure(&mut self, name: &'static str, value: f64) -> &mut Self {
         self.figures.push((name, value));
         self
@@ -36,11 +36,11 @@ impl Measurement {
 /// A figure over several runs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Spread {
-    /// The value in the middle.
+    /// Median.
     pub(crate) median: f64,
-    /// The lowest.
+    /// Minimum.
     pub(crate) lowest: f64,
-    /// The highest.
+    /// Maximum.
     pub(crate) highest: f64,
 }
 
@@ -55,22 +55,22 @@ impl Spread {
     }
 }
 
-/// What was measured under the same circumstances.
+/// The measurements of one case.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Row {
-    /// Which.
+    /// The case.
     pub(crate) case: String,
-    /// How often.
+    /// Number of measurements.
     pub(crate) runs: usize,
     /// Each figure by its name.
     pub(crate) figures: BTreeMap<&'static str, Spread>,
-    /// AWS calls for each sale or message, by operation.
+    /// AWS calls per sale or message, by operation.
     pub(crate) calls: BTreeMap<String, Spread>,
     #[serde(skip)]
     columns: Vec<&'static str>,
 }
 
-/// All that was measured, in the order in which it first was.
+/// All measurements, in order of their first run.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     measured: Vec<(Subject, Measurement)>,
@@ -162,13 +162,13 @@ fn table(columns: &[&str], rows: &[Row]) -> Table {
     table
 }
 
-/// A median, and the lowest and the highest where they differ.
+/// A median, with minimum and maximum if they differ.
 fn cell(spread: &Spread) -> String {
     let [median, lowest, highest] = [spread.median, spread.lowest, spread.highest].map(number);
     if lowest == highest { median } else { format!("{median} ({lowest}-{highest})") }
 }
 
-/// With three digits that say something, or all before the point.
+/// With three significant digits, or all before the point.
 pub(crate) fn number(value: f64) -> String {
     let decimals = match value.abs() {
         size if size >= 100.0 => 0,

@@ -1,16 +1,16 @@
-//! The sale that is sold again and again.
+//! The sale that is posted repeatedly.
 
 use sales::clock::Timestamp;
 use sales::region::Region;
 use sales::sale::{Amount, InvalidSale, Product, Sale, SaleId};
 
-/// What was sold.
+/// The product.
 pub(crate) const PRODUCT: &str = "O Pequeno Principe";
 
-/// For how much.
+/// The price.
 pub(crate) const AMOUNT: &str = "14";
 
-/// Where: the region of the services under measurement, too.
+/// The region, also of the services under measurement.
 pub(crate) const REGION: &str = "sa-east-1";
 
 /// The sale under this id.

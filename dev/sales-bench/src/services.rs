@@ -1,12 +1,13 @@
-//! The services under measurement: what they are told, and how they are started.
+//! The services under measurement: their variables, and their start.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use sales_testbed::cargo::cargo_build;
 use sales_testbed::process::{Process, Program, last_line, log_file};
-use sales_testbed::services::{cargo_build, is_healthy};
+use sales_testbed::services::is_healthy;
 use sales_testbed::workspace::Build;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
@@ -21,7 +22,7 @@ pub(crate) const SALES_TABLE: &str = "sales";
 pub(crate) const IDEMPOTENCY_TABLE: &str = "sales-idempotency";
 /// The topic's ARN.
 pub(crate) const TOPIC: &str = "arn:aws:sns:sa-east-1:000000000000:sales";
-/// The queue's URL. Whatever host it names, the endpoint is asked.
+/// The queue's URL. Whatever its host, calls go to the endpoint.
 pub(crate) const QUEUE: &str = "https://sqs.sa-east-1.amazonaws.com/000000000000/sales";
 /// The lake's bucket.
 pub(crate) const LAKE: &str = "sales-lake";
@@ -41,7 +42,7 @@ impl Binaries {
     /// Those in `directory`.
     ///
     /// # Errors
-    /// When one is not there.
+    /// If one is missing.
     pub(crate) fn in_directory(directory: &Path) -> anyhow::Result<Self> {
         let find = |name: &str| {
             let path = directory.join(name);
@@ -53,10 +54,10 @@ impl Binaries {
         Ok(Self { api: find(API)?, worker: find(WORKER)? })
     }
 
-    /// Builds them with the features that they have in their images; cargo's progress is shown.
+    /// Builds them with the features of their images, showing cargo's progress.
     ///
     /// # Errors
-    /// When they cannot be built.
+    /// If the build fails.
     pub(crate) async fn build() -> anyhow::Result<Self> {
         let build = Build::current()?;
         cargo_build(&build, &["--locked", "--package", API, "--package", WORKER]).await?;
@@ -73,7 +74,7 @@ pub(crate) enum Kind {
     Worker,
 }
 
-/// What a service has used.
+/// Resources that a service has used.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Used {
     /// CPU time.
@@ -83,29 +84,29 @@ pub(crate) struct Used {
 }
 
 impl Used {
-    /// Of that, what it has used since.
+    /// The difference since `before`.
     pub(crate) fn since(self, before: Self) -> Self {
         Self { cpu: self.cpu - before.cpu, logged: self.logged - before.logged }
     }
 }
 
-/// A service that runs. Dropping it stops it.
-pub(crate) struct Service {
+/// A running service. Dropping it stops it.
+pub(crate) struct MeasuredService {
     kind: Kind,
     process: Process,
     log: File,
     /// Its port.
     pub(crate) port: u16,
-    /// Time from its start to its first answer with 200, to `GET /healthcheck`.
+    /// Time from its start to its first response with 200, to `GET /healthcheck`.
     pub(crate) first_answer: Duration,
     _directory: TempDir,
 }
 
-impl Service {
-    /// Starts a service that finds AWS at `endpoint`, and waits until it answers.
+impl MeasuredService {
+    /// Starts a service with AWS at `endpoint`, and waits until it responds.
     ///
     /// # Errors
-    /// When it does not.
+    /// If it does not.
     pub(crate) async fn start(
         binaries: &Binaries,
         kind: Kind,
@@ -118,7 +119,7 @@ impl Service {
         };
         let directory = tempfile::tempdir()?;
         let mut log = log_file(&directory.path().join("log"))?;
-        let [port] = sales_testbed::ports::free()?;
+        let [port] = sales_testbed::tcp_ports::free()?;
         let program = Program::new(path).environment(environment(endpoint, port)).log(log.try_clone()?);
         let started = Instant::now();
         let process = cores.for_service(|| program.start())?;
@@ -129,34 +130,34 @@ impl Service {
                 bail!("{} ended with {code}: {}", path.display(), last_line(&mut log));
             }
             if started.elapsed() > START_DEADLINE {
-                bail!("{} did not answer within {} s", path.display(), START_DEADLINE.as_secs());
+                bail!("{} did not respond within {} s", path.display(), START_DEADLINE.as_secs());
             }
             sleep(Duration::from_millis(1)).await;
         }
         Ok(Self { kind, process, log, port, first_answer: started.elapsed(), _directory: directory })
     }
 
-    /// What it has used so far.
+    /// Resources used so far.
     ///
     /// # Errors
-    /// When it has ended.
+    /// If it has exited.
     pub(crate) fn used(&mut self) -> anyhow::Result<Used> {
         let cpu = usage::cpu_time(self.process.id()).with_context(|| last_line(&mut self.log))?;
         Ok(Used { cpu, logged: self.log.metadata()?.len() })
     }
 
-    /// The most memory that it has used, in bytes.
+    /// Peak memory, in bytes.
     ///
     /// # Errors
-    /// When it has ended.
+    /// If it has exited.
     pub(crate) fn peak_memory(&self) -> anyhow::Result<u64> {
         usage::peak_memory(self.process.id())
     }
 
-    /// Stops it as its supervisor would.
+    /// Stops it like its supervisor.
     ///
     /// # Errors
-    /// When it ended otherwise than it should.
+    /// If its exit code is wrong.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         match self.process.stop().await {
             0 => Ok(()),

@@ -1,5 +1,4 @@
-//! The benchmark as its users start it, for a moment: all figures are there, and what is counted adds up. Nothing is
-//! asserted of time.
+//! The benchmark as its users start it, briefly: all figures are there, and the counts add up. Times are not asserted.
 
 #![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 
@@ -48,7 +47,7 @@ fn the_services_are_measured_and_their_calls_add_up() {
         for name in ["per_second", "cpu_us", "log_bytes", "peak_memory_mib", "first_answer_ms"] {
             assert!(figure(name) > 0.0, "{subject} {name}");
         }
-        // What the API has in flight where the counting begins and ends is counted on one side only: 16 sales each time.
+        // Calls in flight when counting begins and ends are counted on one side only: 16 sales each time.
         let sales = figure("per_second") * 0.3;
         let tolerance = if subject == "api" { 0.05 + 2.0 * 16.0 / sales } else { 0.05 };
         assert!((figure("write_units") - write_units).abs() < write_units * tolerance, "{subject}: {report:#}");
@@ -62,7 +61,7 @@ fn the_services_are_measured_and_their_calls_add_up() {
 fn each_message_and_each_pending_sale_is_put_and_settled_by_one_call() {
     let report = measure(&["--only", "drain,sweep", "--messages", "60", "--pending", "60"]);
     for subject in ["drain", "sweep"] {
-        // So few at once that a slow machine, too, answers each before the client asks again.
+        // So few at once that even a slow machine answers each before the client's next request.
         assert_eq!(median(&report, subject, "calls", "S3.PutObject"), 1.0, "{subject}");
         assert_eq!(median(&report, subject, "calls", "DynamoDB.UpdateItem"), 1.0, "{subject}");
     }
@@ -122,10 +121,10 @@ async fn a_benchmark_that_is_killed_leaves_no_process() {
     assert_eq!(status.code(), None);
 }
 
-/// Sends a signal to a benchmark whose service is under load, waits until everything that it has started is gone, and
-/// tells how it has ended and what it said.
+/// Sends a signal to a benchmark whose service is under load, waits until all its child processes are gone, and returns
+/// its exit status and error output.
 async fn end_under_load(signal: Signal, temporary: &Path) -> (ExitStatus, String) {
-    // Whatever fails here, it ends by itself.
+    // Whatever fails here, the benchmark ends without help.
     let arguments = ["--only", "api", "--connections", "4", "--latency", "none", "--runs", "1", "--seconds", "30"];
     let mut bench = command(&arguments);
     let mut bench = bench.env("TMPDIR", temporary).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -137,24 +136,24 @@ async fn end_under_load(signal: Signal, temporary: &Path) -> (ExitStatus, String
     kill_process(Pid::from_child(&bench), signal).unwrap();
     let status = bench.wait().unwrap();
     eventually("what it had started ends", async || started.iter().all(|process| !runs(process)).then_some(())).await;
-    // Only now: whoever has inherited the pipe would hold it open.
+    // Only now: a process that has inherited the pipe would hold it open.
     error.read_to_string(&mut said).unwrap();
     (status, said)
 }
 
-/// What the benchmark has started, once the API in it works.
+/// The benchmark's child processes, once its API is under load.
 async fn under_load(bench: &mut Child) -> Vec<Stat> {
     eventually("the API gets under load", async || {
         assert_eq!(bench.try_wait().unwrap(), None, "it has ended");
         let started = descendants(bench.id());
         let api = started.iter().find(|process| process.comm == "sales-api")?;
-        // Its start takes some ticks, of 10 ms each; it has more only under load.
+        // Its start takes some ticks, of 10 ms each; it uses more only under load.
         (api.utime + api.stime > 30).then_some(started)
     })
     .await
 }
 
-/// The processes below one, whatever is between.
+/// All descendants of a process.
 fn descendants(ancestor: u32) -> Vec<Stat> {
     let all: Vec<Stat> = all_processes().unwrap().filter_map(|process| process.ok()?.stat().ok()).collect();
     let mut found: Vec<Stat> = Vec::new();
@@ -168,7 +167,7 @@ fn descendants(ancestor: u32) -> Vec<Stat> {
     found
 }
 
-/// Whether it is still that process, and not only what is left of it until its parent asks.
+/// Whether it is still running, and not a zombie.
 fn runs(process: &Stat) -> bool {
     Process::new(process.pid)
         .and_then(|now| now.stat())

@@ -6,7 +6,7 @@ use sales_testbed::{
     accelerator::ApiAddress,
     local_ports::{LocalPorts, port},
     resources::REGIONS,
-    tcp_ports::Role,
+    tcp_ports::PortUse,
 };
 
 use crate::part::Part;
@@ -14,17 +14,17 @@ use crate::part::Part;
 const EXAMPLES: &str = "\
 Examples:
   sales-local                       start everything; Ctrl-C stops it
-  sales-local --port 9000           the same behind another port
-  sales-local lake                  what has arrived in the lake
-  sales-local lose sa-east-1        a region is gone: its API, its worker, and AWS in it
-  sales-local restore sa-east-1     it is back
-  sales-local demo --sales 1000     post sales, switch regions half-way, count
-  sales-local aws                   AWS alone, empty, for Terraform
+  sales-local --port 9000           the same on another port
+  sales-local lake                  list the objects in the lake
+  sales-local lose sa-east-1        lose a region: its API, its worker, and AWS in it
+  sales-local restore sa-east-1     restore it
+  sales-local demo --sales 1000     post sales, switch regions half-way, check the lakes
+  sales-local aws                   start an empty AWS account only, for Terraform
 
-Exit codes: 0 done, or stopped after having served; 1 failed; 64 wrong usage;
-128 + the signal's number when interrupted before (130 for Ctrl-C).";
+Exit codes: 0 done, or stopped while serving; 1 failed; 64 wrong usage;
+128 + the signal's number if interrupted earlier (130 for Ctrl-C).";
 
-/// The sales pipeline in two regions on this machine, without an AWS account.
+/// Run the sales pipeline in two regions on this machine, without an AWS account.
 #[derive(Debug, Parser)]
 #[command(name = "sales-local", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
@@ -35,103 +35,102 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// What to do: `up` unless another command is given.
+    /// The command, `up` by default.
     pub(crate) fn into_command(self) -> Command {
         self.command.unwrap_or(Command::Up(self.up))
     }
 }
 
-/// What the program can do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Start both regions and show what happens in them, until Ctrl-C (the default)
+    /// Start both regions and show their activity until Ctrl-C (the default)
     Up(UpOptions),
-    /// List the lake of what `up` has started: keys and bodies
+    /// List the lake of the running instance: keys and bodies
     Lake(LakeOptions),
-    /// Make a region, or something that regions use, fail in what `up` has started
+    /// Make a region, or a service that regions use, fail in the running instance
     Lose(DrillOptions),
-    /// Bring back what `lose` has made fail
+    /// Restore what `lose` has made fail
     Restore(DrillOptions),
-    /// Start both regions on free ports, post sales, switch half-way, count what arrived in the lake, stop
+    /// Start both regions on free ports, post sales, switch half-way, check the lakes, stop
     Demo(DemoOptions),
-    /// Start AWS alone, empty, for Terraform, until Ctrl-C
+    /// Start an empty AWS account only, for Terraform, until Ctrl-C
     Aws(AwsOptions),
 }
 
-/// Where everything listens, and how the services are built.
+/// Ports of the instance, and the build of the services.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct UpOptions {
     #[command(flatten)]
     pub(crate) ports: LocalPorts,
-    /// Start the services as they are shipped: optimised, which compiles for a quarter of an hour on two cores
+    /// Start release builds of the services; compiling takes a quarter of an hour on two cores
     #[arg(long)]
     pub(crate) release: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct LakeOptions {
-    /// Only the lake of this region
+    /// Only this region
     #[arg(long, value_parser = REGIONS)]
     pub(crate) region: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct DrillOptions {
-    /// What fails, or comes back
+    /// What to lose or restore
     pub(crate) part: Part,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoOptions {
-    /// How many sales to post
+    /// Number of sales to post
     #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
     pub(crate) sales: u32,
-    /// How many of them at a time
+    /// Concurrent requests
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) concurrency: u32,
-    /// Start the services as they are shipped: optimised, which compiles for a quarter of an hour on two cores
+    /// Start release builds of the services; compiling takes a quarter of an hour on two cores
     #[arg(long)]
     pub(crate) release: bool,
 }
 
-/// Where AWS listens, and where the APIs are that Terraform puts its accelerator in front of.
+/// Ports of AWS, and URLs of the APIs behind Terraform's accelerator.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct AwsOptions {
-    /// The address of the accelerator
+    /// Port of the accelerator
     #[arg(long, default_value_t = 8080, value_parser = port())]
     pub(crate) port: u16,
-    /// Global Accelerator's API
+    /// Port of Global Accelerator's API
     #[arg(long, value_name = "PORT", default_value_t = 8090, value_parser = port())]
     pub(crate) accelerator_port: u16,
-    /// MiniStack, which emulates nearly all of AWS
+    /// Port of MiniStack, which emulates most of AWS
     #[arg(long, value_name = "PORT", default_value_t = 4566, value_parser = port())]
     pub(crate) emulator_port: u16,
-    /// moto, which emulates what MiniStack does not
+    /// Port of moto, which emulates what MiniStack lacks
     #[arg(long, value_name = "PORT", default_value_t = 4569, value_parser = port())]
     pub(crate) moto_port: u16,
-    /// Where the API of each region is, or will be; a region that is not named has none
+    /// URL of each region's API, running or not; other regions have none
     #[arg(long, value_name = "REGION=URL,...", value_delimiter = ',', value_parser = api,
           default_value = "sa-east-1=http://127.0.0.1:8081,us-east-1=http://127.0.0.1:8082")]
     pub(crate) apis: Vec<(String, ApiAddress)>,
 }
 
 impl AwsOptions {
-    /// All ports with what they are for.
-    pub(crate) fn roles(&self) -> Vec<Role> {
+    /// All ports with their purposes.
+    pub(crate) fn roles(&self) -> Vec<PortUse> {
         [
             (self.port, "accelerator", "--port"),
             (self.accelerator_port, "API of Global Accelerator", "--accelerator-port"),
             (self.emulator_port, "AWS emulator", "--emulator-port"),
             (self.moto_port, "other AWS emulator", "--moto-port"),
         ]
-        .map(|(port, purpose, option)| Role { port, purpose: purpose.to_owned(), option })
+        .map(|(port, purpose, option)| PortUse { port, purpose: purpose.to_owned(), option })
         .into()
     }
 }
 
 fn api(text: &str) -> anyhow::Result<(String, ApiAddress)> {
-    let (region, url) =
-        text.split_once('=').context("a region and a URL are needed, as in eu-west-1=http://127.0.0.1:8083")?;
+    let (region, url) = text.split_once('=').context("expected REGION=URL, such as eu-west-1=http://127.0.0.1:8083")?;
     Ok((region.to_owned(), url.parse()?))
 }
 

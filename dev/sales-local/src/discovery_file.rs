@@ -1,10 +1,10 @@
-//! Files by which other programs find what runs here, for as long as it does.
+//! Files by which other programs find the running instance.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-/// A file that is removed when this is dropped, unless somebody else has written it since.
+/// A file that is removed when dropped, unless another process has replaced it.
 #[derive(Debug)]
 pub(crate) struct DiscoveryFile {
     path: PathBuf,
@@ -12,15 +12,14 @@ pub(crate) struct DiscoveryFile {
 }
 
 impl DiscoveryFile {
-    /// Writes `text` to the file at `path` in one step, so that nobody reads half of it.
+    /// Writes `text` to the file at `path` atomically, so that no process reads half of it.
     pub(crate) fn write(path: PathBuf, text: impl Into<Vec<u8>>) -> anyhow::Result<Self> {
         let written = Self { path, text: text.into() };
-        replace(&written.path, &written.text)
-            .with_context(|| format!("{} cannot be written", written.path.display()))?;
+        replace(&written.path, &written.text).with_context(|| format!("cannot write {}", written.path.display()))?;
         Ok(written)
     }
 
-    /// Where the file is.
+    /// Path of the file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

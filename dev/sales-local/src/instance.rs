@@ -1,10 +1,10 @@
-//! How the other commands find what `up` has started: a small file in the target directory.
+//! How other commands find the running instance: a small file in the target directory.
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::anyhow;
 use sales_testbed::{
-    resources::{Deployment, Place},
+    resources::{Deployment, Location},
     workspace::Build,
 };
 use serde::{Deserialize, Serialize};
@@ -12,21 +12,21 @@ use tokio::net::TcpStream;
 
 use crate::discovery_file::DiscoveryFile;
 
-const NOTHING_RUNS: &str = "nothing runs here that could be asked: start it with `cargo local`";
+const NOTHING_RUNS: &str = "not running: start it with `cargo local`";
 
-/// Where a running instance is.
+/// The location of a running instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Instance {
     /// Its resources.
-    pub(crate) place: Place,
-    /// The address of Global Accelerator's API.
+    pub(crate) place: Location,
+    /// Address of Global Accelerator's API.
     pub(crate) accelerator: String,
-    /// Where it takes orders.
+    /// Address of its control connection.
     pub(crate) control: SocketAddr,
 }
 
 impl Instance {
-    /// The one that runs, if one does.
+    /// The running instance, if any.
     pub(crate) async fn running() -> anyhow::Result<Self> {
         let text = std::fs::read(path()?).map_err(|_| anyhow!(NOTHING_RUNS))?;
         let instance: Self = serde_json::from_slice(&text).map_err(|_| anyhow!(NOTHING_RUNS))?;
@@ -40,7 +40,7 @@ impl Instance {
         Deployment::open(&self.place)
     }
 
-    /// Lets other commands find this instance for as long as the answer lives.
+    /// Announces this instance to other commands, until the result is dropped.
     pub(crate) fn announce(&self) -> anyhow::Result<DiscoveryFile> {
         DiscoveryFile::write(path()?, serde_json::to_vec(self)?)
     }

@@ -1,12 +1,16 @@
-//! Two regions of the sales pipeline on one machine, in one command.
+//! `cargo local`: two regions of the sales pipeline on one machine, in one command.
+//!
+//! Begin with `arguments`, the command line, and `commands`, one module per command. `stack` is everything that `up`
+//! and `demo` start, assembled from `sales_testbed`; `summary` is the table that they show; by `discovery_file` and
+//! `instance`, the other commands find the running instance.
 
 mod arguments;
 mod commands;
 mod discovery_file;
 mod instance;
+mod local_region;
 mod part;
 mod salesctl_config;
-mod site;
 mod stack;
 mod summary;
 mod terminal;
@@ -42,7 +46,7 @@ fn main() -> ExitCode {
             return ended();
         }
     };
-    // Several threads, so that a second signal is heard while the first one's end is waited for.
+    // Several threads, so that a second signal is noticed while shutdown runs.
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
@@ -50,9 +54,9 @@ fn main() -> ExitCode {
     runtime.block_on(until_interrupted(command))
 }
 
-/// Runs the command to its end or to a signal. What it has started stops when it is dropped, wherever it is by then.
+/// Runs the command to its end or to a signal. Whatever it has started stops when it is dropped.
 async fn until_interrupted(command: Command) -> ExitCode {
-    // Before anything is started, so that no signal falls into the time between.
+    // Before anything is started, so that no signal is missed.
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => return failed(&error.into()),
@@ -66,7 +70,7 @@ async fn until_interrupted(command: Command) -> ExitCode {
         signal = signals.next() => {
             line("\nstopping");
             tokio::spawn(exit_at_next(signals));
-            // To be stopped is how `up` and `aws` end well.
+            // Stopping is the normal end of `up` and `aws`.
             if serving.load(Ordering::Relaxed) { ended() } else { interrupted_by(signal) }
         }
     }
@@ -83,7 +87,7 @@ async fn run(command: Command, serving: &AtomicBool) -> anyhow::Result<()> {
     }
 }
 
-/// Has the running instance do something, and says what it has done.
+/// Sends a change to the running instance, and prints the result.
 async fn change(change: Change) -> anyhow::Result<()> {
     let instance = Instance::running().await?;
     line(control::send(instance.control, change).await?);
@@ -115,7 +119,7 @@ impl Signals {
     }
 }
 
-/// For someone who does not want to wait for the end; what still runs is stopped by its keepers.
+/// For users who do not wait for shutdown; the keepers stop whatever still runs.
 async fn exit_at_next(mut signals: Signals) {
     let signal = signals.next().await;
     std::process::exit(128 + signal.as_raw_value());
@@ -125,7 +129,7 @@ fn interrupted_by(signal: SignalKind) -> ExitCode {
     u8::try_from(128 + signal.as_raw_value()).unwrap_or(1).into()
 }
 
-/// The end of what was done, if it could be said, too.
+/// The result of the command, or the failure to print it.
 fn ended() -> ExitCode {
     terminal::check().map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
 }

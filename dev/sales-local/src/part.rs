@@ -1,14 +1,14 @@
-//! What can be lost in a drill.
+//! Parts that can be lost in a drill.
 
 use clap::{ValueEnum, builder::PossibleValue};
 use sales_testbed::resources::REGIONS;
 use serde::{Deserialize, Serialize};
 
-/// What can be lost.
+/// A part that can be lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) enum Part {
-    /// The region at this place in [`REGIONS`].
+    /// The region at this position in [`REGIONS`].
     Region(usize),
     /// SSM, in every region.
     Ssm,

@@ -1,15 +1,15 @@
-//! What the operator's command line, `salesctl`, needs to know of a running instance: its `salesctl.toml`.
+//! The configuration of `salesctl` for a running instance: its `salesctl.toml`.
 
 use std::{collections::BTreeMap, path::Path};
 
-use sales_testbed::resources::Region;
+use sales_testbed::resources::RegionResources;
 use serde::Serialize;
 
 use crate::{discovery_file::DiscoveryFile, stack::Stack};
 
 const HEAD: &str = "# Where the two regions on this machine are, for as long as they run.\n\n";
 
-/// The services' own defaults, since nothing else is said to them.
+/// The services' own defaults, since no variable overrides them.
 const PENDING_SHARDS: u16 = 16;
 const PENDING_GRACE_SECONDS: u16 = 30;
 
@@ -37,7 +37,7 @@ struct RegionConfiguration<'stack> {
     lake_bucket: &'stack str,
 }
 
-/// Writes the file into this directory, for as long as the answer lives.
+/// Writes the file into this directory; it is removed when the result is dropped.
 pub(crate) fn write(stack: &Stack, directory: &Path) -> anyhow::Result<DiscoveryFile> {
     let text = format!("{HEAD}{}", toml::to_string(&configuration(stack))?);
     DiscoveryFile::write(directory.join("salesctl.toml"), text)
@@ -59,7 +59,7 @@ fn configuration(stack: &Stack) -> Configuration<'_> {
 }
 
 fn region_configuration(
-    region: &Region,
+    region: &RegionResources,
     endpoint_url: String,
     api_url: String,
     worker_url: String,

@@ -1,4 +1,4 @@
-//! Everything that runs: the emulator, each region's resources and services, and the accelerator's stand-in in front.
+//! All running parts: the emulator, each region's resources and services, and the accelerator's stand-in.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -15,7 +15,7 @@ use sales_testbed::{
     emulator::{Emulator, Environment, MINISTACK},
     local_ports::LocalPorts,
     process::log_file,
-    resources::{Deployment, Place, Region},
+    resources::{Deployment, Location, RegionResources},
     services::Services,
     workspace::Build,
 };
@@ -26,22 +26,22 @@ use tokio::{
 };
 
 use crate::{
-    site::{Site, SitePorts},
+    local_region::{LocalRegion, LocalRegionPorts},
     terminal::Steps,
 };
 
-/// The prefix of all names in AWS.
+/// Prefix of all resource names.
 const PREFIX: &str = "local";
 
 const HEALTH_DEADLINE: Duration = Duration::from_secs(30);
 
-/// The fields are in the order in which they stop: first what takes sales in, last what everything else uses.
+/// The fields are in the order of shutdown: first what accepts sales, last what everything else uses.
 #[derive(Debug)]
 pub(crate) struct Stack {
     accelerator_api: Mutex<AwsEndpoint>,
     accelerator: AcceleratorStandIn,
     name: Name,
-    sites: [Mutex<Site>; 2],
+    sites: [Mutex<LocalRegion>; 2],
     emulator: Emulator,
     deployment: Deployment,
     ports: LocalPorts,
@@ -49,11 +49,11 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
-    /// How many steps [`Stack::start`] shows.
+    /// Number of steps shown by [`Stack::start`].
     pub(crate) const STEPS: usize = 6;
 
-    /// Builds the services, as they are shipped if `release`, and starts everything, showing each step, with the logs in
-    /// the directory `logs`.
+    /// Builds the services, optimised if `release`, and starts everything, showing each step, with the logs in the
+    /// directory `logs`.
     pub(crate) async fn start(
         ports: LocalPorts,
         release: bool,
@@ -76,7 +76,7 @@ impl Stack {
         let sites = start_sites(&services, &deployment, emulator.endpoint(), &ports, logs);
         let sites = steps.quiet("starting the API and the worker of each region", sites).await?;
         let what = format!(
-            "opening the addresses in front of them, http://localhost:{} and, for DNS, http://localhost:{}",
+            "opening the common addresses, http://localhost:{} and, for DNS, http://localhost:{}",
             ports.front, ports.dns
         );
         let entrances = try_join(start_accelerator(&deployment, &ports), start_name(&deployment, &ports));
@@ -97,47 +97,47 @@ impl Stack {
         &self.accelerator
     }
 
-    /// The name that DNS answers.
+    /// The stand-in for the DNS name.
     pub(crate) fn name(&self) -> &Name {
         &self.name
     }
 
-    /// Where the resources are.
-    pub(crate) fn place(&self) -> Place {
-        Place { endpoint: self.emulator.endpoint().to_owned(), prefix: PREFIX.to_owned() }
+    /// Location of the resources.
+    pub(crate) fn place(&self) -> Location {
+        Location { endpoint: self.emulator.endpoint().to_owned(), prefix: PREFIX.to_owned() }
     }
 
-    /// The address in front of both regions.
+    /// The common address of both regions.
     pub(crate) fn address(&self) -> String {
         format!("http://localhost:{}", self.ports.front)
     }
 
-    /// The address that stands for the name.
+    /// The address of the stand-in for the DNS name.
     pub(crate) fn dns_address(&self) -> String {
         format!("http://localhost:{}", self.ports.dns)
     }
 
-    /// The region at this place, to be lost or restored by nobody else meanwhile.
-    pub(crate) async fn site(&self, position: usize) -> MutexGuard<'_, Site> {
+    /// The region at this position, locked for a change.
+    pub(crate) async fn site(&self, position: usize) -> MutexGuard<'_, LocalRegion> {
         self.sites[position].lock().await
     }
 
-    /// The address of AWS in the region at this place.
+    /// Address of AWS in the region at this position.
     pub(crate) fn aws_endpoint(&self, position: usize) -> String {
         format!("http://127.0.0.1:{}", self.ports.aws[position])
     }
 
-    /// Global Accelerator's API, to be lost or restored by nobody else meanwhile.
+    /// Global Accelerator's API, locked for a change.
     pub(crate) async fn accelerator_api(&self) -> MutexGuard<'_, AwsEndpoint> {
         self.accelerator_api.lock().await
     }
 
-    /// The address of Global Accelerator's API.
+    /// Address of Global Accelerator's API.
     pub(crate) fn accelerator_endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.ports.accelerator)
     }
 
-    /// The accelerator that the accelerator's stand-in stands for.
+    /// ARN of the accelerator.
     pub(crate) fn accelerator_arn(&self) -> &str {
         self.accelerator.accelerator_arn().unwrap_or_default()
     }
@@ -148,7 +148,7 @@ impl Stack {
     }
 
     /// Each region with the addresses of its API and its worker.
-    pub(crate) fn regions(&self) -> [(&Region, String, String); 2] {
+    pub(crate) fn regions(&self) -> [(&RegionResources, String, String); 2] {
         let address = |port| format!("http://localhost:{port}");
         [0, 1].map(|position| {
             let (api, worker) = (self.ports.apis[position], self.ports.workers[position]);
@@ -156,17 +156,17 @@ impl Stack {
         })
     }
 
-    /// An error once something that nothing can go on without has ended by itself.
+    /// An error if an essential process has exited unexpectedly.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         if self.emulator.has_ended() {
-            bail!("the AWS emulator has ended by itself");
+            bail!("the AWS emulator exited unexpectedly");
         }
         Ok(())
     }
 }
 
 impl Drop for Stack {
-    /// All services stop side by side, and only then are waited for, one after the other.
+    /// Stops all services at once, and then waits for each.
     fn drop(&mut self) {
         for site in &mut self.sites {
             site.get_mut().release();
@@ -180,17 +180,17 @@ async fn start_sites(
     aws: &str,
     LocalPorts { aws: aws_ports, apis, workers, .. }: &LocalPorts,
     logs: &Path,
-) -> anyhow::Result<[Site; 2]> {
+) -> anyhow::Result<[LocalRegion; 2]> {
     let [first, second] = [0, 1].map(|position| {
-        let ports = SitePorts { aws: aws_ports[position], api: apis[position], worker: workers[position] };
-        Site::open(services, &deployment.regions[position], aws, ports, logs)
+        let ports = LocalRegionPorts { aws: aws_ports[position], api: apis[position], worker: workers[position] };
+        LocalRegion::open(services, &deployment.regions[position], aws, ports, logs)
     });
     let (mut first, mut second) = try_join(first, second).await?;
     try_join(first.start(), second.start()).await?;
     Ok([first, second])
 }
 
-/// All traffic goes to the first region, the ACTIVE one, at first.
+/// At first, the first region is ACTIVE and gets all traffic.
 async fn start_accelerator(deployment: &Deployment, ports: &LocalPorts) -> anyhow::Result<AcceleratorStandIn> {
     let backends = deployment.regions.iter().zip(ports.apis).zip([Dial::FULL, Dial::OFF]);
     let backends = backends.map(|((region, port), dial)| Backend {
@@ -200,9 +200,7 @@ async fn start_accelerator(deployment: &Deployment, ports: &LocalPorts) -> anyho
     });
     // Its API is on a port of its own choice, behind an endpoint that can be lost.
     let accelerator = AcceleratorStandIn::start(listen(ports.front).await?, listen(0).await?, backends.collect())?;
-    timeout(HEALTH_DEADLINE, accelerator.all_healthy())
-        .await
-        .context("the health checks of the APIs do not succeed")?;
+    timeout(HEALTH_DEADLINE, accelerator.all_healthy()).await.context("the APIs did not become healthy in time")?;
     Ok(accelerator)
 }
 
@@ -210,11 +208,13 @@ async fn start_name(deployment: &Deployment, ports: &LocalPorts) -> anyhow::Resu
     let apis = deployment.regions.iter().zip(ports.apis);
     let apis = apis.map(|(region, port)| (region.name.clone(), SocketAddr::from((Ipv4Addr::LOCALHOST, port))));
     let name = Name::start(listen(ports.dns).await?, apis)?;
-    timeout(HEALTH_DEADLINE, name.all_checked()).await.context("the health checks of the name are not made")?;
+    timeout(HEALTH_DEADLINE, name.all_checked())
+        .await
+        .context("the health checks of the DNS name did not complete in time")?;
     Ok(name)
 }
 
-/// Takes a port of this machine alone.
+/// Listens on a port of this machine only.
 pub(crate) async fn listen(port: u16) -> anyhow::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.with_context(|| format!("port {port} cannot be opened"))
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.with_context(|| format!("cannot listen on port {port}"))
 }

@@ -1,4 +1,4 @@
-//! What happens in the regions, as a table.
+//! Activity of the regions, as a table.
 
 use std::fmt::{self, Display, Write};
 
@@ -6,17 +6,18 @@ use futures::{future::join_all, join};
 use sales_testbed::{
     accelerator::{AcceleratorStandIn, Dial},
     dns::Name,
-    resources::{Region, State},
-    services::{counter, is_healthy},
+    openmetrics::counter,
+    resources::{RegionResources, RegionState},
+    services::is_healthy,
 };
 
 use crate::stack::Stack;
 
-/// One region at one moment; what could not be found out is none.
+/// One region at one moment; `None` for unknown values.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct View {
     region: String,
-    state: Option<State>,
+    state: Option<RegionState>,
     dial: Option<Dial>,
     dns: bool,
     api: bool,
@@ -31,7 +32,7 @@ impl View {
     async fn of(
         client: &reqwest::Client,
         (accelerator, name): (&AcceleratorStandIn, &Name),
-        region: &Region,
+        region: &RegionResources,
         api: &str,
         worker: &str,
     ) -> Self {
@@ -59,7 +60,7 @@ impl View {
         }
     }
 
-    /// Whether the regions are switched or broken differently, which is worth telling at once.
+    /// Whether states or failures differ, which is shown at once.
     fn differs_in_kind_from(&self, other: &Self) -> bool {
         let kind = |view: &Self| (view.state, view.dial, view.dns, view.api, view.worker);
         kind(self) != kind(other)
@@ -124,7 +125,7 @@ fn up_or_down(up: bool) -> String {
     if up { "up" } else { "down" }.to_owned()
 }
 
-/// Text in columns: the first one to the left, the others to the right.
+/// Text in columns: the first one left-aligned, the others right-aligned.
 #[derive(Debug)]
 pub(crate) struct Table(Vec<Vec<String>>);
 
@@ -167,7 +168,7 @@ mod tests {
     fn view(accepted: Option<u64>, api: bool) -> View {
         View {
             region: "sa-east-1".to_owned(),
-            state: Some(State::Active),
+            state: Some(RegionState::Active),
             dial: Dial::new(100.0),
             dns: true,
             api,

@@ -1,7 +1,7 @@
-//! All that the program says on standard output.
+//! The program's standard output.
 //!
-//! Someone who stops reading is no error: what is said to nobody is dropped. What cannot be written for another reason does not
-//! stop what runs either, but is an error in the end.
+//! A closed pipe is not an error: further output is dropped. Any other write error does not stop what runs either, but
+//! is reported in the end.
 
 use std::{
     fmt::Display,
@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::bail;
 
-/// Says one line.
+/// Prints one line.
 pub(crate) fn line(text: impl Display) {
     write(format_args!("{text}\n"));
 }
@@ -23,10 +23,10 @@ fn write(text: impl Display) {
     note_failure(write!(output, "{text}").and_then(|()| output.flush()));
 }
 
-/// The first reason for which standard output could not be written.
+/// The first error of writing to standard output.
 static UNWRITTEN: OnceLock<String> = OnceLock::new();
 
-/// Notes what has become of writing on standard output.
+/// Records the result of writing to standard output.
 pub(crate) fn note_failure(written: std::io::Result<()>) {
     if let Err(error) = written
         && error.kind() != ErrorKind::BrokenPipe
@@ -35,7 +35,7 @@ pub(crate) fn note_failure(written: std::io::Result<()>) {
     }
 }
 
-/// An error if something could not be written, other than because nobody reads it.
+/// An error if output could not be written, other than a closed pipe.
 pub(crate) fn check() -> anyhow::Result<()> {
     match UNWRITTEN.get() {
         Some(error) => bail!("standard output cannot be written: {error}"),
@@ -43,19 +43,19 @@ pub(crate) fn check() -> anyhow::Result<()> {
     }
 }
 
-/// Whether somebody sees this on a screen that can be redrawn.
+/// Whether the output is a screen that can be redrawn.
 fn is_screen() -> bool {
     stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|kind| kind != "dumb")
 }
 
-/// A word of a command as a shell reads it back.
+/// A word of a command, quoted for a shell.
 pub(crate) fn quoted(word: impl Display) -> String {
     let word = word.to_string();
     let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:=@%+,".contains(character);
     if !word.is_empty() && word.chars().all(is_plain) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
-/// The steps of something that takes a while, numbered, each with the time that it took.
+/// Numbered steps of a long operation, each with its duration.
 #[derive(Debug)]
 pub(crate) struct Steps {
     done: usize,
@@ -67,7 +67,7 @@ impl Steps {
         Self { done: 0, total }
     }
 
-    /// A step that says nothing itself: its time ends its line.
+    /// A step without output of its own: its line ends with its duration.
     pub(crate) async fn quiet<T>(
         &mut self,
         what: &str,
@@ -84,7 +84,7 @@ impl Steps {
         result
     }
 
-    /// A step whose own output follows its line, and its time that.
+    /// A step with output of its own, between its line and its duration.
     pub(crate) async fn talking<T>(
         &mut self,
         what: &str,
@@ -99,7 +99,7 @@ impl Steps {
     }
 }
 
-/// A few lines that change: redrawn in place on a screen, said anew elsewhere only when that is asked for.
+/// A few lines that change: redrawn in place on a screen, elsewhere printed again only on request.
 #[derive(Debug)]
 pub(crate) struct Live {
     screen: bool,
@@ -111,18 +111,18 @@ impl Live {
         Self { screen: is_screen(), drawn: 0 }
     }
 
-    /// Whether this is redrawn in place, so that it can be shown as often as one likes.
+    /// Whether this is redrawn in place, so that it can be shown as often as needed.
     pub(crate) fn is_redrawn(&self) -> bool {
         self.screen
     }
 
-    /// Shows `text` in place of what was shown before.
+    /// Shows `text` in place of the previous text.
     pub(crate) fn show(&mut self, text: &str) {
         if !self.screen {
             return line(text);
         }
-        // Back to the first line of the last time; each line cleared before it is written, and cut off, not wrapped,
-        // at the edge of the screen, since a wrapped line would be one more to go back.
+        // Moves back to the first line; each line is cleared before it is written, and truncated, not wrapped, at the
+        // edge of the screen, since a wrapped line would add one to go back.
         let mut frame = String::from("\x1b[?7l");
         if self.drawn > 0 {
             frame.push_str(&format!("\x1b[{}A", self.drawn));

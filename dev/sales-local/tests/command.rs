@@ -1,4 +1,4 @@
-//! The command as its user meets it: what it says and how it ends when something is missing or in its way.
+//! The command as its user sees it: its errors and exit codes when something is missing or in its way.
 
 use std::{
     ffi::OsStr,
@@ -14,7 +14,7 @@ use sales_testbed::{local_ports::LocalPorts, testing};
 const DEADLINE: Duration = Duration::from_secs(20);
 const WORKS: &str = "exit 0";
 
-/// The command with binaries that only exist, and with nothing on its PATH but what a test puts there.
+/// The command with binaries that merely exist, and a PATH with only what a test puts there.
 struct Sandbox(testing::Sandbox);
 
 impl Sandbox {
@@ -54,7 +54,7 @@ impl Sandbox {
     }
 }
 
-/// How a command has ended, and what it said of that.
+/// Exit code and error output of a command.
 #[derive(Debug, PartialEq, Eq)]
 struct Ended {
     code: Option<i32>,
@@ -109,7 +109,7 @@ fn wrong_usage_ends_with_64_and_help_and_version_with_0() {
 #[test]
 fn commands_for_a_running_instance_say_that_none_runs() {
     let sandbox = Sandbox::new();
-    let expected = Ended::with(1, "nothing runs here that could be asked: start it with `cargo local`");
+    let expected = Ended::with(1, "not running: start it with `cargo local`");
     assert_eq!(sandbox.run(["lake"]), expected);
     assert_eq!(sandbox.run(["lose", "sa-east-1"]), expected);
     assert_eq!(sandbox.run(["restore", "sa-east-1"]), expected);
@@ -141,7 +141,7 @@ fn a_python_without_environments_is_one_line() {
 #[test]
 fn a_package_index_out_of_reach_is_one_line_and_the_next_start_tries_again() {
     let sandbox = Sandbox::new();
-    // A fake of Python whose environments hold a fake of pip.
+    // A fake Python whose environments contain a fake pip.
     let python = r#"
         case "$*" in
         *version_info*) echo 3 12 "$0" ;;

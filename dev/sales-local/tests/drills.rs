@@ -1,5 +1,5 @@
-//! All of it as its user starts it, and what its operator practises on it: regions, SSM and Global Accelerator's API are
-//! lost and restored.
+//! The complete instance as its user starts it, with drills: regions, SSM and Global Accelerator's API are lost and
+//! restored.
 
 use std::{collections::BTreeSet, net::Ipv4Addr, path::Path, process::Output};
 
@@ -7,7 +7,7 @@ use futures::future::join_all;
 use reqwest::StatusCode;
 use sales_testbed::{
     local_ports::LocalPorts,
-    resources::{Deployment, Place, REGIONS, Region, State},
+    resources::{Deployment, Location, REGIONS, RegionResources, RegionState},
     testing::{LocalInstance, client, eventually, sdk},
 };
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ async fn start() -> LocalInstance {
     LocalInstance::start().await.expect("both regions")
 }
 
-/// Runs `cargo local` with these arguments, and returns what it says of a success.
+/// Runs `cargo local` with these arguments, and returns its output.
 async fn local(instance: &LocalInstance, arguments: &str) -> String {
     let output = instance.shell(&format!("cargo local {arguments}")).await.expect("it runs");
     assert!(output.status.success(), "cargo local {arguments}: {output:?}");
@@ -32,7 +32,7 @@ fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
 }
 
-/// The address that stands for the name that DNS answers.
+/// The address of the stand-in for the DNS name.
 fn dns(instance: &LocalInstance) -> String {
     format!("http://localhost:{}", instance.ports().dns)
 }
@@ -41,9 +41,10 @@ fn aws(instance: &LocalInstance, position: usize) -> String {
     format!("http://127.0.0.1:{}", instance.ports().aws[position])
 }
 
-/// The region at this place, through its own endpoint.
-fn region(instance: &LocalInstance, position: usize) -> Region {
-    Deployment::open(&Place { endpoint: aws(instance, position), prefix: "local".to_owned() }).regions[position].clone()
+/// The region at this position, through its own endpoint.
+fn region(instance: &LocalInstance, position: usize) -> RegionResources {
+    Deployment::open(&Location { endpoint: aws(instance, position), prefix: "local".to_owned() }).regions[position]
+        .clone()
 }
 
 async fn status(url: &str) -> Option<StatusCode> {
@@ -56,7 +57,7 @@ async fn accelerators(instance: &LocalInstance) -> reqwest::Result<Value> {
     request.json(&json!({})).send().await?.json().await
 }
 
-/// Posts sales to the one address in front of both regions, all of which must be answered with 201.
+/// Posts sales to the common address of both regions, all of which must be answered with 201.
 async fn post(instance: &LocalInstance, count: usize) {
     let url = format!("{}/sales", instance.url());
     let answers = (0..count).map(async |_| {
@@ -91,10 +92,10 @@ async fn a_lost_region_refuses_all_while_the_other_goes_on_until_it_is_restored(
         assert!(error.expect_err("it is lost").is_connect(), "{port}");
     }
     assert!(region(&instance, 0).state().await.is_err());
-    assert_eq!(region(&instance, 1).state().await.expect("a state"), State::Passive);
+    assert_eq!(region(&instance, 1).state().await.expect("a state"), RegionState::Passive);
     assert_eq!(local(&instance, "lose sa-east-1").await, "sa-east-1 was lost before");
 
-    region(&instance, 1).set_state(State::Active).await.expect("the other region is there");
+    region(&instance, 1).set_state(RegionState::Active).await.expect("the other region is there");
     post(&instance, 10).await;
 
     assert_eq!(
@@ -104,7 +105,7 @@ async fn a_lost_region_refuses_all_while_the_other_goes_on_until_it_is_restored(
     for port in [ports.apis[0], ports.workers[0]] {
         assert_eq!(status(&format!("http://127.0.0.1:{port}/healthcheck")).await, Some(StatusCode::OK), "{port}");
     }
-    assert_eq!(region(&instance, 0).state().await.expect("a state"), State::Active);
+    assert_eq!(region(&instance, 0).state().await.expect("a state"), RegionState::Active);
     assert_eq!(local(&instance, "restore sa-east-1").await, "nothing of sa-east-1 was lost");
     is_in_both_lakes(&instance, 20).await;
 }
@@ -123,7 +124,7 @@ async fn ssm_and_the_accelerator_s_api_are_lost_alone_and_restored() {
     post(&instance, 5).await;
     assert_eq!(local(&instance, "restore ssm").await, "SSM is restored in every region");
     assert_eq!(local(&instance, "restore ssm").await, "SSM was not lost");
-    assert_eq!(region(&instance, 0).state().await.expect("a state"), State::Active);
+    assert_eq!(region(&instance, 0).state().await.expect("a state"), RegionState::Active);
 
     let api = format!("http://127.0.0.1:{}", instance.ports().accelerator);
     assert!(accelerators(&instance).await.is_ok());
@@ -220,14 +221,11 @@ async fn nothing_is_left_of_an_instance_that_is_stopped_with_a_region_lost() {
     }
     let ended = instance.local(&["restore", "us-east-1"]).await.expect("it runs");
     assert_eq!(ended.status.code(), Some(1));
-    assert_eq!(
-        String::from_utf8_lossy(&ended.stderr),
-        "sales-local: nothing runs here that could be asked: start it with `cargo local`\n"
-    );
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "sales-local: not running: start it with `cargo local`\n");
 }
 
-/// What nobody may need at the worst moment: the control plane of DNS, and the bucket of Terraform's state. There is
-/// neither here, and whoever asked for one would be refused.
+/// Evacuation must not need the control plane of DNS, nor the bucket of Terraform's state. Neither exists here, and
+/// calls to them would fail.
 const WITHOUT_CONTROL_PLANES: &str =
     "export AWS_ENDPOINT_URL_ROUTE_53=http://127.0.0.1:1 AWS_ENDPOINT_URL_S3=http://127.0.0.1:1";
 
@@ -239,7 +237,7 @@ async fn clients_of_dns_get_to_the_region_that_is_left_although_every_control_pl
     let losing = async {
         let both = region(&instance, 1);
         let accepted = async || (*both.accepted_by_region().await.ok()?.get(lost)? >= 10).then_some(());
-        eventually(&format!("clients of DNS get to {lost}"), accepted).await;
+        eventually(&format!("clients of DNS reach {lost}"), accepted).await;
         local(&instance, "lose accelerator").await;
         local(&instance, &format!("lose {lost}")).await;
         let switch = format!("{WITHOUT_CONTROL_PLANES}; salesctl switch --to {left} --yes --wait -o json");
@@ -248,13 +246,13 @@ async fn clients_of_dns_get_to_the_region_that_is_left_although_every_control_pl
     let load = instance.shell(&load);
     let (load, switched) = tokio::join!(load, losing);
 
-    assert_eq!(switched.status.code(), Some(2), "the dials and the lost region's state are owed: {switched:?}");
+    assert_eq!(switched.status.code(), Some(2), "the dials and the lost region's state are not done: {switched:?}");
     let report = json(&switched);
     let outcomes: Vec<_> = report["steps"].as_array().expect("steps").iter().map(|step| &step["outcome"]).collect();
     assert_eq!(outcomes, ["done", "owed", "owed", "owed"], "{report}");
     assert_eq!((&report["dns"]["follows"], &report["dns"]["answered_by"]), (&json!(true), &json!([left])), "{report}");
 
-    // While the health checks had not noticed yet, requests failed, and were answered with nothing.
+    // Until the health checks noticed, requests failed without a response.
     let load = json(&load.expect("it runs"));
     assert_eq!(load["accepted"].as_u64().expect("a number") + load["failed"].as_u64().expect("a number"), 120);
     let after = instance.shell(&format!("salesctl load --url {dns} --rate 10 --seconds 2 --no-lake -o json")).await;
@@ -286,7 +284,7 @@ async fn ten_switches_under_traffic_fail_no_request_at_either_entrance_and_lose_
             let switched = instance.shell(&format!("salesctl switch --to {region} --yes")).await.expect("it runs");
             assert!(switched.status.success(), "{switched:?}");
         }
-        // The last of the traffic comes behind the last switch.
+        // The remaining traffic arrives after the last switch.
         instance.shell("salesctl switch --both --yes").await.expect("it runs")
     };
     let (loads, switched) = tokio::join!(join_all(loads), switching);

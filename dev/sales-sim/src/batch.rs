@@ -6,20 +6,20 @@ use std::time::{Duration, Instant};
 use crate::mutation::Mutation;
 use crate::run::{Verdict, run};
 
-/// What came of many runs.
+/// Results of many runs.
 #[derive(Debug, Default)]
 pub struct Summary {
-    /// How many runs there were.
+    /// Number of runs.
     pub runs: u64,
-    /// The verdicts of those that broke a promise, by seed.
+    /// Verdicts of failing runs, by seed.
     pub broken: Vec<Verdict>,
-    /// Calls made in all of them.
+    /// Calls in all of them.
     pub calls: u64,
     /// Virtual time of all of them.
     pub time: Duration,
     /// Facts in the lakes of all of them.
     pub objects: u64,
-    /// The most calls that a process made in a second.
+    /// Maximum calls per second of a process.
     pub busiest: u32,
 }
 
@@ -45,8 +45,8 @@ impl Summary {
     }
 }
 
-/// Runs `count` seeds from `first` on with `threads` threads; ends early once `enough` runs have broken a promise.
-/// `progress` is told every few seconds how many runs are over, how many of them broke one, and after how long.
+/// Runs `count` seeds from `first` on with `threads` threads; stops early after `enough` failing runs. Reports to
+/// `progress` every few seconds: the number of finished and of failing runs, and the time.
 pub fn run_all(
     first: u64,
     count: u64,

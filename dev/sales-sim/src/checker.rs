@@ -1,15 +1,16 @@
-//! The promises, held against what everything looks like at the end.
+//! The invariants, checked against the final state.
 //!
-//! What counts as owed: whatever a sales table ever took, and whatever other tools published. Each of these must be in
-//! the lake of every region: one object, under a key and with bytes that follow from the fact alone; marked; processed;
+//! The expected facts are those that a sales table ever held, and those that other tools published. Each of these must
+//! be in the lake of every region: one object, with a key and bytes that follow from the fact alone; marked; processed;
+//! not pending. Nothing else may be there.
 //! not pending. And nothing else may be there.
 //!
-//! A region that is lost for good takes with it what nothing had carried out of it yet, neither replication nor a message;
-//! and the objects that it had put, as far as they had not replicated (decision 4 in `docs/decisions`).
+//! A region that is lost for good takes with it what had not left it, by replication or as a message; and the objects
+//! that it had put, unless they had replicated (decision 4 in `docs/decisions`).
 //!
-//! One fact may have two versions: an idempotency key, or a cancellation, that both regions accept before they know of
-//! each other. Decision 3 in `docs/decisions` says what holds then: one object for each day of acceptance at most, with
-//! the bytes of one of the versions, and the same in both regions.
+//! One fact may have two versions: an idempotency key, or a cancellation, that both regions accepted independently.
+//! Decision 3 in `docs/decisions` then allows: at most one object per day of acceptance, with the bytes of one of the
+//! versions, and equal in both regions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,10 +23,10 @@ use crate::regions::REGIONS;
 use crate::schedule::Kind;
 use crate::world::World;
 
-/// The body of what is no message.
+/// Body of a malformed message.
 pub const POISON: &str = "{\"poison\":";
 
-/// What is not as promised, in words; nothing if all is well.
+/// The violations, in words; empty if there are none.
 #[must_use]
 pub fn check(world: &World) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -56,7 +57,7 @@ pub fn check(world: &World) -> Vec<String> {
     wrong
 }
 
-/// What is left over, once everything else is as promised: messages, and dead letters that should not be.
+/// Leftovers once all else is correct: messages, and unexpected dead letters.
 #[must_use]
 pub fn check_queues(world: &World) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -81,7 +82,7 @@ pub fn check_queues(world: &World) -> Vec<String> {
     wrong
 }
 
-/// What holds where nothing has failed: no work was done twice, and a passive region did none.
+/// Checks for runs without failures: no work was done twice, and a PASSIVE region did none.
 #[must_use]
 pub fn check_economy(world: &World) -> Vec<String> {
     if world.schedule.kind != Kind::Calm {
@@ -100,7 +101,7 @@ pub fn check_economy(world: &World) -> Vec<String> {
     wrong
 }
 
-/// What holds until the faults end: a region that is not active, or does not know whether it is, stands by.
+/// Check until the faults end: a region that is PASSIVE, or whose state is unknown, stands by.
 #[must_use]
 pub fn check_stand_by(world: &World) -> Vec<String> {
     let standing_by: &[usize] = match world.schedule.kind {
@@ -113,7 +114,7 @@ pub fn check_stand_by(world: &World) -> Vec<String> {
     wrong.map(|region| format!("{} was to stand by, and put {} objects", NAMES[*region], put[*region])).collect()
 }
 
-/// All that was ever accepted or published, with the versions that it has.
+/// All accepted or published facts, with their versions.
 fn known(world: &World) -> BTreeMap<FactId, Vec<Fact>> {
     let mut known = world.cloud.registered();
     for fact in &world.record.borrow().foreign {
@@ -125,7 +126,7 @@ fn known(world: &World) -> BTreeMap<FactId, Vec<Fact>> {
     known
 }
 
-/// All of it that must be in the lake of the regions that are left.
+/// The facts that must be in the lake of the remaining regions.
 #[must_use]
 pub fn owed(world: &World) -> BTreeSet<FactId> {
     owed_of(world, &known(world))
@@ -140,16 +141,16 @@ fn owed_of(world: &World, known: &BTreeMap<FactId, Vec<Fact>>) -> BTreeSet<FactI
     known.keys().copied().filter(|id| carried_out.contains(id) && !put_there.contains(id)).collect()
 }
 
-/// The fact whose object has this key.
+/// The fact of an object's key.
 fn fact_of(key: &str) -> Option<FactId> {
     key.rsplit('/').next()?.strip_suffix(".json")?.parse().ok()
 }
 
-/// Whether regions may have accepted a fact without knowing of each other.
+/// Whether regions may have accepted a fact independently.
 fn may_have_versions(id: FactId) -> bool {
     match id {
         FactId::Cancellation(_) => true,
-        // The ids that follow from keys are UUIDs of version 5.
+        // Ids derived from idempotency keys are UUIDs of version 5.
         FactId::Sale(id) => id.to_string().as_bytes().get(14) == Some(&b'5'),
     }
 }
@@ -188,12 +189,12 @@ fn check_lake(
     }
 }
 
-/// The UTC day of a fact's own time.
+/// The UTC day of a fact's timestamp.
 fn day(fact: &Fact) -> Date {
     OffsetDateTime::from_unix_timestamp(fact.timestamp().unix_seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH).date()
 }
 
-/// Where the lake is to keep a fact: worked out here once more, and not asked of the code that is checked.
+/// The expected key of a fact in the lake: computed independently of the code under test.
 fn lake_key(fact: &Fact) -> String {
     let (kind, name) = match fact {
         Fact::Sale(sale) => ("sales", sale.id.to_string()),
@@ -203,7 +204,7 @@ fn lake_key(fact: &Fact) -> String {
     format!("{kind}/dt={:04}-{:02}-{:02}/{name}.json", day.year(), u8::from(day.month()), day.day())
 }
 
-/// The bytes that it is to keep, likewise.
+/// The expected bytes, computed likewise.
 fn body(fact: &Fact) -> String {
     let timestamp = fact.timestamp().unix_seconds();
     match fact {

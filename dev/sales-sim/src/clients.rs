@@ -1,4 +1,4 @@
-//! Clients that order, lose patience, try again and cancel, and hold the API to what it answers.
+//! Clients that order, time out, retry and cancel, and check the API's responses.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,17 +13,17 @@ use tokio::sync::oneshot;
 
 use crate::regions::NAMES;
 use crate::regions::REGIONS;
-use crate::schedule::{PlannedOrder, Role, Target};
+use crate::schedule::{PlannedOrder, ProcessKind, Target};
 use crate::slot::{Answer, Incoming};
 use crate::world::World;
 
-/// No client is to wait for longer.
+/// Maximum time of a response.
 const PATIENCE: Duration = Duration::from_millis(5_000);
 
-/// The time between two tries.
+/// Pause between attempts.
 const BETWEEN_TRIES: Duration = Duration::from_millis(700);
 
-/// One client's whole story.
+/// The life of one client.
 pub async fn order(world: Rc<World>, order: PlannedOrder) {
     world.until(order.at).await;
     let hedge = async {
@@ -52,10 +52,10 @@ pub async fn order(world: Rc<World>, order: PlannedOrder) {
     tokio::join!(hedge, ordinary);
 }
 
-/// Where a request goes; `None` when nobody is there.
+/// Where a request goes; `None` if no API runs there.
 fn choose(world: &World, target: Target) -> Option<usize> {
     let answers = |region: usize| {
-        world.slots.iter().any(|slot| slot.role == Role::Api && slot.region == region && slot.intake().is_some())
+        world.slots.iter().any(|slot| slot.role == ProcessKind::Api && slot.region == region && slot.intake().is_some())
     };
     match target {
         Target::Region(region) => answers(region).then_some(region),
@@ -67,12 +67,12 @@ fn choose(world: &World, target: Target) -> Option<usize> {
     }
 }
 
-/// Sends a request; `None` when the connection breaks.
+/// Sends a request; `None` if the connection breaks.
 async fn send(world: &World, region: usize, what: &str, request: TestRequest) -> Option<Answer> {
     let slot = world
         .slots
         .iter()
-        .filter(|slot| slot.role == Role::Api && slot.region == region)
+        .filter(|slot| slot.role == ProcessKind::Api && slot.region == region)
         .find_map(|slot| slot.intake())?;
     let started = world.now();
     world.history.note(|| format!("{what} to {}", NAMES[region]));
@@ -90,7 +90,7 @@ async fn send(world: &World, region: usize, what: &str, request: TestRequest) ->
     answer
 }
 
-/// Orders once. The sale's id when it was accepted.
+/// Orders once; returns the sale's id if it was accepted.
 async fn post(world: &Rc<World>, region: usize, order: &PlannedOrder) -> Option<SaleId> {
     let request = TestRequest::post().uri("/sales").set_payload(order.body.clone());
     let request = match &order.key {
@@ -153,7 +153,7 @@ async fn cancel(world: &Rc<World>, region: usize, id: SaleId) {
     }
 }
 
-/// Asks for a sale once all is well: it must be told as processed, or as gone if it was cancelled.
+/// Finds a sale at the end: it must be processed, or gone if it was cancelled.
 pub async fn look(world: &Rc<World>, region: usize, id: SaleId) {
     let cancelled = world.cloud.holds(region, FactId::Cancellation(id));
     let what = format!("GET {id}");
@@ -171,7 +171,7 @@ pub async fn look(world: &Rc<World>, region: usize, id: SaleId) {
     }
 }
 
-/// Demands that a fact is in the lake after so many milliseconds.
+/// Requires that a fact is in the lake after this many milliseconds.
 async fn demand(world: Rc<World>, id: FactId, promptness: u64) {
     tokio::time::sleep(Duration::from_millis(promptness)).await;
     if !in_lake(&world.cloud, id) {

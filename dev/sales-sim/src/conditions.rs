@@ -1,23 +1,23 @@
-//! What may be wrong with a service, and how often single calls fail.
+//! Failures of services and of single calls.
 
 use sales::ports::FailureKind;
 
 use crate::dice::Dice;
 
-/// How a service of a region is.
+/// Condition of a service in a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// As usual.
+    /// Normal.
     Working,
-    /// It refuses all calls.
+    /// Rejects all calls.
     Refusing(FailureKind),
-    /// It answers nobody.
+    /// Never responds.
     Hanging,
-    /// It fails every other call, in one way or another.
+    /// Fails every other call, in various ways.
     Flaky,
 }
 
-/// How often, of a thousand times, something happens to a single call, and how long things take, in milliseconds.
+/// Rates of events per thousand calls, and durations in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Rates {
     pub(crate) refused: u32,
@@ -56,7 +56,7 @@ impl Rates {
         }
     }
 
-    /// Anything fails, some things more often than others.
+    /// Anything may fail, at different rates.
     pub fn storm(dice: &mut Dice) -> Self {
         let mut rate = |rates: &[u32]| dice.pick(rates);
         Self {

@@ -1,9 +1,9 @@
-//! Seeded randomness: the same seed, the same throws.
+//! Seeded randomness: the same seed gives the same values.
 
 use rand::rngs::SmallRng;
 use rand::{Rng, RngExt, SeedableRng};
 
-/// A generator for one purpose of one seed, so that throws for one purpose do not shift those for another.
+/// A generator for one purpose of one seed, so that values for one purpose do not shift those for another.
 #[derive(Debug)]
 pub struct Dice(SmallRng);
 
@@ -16,12 +16,12 @@ impl Dice {
         ))
     }
 
-    /// Whether something happens that does so this many times in a thousand.
+    /// Whether an event with this rate per thousand happens.
     pub fn chance(&mut self, per_mille: u32) -> bool {
         per_mille > 0 && self.0.random_range(0..1000) < per_mille
     }
 
-    /// A number from `low` to `high`, both included.
+    /// A number from `low` to `high`, both inclusive.
     pub fn between(&mut self, low: u64, high: u64) -> u64 {
         self.0.random_range(low..=high.max(low))
     }

@@ -1,4 +1,4 @@
-//! Keeping the processes of both regions running, and letting them die.
+//! Runs the processes of both regions, and kills them.
 
 use std::rc::Rc;
 
@@ -8,14 +8,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::process::{api, worker};
 use crate::regions::NAMES;
-use crate::schedule::Role;
+use crate::schedule::ProcessKind;
 use crate::slot::Running;
 use crate::world::World;
 
-/// How many requests may wait for an API.
+/// Requests that may wait for an API.
 const WAITING: usize = 64;
 
-/// Runs processes in a slot, one after the other, until the run is finishing.
+/// Runs processes in a slot, one after the other, until the run ends.
 pub async fn supervise(world: Rc<World>, number: usize) {
     let slot = &world.slots[number];
     loop {
@@ -27,15 +27,15 @@ pub async fn supervise(world: Rc<World>, number: usize) {
         let death = world.weather.begin_life(caller);
         let stop = CancellationToken::new();
         let (sender, intake) = mpsc::channel(WAITING);
-        let sender = (slot.role == Role::Api).then_some(sender);
+        let sender = (slot.role == ProcessKind::Api).then_some(sender);
         slot.begin(Running { stop: stop.clone(), death: std::sync::Arc::clone(&death), intake: sender });
         world.history.note(|| format!("#{caller} {:?} of {name} starts", slot.role));
-        // All tasks of a process are in its own set, so that they die with it.
+        // All tasks of a process are in one set, so that they die with it.
         let tasks = LocalSet::new();
         let process = async {
             match slot.role {
-                Role::Api => api(&world, who, intake, stop).await,
-                Role::Worker => worker(&world, who, stop).await,
+                ProcessKind::Api => api(&world, who, intake, stop).await,
+                ProcessKind::Worker => worker(&world, who, stop).await,
             }
         };
         let end = tokio::select! {

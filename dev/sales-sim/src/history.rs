@@ -1,10 +1,10 @@
-//! What happened, for people: kept only when somebody is going to read it.
+//! History of a run, for people: recorded only if someone will read it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
 
-/// A log in virtual time. Cheap to clone; clones write to the same.
+/// A log in virtual time. Cheap to clone; clones share it.
 #[derive(Clone, Debug)]
 pub struct History {
     began: Instant,
@@ -12,13 +12,13 @@ pub struct History {
 }
 
 impl History {
-    /// A history that begins now; it keeps nothing unless it is `kept`.
+    /// A history that begins now; it records nothing unless `kept`.
     #[must_use]
     pub fn new(kept: bool) -> Self {
         Self { began: Instant::now(), lines: kept.then(Arc::default) }
     }
 
-    /// Notes what happens now.
+    /// Records an event.
     pub fn note(&self, tell: impl FnOnce() -> String) {
         if let Some(lines) = &self.lines {
             let elapsed = self.began.elapsed();

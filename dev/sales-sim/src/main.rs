@@ -1,4 +1,4 @@
-//! Runs schedules of faults in virtual time, as many as you like.
+//! Runs any number of fault schedules in virtual time.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -15,32 +15,32 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const WRONG_ARGUMENT: u8 = 2;
 
-/// Runs the services' own code in two regions in virtual time, under seeded schedules of faults, and checks that each
+/// Run the services' own code in two regions in virtual time, under seeded schedules of faults, and check that each
 /// accepted sale is in the lake exactly once.
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Exit codes: 0 all promises held, 1 one was broken, 2 wrong argument\n\n\
-    Examples:\n  cargo sim --seeds 100000\n  cargo sim --seed 4711              the whole history of one\n  \
-    cargo sim --mutation never-sweeps  how soon a mistake is found"
+    after_help = "Exit codes: 0 no violation, 1 violations found, 2 wrong argument\n\n\
+    Examples:\n  cargo sim --seeds 100000\n  cargo sim --seed 4711              the full history of one\n  \
+    cargo sim --mutation never-sweeps  how soon a bug is found"
 )]
 struct Arguments {
-    /// How many schedules to run
+    /// Number of schedules to run
     #[arg(long, default_value_t = 10_000)]
     seeds: u64,
-    /// The first seed
+    /// First seed
     #[arg(long, default_value_t = 0)]
     from: u64,
-    /// Runs this seed alone, and prints what happens
+    /// Run only this seed, and print its history
     #[arg(long, conflicts_with_all = ["seeds", "from", "threads"])]
     seed: Option<u64>,
-    /// How many schedules run side by side [default: one for each core]
+    /// Concurrent schedules [default: one per core]
     #[arg(long)]
     threads: Option<usize>,
-    /// Breaks a promise on purpose
+    /// Introduce a deliberate bug
     #[arg(long)]
     mutation: Option<Mutation>,
-    /// Ends after so many broken schedules
+    /// Stop after this many failing schedules
     #[arg(long, default_value_t = 10)]
     failures: u64,
 }
@@ -67,7 +67,7 @@ fn one(seed: u64, mutation: Option<Mutation>) -> std::io::Result<bool> {
     out.flush().map(|()| broken)
 }
 
-/// Runs a seed and writes what happens. Tells whether a promise was broken.
+/// Runs a seed and prints its history. Returns whether there were violations.
 fn tell(out: &mut impl Write, seed: u64, mutation: Option<Mutation>) -> std::io::Result<bool> {
     let verdict = run(seed, mutation, true);
     for line in &verdict.history {

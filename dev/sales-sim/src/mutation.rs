@@ -1,5 +1,5 @@
-//! Broken promises, to show that the checker sees them: each changes what one of the worker's ports does, as a mistake in
-//! the worker would.
+//! Deliberate bugs, to show that the checker detects them: each changes what one of the worker's ports does, as a bug
+//! in the worker would.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -15,32 +15,32 @@ use sales::sale::{Cancellation, Fact, FactId, Sale, SaleId};
 use sales::shard::Shard;
 use sales::site_state::SiteState;
 
-/// A mistake.
+/// A deliberate bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Mutation {
     /// A message is acknowledged when it is received, before its object is put.
     AcknowledgesFirst,
-    /// The object's key follows from the day on which it is put.
+    /// The object's key depends on the day on which it is put.
     DatesByProcessing,
-    /// A worker that stands by does not look whether its table holds the item.
+    /// A worker that stands by does not check whether its table holds the item.
     StandsByBlindly,
     /// Nothing is swept.
     NeverSweeps,
     /// A fact is marked before its object is put.
     MarksFirst,
-    /// A passive region deletes its copies.
+    /// A PASSIVE region deletes its copies.
     PassiveDeletes,
     /// An item that never replicates is never adopted.
     NeverAdopts,
-    /// A put that failed counts as done.
+    /// A failed put counts as done.
     TrustsFailedPuts,
-    /// A dead task's leases never lapse.
+    /// A dead task's leases never expire.
     KeepsLeasesForever,
     /// A sale is answered before it is stored.
     AnswersFirst,
 }
 
-/// A port of a service, with or without a mistake.
+/// A port of a service, with or without a bug.
 #[derive(Clone)]
 pub struct Mutated<P> {
     port: P,

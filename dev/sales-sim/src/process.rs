@@ -1,4 +1,4 @@
-//! The two services as processes: put together as their binaries do it, on ports in memory.
+//! The two services as processes: assembled like their binaries, on ports in memory.
 
 use std::rc::Rc;
 
@@ -46,7 +46,7 @@ pub async fn api(world: &World, who: Identity, mut intake: mpsc::Receiver<Incomi
                 }
                 Err(error) => Answer { status: error.as_response_error().status_code(), body: error.to_string() },
             };
-            // An error means that the client has given up.
+            // An error means that the client has disconnected.
             let _ = incoming.reply.send(answer);
         });
     }
@@ -56,7 +56,7 @@ pub async fn api(world: &World, who: Identity, mut intake: mpsc::Receiver<Incomi
     announcing.finish().await;
 }
 
-/// A worker: its consumers, its sweep, its state's refresh.
+/// A worker: its consumers, its sweep, and the refresh of its state.
 pub async fn worker(world: &World, who: Identity, stop: CancellationToken) {
     let client = world.client(&who);
     let mut registry = Registry::default();

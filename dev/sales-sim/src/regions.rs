@@ -2,7 +2,7 @@
 
 use sales::region::Region;
 
-/// How many regions there are.
+/// Number of regions.
 pub const REGIONS: usize = 2;
 
 /// Their names.

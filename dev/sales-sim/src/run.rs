@@ -1,4 +1,4 @@
-//! One run: a schedule happens, time passes, the promises are checked.
+//! One run: executes a schedule, lets time pass, checks the invariants.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -17,46 +17,46 @@ use crate::history::History;
 use crate::mutation::Mutation;
 use crate::regions::NAMES;
 use crate::regions::REGIONS;
-use crate::schedule::{Action, Role, Schedule};
+use crate::schedule::{Action, ProcessKind, Schedule};
 use crate::world::World;
 
-/// How long it may take, once the faults are over, until all is as promised: a grace, a lease that a dead task left, a
-/// rest while calls failed, and some retries.
+/// Time after the faults until all invariants must hold: a grace period, a lease of a dead task, a pause while calls
+/// failed, and some retries.
 const RECOVERY: Duration = Duration::from_secs(240);
 
-/// How long messages that come back may take until they are off the queue.
+/// Time until redelivered messages are off the queue.
 const LEFTOVERS: Duration = Duration::from_secs(120);
 
-/// How long processes may take to end when they are asked to; ECS waits 30 s.
+/// Time for processes to shut down; ECS waits 30 s.
 const ENDING: Duration = Duration::from_secs(30);
 
-/// The most calls of a process in a second; far more than any of these schedules needs, far fewer than a loop
-/// without a pause would make.
+/// Maximum calls per second of a process: far more than any schedule needs, far fewer than a loop without a pause
+/// makes.
 const HOT_LOOP: u32 = 250;
 
-/// What came of a run.
+/// Result of a run.
 #[derive(Clone, Debug)]
 pub struct Verdict {
     /// The seed.
     pub seed: u64,
-    /// What is not as promised; nothing if all is well.
+    /// The violations; empty if there are none.
     pub violations: Vec<String>,
-    /// What happened, if it was to be kept.
+    /// The history, if recorded.
     pub history: Vec<String>,
-    /// How many calls were made.
+    /// Number of calls.
     pub calls: u64,
-    /// How much virtual time passed.
+    /// Virtual time passed.
     pub time: Duration,
-    /// How many facts are in the lake.
+    /// Facts in the lake.
     pub objects: usize,
-    /// The most calls of a process in a second.
+    /// Maximum calls per second of a process.
     pub busiest: u32,
 }
 
 /// Runs the schedule of a seed.
 ///
 /// # Panics
-/// When tokio's runtime cannot be built.
+/// If tokio's runtime cannot be built.
 #[must_use]
 pub fn run(seed: u64, mutation: Option<Mutation>, keep_history: bool) -> Verdict {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
@@ -82,11 +82,11 @@ async fn happen(seed: u64, mutation: Option<Mutation>, keep_history: bool) -> Ve
         act(&world, &mut dice, *action);
     }
     world.until(world.schedule.faults_end).await;
-    // A client that has begun may finish: what it gets answered counts.
+    // Running clients may finish: their responses count.
     while orders.join_next().await.is_some() {}
     checker::check_stand_by(&world).into_iter().for_each(|wrong| world.violated(wrong));
     recover(&world);
-    // What was about to die dies first.
+    // Pending deaths happen first.
     tokio::time::sleep(Duration::from_millis(1)).await;
     settle(&world, &mut dice).await;
     end(&world).await;
@@ -109,7 +109,7 @@ async fn happen(seed: u64, mutation: Option<Mutation>, keep_history: bool) -> Ve
 
 fn act(world: &World, dice: &mut Dice, action: Action) {
     world.history.note(|| format!("{action:?}"));
-    let slot = |dice: &mut Dice, role: Role, region: usize| {
+    let slot = |dice: &mut Dice, role: ProcessKind, region: usize| {
         let slots: Vec<_> = world.slots.iter().filter(|slot| slot.role == role && slot.region == region).collect();
         (!slots.is_empty()).then(|| slots[dice.below(slots.len())])
     };
@@ -135,7 +135,7 @@ fn act(world: &World, dice: &mut Dice, action: Action) {
     }
 }
 
-/// A region is lost, or there again; what flows to and from `cut_off` stays cut.
+/// A region is lost, or restored; flows to and from `cut_off` stay cut.
 fn lose(world: &World, region: usize, lost: bool, cut_off: Option<usize>) {
     world.weather.lose(region, lost);
     for flow in [Flow::Tables, Flow::Announcements, Flow::Lakes] {
@@ -147,7 +147,7 @@ fn lose(world: &World, region: usize, lost: bool, cut_off: Option<usize>) {
     world.set_there(region, !lost);
 }
 
-/// As a tool that knows nothing but the topic does it.
+/// As a tool does that only knows the topic.
 fn publish_foreign(world: &World, dice: &mut Dice, region: usize) {
     if !world.is_there(region) {
         return;
@@ -163,7 +163,7 @@ fn publish_foreign(world: &World, dice: &mut Dice, region: usize) {
     world.record.borrow_mut().foreign.push(fact);
 }
 
-/// The faults are over, and the operators have done their part.
+/// The faults end, and the operators have restored the switches.
 fn recover(world: &World) {
     world.history.note(|| "the faults are over".into());
     world.weather.clear();
@@ -180,7 +180,7 @@ fn recover(world: &World) {
     }
 }
 
-/// Time passes until all is as promised; then everything comes once more, and nothing may change.
+/// Lets time pass until all invariants hold; then redelivers everything, after which nothing may change.
 async fn settle(world: &Rc<World>, dice: &mut Dice) {
     let live = || (0..REGIONS).filter(|region| world.schedule.lost_for_good != Some(*region));
     let done = || !world.cloud.is_settling() && checker::check(world).is_empty();
@@ -202,12 +202,12 @@ async fn settle(world: &Rc<World>, dice: &mut Dice) {
     let ids: Vec<SaleId> = world.record.borrow().accepted.iter().copied().collect();
     wait_until(ENDING, || {
         live().all(|region| {
-            world.slots.iter().any(|slot| slot.role == Role::Api && slot.region == region && slot.is_running())
+            world.slots.iter().any(|slot| slot.role == ProcessKind::Api && slot.region == region && slot.is_running())
         })
     })
     .await;
     for region in live() {
-        // A sale that was lost with its region is nobody's to find.
+        // A sale that was lost with its region cannot be found.
         let known: Vec<SaleId> = ids.iter().copied().filter(|id| owed.contains(&FactId::Sale(*id))).collect();
         if !known.is_empty() {
             clients::look(world, region, known[dice.below(known.len())]).await;
@@ -221,7 +221,7 @@ async fn settle(world: &Rc<World>, dice: &mut Dice) {
     checker::check_economy(world).into_iter().for_each(|wrong| world.violated(wrong));
 }
 
-/// Whether something holds within a time.
+/// Whether a condition becomes true within a time.
 async fn wait_until(longest: Duration, holds: impl Fn() -> bool) -> bool {
     let waiting = async {
         while !holds() {
@@ -231,7 +231,7 @@ async fn wait_until(longest: Duration, holds: impl Fn() -> bool) -> bool {
     tokio::time::timeout(longest, waiting).await.is_ok()
 }
 
-/// Everybody is asked to end, and does.
+/// Asks all processes to shut down, and waits.
 async fn end(world: &World) {
     world.finishing.cancel();
     world.slots.iter().for_each(|slot| slot.stop(Duration::ZERO));

@@ -1,4 +1,4 @@
-//! Places for processes, what runs in them, and what clients send there.
+//! Slots for processes, the processes in them, and the requests to them.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -10,17 +10,17 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::regions::REGIONS;
-use crate::schedule::{Role, Schedule};
+use crate::schedule::{ProcessKind, Schedule};
 
-/// A request on its way to an API, and where its answer goes.
+/// A request on its way to an API, with the channel for its response.
 pub struct Incoming {
     /// The request.
     pub request: test::TestRequest,
-    /// Where the answer goes; dropped when the API dies.
+    /// The channel for the response; dropped when the API dies.
     pub reply: oneshot::Sender<Answer>,
 }
 
-/// What a client sees.
+/// A response as a client sees it.
 #[derive(Debug)]
 pub struct Answer {
     /// The status.
@@ -29,14 +29,14 @@ pub struct Answer {
     pub body: String,
 }
 
-/// How long a process takes to start again when nobody says otherwise.
+/// Default time for a process to restart.
 const RESTART: Duration = Duration::from_secs(2);
 
-/// A place for a process.
+/// A slot for a process.
 pub struct Slot {
-    /// What runs there.
-    pub role: Role,
-    /// Where it is.
+    /// The service.
+    pub role: ProcessKind,
+    /// The region.
     pub region: usize,
     running: RefCell<Option<Running>>,
     restart: Cell<Duration>,
@@ -44,11 +44,11 @@ pub struct Slot {
 
 /// The process in a slot.
 pub struct Running {
-    /// Asks it to end.
+    /// Asks it to shut down.
     pub stop: CancellationToken,
-    /// Lets it die at once.
+    /// Kills it.
     pub death: Arc<Notify>,
-    /// Where requests go, if it is an API.
+    /// The channel for requests, if it is an API.
     pub intake: Option<mpsc::Sender<Incoming>>,
 }
 
@@ -57,10 +57,10 @@ impl Slot {
     #[must_use]
     pub fn all(schedule: &Schedule) -> Vec<Self> {
         let slot = |role, region| Self { role, region, running: RefCell::default(), restart: Cell::new(RESTART) };
-        let of = |role: Role, counts: [usize; REGIONS]| {
+        let of = |role: ProcessKind, counts: [usize; REGIONS]| {
             counts.into_iter().enumerate().flat_map(move |(region, count)| (0..count).map(move |_| slot(role, region)))
         };
-        of(Role::Api, schedule.apis).chain(of(Role::Worker, schedule.workers)).collect()
+        of(ProcessKind::Api, schedule.apis).chain(of(ProcessKind::Worker, schedule.workers)).collect()
     }
 
     /// Whether a process runs here.
@@ -69,14 +69,14 @@ impl Slot {
         self.running.borrow().is_some()
     }
 
-    /// Where requests go, if an API runs here.
+    /// The channel for requests, if an API runs here.
     #[must_use]
     pub fn intake(&self) -> Option<mpsc::Sender<Incoming>> {
         let running = self.running.borrow();
         running.as_ref().filter(|running| !running.stop.is_cancelled())?.intake.clone()
     }
 
-    /// The process dies at once, wherever it is, and starts again after a while.
+    /// Kills the process at once; it restarts after a while.
     pub fn kill(&self, restart: Duration) {
         if let Some(running) = &*self.running.borrow() {
             self.restart.set(restart);
@@ -84,7 +84,7 @@ impl Slot {
         }
     }
 
-    /// The process is asked to end, and starts again after a while.
+    /// Asks the process to shut down; it restarts after a while.
     pub fn stop(&self, restart: Duration) {
         if let Some(running) = &*self.running.borrow() {
             self.restart.set(restart);
@@ -92,12 +92,12 @@ impl Slot {
         }
     }
 
-    /// A process runs here from now on.
+    /// Registers a new process.
     pub fn begin(&self, running: Running) {
         *self.running.borrow_mut() = Some(running);
     }
 
-    /// The process has ended; returns how long it takes until the next one starts.
+    /// Removes the ended process; returns the time until the next one starts.
     pub fn end(&self) -> Duration {
         *self.running.borrow_mut() = None;
         self.restart.replace(RESTART)

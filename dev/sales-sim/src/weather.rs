@@ -1,11 +1,11 @@
-//! What every call goes through: the services' conditions, the odd failure, and the death of the caller.
+//! What every call passes through: the services' conditions, single failures, and the death of the caller.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sales::event::Event;
-use sales::memory::{Call, Flow, Network, Passage, Service};
+use sales::memory::{Call, CloudService, Flow, Network, Passage};
 use sales::ports::FailureKind;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -15,7 +15,7 @@ use crate::dice::Dice;
 use crate::history::History;
 use crate::regions::{NAMES, REGIONS};
 
-/// The network of one run. Cheap to clone; clones are the same.
+/// The network of one run. Cheap to clone; clones share it.
 #[derive(Clone)]
 pub struct Weather(Arc<Mutex<Sky>>);
 
@@ -52,44 +52,44 @@ impl Weather {
         })))
     }
 
-    /// A service changes.
-    pub fn become_(&self, region: usize, service: Service, condition: Condition) {
+    /// Changes the condition of a service.
+    pub fn become_(&self, region: usize, service: CloudService, condition: Condition) {
         self.sky().conditions[region][service as usize] = condition;
     }
 
-    /// A region is lost, or there again.
+    /// Marks a region as lost, or restored.
     pub fn lose(&self, region: usize, lost: bool) {
         self.sky().lost[region] = lost;
     }
 
-    /// Everything works from now on.
+    /// Ends all failures.
     pub fn clear(&self) {
         let mut sky = self.sky();
         sky.rates = Rates { longest_lag: sky.rates.longest_lag.min(900), ..Rates::calm() };
         sky.conditions = [[Condition::Working; 6]; REGIONS];
     }
 
-    /// A process begins; what is returned is told when it dies of a call.
+    /// Registers a process; the result is notified when it dies in a call.
     pub fn begin_life(&self, caller: u32) -> Arc<Notify> {
         let death = Arc::new(Notify::new());
         self.sky().lives.insert(caller, Arc::clone(&death));
         death
     }
 
-    /// A process has ended.
+    /// Removes a process.
     pub fn end_life(&self, caller: u32) {
         let mut sky = self.sky();
         sky.lives.remove(&caller);
         sky.second.remove(&caller);
     }
 
-    /// How many objects were put, or tried to be put, in each region.
+    /// Attempted puts of objects in each region.
     #[must_use]
     pub fn puts(&self) -> [u32; REGIONS] {
         self.sky().puts
     }
 
-    /// The most calls that a process has made in a second.
+    /// Maximum calls per second of a process.
     #[must_use]
     pub fn busiest_second(&self) -> u32 {
         self.sky().busiest
@@ -192,7 +192,7 @@ impl Network for Weather {
         sky.time(longest)
     }
 
-    /// What another tool publishes is never lost: without an item, its message is all there is of it.
+    /// A message of another tool is never lost: without an item, it is the only record of the sale.
     fn deliveries(&self, _: usize, _: usize, event: &Event) -> Vec<Duration> {
         let mut sky = self.sky();
         let rates = sky.rates;

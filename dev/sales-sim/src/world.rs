@@ -1,4 +1,4 @@
-//! Everything that one run has: the cloud, the weather, who runs, and what has been learnt.
+//! The state of one run: the cloud, the weather, the processes, and what clients were told.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,51 +24,51 @@ use crate::weather::Weather;
 
 /// One run.
 pub struct World {
-    /// Its seed.
+    /// The seed.
     pub seed: u64,
     /// What is to happen.
     pub schedule: Schedule,
-    /// What keeps everything.
+    /// The storage.
     pub cloud: Cloud,
-    /// What every call goes through.
+    /// The network.
     pub weather: Weather,
     /// What happened.
     pub history: History,
-    /// Which promise is broken on purpose.
+    /// The deliberate bug.
     pub mutation: Option<Mutation>,
-    /// Every process that is to run.
+    /// Slots of all processes.
     pub slots: Vec<Slot>,
-    /// What clients and other tools were promised.
+    /// Responses to clients and messages of other tools.
     pub record: RefCell<Record>,
     there: [Cell<bool>; REGIONS],
-    /// Not a watch channel, which wakes those who wait in a random order.
+    /// Not a watch channel, which wakes waiters in a random order.
     changed: Notify,
-    /// No process starts again once it is cancelled.
+    /// Once cancelled, no process restarts.
     pub finishing: CancellationToken,
     began: Instant,
     callers: Cell<u32>,
 }
 
-/// What clients and other tools were promised, and what went against it at once.
+/// Responses to clients and messages of other tools, and immediate violations.
 #[derive(Default)]
 pub struct Record {
-    /// Sales that were answered with 201 or 200.
+    /// Sales answered with 201 or 200.
     pub accepted: BTreeSet<SaleId>,
-    /// The sale that each key stands for.
+    /// The sale of each key.
     pub keys: BTreeMap<String, SaleId>,
-    /// What other tools published.
+    /// Facts published by other tools.
     pub foreign: Vec<Fact>,
-    /// How many messages in each region's queue are none.
+    /// Malformed messages in each region's queue.
     pub poison: [u32; REGIONS],
-    /// Promises that were broken before the end.
+    /// Violations before the end.
     pub violations: Vec<String>,
 }
 
-/// What a process is given.
+/// The identity of a process.
 pub struct Identity {
-    /// Tells it from all others.
+    /// Number that distinguishes it from all others.
     pub caller: u32,
-    /// Where it runs.
+    /// Its region.
     pub region: usize,
     /// Its clock, which may be ahead.
     pub clock: Clock,
@@ -77,7 +77,7 @@ pub struct Identity {
 }
 
 impl World {
-    /// A world in which nothing has happened yet. Needs tokio's paused clock.
+    /// A world without any events yet. Needs tokio's paused clock.
     #[must_use]
     pub fn new(seed: u64, schedule: Schedule, mutation: Option<Mutation>, history: History) -> Rc<Self> {
         let began = Instant::now();
@@ -110,31 +110,31 @@ impl World {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Waits until so many milliseconds have passed since the run began.
+    /// Waits until this many milliseconds have passed since the run began.
     pub async fn until(&self, moment: u64) {
         tokio::time::sleep_until(self.began + Duration::from_millis(moment)).await;
     }
 
-    /// Whether a region is there.
+    /// Whether a region exists.
     #[must_use]
     pub fn is_there(&self, region: usize) -> bool {
         self.there[region].get()
     }
 
-    /// A region is lost, or there again.
+    /// Marks a region as lost, or restored.
     pub fn set_there(&self, region: usize, there: bool) {
         self.there[region].set(there);
         self.changed.notify_waiters();
     }
 
-    /// Waits until a region is there, or is not.
+    /// Waits until a region exists, or not.
     pub async fn until_there(&self, region: usize, there: bool) {
         while self.is_there(region) != there {
             self.changed.notified().await;
         }
     }
 
-    /// Who a new process in a region is.
+    /// The identity of a new process in a region.
     pub fn identify(&self, region: usize) -> Identity {
         let caller = self.callers.get() + 1;
         self.callers.set(caller);
@@ -153,7 +153,7 @@ impl World {
         self.cloud.client(who.region, who.caller)
     }
 
-    /// Notes that a promise was broken.
+    /// Records a violation.
     pub fn violated(&self, what: String) {
         self.history.note(|| format!("VIOLATION {what}"));
         self.record.borrow_mut().violations.push(what);

@@ -1,4 +1,4 @@
-//! The promises hold under a fixed number of schedules; and the checker sees it when one is broken.
+//! The invariants hold in a fixed number of schedules; and the checker detects deliberate bugs.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use sales_sim::mutation::Mutation;
 use sales_sim::run::{Verdict, run};
 use sales_sim::schedule::{Kind, Schedule};
 
-/// How many schedules a test run covers. `sales-sim --seeds N` covers as many as you like.
+/// Schedules per test run. `sales-sim --seeds N` runs any number.
 const SCHEDULES: u64 = 10_000;
 
 fn seeds(count: u64, enough: u64, mutation: Option<Mutation>) -> Summary {
@@ -27,7 +27,7 @@ fn all_promises_hold_under_every_schedule() {
     assert_eq!(summary.runs, SCHEDULES);
 }
 
-/// Each mistake, and within how many schedules it must be seen.
+/// Each bug, and the number of schedules within which it must be detected.
 const MISTAKES: [(Mutation, u64); 10] = [
     (Mutation::AcknowledgesFirst, 100),
     (Mutation::DatesByProcessing, 20),

@@ -1,7 +1,7 @@
-//! Endpoints of AWS that can be lost: what a region's services and its operator reach of AWS goes through one.
+//! AWS endpoints that can be lost: a region's services and its operator reach AWS through one.
 //!
-//! The emulator is one server for all regions and could only be lost for all. An endpoint is an address of its own in
-//! front of it: when it is lost, connections to it are refused and those that are open are cut.
+//! The emulator is one server for all regions, which could only be lost for all. An endpoint is a separate address in
+//! front of it: when it is lost, new connections are refused and open ones are cut.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -18,10 +18,10 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::http_proxy::{Answer, Upstream, refusal, serve};
 
-/// How a call of SSM begins to say what it is.
+/// The prefix of SSM's operations in the target header.
 const SSM: &str = "AmazonSSM.";
 
-/// An address in front of AWS. It is lost for good when dropped.
+/// An address in front of AWS. It closes when dropped.
 #[derive(Debug)]
 pub struct AwsEndpoint {
     address: SocketAddr,
@@ -36,7 +36,7 @@ struct Passage {
 }
 
 impl AwsEndpoint {
-    /// An endpoint on `port`, or with 0 on a free one, in front of the server at `upstream`.
+    /// An endpoint on `port`, or on a free one if it is 0, in front of the server at `upstream`.
     pub async fn open(port: u16, upstream: &str) -> anyhow::Result<Self> {
         let listener = listen((Ipv4Addr::LOCALHOST, port).into()).await?;
         let passage = Passage { upstream: Upstream::new(upstream)?, without_ssm: AtomicBool::new(false) };
@@ -50,16 +50,16 @@ impl AwsEndpoint {
         format!("http://{}", self.address)
     }
 
-    /// Refuses connections from now on, and cuts those that are open. False when it was lost before.
+    /// Refuses connections from now on, and cuts open ones. Returns false if it was lost before.
     pub async fn lose(&mut self) -> bool {
         let Some(serving) = self.serving.take() else { return false };
         serving.abort();
-        // An abort is all that it can end with; then nothing listens any more.
+        // It can only end by the abort; after that, nothing listens.
         drop(serving.await);
         true
     }
 
-    /// Takes connections again. False when it was not lost.
+    /// Accepts connections again. Returns false if it was not lost.
     pub async fn restore(&mut self) -> anyhow::Result<bool> {
         if self.serving.is_some() {
             return Ok(false);
@@ -68,12 +68,12 @@ impl AwsEndpoint {
         Ok(true)
     }
 
-    /// Answers calls of SSM with 503 from now on, and passes all others on. False when it did so before.
+    /// Answers calls of SSM with 503 from now on, and forwards all others. Returns false if it already did.
     pub fn lose_ssm(&self) -> bool {
         !self.passage.without_ssm.swap(true, Ordering::Relaxed)
     }
 
-    /// Passes calls of SSM on again. False when it did so before.
+    /// Forwards calls of SSM again. Returns false if it already did.
     pub fn restore_ssm(&self) -> bool {
         self.passage.without_ssm.swap(false, Ordering::Relaxed)
     }
@@ -93,7 +93,7 @@ impl Drop for AwsEndpoint {
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("port {} cannot be opened", address.port()))
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on port {}", address.port()))
 }
 
 async fn pass_on(passage: Arc<Passage>, request: Request<Incoming>) -> Answer {
@@ -106,7 +106,7 @@ async fn pass_on(passage: Arc<Passage>, request: Request<Incoming>) -> Answer {
         passage.upstream.ask(head, body).await
     };
     let answer = answer.await;
-    answer.unwrap_or_else(|_| refusal(StatusCode::BAD_GATEWAY, "BadGateway", "the AWS emulator did not answer"))
+    answer.unwrap_or_else(|_| refusal(StatusCode::BAD_GATEWAY, "BadGateway", "the AWS emulator did not respond"))
 }
 
 fn is_for_ssm<B>(request: &Request<B>) -> bool {
@@ -125,7 +125,7 @@ mod tests {
 
     use super::*;
 
-    /// In front of a server that answers with what it got.
+    /// An endpoint in front of a server that echoes requests.
     async fn endpoint() -> AwsEndpoint {
         let listener = listen((Ipv4Addr::LOCALHOST, 0).into()).await.expect("a port");
         let server = format!("http://{}", listener.local_addr().expect("bound"));
@@ -157,7 +157,7 @@ mod tests {
 
         assert!(endpoint.lose().await);
         assert!(call(&endpoint, "SQS.SendMessage").await.expect_err("it is lost").is_connect());
-        // An end or a reset, but nothing more.
+        // An end or a reset, but no data.
         assert_eq!(open.read(&mut [0]).await.unwrap_or_default(), 0);
         assert!(!endpoint.lose().await, "it was lost before");
 

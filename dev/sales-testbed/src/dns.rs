@@ -1,20 +1,20 @@
-//! The name: what stands for `api.DOMAIN` on this machine, which Route 53 answers, with API Gateway behind it.
+//! The stand-in for `api.DOMAIN` on this machine, which on AWS is a name in Route 53 with API Gateway behind it.
 //!
-//! A second address in front of the APIs of all regions, for clients that do not come through Global Accelerator. Like
-//! Route 53 it goes by health checks alone: its first choice are the regions whose `/active` says that they are ACTIVE and
-//! whose `/readiness` says that they can work, its second choice, without any of these, those that can work, and when none
-//! can, it takes any region. Nothing drives it: it has no API, and a switch changes nothing in it.
+//! It is a second address in front of the APIs of all regions, for clients that do not use Global Accelerator. Like
+//! Route 53, it depends only on health checks: its first choice are the regions whose `/active` and `/readiness`
+//! succeed, its second choice, if there are none of these, those whose `/readiness` succeeds, and otherwise any region.
+//! It has no API, and a switch changes nothing in it.
 //!
-//! It is a stand-in, and not as AWS in this:
+//! It differs from AWS:
 //!
-//! - It answers no names. It passes each new connection on to a region that the name would be answered with, as if
-//!   clients asked DNS anew each time; on AWS they keep an answer for the minute that it is good for.
-//! - All clients are equally near to all regions: of several that may be answered with, any is; on AWS the nearest.
+//! - It resolves no names. It forwards each new connection to a region of the current choice, as if clients resolved
+//!   the name each time; on AWS, they keep an answer for a minute.
+//! - All clients are equally near to all regions: of several chosen ones, any gets a connection; on AWS, the nearest.
 //! - Its health checks come from one place every second, and two in a row decide; those of Route 53 come from many
 //!   places, less often.
-//! - There is neither TLS nor a firewall nor a throttle in front of the APIs.
+//! - There is no TLS, firewall or throttling in front of the APIs.
 //!
-//! As on AWS, a connection to a region that has just gone fails until the health checks have noticed.
+//! As on AWS, connections to a lost region fail until the health checks have noticed.
 
 use std::net::SocketAddr;
 
@@ -23,18 +23,18 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::accelerator::{ApiAddress, health, proxy};
 
-/// How many health checks in a row must say otherwise until a status changes.
+/// Consecutive health checks with another result after which a status changes.
 const IN_A_ROW: u32 = 2;
 
-/// Which of a record's statuses a health check is about.
+/// The status that a health check determines.
 type Asked = fn(&mut Record) -> &mut Status;
 
-/// The status of a health check.
+/// Status of a health check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Status {
-    /// Nothing is known yet, which counts as healthy.
+    /// Not known yet, which counts as healthy.
     Unchecked,
-    /// What the last checks agreed on, and how many since then have said otherwise.
+    /// The last confirmed result, and the number of different results since.
     Known { is_healthy: bool, otherwise: u32 },
 }
 
@@ -56,7 +56,7 @@ impl Status {
     }
 }
 
-/// A region that the name may be answered with.
+/// A region that may be chosen.
 #[derive(Debug)]
 struct Record {
     region: String,
@@ -65,7 +65,7 @@ struct Record {
     ready: Status,
 }
 
-/// A running name; it stops, with all connections through it, when dropped.
+/// A running stand-in; it stops, with all connections through it, when dropped.
 #[derive(Debug)]
 pub struct Name {
     address: SocketAddr,
@@ -74,7 +74,7 @@ pub struct Name {
 }
 
 impl Name {
-    /// Starts to pass connections of `listener` on to the APIs of these regions.
+    /// Starts to forward connections of `listener` to the APIs of these regions.
     pub fn start(
         listener: TcpListener,
         regions: impl IntoIterator<Item = (String, impl Into<ApiAddress>)>,
@@ -106,18 +106,18 @@ impl Name {
         tasks.spawn(proxy::serve(listener, move || {
             let records = answers.borrow();
             let choice = choice(&records);
-            // One answer, and not another one for a client that does not get through.
+            // One choice per connection, without another for a client whose connection fails.
             choice.choose(&mut rand::rng()).map(|record| record.api.address).into_iter().collect()
         }));
         Ok(Self { address, records, _tasks: tasks })
     }
 
-    /// Where clients connect to.
+    /// Address for clients.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Whether the name may be answered with this region now.
+    /// Whether this region may be chosen now.
     pub fn leads_to(&self, region: &str) -> bool {
         choice(&self.records.borrow()).iter().any(|record| record.region == region)
     }
@@ -127,19 +127,19 @@ impl Name {
         let are_checked = |records: &Vec<Record>| {
             records.iter().all(|record| ![record.active, record.ready].contains(&Status::Unchecked))
         };
-        // It fails only when the sender is gone, which `self` has.
+        // This fails only if the sender is gone, which `self` holds.
         drop(self.records.subscribe().wait_for(are_checked).await);
     }
 }
 
-/// The regions that the name is answered with, any of which gets a connection.
+/// The chosen regions, any of which gets a connection.
 fn choice(records: &[Record]) -> Vec<&Record> {
     let those = |are: fn(&Record) -> bool| -> Vec<_> { records.iter().filter(|record| are(record)).collect() };
     let choices = [
         those(|record| record.active.is_healthy() && record.ready.is_healthy()),
         those(|record| record.ready.is_healthy()),
     ];
-    // When nothing is healthy, everything counts as healthy.
+    // If nothing is healthy, everything counts as healthy.
     choices.into_iter().find(|choice| !choice.is_empty()).unwrap_or_else(|| those(|_| true))
 }
 
@@ -151,7 +151,7 @@ mod tests {
         Status::Known { is_healthy, otherwise: 0 }
     }
 
-    /// The regions that are chosen, of those whose `/active` and `/readiness` are so.
+    /// The regions chosen with these results of `/active` and `/readiness`.
     fn chosen(regions: &[(bool, bool)]) -> Vec<String> {
         let record = |(number, &(active, ready)): (usize, &(bool, bool))| Record {
             region: number.to_string(),

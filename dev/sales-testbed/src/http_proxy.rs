@@ -1,4 +1,4 @@
-//! Passing HTTP requests on to AWS, each of which can be looked into first.
+//! Forwards HTTP requests to AWS, and allows a handler to inspect each.
 
 use std::{io, time::Duration};
 
@@ -15,13 +15,13 @@ use hyper_util::rt::TokioIo;
 use reqwest::redirect::Policy;
 use tokio::{net::TcpListener, task::JoinSet, time::sleep};
 
-/// How long to wait when no connection can be accepted, as when there are no file descriptors left.
+/// Pause when no connection can be accepted, as when there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// A whole answer.
+/// A complete response.
 pub(crate) type Answer = Response<Full<Bytes>>;
 
-/// Answers the requests of all connections for ever; those that are open end with it.
+/// Handles the requests of all connections forever; open ones end with it.
 pub(crate) async fn serve<F>(listener: TcpListener, answer: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static)
 where
     F: Future<Output = Answer> + Send + 'static,
@@ -36,7 +36,7 @@ where
                         let answer = answer(request);
                         async move { unless_cut_off(answer.await) }
                     });
-                    // A connection that breaks off is the client's own affair.
+                    // A broken connection is the client's concern.
                     let serving = http1::Builder::new().serve_connection(TokioIo::new(connection), service);
                     connections.spawn(async move { drop(serving.await) });
                 }
@@ -47,11 +47,11 @@ where
     }
 }
 
-/// Stands for no answer at all: the connection ends.
+/// Stands for no response: the connection ends.
 #[derive(Clone, Copy)]
 struct CutOff;
 
-/// Ends the connection instead of an answer.
+/// Ends the connection instead of a response.
 pub(crate) fn cut_off() -> Answer {
     let mut answer = Answer::default();
     answer.extensions_mut().insert(CutOff);
@@ -65,7 +65,7 @@ fn unless_cut_off(answer: Answer) -> io::Result<Answer> {
     }
 }
 
-/// What requests are passed on to.
+/// The server that requests are forwarded to.
 #[derive(Debug)]
 pub(crate) struct Upstream {
     url: String,
@@ -75,12 +75,12 @@ pub(crate) struct Upstream {
 impl Upstream {
     /// The server at `url`, `http://ADDRESS:PORT`.
     pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
-        // Without a deadline: that is the affair of those who ask, and some of their questions wait for a message.
+        // Without a timeout: callers have their own, and some calls wait for a message.
         let client = crate::http_client::builder().redirect(Policy::none()).build()?;
         Ok(Self { url: url.to_owned(), client })
     }
 
-    /// Passes one request on.
+    /// Forwards one request.
     pub(crate) async fn ask(&self, head: Parts, body: Bytes) -> anyhow::Result<Answer> {
         let url = format!("{}{}", self.url, head.uri.path_and_query().map_or("/", |path| path.as_str()));
         let headers = without_those_of_the_connection(head.headers, &[HOST, CONTENT_LENGTH, EXPECT]);
@@ -93,7 +93,7 @@ impl Upstream {
     }
 }
 
-/// The headers without those that describe the connection, which ends here, and without `others`.
+/// The headers without those of the connection, which ends here, and without `others`.
 fn without_those_of_the_connection(mut headers: HeaderMap, others: &[hyper::header::HeaderName]) -> HeaderMap {
     for name in [CONNECTION, TRANSFER_ENCODING].iter().chain(others) {
         headers.remove(name);
@@ -101,7 +101,7 @@ fn without_those_of_the_connection(mut headers: HeaderMap, others: &[hyper::head
     headers
 }
 
-/// An error as the JSON protocols of AWS tell it.
+/// An error of AWS's JSON protocols.
 pub(crate) fn refusal(status: StatusCode, code: &str, message: &str) -> Answer {
     let body = serde_json::json!({ "__type": code, "message": message });
     let mut response = Response::new(Full::from(body.to_string()));

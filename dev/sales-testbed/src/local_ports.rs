@@ -1,35 +1,35 @@
-//! Where everything of `cargo local` listens.
+//! Ports of `cargo local`.
 
 use anyhow::Context;
 use clap::Args;
 
 use crate::{
     resources::REGIONS,
-    tcp_ports::{self, Role},
+    tcp_ports::{self, PortUse},
 };
 
-/// The TCP ports of an instance, as the options of its command line.
+/// The TCP ports of an instance, as options of its command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
 pub struct LocalPorts {
-    /// The one address in front of both regions
+    /// Port of the common address in front of both regions
     #[arg(long = "port", value_name = "PORT", default_value_t = 8080, value_parser = port())]
     pub front: u16,
-    /// The address that stands for the name api.DOMAIN, which Route 53 answers by health checks
+    /// Port of the stand-in for api.DOMAIN, which Route 53 answers by health checks
     #[arg(long = "dns-port", value_name = "PORT", default_value_t = 8088, value_parser = port())]
     pub dns: u16,
-    /// The API of each region
+    /// Ports of each region's API
     #[arg(long = "api-ports", value_name = "PORT,PORT", default_value = "8081,8082", value_parser = pair)]
     pub apis: [u16; 2],
-    /// Health and metrics of the worker of each region
+    /// Ports of each region's worker, for health and metrics
     #[arg(long = "worker-ports", value_name = "PORT,PORT", default_value = "8091,8092", value_parser = pair)]
     pub workers: [u16; 2],
-    /// AWS in each region
+    /// Ports of AWS in each region
     #[arg(long = "aws-ports", value_name = "PORT,PORT", default_value = "4567,4568", value_parser = pair)]
     pub aws: [u16; 2],
-    /// Global Accelerator's API
+    /// Port of Global Accelerator's API
     #[arg(long = "accelerator-port", value_name = "PORT", default_value_t = 8090, value_parser = port())]
     pub accelerator: u16,
-    /// The AWS emulator behind all of that
+    /// Port of the AWS emulator
     #[arg(long = "emulator-port", value_name = "PORT", default_value_t = 4566, value_parser = port())]
     pub emulator: u16,
 }
@@ -42,11 +42,11 @@ pub fn port() -> clap::builder::RangedI64ValueParser<u16> {
 fn pair(text: &str) -> anyhow::Result<[u16; 2]> {
     let port = |text: &str| text.parse().ok().filter(|port| *port > 0);
     let pair = text.split_once(',').and_then(|(one, other)| Some([port(one)?, port(other)?]));
-    pair.context("two port numbers are needed, as in 8081,8082")
+    pair.context("expected two port numbers, such as 8081,8082")
 }
 
 impl LocalPorts {
-    /// Free ones.
+    /// Free ports.
     pub fn free() -> anyhow::Result<Self> {
         let [front, dns, api, other_api, worker, other_worker, aws, other_aws, accelerator, emulator] =
             tcp_ports::free()?;
@@ -54,7 +54,7 @@ impl LocalPorts {
         Ok(Self { front, dns, apis, workers, aws, accelerator, emulator })
     }
 
-    /// The options that say so.
+    /// The options for these ports.
     pub fn options(&self) -> [String; 7] {
         let pair = |option: &str, [one, other]: [u16; 2]| format!("--{option}={one},{other}");
         [
@@ -68,9 +68,9 @@ impl LocalPorts {
         ]
     }
 
-    /// All ports with what they are for.
-    pub fn roles(&self) -> Vec<Role> {
-        let role = |port, purpose: &str, option| Role { port, purpose: purpose.to_owned(), option };
+    /// All ports with their purposes.
+    pub fn roles(&self) -> Vec<PortUse> {
+        let role = |port, purpose: &str, option| PortUse { port, purpose: purpose.to_owned(), option };
         let each = |ports: [u16; 2], service: &str, option| {
             [0, 1].map(|position| role(ports[position], &format!("{service} of {}", REGIONS[position]), option))
         };

@@ -1,7 +1,7 @@
-//! Programs that never outlive this one, not even when it dies by SIGKILL.
+//! Child processes that never outlive this one, not even if it dies by SIGKILL.
 //!
 //! Each runs under a small shell script, the keeper (`keeper.sh`), which holds a pipe from here and stops the program
-//! when that pipe closes. The kernel closes it whatever ends this process, so nothing has to be cleaned up by hand.
+//! when that pipe closes. The kernel closes it however this process ends, so nothing has to be cleaned up by hand.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -22,13 +22,13 @@ use crate::sealed;
 
 const KEEPER: &str = include_str!("keeper.sh");
 
-/// The grace period between SIGTERM and SIGKILL unless [`Program::grace`] says another.
+/// The default grace period between SIGTERM and SIGKILL.
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
-/// What to run, and how.
+/// A program to run.
 ///
-/// The program starts in the [sealed environment](sealed::environment) and with what is given beside it, with nothing to read from
-/// standard input.
+/// The program gets the [sealed environment](sealed::environment), the additional variables, and an empty standard
+/// input.
 #[derive(Debug)]
 pub struct Program {
     path: PathBuf,
@@ -41,7 +41,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// The program at `path`, or of that name on the `PATH`.
+    /// The program at `path`, or with that name on the `PATH`.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -60,32 +60,32 @@ impl Program {
         self
     }
 
-    /// Adds environment variables, in place of those of the sealed environment that have the same name.
+    /// Adds environment variables, which override those of the sealed environment.
     pub fn environment(mut self, variables: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>) -> Self {
         let owned = variables.into_iter().map(|(name, value)| (name.as_ref().to_owned(), value.as_ref().to_owned()));
         self.environment.extend(owned);
         self
     }
 
-    /// Starts from this process's own environment instead of from the sealed one: for the developer's own tools.
+    /// Inherits this process's own environment instead of the sealed one: for the developer's own tools.
     pub fn inherits_environment(mut self) -> Self {
         self.inherits_environment = true;
         self
     }
 
-    /// The working directory.
+    /// Sets the working directory.
     pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.directory = Some(directory.into());
         self
     }
 
-    /// The file that takes all the program writes; without one it goes to our standard error.
+    /// Sets the file for all output; without one, output goes to this process's standard error.
     pub fn log(mut self, file: File) -> Self {
         self.log = Some(file);
         self
     }
 
-    /// How long the program may take to end after SIGTERM, in whole seconds.
+    /// Sets the time to end after SIGTERM, in whole seconds.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
@@ -101,7 +101,7 @@ impl Program {
 
         let mut keeper = Command::new("/bin/sh");
         keeper
-            // Through a variable, which the script removes at once: it would fill every list of processes otherwise.
+            // In a variable, which the script removes at once: as an argument, it would fill every list of processes.
             .args(["-c", "eval \"$SALES_LOCAL_KEEPER\"", "sales-local-keeper"])
             .arg(self.grace.as_secs().to_string())
             .arg(&self.path)
@@ -127,10 +127,10 @@ impl Program {
 pub struct Process {
     name: String,
     pid: Pid,
-    /// Open for as long as the program shall run.
+    /// Open while the program should run.
     leash: Option<ChildStdin>,
     exit_code: watch::Receiver<Option<i32>>,
-    /// A thread and no task: a process may outlive the runtime that started it.
+    /// A thread instead of a task: a process may outlive the runtime that started it.
     reaper: Option<JoinHandle<()>>,
 }
 
@@ -148,14 +148,14 @@ impl Process {
         let (ended, exit_code) = watch::channel(None);
         let reaper = std::thread::spawn(move || {
             let status = says.next().and_then(Result::ok).and_then(|line| line.trim().parse().ok());
-            // The keeper ends itself by SIGKILL, so its own status says nothing; it only has to be collected.
+            // The keeper ends itself by SIGKILL, so its status is meaningless; it only has to be reaped.
             drop(keeper.wait());
             ended.send_replace(Some(status.unwrap_or(KILLED)));
         });
         Ok(Self { name, pid, leash, exit_code, reaper: Some(reaper) })
     }
 
-    /// The process id of the program itself, not of its keeper.
+    /// The process id of the program, not of its keeper.
     pub fn id(&self) -> u32 {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }
@@ -165,24 +165,24 @@ impl Process {
         self.exit_code().is_some()
     }
 
-    /// The exit code once the program has ended; 128 plus the signal's number when a signal ended it.
+    /// The exit code once the program has ended; 128 + signal number if a signal ended it.
     pub fn exit_code(&self) -> Option<i32> {
         *self.exit_code.borrow()
     }
 
-    /// Waits until the program ends by itself and returns its exit code.
+    /// Waits until the program ends, and returns its exit code.
     pub async fn wait(&mut self) -> i32 {
         let ended = self.exit_code.wait_for(Option::is_some).await;
         ended.ok().and_then(|code| *code).unwrap_or(KILLED)
     }
 
-    /// Stops the program as its supervisor would, SIGTERM and after the grace period SIGKILL, and waits for its end.
+    /// Stops the program like its supervisor, with SIGTERM and after the grace period SIGKILL, and waits for its end.
     pub async fn stop(&mut self) -> i32 {
         self.release();
         self.wait().await
     }
 
-    /// Lets go of the program without waiting for its end: it gets SIGTERM now, and SIGKILL after the grace period.
+    /// Releases the program without waiting for its end: it gets SIGTERM now, and SIGKILL after the grace period.
     pub fn release(&mut self) {
         self.leash = None;
     }
@@ -199,12 +199,12 @@ impl Process {
         Ok(())
     }
 
-    /// The keeper collects the program only a moment before it says so here: the id is still the program's.
+    /// The keeper reaps the program only a moment before it reports the end here: the id is still the program's.
     fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         if self.has_ended() {
             bail!("{} has already ended", self.name);
         }
-        kill_process(self.pid, signal).with_context(|| format!("{} could not be signalled", self.name))
+        kill_process(self.pid, signal).with_context(|| format!("cannot signal {}", self.name))
     }
 }
 
@@ -218,24 +218,24 @@ impl Drop for Process {
     }
 }
 
-/// What a shell says of a program that SIGKILL ended.
+/// The exit code that a shell reports after SIGKILL.
 const KILLED: i32 = 128 + 9;
 
-/// An empty file for what a program writes, in a directory that is made when it is missing.
+/// An empty file for a program's output; creates its directory if it is missing.
 pub fn log_file(path: &Path) -> anyhow::Result<File> {
     if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).with_context(|| format!("{} cannot be created", parent.display()))?;
+        std::fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
     }
     drop(std::fs::remove_file(path));
     let options = OpenOptions::new().read(true).append(true).create_new(true).open(path);
-    options.with_context(|| format!("{} cannot be written", path.display()))
+    options.with_context(|| format!("cannot create {}", path.display()))
 }
 
-/// The last line of a log that says something; only for a program that has ended, since reading moves its place.
+/// The last non-empty line of a log; only for a program that has ended, since reading moves the shared position.
 pub fn last_line(log: &mut File) -> String {
     let mut text = Vec::new();
     if log.rewind().and_then(|()| log.read_to_end(&mut text)).is_err() {
-        return "its log cannot be read".to_owned();
+        return "its log is unreadable".to_owned();
     }
     let text = String::from_utf8_lossy(&text);
     let last = text.lines().rev().map(str::trim).find(|line| !line.is_empty());

@@ -12,15 +12,16 @@ use std::{
 use anyhow::{Context, bail};
 use tokio::time::{Instant, sleep};
 
-/// Below the range that operating systems take the ports of outgoing connections from: a port found free here is not
+/// Below the operating systems' range for outgoing connections, so that a port found free here is not lost to one
+/// before it is used.
 /// lost to one of them before it is used.
 const CANDIDATES: Range<u16> = 20_000..32_000;
 
-/// How long what was started by a program that got killed may still be stopping, with its ports in use.
+/// How long the children of a killed program may still be stopping, with their ports in use.
 const LAST_BREATH: Duration = Duration::from_secs(2);
 
-/// Different ports that nothing listens on, and that this process has not been given before: what is killed to be
-/// started again leaves its own free for a while.
+/// Different free ports that this process has not used before: a process that is killed and restarted leaves its port
+/// free for a while.
 pub fn free<const COUNT: usize>() -> anyhow::Result<[u16; COUNT]> {
     static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -30,19 +31,19 @@ pub fn free<const COUNT: usize>() -> anyhow::Result<[u16; COUNT]> {
     found.try_into().ok().context("not enough free TCP ports found")
 }
 
-/// What one port is for, and how the user chooses another.
+/// A port's purpose, and how the user changes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Role {
+pub struct PortUse {
     /// The port.
     pub port: u16,
-    /// What it is for.
+    /// The purpose.
     pub purpose: String,
     /// The command line option that changes it.
     pub option: &'static str,
 }
 
-/// Waits until nothing listens on the ports any more; the error after some time is what [`check`] says.
-pub async fn wait_until_free(roles: &[Role]) -> anyhow::Result<()> {
+/// Waits until the ports are free; after some time, the error is that of [`check`].
+pub async fn wait_until_free(roles: &[PortUse]) -> anyhow::Result<()> {
     let deadline = Instant::now() + LAST_BREATH;
     loop {
         match check(roles) {
@@ -52,8 +53,8 @@ pub async fn wait_until_free(roles: &[Role]) -> anyhow::Result<()> {
     }
 }
 
-/// Checks that all ports differ and that nothing listens on them yet.
-pub fn check(roles: &[Role]) -> anyhow::Result<()> {
+/// Checks that all ports differ and are free.
+pub fn check(roles: &[PortUse]) -> anyhow::Result<()> {
     for (position, role) in roles.iter().enumerate() {
         if let Some(other) = roles[..position].iter().find(|other| other.port == role.port) {
             bail!(
@@ -84,13 +85,13 @@ pub fn check(roles: &[Role]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Succeeds when `localhost:port` is nobody else's: on every interface, as the services listen, and by its other
-/// address, which clients try first where there is one.
+/// Succeeds if `localhost:port` is free: on every interface, as the services listen, and on the IPv6 address, which
+/// clients try first where there is one.
 fn try_to_listen(port: u16) -> std::io::Result<()> {
     drop(TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))?);
     match TcpListener::bind((Ipv6Addr::LOCALHOST, port)) {
         Err(error) if error.kind() == ErrorKind::AddrInUse => Err(error),
-        // No other failure is one of the port: many machines have no such address.
+        // Other failures are not about the port: many machines lack such an address.
         _ => Ok(()),
     }
 }
@@ -99,8 +100,8 @@ fn try_to_listen(port: u16) -> std::io::Result<()> {
 mod tests {
     use super::*;
 
-    fn role(port: u16, purpose: &str, option: &'static str) -> Role {
-        Role { port, purpose: purpose.to_owned(), option }
+    fn role(port: u16, purpose: &str, option: &'static str) -> PortUse {
+        PortUse { port, purpose: purpose.to_owned(), option }
     }
 
     #[test]

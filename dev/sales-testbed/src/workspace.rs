@@ -1,4 +1,4 @@
-//! Where the workspace, its target directory and the binaries built in it are.
+//! Paths of the workspace, its target directory and its binaries.
 
 use std::path::{Path, PathBuf};
 
@@ -10,22 +10,22 @@ pub fn root() -> &'static Path {
     own.ancestors().nth(2).unwrap_or(own)
 }
 
-/// What cargo writes into its target directory: the first if it makes the directory, the second always.
+/// Files that cargo writes into its target directory: the first only if it creates the directory, the second always.
 const MARKS: [&str; 2] = ["CACHEDIR.TAG", ".rustc_info.json"];
 
-/// The target directory and the profile that the running program was built in.
+/// Target directory and profile of the running program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Build {
     /// Cargo's target directory.
     pub target: PathBuf,
-    /// The platform that it was built for, where cargo was told one.
+    /// The target platform, if cargo was told one.
     pub triple: Option<String>,
     /// The name of the profile's directory, such as `debug`, `local` or `release`.
     pub profile: String,
 }
 
 impl Build {
-    /// The build that the running program belongs to.
+    /// The build of the running program.
     pub fn current() -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("this program cannot find itself")?;
         Self::of(&program).with_context(|| {
@@ -33,13 +33,13 @@ impl Build {
         })
     }
 
-    /// The same with the optimisation of what is shipped.
+    /// The same with the optimisation of releases.
     #[must_use]
     pub fn released(self) -> Self {
         Self { profile: "release".to_owned(), ..self }
     }
 
-    /// The build that `program` lies in.
+    /// The build that contains `program`.
     fn of(program: &Path) -> Option<Self> {
         let is_target = |directory: &&Path| MARKS.iter().any(|mark| directory.join(mark).exists());
         let target = program.ancestors().find(is_target)?;
@@ -54,17 +54,17 @@ impl Build {
         })
     }
 
-    /// The directory for all that this crate keeps between runs.
+    /// The directory for everything that this crate keeps between runs.
     pub fn local_directory(&self) -> PathBuf {
         self.target.join("sales-local")
     }
 
-    /// The name by which `cargo build --profile` knows the profile.
+    /// The profile's name for `cargo build --profile`.
     pub fn cargo_profile(&self) -> &str {
         if self.profile == "debug" { "dev" } else { &self.profile }
     }
 
-    /// Where cargo puts the binary `name`.
+    /// Path of the binary `name`.
     pub fn binary(&self, name: &str) -> PathBuf {
         self.target.join(self.triple.as_deref().unwrap_or_default()).join(&self.profile).join(name)
     }

@@ -1,4 +1,4 @@
-//! What a kept process does when it is stopped, killed, or left alone by a parent that dies.
+//! Behaviour of a kept process when it is stopped, killed, or orphaned.
 
 use std::{
     fs::File,
@@ -17,7 +17,7 @@ fn shell(script: &str) -> Program {
     Program::new("/bin/sh").arguments(["-c", script])
 }
 
-/// A program whose log tells when it is ready for the test, and how it is asked to tell.
+/// A program whose log shows when it is ready for the test, and the way it does so.
 async fn start_and_wait_for_ready(script: &str, grace: Duration) -> (sales_testbed::process::Process, File) {
     let mut log = tempfile::tempfile().expect("a file");
     let process = shell(script).grace(grace).log(log.try_clone().expect("a handle")).start().expect("it starts");
@@ -29,7 +29,7 @@ async fn start_and_wait_for_ready(script: &str, grace: Duration) -> (sales_testb
     (process, log)
 }
 
-/// Reading moves the place that the program writes to as well, to the end, which is where it was.
+/// Reading also moves the position of the program's writes: to the end, where it was.
 fn read(log: &mut File) -> String {
     let mut text = String::new();
     log.rewind().expect("a regular file");
@@ -153,7 +153,7 @@ fn a_parent_to_be_killed() {
     std::thread::sleep(Duration::from_secs(1000));
 }
 
-/// The worst moment to die: between starting the keeper and reading what it says.
+/// The worst moment to die: between starting the keeper and reading its output.
 #[test]
 fn a_keeper_whose_parent_is_gone_from_the_start_leaves_nothing() {
     let pid_file = tempfile::NamedTempFile::new().expect("a file");
@@ -167,7 +167,7 @@ fn a_keeper_whose_parent_is_gone_from_the_start_leaves_nothing() {
         .expect("it starts");
     drop((keeper.stdin.take(), keeper.stdout.take()));
     keeper.wait().expect("it was started here");
-    // Without a number the program was stopped before it could write one.
+    // Without a number, the program was stopped before it could write one.
     let pid = std::fs::read_to_string(pid_file.path()).expect("a file").trim().parse();
     assert!(!pid.is_ok_and(is_alive), "the program is still there");
 }

@@ -1,4 +1,4 @@
-//! Both regions' resources on a real emulator, asked through the AWS SDK by the names that the services get.
+//! Both regions' resources on a real emulator, through the AWS SDK, by the names that the services get.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +10,7 @@ use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use futures::future::join_all;
 use sales_testbed::{
     emulator::Emulator,
-    resources::{Deployment, Region, State},
+    resources::{Deployment, RegionResources, RegionState},
     testing::eventually,
 };
 use tokio::sync::OnceCell;
@@ -24,16 +24,16 @@ async fn deploy(prefix: &str) -> (Deployment, String) {
     (deployment, emulator.endpoint().to_owned())
 }
 
-fn configuration(endpoint: &str, region: &Region) -> SdkConfig {
+fn configuration(endpoint: &str, region: &RegionResources) -> SdkConfig {
     sales_testbed::testing::sdk(endpoint, &region.name)
 }
 
-fn s3(endpoint: &str, region: &Region) -> aws_sdk_s3::Client {
+fn s3(endpoint: &str, region: &RegionResources) -> aws_sdk_s3::Client {
     let config = configuration(endpoint, region);
     aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build())
 }
 
-async fn receive(endpoint: &str, region: &Region) -> Message {
+async fn receive(endpoint: &str, region: &RegionResources) -> Message {
     let sqs = aws_sdk_sqs::Client::new(&configuration(endpoint, region));
     eventually("a delivery", async || {
         let request = sqs.receive_message().queue_url(&region.queue_url).message_attribute_names("All");
@@ -59,7 +59,7 @@ async fn a_port_in_use_is_not_waited_for() {
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = taken.local_addr().expect("bound").port();
     let error = Emulator::start(Some(port)).await.expect_err("the port is taken").to_string();
-    assert!(error.starts_with("the emulator ended at its start"), "{error}");
+    assert!(error.starts_with("the emulator exited at startup"), "{error}");
 }
 
 #[tokio::test]
@@ -192,11 +192,11 @@ async fn only_the_first_region_is_active_at_first_and_each_has_its_own_state() {
     let (deployment, _) = deploy("states").await;
     let [first, second] = &deployment.regions;
     let states = async || [first.state().await.expect("a state"), second.state().await.expect("a state")];
-    assert_eq!(states().await, [State::Active, State::Passive]);
-    second.set_state(State::Active).await.expect("a write");
-    assert_eq!(states().await, [State::Active, State::Active]);
-    first.set_state(State::Passive).await.expect("a write");
-    assert_eq!(states().await, [State::Passive, State::Active]);
+    assert_eq!(states().await, [RegionState::Active, RegionState::Passive]);
+    second.set_state(RegionState::Active).await.expect("a write");
+    assert_eq!(states().await, [RegionState::Active, RegionState::Active]);
+    first.set_state(RegionState::Passive).await.expect("a write");
+    assert_eq!(states().await, [RegionState::Passive, RegionState::Active]);
 }
 
 #[tokio::test]
@@ -206,7 +206,7 @@ async fn cloudwatch_knows_how_old_the_oldest_message_of_each_queue_is() {
     let sqs = aws_sdk_sqs::Client::new(&configuration(&endpoint, region));
     sqs.send_message().queue_url(&region.queue_url).message_body("{}").send().await.expect("it is sent");
     let client = sales_testbed::http_client::builder().build().expect("a client");
-    // More than two seconds, since what is sent and what is read have whole seconds.
+    // More than two seconds, since sending and reading use whole seconds.
     let grown = async || {
         region.publish_queue_ages(&client).await.expect("it is published");
         let age = age_of_oldest(&endpoint, region, "ages-sales").await.expect("it is known");
@@ -218,8 +218,8 @@ async fn cloudwatch_knows_how_old_the_oldest_message_of_each_queue_is() {
     assert_eq!(age_of_oldest(&endpoint, &deployment.regions[1], "ages-sales").await, None);
 }
 
-/// The greatest of the last minutes.
-async fn age_of_oldest(endpoint: &str, region: &Region, queue: &str) -> Option<f64> {
+/// The maximum of the last minutes.
+async fn age_of_oldest(endpoint: &str, region: &RegionResources, queue: &str) -> Option<f64> {
     let cloudwatch = aws_sdk_cloudwatch::Client::new(&configuration(endpoint, region));
     let dimension = Dimension::builder().name("QueueName").value(queue).build();
     let metric = Metric::builder().namespace("AWS/SQS").metric_name("ApproximateAgeOfOldestMessage");

@@ -1,4 +1,4 @@
-//! What DNS follows: whether this region is ACTIVE.
+//! The route that DNS follows: whether this region is ACTIVE.
 
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
@@ -11,23 +11,23 @@ use utoipa::ToSchema;
 /// The region's state, for the health checks of DNS.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Active {
-    /// The status of the answer.
+    /// The HTTP status of the response.
     #[schema(example = 200)]
     pub status: u16,
-    /// The own region.
+    /// The region that this process runs in.
     pub region: String,
-    /// `ACTIVE`, `PASSIVE`, or `UNKNOWN` before the switch has ever answered.
+    /// `ACTIVE`, `PASSIVE`, or `UNKNOWN` until the state has been read.
     pub state: &'static str,
 }
 
-/// Whether this region is ACTIVE, as far as is known. For DNS alone: a load balancer that asked this would replace the
-/// healthy tasks of a passive region.
+/// Whether this region is known to be ACTIVE. Only for DNS: a load balancer that used this would replace the healthy
+/// tasks of a PASSIVE region.
 ///
-/// Answered from what was learnt last, so that an SSM that fails changes nothing. A state that was never known is not
-/// ACTIVE: DNS then looks for a region that says that it is and, without one, answers with all that are ready.
+/// Reports the last known state, so an SSM failure changes nothing. A state that was never read is not ACTIVE: DNS then
+/// prefers regions that are and, if there are none, answers with all that are ready.
 #[utoipa::path(get, path = "/active", tag = "operations", responses(
     (status = 200, description = "this region is ACTIVE", body = Active),
-    (status = 503, description = "this region is PASSIVE, or its state was never known", body = Active),
+    (status = 503, description = "this region is PASSIVE, or its state was never read", body = Active),
 ))]
 pub async fn active(operations: Data<Operations>) -> impl Responder {
     let site = &operations.site;

@@ -1,4 +1,4 @@
-//! The API's description, made from the handlers, and a page that shows it with nothing from elsewhere.
+//! The API's description, generated from the handlers, and a page that shows it without external resources.
 
 use std::sync::{Arc, LazyLock};
 
@@ -31,13 +31,13 @@ struct Api;
 
 static DESCRIPTION: LazyLock<String> = LazyLock::new(|| Api::openapi().to_json().unwrap_or_default());
 
-/// The description in lines, for a file.
+/// The description, pretty-printed for a file.
 #[must_use]
 pub fn description() -> String {
     Api::openapi().to_pretty_json().unwrap_or_default()
 }
 
-/// Without the badge that would have a site elsewhere look at the description.
+/// Without the badge that makes an external site validate the description.
 static PAGE: LazyLock<Arc<Config<'static>>> =
     LazyLock::new(|| Arc::new(Config::new(["/openapi.json"]).validator_url("none")));
 
@@ -46,7 +46,7 @@ pub async fn openapi() -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(DESCRIPTION.as_str())
 }
 
-/// The page. Its files lie beside `/docs/`, so that the path without the slash names them anew.
+/// The page. Its files are below `/docs/`, so the path without the slash links to them explicitly.
 pub async fn page() -> Result<HttpResponse, Problem> {
     let index = utoipa_swagger_ui::serve("index.html", PAGE.clone()).ok().flatten().ok_or_else(no_page)?;
     let text =

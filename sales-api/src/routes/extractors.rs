@@ -1,4 +1,4 @@
-//! What clients send, read and checked before a handler sees it.
+//! Extractors: parse and validate what clients send before a handler sees it.
 
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
@@ -20,16 +20,16 @@ use serde_json::value::RawValue;
 
 use crate::register_sale::Order;
 
-/// The largest body, in bytes: the longest product with every character escaped fits many times over.
+/// Maximum body in bytes: the longest product with every character escaped fits many times over.
 pub const LARGEST_BODY: usize = 64 * 1024;
 
-/// How much of a body that is too large is read before the answer, so that a client still sending gets to read it.
+/// Bytes of an oversized body that are read before the response, so that a client that is still sending can read it.
 const DRAINED: usize = 16 * 1024 * 1024;
 
 /// Allowed at the beginning of a text (RFC 8259, section 8.1: not of JSON).
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// How long a body may take.
+/// Maximum time for a body.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -38,14 +38,14 @@ impl FromRequest for Order {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
-    /// JSON, whatever the Content-Type says: `curl -d` sends that of a form.
+    /// JSON, whatever the Content-Type: `curl -d` sends that of a form.
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let payload = payload.take();
         let readable = check_coding(request).and_then(|()| check_length(request));
         let waits = request.head().expect();
         Box::pin(async move {
             if waits && let Err(problem) = readable {
-                // It has not been sent, and need not be.
+                // The client waits for 100 Continue, so it has not sent the body.
                 return Err(problem);
             }
             let body = tokio::time::timeout(BODY_TIME, read_body(payload)).await;
@@ -58,7 +58,7 @@ impl FromRequest for Order {
 }
 
 impl Order {
-    /// Reads a request's body.
+    /// Parses a request's body.
     fn from_fields(fields: Fields<'_>) -> Result<Self, String> {
         let product = fields.product.ok_or("product is missing")?;
         let amount = fields.amount.ok_or("amount is missing")?;
@@ -77,7 +77,7 @@ struct Fields<'a> {
     amount: Option<&'a RawValue>,
 }
 
-/// No content coding is read (RFC 9110, section 8.4): one of them would make a small body a large one.
+/// No content coding is accepted (RFC 9110, section 8.4): a coding could turn a small body into a large one.
 fn check_coding(request: &HttpRequest) -> Result<(), Problem> {
     let fields = request.headers().get_all(CONTENT_ENCODING).map(|value| value.as_bytes());
     let mut codings = fields.flat_map(|value| value.split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
@@ -87,7 +87,7 @@ fn check_coding(request: &HttpRequest) -> Result<(), Problem> {
     Err(Problem::content_coding("the body is in a content coding, and none is read; send it without Content-Encoding"))
 }
 
-/// What is known to be too large need not be sent.
+/// The client need not send a body that is known to be too large.
 fn check_length(request: &HttpRequest) -> Result<(), Problem> {
     let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.trim().parse().ok());
     if length.is_some_and(|length: u64| length > LARGEST_BODY as u64) { Err(too_large()) } else { Ok(()) }
@@ -111,7 +111,7 @@ fn parse_order(body: &[u8]) -> Result<Order, String> {
             r#"the body is empty; send a JSON object such as {"product":"O Pequeno Principe","amount":14.00}"#.into()
         );
     }
-    // A struct would also be read from an array.
+    // serde would also accept an array for a struct.
     if !text.trim_ascii_start().starts_with('{') {
         return Err("the body is not a JSON object".into());
     }
@@ -122,8 +122,8 @@ fn parse_order(body: &[u8]) -> Result<Order, String> {
     Order::from_fields(fields)
 }
 
-/// The encoding that a body is in by its first bytes, if that is not UTF-8: by its byte order mark, or since JSON begins with
-/// two ASCII characters.
+/// The encoding of a body that is not UTF-8, judged by its first bytes: its byte order mark, or the fact that JSON
+/// begins with two ASCII characters.
 fn other_encoding(body: &[u8]) -> Option<&'static str> {
     match *body {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32"),
@@ -180,7 +180,7 @@ impl FromRequest for Key {
     }
 }
 
-/// The sale that the path names.
+/// The sale named in the path.
 #[derive(Debug)]
 pub struct PathId(pub SaleId);
 
@@ -188,14 +188,14 @@ impl FromRequest for PathId {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
-    /// What is no id names no sale: 404, as for an unknown one.
+    /// An invalid id names no sale: 404, as for an unknown one.
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let id = request.match_info().get("id").and_then(|text| text.parse().ok());
         ready(id.map(Self).ok_or_else(unknown_sale))
     }
 }
 
-/// 404: there is no such sale, or none any more.
+/// 404: the sale does not exist, or is cancelled.
 pub fn unknown_sale() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "there is no sale with this id")
 }

@@ -1,4 +1,4 @@
-//! The routes of the API, beside those that every service has.
+//! The routes of the API, besides those that every service has.
 
 pub mod active;
 pub mod docs;
@@ -7,7 +7,7 @@ pub mod sale;
 
 use actix_web::web::{self, ServiceConfig};
 use sales::ports::SaleTable;
-use sales_service::http::problem::{get_or_head, resource};
+use sales_service::http::routing::{get_or_head, resource};
 
 /// Adds the routes.
 pub fn configure<T: SaleTable>(config: &mut ServiceConfig) {

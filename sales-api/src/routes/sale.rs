@@ -21,20 +21,20 @@ use crate::find_sale::find_sale;
 use crate::register_sale::{Order, RegisterError, Registered, register_sale};
 use crate::sales::Sales;
 
-/// No client waits longer for the table.
+/// Maximum time to wait for the table.
 const DEADLINE: Duration = Duration::from_millis(4_800);
 
-/// When a client may try again after a 503.
+/// When a client may retry after a 503.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
-/// What clients send to register a sale. Other fields are ignored.
+/// The request to register a sale. Other fields are ignored.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it documents what Order reads")]
 pub struct NewSale {
-    /// What is sold.
+    /// The product's name.
     #[schema(min_length = 1, max_length = 1024, example = "O Pequeno Principe")]
     product: String,
-    /// For how much: greater than zero, kept exactly, of at most 28 digits, 20 before and 18 after the point.
+    /// The price: greater than zero, stored exactly, at most 28 digits, 20 before and 18 after the point.
     #[schema(value_type = f64, exclusive_minimum = 0, example = 14.00)]
     amount: String,
 }
@@ -46,13 +46,13 @@ const _: () =
 #[derive(Serialize, ToSchema)]
 #[schema(as = Sale)]
 pub struct SaleView<'a> {
-    /// Identifies it, a UUID.
+    /// The sale's UUID.
     #[schema(format = Uuid)]
     id: String,
-    /// What was sold.
+    /// The product's name.
     #[schema(example = "O Pequeno Principe")]
     product: &'a str,
-    /// For how much, without trailing zeros.
+    /// The price, without trailing zeros.
     #[schema(value_type = f64, example = 14)]
     amount: Box<RawValue>,
     /// Whether it is in the lake.
@@ -70,11 +70,11 @@ pub struct SaleView<'a> {
 #[schema(as = Problem)]
 #[expect(dead_code, reason = "it documents what Problem writes")]
 pub struct ProblemView {
-    /// Always `about:blank`: the status says what kind of problem it is.
+    /// Always `about:blank`: the status identifies the kind of problem.
     r#type: String,
-    /// The status in words.
+    /// The reason phrase of the status.
     title: String,
-    /// The status.
+    /// The HTTP status of the response.
     status: u16,
     /// What is wrong.
     detail: String,
@@ -84,20 +84,20 @@ pub struct ProblemView {
 
 /// Registers a sale.
 ///
-/// Once it is answered with 201, the sale reaches the lake exactly once. The body is JSON whatever its Content-Type.
+/// Once answered with 201, the sale reaches the lake exactly once. The body is JSON, whatever its Content-Type.
 #[utoipa::path(post, path = "/sales", tag = "sales", request_body = NewSale,
     params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
         description = "the client's name for the order, visible characters: the same key gives the same sale, in every region")),
     responses(
         (status = 201, description = "accepted", body = SaleView, headers(("Location" = String))),
-        (status = 200, description = "the key had registered this sale before", body = SaleView, headers(("Location" = String))),
-        (status = 400, description = "the body or the key is wrong", body = ProblemView, content_type = "application/problem+json"),
+        (status = 200, description = "this key had already registered the sale", body = SaleView, headers(("Location" = String))),
+        (status = 400, description = "the body or the key is invalid", body = ProblemView, content_type = "application/problem+json"),
         (status = 408, description = "the body took too long", body = ProblemView, content_type = "application/problem+json"),
         (status = 413, description = "the body is larger than 64 KiB", body = ProblemView, content_type = "application/problem+json"),
         (status = 415, description = "the body is in a content coding, such as gzip", body = ProblemView, content_type = "application/problem+json", headers(("Accept-Encoding" = String))),
-        (status = 417, description = "something else than 100-continue is expected", body = ProblemView, content_type = "application/problem+json"),
-        (status = 422, description = "the key was used for another order", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "try again, with the same key", body = ProblemView, content_type = "application/problem+json", headers(("Retry-After" = u32))),
+        (status = 417, description = "an expectation other than 100-continue", body = ProblemView, content_type = "application/problem+json"),
+        (status = 422, description = "the key was already used for another order", body = ProblemView, content_type = "application/problem+json"),
+        (status = 503, description = "unavailable; retry with the same key", body = ProblemView, content_type = "application/problem+json", headers(("Retry-After" = u32))),
     ))]
 pub async fn register<T: SaleTable>(
     sales: Data<Sales<T>>,
@@ -130,7 +130,7 @@ pub async fn register<T: SaleTable>(
     responses(
         (status = 200, description = "the sale; processed once it is in the lake", body = SaleView),
         (status = 404, description = "unknown or cancelled", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "try again", body = ProblemView, content_type = "application/problem+json", headers(("Retry-After" = u32))),
+        (status = 503, description = "unavailable; retry", body = ProblemView, content_type = "application/problem+json", headers(("Retry-After" = u32))),
     ))]
 pub async fn find<T: SaleTable>(sales: Data<Sales<T>>, id: PathId) -> Result<HttpResponse, Problem> {
     let found = in_time(find_sale(&sales, id.0)).await?.map_err(|error| unavailable(&error))?;
@@ -138,13 +138,13 @@ pub async fn find<T: SaleTable>(sales: Data<Sales<T>>, id: PathId) -> Result<Htt
     Ok(HttpResponse::Ok().json(view(&stored.sale, stored.processed)?))
 }
 
-/// Cancels a sale. A cancelled sale stays cancelled, and its cancellation reaches the lake, too.
+/// Cancels a sale. A cancelled sale stays cancelled, and the cancellation reaches the lake, too.
 #[utoipa::path(delete, path = "/sales/{id}", tag = "sales",
     params(("id" = String, Path, format = Uuid)),
     responses(
-        (status = 204, description = "cancelled, now or before"),
+        (status = 204, description = "cancelled, now or earlier"),
         (status = 404, description = "unknown", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "try again", body = ProblemView, content_type = "application/problem+json", headers(("Retry-After" = u32))),
+        (status = 503, description = "unavailable; retry", body = ProblemView, content_type = "application/problem+json", headers(("Retry-After" = u32))),
     ))]
 pub async fn cancel<T: SaleTable>(sales: Data<Sales<T>>, id: PathId, span: Span) -> Result<HttpResponse, Problem> {
     let started = Instant::now();
@@ -164,7 +164,7 @@ pub async fn cancel<T: SaleTable>(sales: Data<Sales<T>>, id: PathId, span: Span)
 
 fn view(sale: &Sale, processed: bool) -> Result<SaleView<'_>, Problem> {
     let amount = RawValue::from_string(sale.amount.to_string())
-        .map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the amount cannot be written"))?;
+        .map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the amount cannot be serialized"))?;
     Ok(SaleView {
         id: sale.id.to_string(),
         product: sale.product.as_str(),
@@ -188,9 +188,9 @@ fn refused(error: RegisterError) -> Problem {
     }
 }
 
-/// The cause is for the log, where the dependency's change is told; clients learn what they can do.
+/// The cause is only logged, where the dependency's failure is reported; the response tells clients what to do.
 fn unavailable(error: &PortError) -> Problem {
-    tracing::debug!(error.operation, error.detail, "table did not answer");
+    tracing::debug!(error.operation, error.detail, "sales table unavailable");
     try_again()
 }
 

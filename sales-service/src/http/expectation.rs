@@ -1,8 +1,8 @@
-//! `Expect: 100-continue` (RFC 9110, section 10.1.1): the body is asked for when somebody reads it.
+//! `Expect: 100-continue` (RFC 9110, section 10.1.1): the service requests the body only when a handler reads it.
 //!
-//! actix-http asks for it before the request gets to a handler, so that a client would send what is refused for its
-//! length, its coding or its path. Here the handler begins first: [`ask`] answers for it when it needs no body, and
-//! otherwise lets `100 Continue` go out and leaves what has begun to [`Continuing`].
+//! actix-http requests it before the handler starts, so a client would send a body that is then rejected for its
+//! length, coding or path. Here the handler starts first: [`ask`] returns its response if it needs no body, and
+//! otherwise lets `100 Continue` be sent and leaves the started handler to [`Continuing`].
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -25,12 +25,12 @@ use futures::future::Either;
 
 use super::Problem;
 
-/// A request's answer that is under way.
+/// A handler that has started.
 struct Begun<S: Service<Request>>(Pin<Box<S::Future>>);
 
-/// Begins to answer a request whose client waits to be asked for the body.
+/// Starts to answer a request whose client waits for `100 Continue`.
 ///
-/// Gives back a request in whose place `100 Continue` is sent, for [`Continuing`]; or, as the error, the final answer.
+/// Returns a request in whose place `100 Continue` is sent, for [`Continuing`]; or, as the error, the final response.
 pub(super) async fn ask<S, B>(app: &S, mut request: Request) -> Result<Request, Response<BoxBody>>
 where
     S: Service<Request, Future: 'static, Response: Into<Response<B>>, Error: Into<Response<BoxBody>>> + 'static,
@@ -61,24 +61,24 @@ where
         Err(error) => error.into(),
     };
     if body.get() != Body::Read {
-        // Whether the client still sends it, nobody can tell.
+        // It is unknown whether the client still sends it.
         answer.head_mut().set_connection_type(ConnectionType::Close);
     }
     Err(answer)
 }
 
-/// What is known of a body that the client has not been asked for.
+/// State of a body that the client has not been asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Body {
-    /// Nobody has tried to read it.
+    /// No one has tried to read it.
     NotWanted,
-    /// Somebody waits for it.
+    /// Someone waits for it.
     Wanted,
-    /// There is no more of it.
+    /// It has ended.
     Read,
 }
 
-/// A body that says when somebody waits for it.
+/// A body that records when someone waits for it.
 struct Awaited {
     payload: Payload,
     body: Rc<Cell<Body>>,
@@ -96,13 +96,13 @@ impl Stream for Awaited {
     }
 }
 
-/// Answers requests, and goes on with those that [`ask`] has begun.
+/// Answers requests, and continues those that [`ask`] has started.
 pub(super) struct Continuing<S> {
     app: Rc<S>,
 }
 
 impl<S> Continuing<S> {
-    /// Answers with `app`, the same that [`ask`] is given.
+    /// Answers with `app`, the same one that [`ask`] gets.
     pub(super) fn new(app: Rc<S>) -> Self {
         Self { app }
     }
@@ -121,10 +121,10 @@ impl<S: Service<Request> + 'static> Service<Request> for Continuing<S> {
     }
 }
 
-/// Middleware that answers 417 to who expects anything else: nobody here can meet it.
+/// Middleware that answers 417 to any other expectation: the service cannot meet it.
 ///
 /// # Errors
-/// Those of the service behind it.
+/// Those of the wrapped service.
 pub(super) async fn refuse_others<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
@@ -135,7 +135,7 @@ pub(super) async fn refuse_others<B: MessageBody>(
         expectation.is_empty() || expectation.eq_ignore_ascii_case(b"100-continue")
     };
     let met = fields.all(|value| value.split(|&byte| byte == b',').all(known));
-    // HTTP/1.0 knows none, and its servers ignore the field.
+    // HTTP/1.0 does not have the field, and its servers ignore it.
     if met || request.version() < Version::HTTP_11 {
         return Ok(next.call(request).await?.map_into_left_body());
     }

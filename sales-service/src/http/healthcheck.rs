@@ -1,4 +1,4 @@
-//! Asking the process that serves on this machine whether it is alive: for containers, in which nothing else could ask.
+//! Checks whether the process that serves on this machine is alive: for containers without a shell or other tools.
 
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -12,10 +12,10 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-/// How long an answer may take.
+/// Maximum time for a response.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Why the process is not alive, as far as can be told from outside of it.
+/// Why the process is not alive, as seen from outside.
 #[derive(Debug, thiserror::Error)]
 #[error("{address} is not alive: {reason}")]
 pub struct NotAlive {
@@ -23,17 +23,17 @@ pub struct NotAlive {
     reason: String,
 }
 
-/// Asks the process that listens on `listen` for its liveness. Whatever certificate it shows is believed.
+/// Reads the liveness of the process that listens on `listen`. Any certificate is accepted.
 ///
 /// # Errors
-/// When it does not answer 200 within two seconds.
+/// If it does not answer 200 within two seconds.
 pub async fn ask(listen: SocketAddr, transport: Transport) -> Result<(), NotAlive> {
     let address = on_this_machine(listen);
     let reason = match tokio::time::timeout(PATIENCE, liveness(address, transport)).await {
         Ok(Ok(StatusCode::OK)) => return Ok(()),
-        Ok(Ok(status)) => format!("it answers {status}"),
+        Ok(Ok(status)) => format!("it responded with {status}"),
         Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
+        Err(_) => format!("no response within {} s", PATIENCE.as_secs()),
     };
     Err(NotAlive { address, reason })
 }
@@ -55,7 +55,7 @@ where
     Ok(sender.send_request(request).await?.status())
 }
 
-/// Who listens on all interfaces is asked over the loopback.
+/// A process that listens on all interfaces is called over the loopback one.
 fn on_this_machine(listen: SocketAddr) -> SocketAddr {
     let host = match listen.ip() {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
@@ -108,8 +108,8 @@ mod tests {
     async fn who_does_not_answer_in_time_is_not_alive() {
         let (listener, address) = listener().await;
         let reason = ask(address, Transport::Plain).await.unwrap_err().to_string();
-        assert_eq!(reason, format!("{address} is not alive: no answer within 2 s"));
+        assert_eq!(reason, format!("{address} is not alive: no response within 2 s"));
         drop(listener);
-        assert!(ask(address, Transport::Plain).await.is_err(), "nobody listens any more");
+        assert!(ask(address, Transport::Plain).await.is_err(), "nothing listens any more");
     }
 }

@@ -1,4 +1,4 @@
-//! What both services answer alike over HTTP, and how they start and stop serving.
+//! The HTTP side that both services share, and how they start and stop serving.
 
 mod expectation;
 pub mod healthcheck;
@@ -6,6 +6,7 @@ mod no_upgrade;
 pub mod operations;
 pub mod problem;
 pub mod requests;
+pub mod routing;
 pub mod server;
 pub mod tls;
 

@@ -6,9 +6,8 @@
 //! request. So actix-http never gets to see what was asked: `upgrade` among the options of `Connection`, and the protocols
 //! of `Upgrade`, are overwritten in what is read, byte for byte.
 //!
-//! Where a request's head ends is not looked for, which would take a second parser of HTTP that agrees with the first in
-//! everything. All lines are looked at, those of bodies too: no JSON text has a line that begins with a field name and a
-//! colon, since in JSON a name is quoted and a string has no line breaks.
+//! Only heads are looked at. Where one ends and the next begins follows from `Content-Length` and `Transfer-Encoding`, as it
+//! does for actix-http; what this reads differently, actix-http refuses and closes the connection.
 
 use std::io::{IoSlice, Result};
 use std::pin::Pin;
@@ -20,12 +19,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 #[derive(Debug)]
 pub(super) struct NoUpgrade<S> {
     stream: S,
-    line: Line,
+    requests: Requests,
 }
 
 impl<S> NoUpgrade<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self { stream, line: Line::start() }
+        Self { stream, requests: Requests::default() }
     }
 }
 
@@ -33,7 +32,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for NoUpgrade<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        self.line.hide_upgrade(&mut buffer.filled_mut()[before..]);
+        self.requests.hide_upgrade(&mut buffer.filled_mut()[before..]);
         Poll::Ready(Ok(()))
     }
 }
@@ -70,6 +69,127 @@ const CONNECTION: &[u8] = b"connection";
 /// What is written over what must not be seen: a character of a token, with which neither word is what it was.
 const HIDDEN: u8 = b'-';
 
+/// The longest line of a head of which more is looked at than what must be hidden.
+const LONGEST_LINE: usize = 1024;
+
+/// What has come of the requests on a connection, in any number of pieces.
+#[derive(Debug, Default)]
+struct Requests {
+    part: Part,
+    /// Where in a line of a head the next byte is.
+    line: Line,
+    /// The line so far, of a head or before a chunk.
+    text: Vec<u8>,
+    /// How the body of the request is framed whose head is being read.
+    body: Body,
+    /// Whether its request line has been read: empty lines before it are ignored (RFC 9112, section 2.2).
+    begun: bool,
+}
+
+/// The part of a request that the next byte is in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Part {
+    #[default]
+    Head,
+    /// A body, or the data of a chunk with the line break behind it, of which so many bytes are to come.
+    Data { left: u64, chunked: bool },
+    /// The line that says how long a chunk is.
+    ChunkSize,
+    /// The fields behind the last chunk.
+    Trailers,
+}
+
+/// How a body is framed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Body {
+    #[default]
+    None,
+    Length(u64),
+    Chunked,
+}
+
+impl Requests {
+    fn hide_upgrade(&mut self, bytes: &mut [u8]) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if let Part::Data { left, chunked } = self.part {
+                let skipped = usize::try_from(left).map_or(rest.len(), |left| left.min(rest.len()));
+                rest = &mut rest[skipped..];
+                self.part = match left - skipped as u64 {
+                    0 if chunked => Part::ChunkSize,
+                    0 => Part::Head,
+                    left => Part::Data { left, chunked },
+                };
+                continue;
+            }
+            let (byte, behind) = rest.split_at_mut(1);
+            if self.part == Part::Head {
+                self.line = self.line.after(&mut byte[0]);
+            }
+            match byte[0] {
+                b'\n' => self.end_line(),
+                byte if self.text.len() < LONGEST_LINE => self.text.push(byte),
+                _ => {}
+            }
+            rest = behind;
+        }
+    }
+
+    fn end_line(&mut self) {
+        let text = std::mem::take(&mut self.text);
+        let line = text.trim_ascii();
+        self.part = match self.part {
+            Part::Head if !line.is_empty() => {
+                if self.begun {
+                    self.body = self.body.with_field(line);
+                }
+                self.begun = true;
+                Part::Head
+            }
+            Part::Head if !self.begun => Part::Head,
+            Part::Head => {
+                self.begun = false;
+                match std::mem::take(&mut self.body) {
+                    Body::None | Body::Length(0) => Part::Head,
+                    Body::Length(left) => Part::Data { left, chunked: false },
+                    Body::Chunked => Part::ChunkSize,
+                }
+            }
+            Part::ChunkSize => match chunk_size(line) {
+                0 => Part::Trailers,
+                size => Part::Data { left: size.saturating_add(LINE_BREAK), chunked: true },
+            },
+            Part::Trailers if line.is_empty() => Part::Head,
+            part @ (Part::Trailers | Part::Data { .. }) => part,
+        };
+    }
+}
+
+/// The bytes of a line break behind the data of a chunk.
+const LINE_BREAK: u64 = 2;
+
+fn chunk_size(line: &[u8]) -> u64 {
+    let digits = line.iter().map_while(|&byte| char::from(byte).to_digit(16));
+    digits.fold(0, |size: u64, digit| size.saturating_mul(16).saturating_add(digit.into()))
+}
+
+impl Body {
+    /// As a field of the head says; a transfer coding comes before a length.
+    fn with_field(self, line: &[u8]) -> Self {
+        let Some(colon) = line.iter().position(|&byte| byte == b':') else { return self };
+        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+        if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            return Self::Chunked;
+        }
+        let length = std::str::from_utf8(value).ok().and_then(|value| value.parse().ok());
+        match (self, length) {
+            (Self::Chunked, _) => self,
+            (_, Some(length)) if name.eq_ignore_ascii_case(b"content-length") => Self::Length(length),
+            _ => self,
+        }
+    }
+}
+
 /// Where in a line the next byte is. A line may come in any number of pieces.
 #[derive(Clone, Copy, Debug)]
 enum Line {
@@ -83,28 +203,16 @@ enum Line {
     Other,
 }
 
-impl Line {
-    const fn start() -> Self {
+impl Default for Line {
+    fn default() -> Self {
         Self::Name { upgrade: Some(0), connection: Some(0) }
     }
+}
 
-    fn hide_upgrade(&mut self, bytes: &mut [u8]) {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            if matches!(self, Self::Other) {
-                // Most bytes are of such lines.
-                let Some(end) = rest.iter().position(|&byte| byte == b'\n') else { return };
-                rest = &mut rest[end..];
-            }
-            let (byte, behind) = rest.split_at_mut(1);
-            *self = self.after(&mut byte[0]);
-            rest = behind;
-        }
-    }
-
+impl Line {
     fn after(self, byte: &mut u8) -> Self {
         match self {
-            _ if *byte == b'\n' => Self::start(),
+            _ if *byte == b'\n' => Self::default(),
             Self::Name { upgrade, .. } if *byte == b':' && upgrade == Some(UPGRADE.len()) => Self::Protocols,
             Self::Name { connection, .. } if *byte == b':' && connection == Some(CONNECTION.len()) => {
                 Self::Options(Some(0))
@@ -147,10 +255,12 @@ mod tests {
 
     /// What is read of `sent` when it arrives in pieces of `size` bytes.
     fn read(sent: &str, size: usize) -> String {
-        let (mut bytes, mut line) = (sent.as_bytes().to_vec(), Line::start());
-        bytes.chunks_mut(size).for_each(|piece| line.hide_upgrade(piece));
+        let (mut bytes, mut requests) = (sent.as_bytes().to_vec(), Requests::default());
+        bytes.chunks_mut(size).for_each(|piece| requests.hide_upgrade(piece));
         String::from_utf8(bytes).unwrap()
     }
+
+    const GET: &str = "GET / HTTP/1.1\r\nHost: upgrade\r\n";
 
     #[test]
     fn what_asks_for_another_protocol_is_hidden_however_it_is_written_and_cut() {
@@ -161,9 +271,18 @@ mod tests {
             ("Upgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n", "Upgrade: ---\r\nHTTP2-Settings: AAMAAABk\r\n"),
             ("uPgRaDe:websocket, h2c\r\n", "uPgRaDe:---------- ---\r\n"),
         ] {
-            for before in ["", "POST /sales HTTP/1.1\r\nHost: upgrade\r\n", "{\"a\":1}GET / HTTP/1.1\n"] {
+            for before in [
+                "",
+                "\r\n",
+                "GET / HTTP/1.1\r\n\r\n",
+                "GET / HTTP/1.1\nContent-Length: 0\n\n",
+                "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n{\n\"a\":1\n}",
+                "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b\r\n{}\r\n1A\r\n\nupgrade: 0\n\n0\r\n\r\n        \r\n0\r\n\r\n",
+                "POST / HTTP/1.1\r\ncontent-length: 5\r\ntransfer-encoding: Chunked\r\n\r\n0\r\nA: b\r\n\r\n",
+            ] {
                 for size in 1..12 {
-                    let (sent, expected) = (format!("{before}{sent}\r\n"), format!("{before}{expected}\r\n"));
+                    let sent = format!("{before}{GET}{sent}\r\n");
+                    let expected = format!("{before}{GET}{expected}\r\n");
                     assert_eq!(read(&sent, size), expected, "in pieces of {size}");
                 }
             }
@@ -172,14 +291,22 @@ mod tests {
 
     #[test]
     fn all_else_is_read_as_it_was_sent() {
+        let body = "{\n\"upgrade\": \"h2c\",\nConnection: upgrade\r\n\r\nupgrade: h2c\n}";
+        let chunks: String = body
+            .as_bytes()
+            .chunks(13)
+            .map(|chunk| format!("{:x}\r\n{}\r\n", chunk.len(), std::str::from_utf8(chunk).unwrap()))
+            .collect();
         for sent in [
-            "GET /upgrade: HTTP/1.1\r\nUpgrade-Insecure-Requests: 1\r\nX-Upgrade: h2c\r\n\r\n",
-            "Connection: keep-alive, close, upgrad, HTTP2-Settings\r\n",
-            "Connections: upgrade\r\nConnection-Upgrade: upgrade\r\nVary: upgrade\r\n",
-            "{\n\"upgrade\": \"h2c\",\n\"connection\": \"upgrade\",\n\"product\": \"\\nupgrade: h2c\"\n}",
+            "GET /upgrade: HTTP/1.1\r\nUpgrade-Insecure-Requests: 1\r\nX-Upgrade: h2c\r\n\r\n".to_owned(),
+            format!("{GET}Connection: keep-alive, close, upgrad, HTTP2-Settings\r\n\r\n"),
+            format!("{GET}Connections: upgrade\r\nConnection-Upgrade: upgrade\r\nVary: upgrade\r\n\r\n"),
+            format!("{GET}Content-Length: {}\r\n\r\n{body}{GET}\r\n", body.len()),
+            format!("{GET}Transfer-Encoding: chunked\r\n\r\n{chunks}0\r\nUpgrade: h2c\r\n\r\n{GET}\r\n"),
+            format!("{GET}Transfer-Encoding: chunked\r\n\r\n25\r\nupgrade: v2 now, connection: upgrade\n\r\n"),
         ] {
-            for size in [1, 3, 1024] {
-                assert_eq!(read(sent, size), sent, "in pieces of {size}");
+            for size in [1, 2, 3, 7, 1024] {
+                assert_eq!(read(&sent, size), sent, "in pieces of {size}");
             }
         }
     }

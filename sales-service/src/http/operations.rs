@@ -1,4 +1,4 @@
-//! The routes for those who run a service: is it there, can it work, what has it counted.
+//! Operational routes: health, version and metrics.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,40 +11,41 @@ use prometheus_client::registry::Registry;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::problem::{Problem, get_or_head, resource};
+use super::problem::Problem;
+use super::routing::{get_or_head, resource};
 use sales::health::Health;
 use sales::site::Site;
 use sales::site_state::SiteState;
 
-/// What these routes tell about. Cheap to clone.
+/// The state behind these routes. Cheap to clone.
 #[derive(Clone)]
 pub struct Operations {
     /// Which service this is.
     pub version: Version,
-    /// What is known of its dependencies.
+    /// The condition of its dependencies.
     pub health: Health,
     /// The region and its state.
     pub site: Site,
-    /// What it has counted.
+    /// Its metrics.
     pub registry: Arc<Registry>,
 }
 
-/// The commit that this was built from, which a build of images tells the compiler.
+/// The commit of the build, passed to the compiler when images are built.
 const COMMIT: &str = match option_env!("SALES_COMMIT") {
     Some(commit) if !commit.is_empty() => commit,
     _ => "unknown",
 };
 
-/// The service, and which build of it runs.
+/// The service and its build.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Version {
     /// The service's name.
     pub name: &'static str,
     /// Its version (semver).
     pub version: &'static str,
-    /// The commit that it was built from, or `unknown`.
+    /// The commit of the build, or `unknown`.
     pub commit: &'static str,
-    /// The digest or tag of the image that runs, where the process is told of it.
+    /// The digest or tag of the running image, if configured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
 }
@@ -60,21 +61,21 @@ impl Version {
 /// The process serves.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Alive {
-    /// The status of the answer.
+    /// The HTTP status of the response.
     #[schema(example = 200)]
     pub status: u16,
 }
 
-/// Whether the service can do its work, and what it depends on.
+/// Whether the service is ready to work, and the status of its dependencies.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Readiness {
-    /// The status of the answer: 503 when something that the service needs is known to fail.
+    /// The HTTP status of the response: 503 if a dependency that the service needs is unavailable.
     pub status: u16,
-    /// The own region.
+    /// The region that this process runs in.
     pub region: String,
-    /// `ACTIVE`, `PASSIVE`, or `UNKNOWN` before the switch has ever answered. It does not change the status.
+    /// `ACTIVE`, `PASSIVE`, or `UNKNOWN` until the state has been read. It does not affect the status.
     pub state: &'static str,
-    /// Seconds since the switch last answered.
+    /// Seconds since the state was last read.
     pub state_age_seconds: Option<u64>,
     /// Each dependency: `ok`, `unknown` before its first call, `missing`, `denied`, `unavailable` or `invalid`.
     pub dependencies: BTreeMap<&'static str, &'static str>,
@@ -93,7 +94,7 @@ pub fn configure(config: &mut ServiceConfig) {
     }
 }
 
-/// Whether the process serves. Says nothing of the region's state: a passive region is healthy.
+/// Whether the process serves, regardless of the region's state: a PASSIVE region is healthy.
 #[utoipa::path(get, path = "/healthcheck", tag = "operations", responses((status = 200, body = Alive)))]
 pub async fn healthcheck() -> impl Responder {
     alive()
@@ -109,10 +110,10 @@ fn alive() -> HttpResponse {
     HttpResponse::Ok().json(Alive { status: StatusCode::OK.as_u16() })
 }
 
-/// Whether the service can do its work.
+/// Whether the service is ready to work.
 #[utoipa::path(get, path = "/readiness", tag = "operations", responses(
-    (status = 200, description = "nothing that is needed is known to fail", body = Readiness),
-    (status = 503, description = "something that is needed fails", body = Readiness),
+    (status = 200, description = "all dependencies available", body = Readiness),
+    (status = 503, description = "a dependency is unavailable", body = Readiness),
 ))]
 pub async fn readiness(operations: web::Data<Operations>) -> impl Responder {
     let Operations { health, site, .. } = &**operations;
@@ -126,24 +127,24 @@ pub async fn readiness(operations: web::Data<Operations>) -> impl Responder {
     })
 }
 
-/// Which service this is, and which build of it.
+/// The service and its build.
 #[utoipa::path(get, path = "/version", tag = "operations", responses((status = 200, body = Version)))]
 pub async fn version(operations: web::Data<Operations>) -> impl Responder {
     HttpResponse::Ok().json(&operations.version)
 }
 
-/// What the service has counted, in the OpenMetrics text format.
+/// The service's metrics, in the OpenMetrics text format.
 #[utoipa::path(get, path = "/metrics", tag = "operations", responses(
     (status = 200, content_type = "application/openmetrics-text", body = String),
 ))]
 pub async fn metrics(operations: web::Data<Operations>) -> Result<HttpResponse, Problem> {
     let mut text = String::new();
     encode(&mut text, &operations.registry)
-        .map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "metrics cannot be written"))?;
+        .map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "metrics cannot be serialized"))?;
     Ok(HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(text))
 }
 
-/// The state's two gauges: 1 while active and 0 otherwise, and the seconds since the switch last answered.
+/// The two gauges of the state: 1 while ACTIVE and 0 otherwise, and the seconds since it was last read.
 pub fn register_site(registry: &mut Registry, site: &Site) {
     registry.register_collector(Box::new(SiteCollector(site.clone())));
 }
@@ -161,11 +162,7 @@ impl prometheus_client::collector::Collector for SiteCollector {
                 "1 while this region is ACTIVE, 0 while it is PASSIVE",
                 self.0.state().map(|state| if state == SiteState::Active { 1.0 } else { 0.0 }),
             ),
-            (
-                "site_state_age_seconds",
-                "Time since the switch last answered",
-                self.0.age().map(|age| age.as_secs_f64()),
-            ),
+            ("site_state_age_seconds", "Time since the state was last read", self.0.age().map(|age| age.as_secs_f64())),
         ];
         for (name, help, value) in gauges {
             let Some(value) = value else { continue };

@@ -3,12 +3,11 @@
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT_ENCODING, ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
-use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpResponse, Resource, ResponseError, Route};
+use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use thiserror::Error;
 
-/// An error fit for a client: it names what the client can change, and nothing of what lies behind the service.
+/// An error fit for a client: it names what the client can change, and reveals no internals.
 #[derive(Debug, Error)]
 #[error("{detail}")]
 pub struct Problem {
@@ -18,7 +17,7 @@ pub struct Problem {
     last: bool,
 }
 
-/// The document of RFC 9457, and `error` for clients that read that.
+/// The document of RFC 9457, plus `error` for clients that read that.
 #[derive(Serialize)]
 struct Document<'a> {
     r#type: &'static str,
@@ -35,32 +34,32 @@ impl Problem {
         Self { status, detail: detail.into(), headers: Vec::new(), last: false }
     }
 
-    /// 400: what was sent is wrong.
+    /// 400: the request is invalid.
     #[must_use]
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    /// 503: another try may succeed, and when.
+    /// 503: a retry may succeed, and when.
     #[must_use]
     pub fn unavailable(detail: impl Into<String>, retry_after_seconds: u32) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).with(RETRY_AFTER, retry_after_seconds.into())
     }
 
-    /// 415: the body is in a content coding, and none is read.
+    /// 415: the body has a content coding, and none is accepted.
     #[must_use]
     pub fn content_coding(detail: impl Into<String>) -> Self {
         let identity = HeaderValue::from_static("identity");
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail).with(ACCEPT_ENCODING, identity)
     }
 
-    /// The same, as the last answer of its connection: where the next request begins, nobody can tell.
+    /// The same, as the last response of its connection: the start of the next request is unknown.
     #[must_use]
     pub fn last(self) -> Self {
         Self { last: true, ..self }
     }
 
-    fn method_not_allowed(allow: &'static str) -> Self {
+    pub(super) fn method_not_allowed(allow: &'static str) -> Self {
         let detail = format!("method not allowed here; allowed: {allow}");
         Self::new(StatusCode::METHOD_NOT_ALLOWED, detail).with(ALLOW, HeaderValue::from_static(allow))
     }
@@ -94,24 +93,4 @@ impl ResponseError for Problem {
         let body = serde_json::to_vec(&document).unwrap_or_default();
         response.content_type("application/problem+json").body(body)
     }
-}
-
-/// A resource that answers `routes`, whose methods are `allow`, and 405 to every other method.
-pub fn resource(path: &'static str, allow: &'static str, routes: impl IntoIterator<Item = Route>) -> Resource {
-    let resource = routes.into_iter().fold(web::resource(path), Resource::route);
-    resource.default_service(web::to(move || async move { Err::<HttpResponse, _>(Problem::method_not_allowed(allow)) }))
-}
-
-/// A route for GET and HEAD; the server leaves out the body of the latter.
-#[must_use]
-pub fn get_or_head() -> Route {
-    use actix_web::guard;
-    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
-}
-
-/// Answers 404 to every path that nobody else answers.
-pub fn configure_not_found(config: &mut ServiceConfig) {
-    config.default_service(web::to(|| async {
-        Err::<HttpResponse, _>(Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
-    }));
 }

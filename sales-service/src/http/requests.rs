@@ -1,4 +1,4 @@
-//! Counting requests by labels that clients cannot invent.
+//! Counts requests by labels that clients cannot make up.
 
 use actix_web::Error;
 use actix_web::body::MessageBody;
@@ -13,7 +13,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use tokio::time::Instant;
 
-/// What is counted of requests. Cheap to clone.
+/// Metrics of requests. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct RequestMetrics {
     requests: Family<Request, Counter>,
@@ -33,7 +33,7 @@ struct Route {
 }
 
 impl RequestMetrics {
-    /// Metrics that are shown in `registry`.
+    /// Metrics registered in `registry`.
     pub fn new(registry: &mut Registry) -> Self {
         let durations: fn() -> Histogram = || Histogram::new(exponential_buckets(0.001, 2.0, 13));
         let metrics = Self { requests: Family::default(), durations: Family::new_with_constructor(durations) };
@@ -48,7 +48,7 @@ impl RequestMetrics {
     }
 
     fn count(&self, method: &Method, route: Option<String>, status: StatusCode, started: Instant) {
-        // The pattern that matched, never the path: whatever clients send, there are only so many.
+        // The matched pattern, never the path: so the number of label values is limited, whatever clients send.
         let route = route.unwrap_or_else(|| "none".to_owned());
         let seconds = started.elapsed().as_secs_f64();
         self.durations.get_or_create(&Route { route: route.clone() }).observe(seconds);
@@ -70,10 +70,10 @@ fn known_method(method: &Method) -> &'static str {
     }
 }
 
-/// Middleware that counts each request when its answer is ready.
+/// Middleware that counts each request when its response is ready.
 ///
 /// # Errors
-/// Those of the service behind it.
+/// Those of the wrapped service.
 pub async fn count<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
     let started = Instant::now();
     let metrics = request.app_data::<web::Data<RequestMetrics>>().cloned();

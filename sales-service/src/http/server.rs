@@ -1,4 +1,4 @@
-//! Serving until asked to stop, then finishing what is in flight.
+//! Serves until asked to stop, then finishes requests in flight.
 
 use std::cell::OnceCell;
 use std::future::{Future, ready};
@@ -24,30 +24,31 @@ use tokio_util::sync::CancellationToken;
 
 use super::expectation::{self, Continuing};
 use super::no_upgrade::NoUpgrade;
-use super::{Transport, operations, problem, requests, tls};
+use super::{Transport, operations, requests, routing, tls};
 
-/// What the threads' listener is called in actix's log.
+/// Name of the listener in actix's log.
 const NAME: &str = "http";
 
-/// Longer than a load balancer keeps an idle connection (60 s), so that it never picks one that we just closed.
+/// Longer than a load balancer keeps an idle connection (60 s), so that it never picks one that has just been closed
+/// here.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-/// How long a connection is read, and what comes thrown away, when its last answer has been sent: a client that is still
-/// sending would otherwise lose the answer.
+/// How long a connection is still read, and its input discarded, after the last response: a client that is still
+/// sending would otherwise lose the response.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// How long requests in flight may take after the signal: a sale is answered within 5 s.
+/// Time for requests in flight after the signal: a sale is answered within 5 s.
 pub const DRAIN_TIME: Duration = Duration::from_secs(8);
 
-/// Whether answers are to be the last of their connections.
+/// Whether responses are the last ones of their connections.
 #[derive(Default)]
 struct Draining(AtomicBool);
 
-/// Serves what `configure` sets up for each of `workers` threads (and the routes that every service has) until
-/// `shutdown`, and returns when the requests in flight have been answered.
+/// Serves what `configure` adds for each of `workers` threads (plus the routes that every service has) until
+/// `shutdown`, and returns when the requests in flight are answered.
 ///
 /// # Errors
-/// When the listener cannot be used, there is no certificate, or the server fails.
+/// If the listener cannot be used, no certificate can be generated, or the server fails.
 pub async fn serve<C, S>(
     listener: TcpListener,
     transport: Transport,
@@ -66,7 +67,7 @@ where
             .app_data(draining.clone())
             .configure(configure())
             .configure(operations::configure)
-            .configure(problem::configure_not_found)
+            .configure(routing::configure_not_found)
             .wrap(from_fn(expectation::refuse_others))
             .wrap(from_fn(requests::count))
             .wrap(from_fn(close_while_draining))
@@ -110,7 +111,7 @@ where
     serving.await.map_err(std::io::Error::other)?
 }
 
-/// HTTP/1.1 on connections of any kind, answered by `app`, of which there is one a thread.
+/// HTTP/1.1 on connections of any kind, answered by `app`, one per thread.
 fn http<T, F, A, B, Stopping>(
     app: F,
     stopping: impl Fn() -> Stopping + 'static,
@@ -150,7 +151,7 @@ where
         }))
 }
 
-/// Clients that keep their connections busy would otherwise be cut off in the middle of a request.
+/// Otherwise, clients with busy connections would be cut off in the middle of a request.
 async fn close_while_draining<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,

@@ -1,7 +1,7 @@
-//! TLS from a load balancer to a service, with a certificate that lives and dies with its process.
+//! TLS from a load balancer to a service, with a certificate that exists only as long as its process.
 //!
-//! Load balancers of AWS do not verify their targets' certificates: what this gives is a way that nobody can listen to,
-//! without a key that somebody has to keep. Who is spoken to, the network and its security groups decide.
+//! Load balancers of AWS do not verify their targets' certificates: TLS here only prevents eavesdropping, without a key
+//! that must be stored. The network and its security groups determine who the peer is.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,19 +16,19 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// How a service is spoken to.
+/// Transport of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
     /// HTTP.
     Plain,
-    /// HTTPS (TLS 1.2 or 1.3), with a certificate that the process makes at its start.
+    /// HTTPS (TLS 1.2 or 1.3), with a certificate generated at startup.
     SelfSigned,
 }
 
-/// A new certificate and its key, for one process.
+/// Generates a certificate and its key, for one process.
 ///
 /// # Errors
-/// When there is no randomness to make a key from.
+/// If there is no randomness for a key.
 pub fn self_signed() -> io::Result<ServerConfig> {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).map_err(io::Error::other)?;
     let CertifiedKey { cert, signing_key } = made;
@@ -39,10 +39,10 @@ pub fn self_signed() -> io::Result<ServerConfig> {
         .map_err(io::Error::other)
 }
 
-/// TLS to a service on this machine, whose certificate nobody else can know.
+/// TLS to a service on this machine, whose certificate is unknown.
 ///
 /// # Errors
-/// When nobody listens at `address`, or speaks no TLS there.
+/// If nothing listens at `address`, or it does not speak TLS.
 pub async fn connect_on_this_machine(address: SocketAddr) -> io::Result<TlsStream<TcpStream>> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider.clone())
@@ -55,7 +55,7 @@ pub async fn connect_on_this_machine(address: SocketAddr) -> io::Result<TlsStrea
     TlsConnector::from(Arc::new(config)).connect(ServerName::from(address.ip()), stream).await
 }
 
-/// Asks only that whoever shows a certificate has its key.
+/// Only verifies that the peer has the key of its certificate.
 #[derive(Debug)]
 struct AnyCertificateOnThisMachine(Arc<CryptoProvider>);
 

@@ -1,7 +1,7 @@
-//! Credentials, loaded outside of any call: who gives a call up does not give up the loading with it.
+//! Credentials, loaded outside of any call: cancelling a call does not cancel the loading.
 //!
-//! Of all that wait for credentials, one load serves all. What is known is used until it ends; whoever keeps a
-//! connection has the next ones loaded ahead of that.
+//! One load serves all callers. Known credentials are used until they expire; a connection in use loads the next ones
+//! ahead of time.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,22 +21,22 @@ use crate::ports::{FailureKind, PortError};
 
 const OPERATION: &str = "load credentials";
 
-/// How long one load may take, whatever its source does: a sign-in by a command, a slow container agent.
+/// Maximum time of a load, whatever its source: a sign-in command, a slow container agent.
 const LOAD_TIME: Duration = Duration::from_secs(60);
 
-/// How long nobody asks again after a load, whatever came of it.
+/// Pause after a load, successful or not.
 const REST: Duration = Duration::from_secs(1);
 
-/// A load that takes longer than that is told as a failing dependency: meanwhile nothing works.
+/// A load that takes longer is reported as a failing dependency: no call can proceed meanwhile.
 const SOON: Duration = Duration::from_millis(300);
 
-/// How long before their end credentials are replaced, or a quarter of what is left of them, if that is less.
+/// How long before their expiry credentials are replaced; or a quarter of the remaining time, if that is less.
 const AHEAD: Duration = Duration::from_secs(5 * 60);
 
-/// The shortest and the longest pause between two loads.
+/// Minimum and maximum pause between two loads.
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(15 * 60)];
 
-/// A provider whose loads are nobody's and everybody's. Cheap to clone; clones share what is loaded.
+/// A provider whose loads are shared by all callers. Cheap to clone; clones share the credentials.
 #[derive(Clone)]
 pub(super) struct KeptCredentials {
     source: SharedCredentialsProvider,
@@ -46,36 +46,36 @@ pub(super) struct KeptCredentials {
 
 #[derive(Default)]
 struct Known {
-    /// When they were loaded, and what they are.
+    /// Time of the load, and the credentials.
     current: Option<(Instant, Credentials)>,
     loading: Option<Loading>,
     failed: Option<(Instant, Failure)>,
 }
 
-/// A load that several may wait for.
+/// A load that several callers may await.
 type Loading = Shared<BoxFuture<'static, Result<Credentials, Failure>>>;
 
-/// Why there are none, for each who asks.
+/// Why there are none, for each caller.
 type Failure = Arc<CredentialsError>;
 
 impl KeptCredentials {
-    /// Credentials of `source`, which is not asked yet.
+    /// Credentials from `source`, which is not called yet.
     #[must_use]
     pub(super) fn new(source: SharedCredentialsProvider, clock: Clock) -> Self {
         Self { source, clock, known: Arc::default() }
     }
 
-    /// Loads ahead of need until `shutdown`, and tells `dependency` whether there are any.
+    /// Loads ahead of time until `shutdown`, and reports to `dependency` whether there are any.
     pub(super) async fn keep(self, dependency: Dependency, shutdown: CancellationToken) {
         let mut failures = 0;
         loop {
             let loading = self.load();
             let loaded = match tokio::time::timeout(SOON, loading.clone()).await {
                 Ok(loaded) => loaded,
-                // Nor is it news where loading has failed before.
+                // Nor is it news if loading has failed before.
                 Err(_) if self.valid().is_some() || failures > 0 => loading.await,
                 Err(_) => {
-                    let detail = "they are being loaded, and have not come yet".to_owned();
+                    let detail = "still loading".to_owned();
                     dependency.note_state(OPERATION, Err(failure(FailureKind::Unavailable, detail)));
                     loading.await
                 }
@@ -107,7 +107,7 @@ impl KeptCredentials {
         }
     }
 
-    /// What is valid now, or what is loaded next.
+    /// The current credentials, or the next ones loaded.
     async fn get(&self) -> provider::Result {
         let waited = {
             if let Some(credentials) = self.valid() {
@@ -125,7 +125,7 @@ impl KeptCredentials {
         }
     }
 
-    /// The load that runs, or a new one.
+    /// The current load, or a new one.
     fn load(&self) -> Loading {
         let mut known = self.known();
         if let Some(loading) = &known.loading {
@@ -149,7 +149,7 @@ impl KeptCredentials {
         known.loading.insert(loading.boxed().shared()).clone()
     }
 
-    /// What is known and has not ended. Where the clocks disagree, new ones have ended already: they are tried for a
+    /// The known credentials, unless expired. With clock skew, new ones look expired at once: they are used for a
     /// moment, so that not every call loads others.
     fn valid(&self) -> Option<Credentials> {
         let (loaded_at, current) = self.known().current.clone()?;
@@ -157,7 +157,7 @@ impl KeptCredentials {
         (!ended || loaded_at.elapsed() < REST).then_some(current)
     }
 
-    /// For how long they are valid; `None` for ever.
+    /// Their remaining lifetime; `None` is forever.
     fn left(&self, credentials: &Credentials) -> Option<Duration> {
         let end = credentials.expiry()?.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Some(end.saturating_sub(self.clock.since_epoch()))
@@ -187,7 +187,7 @@ fn failure(kind: FailureKind, detail: String) -> PortError {
     PortError { operation: OPERATION, kind, detail }
 }
 
-/// The same error once more: whoever asks gets one of their own, of the same kind.
+/// A copy of the error for each caller, of the same kind.
 fn same(error: &Failure) -> CredentialsError {
     let cause = Arc::clone(error);
     match &**error {
@@ -206,7 +206,7 @@ mod tests {
     use super::*;
     use crate::health::Health;
 
-    /// A source that takes a while, fails at first as often as it is told, and counts.
+    /// A source that takes a while, fails as often as configured, and counts its calls.
     #[derive(Clone, Debug)]
     struct Slow {
         takes: Duration,
@@ -239,7 +239,7 @@ mod tests {
             future::ProvideCredentials::new(async move {
                 tokio::time::sleep(self.takes).await;
                 if number < self.failures {
-                    return Err(CredentialsError::not_loaded("nobody is signed in"));
+                    return Err(CredentialsError::not_loaded("no one is signed in"));
                 }
                 let end = self.lasts.map(|time| SystemTime::UNIX_EPOCH + time * u32::try_from(number + 1).unwrap());
                 Ok(Credentials::new(format!("key-{number}"), "secret", None, end, "test"))

@@ -1,4 +1,4 @@
-//! The calls that both tables make. What a batch leaves unprocessed is sent again; each item has a fate of its own.
+//! The calls that both tables make. Unprocessed items of a batch are sent again; each item has its own result.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -11,30 +11,30 @@ use super::{Connection, Deadline, failure, item};
 use crate::ports::{FailureKind, PortError, PortResult};
 use crate::sale::FactId;
 
-/// The most items one `BatchGetItem` takes.
+/// Maximum items of a `BatchGetItem`.
 const GET: usize = 100;
 
-/// The most items one `BatchWriteItem` takes.
+/// Maximum items of a `BatchWriteItem`.
 const PUT: usize = 25;
 
-/// The pauses before unprocessed items are sent again; after the last they count as throttled.
+/// Pauses before unprocessed items are sent again; after the last one, they count as throttled.
 const PAUSES: [Duration; 4] =
     [Duration::from_millis(50), Duration::from_millis(100), Duration::from_millis(200), Duration::from_millis(400)];
 
-/// A client whose calls end within a deadline.
+/// A client whose calls have a deadline.
 pub(super) fn client(connection: &Connection, deadline: &Deadline) -> Client {
     let config = aws_sdk_dynamodb::config::Builder::from(&connection.0);
     Client::from_conf(config.retry_config(deadline.retries()).timeout_config(deadline.timeouts()).build())
 }
 
-/// The items of a table that have these ids; those that are not there are left out.
+/// The items with these ids; missing ones are left out.
 pub(super) async fn get(
     client: &Client,
     table: &str,
     how: KeysAndAttributesBuilder,
     ids: &[FactId],
 ) -> PortResult<Vec<item::Item>> {
-    // The call refuses a key that stands twice.
+    // The call rejects duplicate keys.
     let ids: Vec<FactId> = ids.iter().copied().collect::<HashSet<_>>().into_iter().collect();
     let mut found = Vec::with_capacity(ids.len());
     for ids in ids.chunks(GET) {
@@ -56,7 +56,7 @@ async fn get_chunk(
     for pause in PAUSES.into_iter().map(Some).chain([None]) {
         let answer = client.batch_get_item().set_request_items(request.take()).send().await;
         let answer = answer.map_err(|error| failure::of(operation, error))?;
-        // One table is asked, so that all that is answered is of this table, however the answer spells its name.
+        // Only one table is read, so all items are of this table, whatever form of its name the response has.
         found.extend(answer.responses.into_iter().flatten().flat_map(|(_, items)| items));
         match answer.unprocessed_keys {
             Some(left) if !left.is_empty() => request = Some(left),
@@ -69,17 +69,17 @@ async fn get_chunk(
     Err(throttled(operation))
 }
 
-/// Asks for an item that is not there, to learn whether the table answers.
+/// Reads an item that does not exist, to check whether the table responds.
 pub(super) async fn probe(client: &Client, table: &str) -> PortResult<()> {
     let key = AttributeValue::S("probe".into());
     let answer = client.get_item().table_name(table).key("id", key).send().await;
     answer.map(drop).map_err(|error| failure::of_resource("GetItem", error))
 }
 
-/// Puts items, replacing what is there; one result each, in order.
+/// Puts items, replacing existing ones; one result each, in order.
 pub(super) async fn put(client: &Client, table: &str, items: Vec<(FactId, item::Item)>) -> Vec<PortResult<()>> {
     let ids: Vec<FactId> = items.iter().map(|(id, _)| *id).collect();
-    // The call refuses an item that stands twice.
+    // The call rejects duplicate items.
     let mut seen = HashSet::with_capacity(ids.len());
     let mut unique = items.into_iter().filter(|(id, _)| seen.insert(*id)).peekable();
     let mut failures: HashMap<FactId, PortError> = HashMap::new();

@@ -1,4 +1,4 @@
-//! From the SDK's errors to the one question that callers ask: does it concern this call, or all of them?
+//! Maps the SDK's errors to the one question of callers: does it concern this call, or all of them?
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
@@ -6,7 +6,7 @@ use crate::ports::{FailureKind, PortError};
 
 type Response = aws_sdk_dynamodb::config::http::HttpResponse;
 
-/// The port error for an operation that the SDK gave up.
+/// The port error for a failed operation of the SDK.
 pub fn of<E>(operation: &'static str, error: SdkError<E, Response>) -> PortError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -38,7 +38,7 @@ pub(super) fn causes(error: &dyn std::error::Error) -> String {
     chain.join(": ")
 }
 
-/// The same for an operation that is called in one way only: when it is refused, then because of the resource.
+/// The same for an operation with only one form of request: if it is rejected, the resource is the cause.
 pub(super) fn of_resource<E>(operation: &'static str, error: SdkError<E, Response>) -> PortError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -57,7 +57,7 @@ pub(super) fn of_entry(operation: &'static str, code: &str, message: Option<&str
     PortError { operation, kind, detail: format!("{code}: {}", message.unwrap_or("no message")) }
 }
 
-/// The resource is not there.
+/// The resource does not exist.
 const MISSING: &[&str] = &[
     "AcceleratorNotFoundException",
     "EndpointGroupNotFoundException",
@@ -72,7 +72,7 @@ const MISSING: &[&str] = &[
     "ResourceNotFoundException",
 ];
 
-/// Credentials, clock, policies or keys: whoever asks may not.
+/// Credentials, clock, policies or keys: the caller is not allowed.
 const DENIED: &[&str] = &[
     "AccessDenied",
     "AccessDeniedException",
@@ -106,7 +106,7 @@ const DENIED: &[&str] = &[
     "UnrecognizedClientException",
 ];
 
-/// Asked too much, or busy with another change; with status 400 from the services with a JSON protocol.
+/// Throttled, or busy with another change; status 400 in services with a JSON protocol.
 const UNAVAILABLE: &[&str] = &[
     "BandwidthLimitExceeded",
     "EC2ThrottledException",
@@ -124,7 +124,7 @@ const UNAVAILABLE: &[&str] = &[
     "TransactionInProgressException",
 ];
 
-/// This item, message, receipt or object alone.
+/// Only this item, message, receipt or object.
 const REJECTED: &[&str] = &[
     "BatchRequestTooLong",
     "ConditionalCheckFailedException",
@@ -141,7 +141,7 @@ const REJECTED: &[&str] = &[
     "TransactionConflictException",
 ];
 
-/// Codes that name no more than "the request is not valid", with what their message says where one item is meant.
+/// Codes that only mean "the request is not valid", with the text of their messages about a single item.
 const BY_MESSAGE: &[(&str, &str)] = &[
     ("ValidationException", "item size"),
     ("InvalidParameterValue", "receipt handle"),
@@ -151,7 +151,7 @@ const BY_MESSAGE: &[(&str, &str)] = &[
 ];
 
 fn kind(code: &str, message: &str, status: u16) -> FailureKind {
-    // SQS and SNS spell one thing in several ways: `KmsThrottled`, `KMS.ThrottlingException`, `KMSThrottling`.
+    // SQS and SNS spell one error in several ways: `KmsThrottled`, `KMS.ThrottlingException`, `KMSThrottling`.
     let code = code.rsplit_once('#').map_or(code, |(_, name)| name);
     let code = code.strip_prefix("AWS.SimpleQueueService.").unwrap_or(code);
     let is_among = |codes: &[&str]| codes.contains(&code);
@@ -161,7 +161,7 @@ fn kind(code: &str, message: &str, status: u16) -> FailureKind {
     } else if is_among(UNAVAILABLE) || code.to_ascii_lowercase().contains("throttl") {
         FailureKind::Unavailable
     } else if is_among(DENIED) || is_of_a_key {
-        // A key that is disabled, pending deletion, of another kind or not there refuses everybody.
+        // A key that is disabled, pending deletion, of another kind or missing affects all calls.
         FailureKind::Denied
     } else if is_among(MISSING) {
         FailureKind::Missing

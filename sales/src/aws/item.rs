@@ -1,5 +1,5 @@
-//! Facts as items of the sales table, attribute by attribute. Public is what reading an item takes, for those who look at
-//! the table from outside.
+//! Facts as items of the sales table, attribute by attribute. The functions to read an item are public, for tools that
+//! read the table.
 
 use std::collections::HashMap;
 
@@ -8,11 +8,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
 use crate::ports::StoredSale;
-use crate::region::Region;
 use crate::sale::{Amount, Cancellation, Fact, FactId, Product, Sale};
 use crate::shard::Shards;
 
-/// An item, or the key of one.
+/// An item, or its key.
 pub type Item = HashMap<String, AttributeValue>;
 
 /// The key attribute.
@@ -20,7 +19,7 @@ pub(super) fn id(id: FactId) -> (String, AttributeValue) {
     ("id".into(), AttributeValue::S(id.to_string()))
 }
 
-/// What a fact says, without its key and without what becomes of it.
+/// The attributes of a fact, without its key and its progress.
 pub(super) fn content(fact: &Fact) -> Vec<(&'static str, AttributeValue)> {
     let mut content = match fact {
         Fact::Sale(sale) => vec![
@@ -34,36 +33,36 @@ pub(super) fn content(fact: &Fact) -> Vec<(&'static str, AttributeValue)> {
     content
 }
 
-/// Names one conditional write: whoever finds the item there knows whether it is the same write, tried again after its answer
-/// was lost, or another's.
+/// Identifies a conditional write: if the item exists, it shows whether the same write, retried after its response was
+/// lost, or another one created it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Attempt(String);
 
 impl Attempt {
-    /// One that no other write has.
+    /// A unique id.
     pub(super) fn new(entropy: &Entropy) -> Self {
         Self(format!("{:016x}", u64::from_le_bytes(entropy.bytes())))
     }
 
-    /// As it is kept.
+    /// As stored.
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether an item was written by this very write.
+    /// Whether this write created an item.
     pub(super) fn wrote(&self, item: &Item) -> bool {
         item.get("attempt").is_some_and(|attempt| attempt.as_s() == Ok(&self.0))
     }
 }
 
-/// A new item that is put under a condition.
+/// A new item for a conditional put.
 pub(super) fn attempted(fact: &Fact, shards: Shards, attempt: &Attempt) -> Item {
     let mut item = pending(fact, shards);
     item.insert("attempt".into(), AttributeValue::S(attempt.0.clone()));
     item
 }
 
-/// A new item, owed to the lake.
+/// A new, pending item.
 pub(super) fn pending(fact: &Fact, shards: Shards) -> Item {
     let shard = fact.id().sale().shard(shards);
     let mut item: Item = content(fact).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
@@ -74,31 +73,31 @@ pub(super) fn pending(fact: &Fact, shards: Shards) -> Item {
     item
 }
 
-/// Whether the item is still owed to the lake.
+/// Whether the item is pending.
 #[must_use]
 pub fn is_pending(item: &Item) -> bool {
     item.contains_key("pending")
 }
 
-/// Whether the item says that its fact is in the lake.
+/// Whether the item shows that its fact is in the lake.
 #[must_use]
 pub fn is_processed(item: &Item) -> bool {
     item.get("sale_processed").is_some_and(|flag| flag.as_bool() == Ok(&true))
 }
 
-/// When that was noted.
+/// When it was settled.
 #[must_use]
 pub fn processed_at(item: &Item) -> Option<Timestamp> {
     moment(item, "processed_at")
 }
 
-/// When the record of a mark, an item of the idempotency table, expires.
+/// Expiry of a mark, an item of the idempotency table.
 #[must_use]
 pub fn expires_at(item: &Item) -> Option<Timestamp> {
     moment(item, "expires_at")
 }
 
-/// The item's key as text, also of one that is not ours.
+/// The item's key as text, even if it is not a valid id.
 pub(super) fn key(item: &Item) -> String {
     match item.get("id") {
         Some(AttributeValue::S(id)) => id.clone(),
@@ -106,7 +105,7 @@ pub(super) fn key(item: &Item) -> String {
     }
 }
 
-/// The item's id, if it is one of ours.
+/// The item's fact id, if valid.
 #[must_use]
 pub fn fact_id(item: &Item) -> Option<FactId> {
     item.get("id")?.as_s().ok()?.parse().ok()
@@ -121,7 +120,7 @@ fn moment(item: &Item, name: &str) -> Option<Timestamp> {
     Timestamp::from_unix_seconds(item.get(name)?.as_n().ok()?.parse().ok()?)
 }
 
-/// The fact that an item holds; `None` when it is none.
+/// The fact that an item holds; `None` if it holds none.
 #[must_use]
 pub fn fact(item: &Item) -> Option<Fact> {
     let text = |name: &str| item.get(name)?.as_s().ok();

@@ -14,19 +14,19 @@ use crate::health::Dependency;
 use crate::ports::{Lake, LakePut, PortResult};
 use crate::sale::Fact;
 
-/// Messages in work stay hidden meanwhile; all of it fits into the time that a stopping task has.
+/// Messages in flight stay hidden meanwhile; the total fits into the shutdown time of a task.
 const DEADLINE: Deadline =
     Deadline { attempts: 2, attempt: Duration::from_secs(10), operation: Duration::from_secs(15) };
 
-/// The metadata that names the attempt that put an object.
+/// The metadata with the id of the attempt that put an object.
 const ATTEMPT: &str = "attempt";
 
-/// How the bucket's name travels in a request.
+/// Where a request has the bucket's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum S3Addressing {
-    /// In the host name, as AWS wants it.
+    /// In the host name, as AWS expects it.
     VirtualHost,
-    /// In the path, as emulators understand it.
+    /// In the path, as emulators expect it.
     Path,
 }
 
@@ -56,7 +56,7 @@ impl S3Lake {
         Self { client: Client::from_conf(config.build()), bucket, dependency, entropy }
     }
 
-    /// Whether the object was put by this very attempt, whose answer was lost. Who cannot tell has not put it.
+    /// Whether this attempt put the object, but its response was lost. If that is unknown, it counts as not put.
     async fn is_from(&self, attempt: &Attempt, key: &str) -> bool {
         let answer = self.client.head_object().bucket(&self.bucket).key(key).send().await;
         let metadata = answer.ok().and_then(|object| object.metadata).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The leases, in the table of the marks: an expired lease is removed by the same attribute as an old mark.
+//! The leases, in the table of marks: an expired lease is deleted by the same TTL attribute as an old mark.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use crate::shard::Shard;
 
 /// [`Leases`] on DynamoDB.
 ///
-/// The table is global, and a condition is no lock across regions: each region has leases of its own.
+/// The table is global, and a condition is not a lock across regions: each region has its own leases.
 #[derive(Clone, Debug)]
 pub struct DynamoLeases {
     client: Client,

@@ -26,10 +26,10 @@ impl DynamoMarks {
         Self { client: dynamo::client(connection, &MARKS), table, dependency }
     }
 
-    /// The items of the marks of these facts, in any order; those that are not there are left out.
+    /// The items of the marks of these facts, in any order; missing ones are left out.
     ///
     /// # Errors
-    /// When the table does not answer.
+    /// If the table is unavailable.
     pub async fn items(&self, ids: &[FactId]) -> PortResult<Vec<item::Item>> {
         let found = dynamo::get(&self.client, &self.table, KeysAndAttributes::builder().consistent_read(true), ids);
         self.dependency.observe("BatchGetItem", found.await)

@@ -1,4 +1,4 @@
-//! AWS behind the ports. Nothing outside this folder knows the SDK.
+//! The ports on AWS. Only this folder uses the SDK's clients.
 
 #![expect(clippy::disallowed_types, reason = "this is the one place for the SDK's clients")]
 
@@ -37,12 +37,12 @@ use crate::clock::Clock;
 use crate::health::Dependency;
 use crate::region::Region;
 
-/// What all clients share: region, credentials and their cache, endpoints.
+/// The configuration shared by all clients: region, credentials and their cache, endpoints.
 #[derive(Clone, Debug)]
 pub struct Connection(SdkConfig, Option<KeptCredentials>);
 
 impl Connection {
-    /// Reads the usual sources (environment, profile, container credentials); asks nobody yet.
+    /// Reads the usual sources (environment, profile, container credentials), without a call yet.
     pub async fn open(region: &Region, application: &'static str) -> Self {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(aws_config::Region::new(region.as_str().to_owned()))
@@ -53,41 +53,41 @@ impl Connection {
         Self::from(loader.load().await).with_kept_credentials()
     }
 
-    /// The same connection whose credentials are loaded outside of its calls.
+    /// The same connection, with credentials that are loaded outside of its calls.
     #[must_use]
     pub fn with_kept_credentials(self) -> Self {
         let Self(config, _) = self;
         let Some(source) = config.credentials_provider() else { return Self(config, None) };
         let kept = KeptCredentials::new(source, Clock::system());
         let provider = SharedCredentialsProvider::new(kept.clone());
-        // What is kept once is not to be kept by each client in its own way.
+        // One shared cache, instead of one per client.
         let config = config.to_builder().credentials_provider(provider).identity_cache(IdentityCache::no_cache());
         Self(config.build(), Some(kept))
     }
 
-    /// Has the credentials loaded ahead of need until `shutdown`, and notes in `dependency` whether there are any.
+    /// Loads credentials ahead of time until `shutdown`, and reports to `dependency` whether there are any.
     pub fn keep_credentials(&self, dependency: Dependency, shutdown: CancellationToken) {
         if let Some(kept) = &self.1 {
             tokio::spawn(kept.clone().keep(dependency, shutdown));
         }
     }
 
-    /// The same connection with a pool of its own: a thread that polls its own connections spends a third less
-    /// on each call than one that wakes another.
+    /// The same connection with its own connection pool: a thread that polls its own connections needs a third less
+    /// time per call than one that wakes another.
     #[must_use]
     pub fn with_own_pool(&self) -> Self {
         Self(self.0.to_builder().http_client(connections()).build(), self.1.clone())
     }
 }
 
-/// A configuration whose credentials are loaded outside of its clients' calls, once for all of them.
+/// A configuration whose credentials are loaded once for all clients, outside of their calls.
 #[must_use]
 pub fn with_kept_credentials(config: SdkConfig) -> SdkConfig {
     Connection::from(config).with_kept_credentials().0
 }
 
 impl From<SdkConfig> for Connection {
-    /// What somebody has put together who does not use the usual sources.
+    /// A configuration from sources other than the usual ones.
     fn from(config: SdkConfig) -> Self {
         Self(config, None)
     }
@@ -99,7 +99,7 @@ fn connections() -> SharedHttpClient {
         .build_https()
 }
 
-/// How long a call may take, tries and pauses together, and how often it is tried.
+/// Deadline of a call, including retries and pauses, and its maximum attempts.
 struct Deadline {
     attempts: u32,
     attempt: Duration,
@@ -108,7 +108,7 @@ struct Deadline {
 
 impl Deadline {
     fn retries(&self) -> RetryConfig {
-        // The first pause is short: the deadlines are.
+        // The first pause is short, since the deadlines are.
         RetryConfig::standard().with_max_attempts(self.attempts).with_initial_backoff(Duration::from_millis(200))
     }
 
@@ -121,9 +121,9 @@ impl Deadline {
     }
 }
 
-/// A client waits for an answer at most about 5 s: three tries fit.
+/// A client waits about 5 s at most: three attempts fit.
 const TABLE: Deadline =
     Deadline { attempts: 3, attempt: Duration::from_millis(1_300), operation: Duration::from_millis(4_200) };
 
-/// The same for the table of marks and leases, where nobody waits.
+/// The same for the table of marks and leases, where no client waits.
 const MARKS: Deadline = Deadline { attempts: 3, attempt: Duration::from_secs(2), operation: Duration::from_secs(5) };

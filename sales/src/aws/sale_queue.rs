@@ -20,19 +20,19 @@ use crate::clock::Timestamp;
 use crate::health::Dependency;
 use crate::ports::{DeadLetter, Delivery, FailureKind, PortError, PortResult, SaleQueue};
 
-/// Longer than the longest poll, so that an idle queue is no failure.
+/// Longer than the longest poll, so that an idle queue does not count as a failure.
 const RECEIVE: Deadline =
     Deadline { attempts: 1, attempt: Duration::from_secs(30), operation: Duration::from_secs(30) };
 
-/// How long after its wait an answer may take: what is not read by then has been handed out to nobody.
+/// Time for a response after the poll: messages in a later response would stay hidden from every consumer.
 const ANSWER_TIME: Duration = Duration::from_secs(5);
 
 const CHANGE: Deadline = Deadline { attempts: 3, attempt: Duration::from_secs(2), operation: Duration::from_secs(5) };
 
-/// The most that SQS accepts.
+/// Maximum that SQS accepts.
 const LONGEST_VISIBILITY: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// How long the redrive policy is believed before it is read again.
+/// How long the redrive policy is cached.
 const POLICY_TRUST: Duration = Duration::from_secs(60);
 
 /// [`SaleQueue`] on SQS.
@@ -71,7 +71,7 @@ impl SqsSaleQueue {
         Self { client, receiver, url, dependency, dead_letters, dead_letter_queue: Arc::default() }
     }
 
-    /// The URL of the queue that the redrive policy names; `None` without a policy.
+    /// URL of the queue that the redrive policy names; `None` without a policy.
     async fn dead_letter_queue(&self) -> PortResult<Option<String>> {
         let mut known = self.dead_letter_queue.lock().await;
         if let Some(queue) = known.as_ref().filter(|queue| queue.read_at.elapsed() < POLICY_TRUST) {
@@ -106,7 +106,7 @@ impl SqsSaleQueue {
         let Some(url) = self.dead_letter_queue().await? else { return Ok(DeadLetter::NoQueue) };
         let attributes = to_sqs(attributes::with_reason(&delivery.attributes, reason));
         let message = self.client.send_message().queue_url(url).set_message_attributes(Some(attributes));
-        // SQS refuses an empty body, and delivers none.
+        // SQS rejects an empty body, and never delivers one.
         let answer = message.message_body(&delivery.body).send().await;
         answer.map(|_| DeadLetter::Sent).map_err(|error| failure::of("SendMessage", error))
     }
@@ -125,7 +125,7 @@ impl SaleQueue for SqsSaleQueue {
         let answer = match tokio::time::timeout(wait + ANSWER_TIME, request.send()).await {
             Ok(answer) => answer.map_err(|error| failure::of_resource(operation, error)),
             Err(_) => {
-                let detail = format!("no answer within {} s of the wait's end", ANSWER_TIME.as_secs());
+                let detail = format!("no response within {} s after the poll", ANSWER_TIME.as_secs());
                 Err(PortError { operation, kind: FailureKind::Unavailable, detail })
             }
         };
@@ -164,7 +164,7 @@ impl SaleQueue for SqsSaleQueue {
     async fn dead_letter(&self, delivery: &Delivery, reason: &str) -> PortResult<DeadLetter> {
         let outcome = self.send_dead_letter(delivery, reason).await;
         if outcome.is_err() {
-            // Perhaps another queue is the right one by now.
+            // The policy may name another queue by now.
             *self.dead_letter_queue.lock().await = None;
         }
         self.dead_letters.observe("SendMessage", outcome)
@@ -190,7 +190,7 @@ fn delivery(message: Message) -> Option<Delivery> {
     })
 }
 
-/// One entry's failure stands for the batch's: what was not done is done again with the next delivery.
+/// One entry's failure stands for the batch's: after the next delivery, the rest is repeated.
 fn first_failure(operation: &'static str, failed: &[BatchResultErrorEntry]) -> PortResult<()> {
     match failed.first() {
         None => Ok(()),
@@ -198,7 +198,7 @@ fn first_failure(operation: &'static str, failed: &[BatchResultErrorEntry]) -> P
     }
 }
 
-/// The attributes of a message that was received. SQS delivers none without a value.
+/// The attributes of a received message. SQS delivers none without a value.
 #[must_use]
 pub fn from_sqs(attributes: HashMap<String, MessageAttributeValue>) -> Attributes {
     let attributes = attributes.into_iter().filter_map(|(name, attribute)| {
@@ -209,7 +209,7 @@ pub fn from_sqs(attributes: HashMap<String, MessageAttributeValue>) -> Attribute
     attributes.collect()
 }
 
-/// The attributes of a message to send. SQS refuses those without a value.
+/// The attributes of a message to send. SQS rejects those without a value.
 #[must_use]
 pub fn to_sqs(attributes: Attributes) -> HashMap<String, MessageAttributeValue> {
     let attributes = attributes.into_iter().filter_map(|(name, Attribute { data_type, value })| {

@@ -21,14 +21,14 @@ use crate::shard::{Shard, Shards};
 
 const PENDING_INDEX: &str = "pending-index";
 
-/// How many entries of the pending index are read at once; as many as one read of the table takes.
+/// Entries of the pending index per read; as many as one read of the table takes.
 const PAGE: i32 = 100;
 
-/// How many entries at either end of a shard are looked at for some that cannot be read. A time in milliseconds, say, is
-/// later than any other.
+/// Entries checked for readability at either end of a shard. A time in milliseconds, for example, sorts after all
+/// others.
 const ENDS: i32 = 10;
 
-/// How many entries at an end are looked at when none of them can be read.
+/// Entries checked at an end if none of them is readable.
 const MOST_UNREADABLE: usize = 1_000;
 
 fn is_readable(entry: &item::Item) -> bool {
@@ -45,10 +45,10 @@ pub struct DynamoSaleTable {
     entropy: Entropy,
 }
 
-/// An item put under the condition that there is none with its id.
+/// Result of a conditional put of an item.
 enum Put {
     Done,
-    /// What was there.
+    /// The existing item.
     Taken(item::Item),
 }
 
@@ -65,7 +65,7 @@ impl DynamoSaleTable {
         Self { client: dynamo::client(connection, &TABLE), table, shards, dependency, entropy }
     }
 
-    /// The SDK tries a call again whose answer was lost: what it then finds there may be its own.
+    /// The SDK retries a call whose response was lost: the item it then finds may be its own.
     async fn put_if_new(&self, fact: &Fact) -> PortResult<Put> {
         let attempt = Attempt::new(&self.entropy);
         let new = item::attempted(fact, self.shards, &attempt);
@@ -87,12 +87,12 @@ impl DynamoSaleTable {
             Some(item) => Some(item),
             None => self.items(&[fact.id()]).await?.pop(),
         };
-        // Items are never deleted: one that was there is there.
+        // Items are never deleted: an existing one stays.
         let taken = taken.unwrap_or_default();
         Ok(if attempt.wrote(&taken) { Put::Done } else { Put::Taken(taken) })
     }
 
-    /// The first entries of a shard, or the last ones; more of them for as long as none can be read.
+    /// The first or the last entries of a shard; more of them while none is readable.
     async fn end_of(&self, shard: Shard, from_the_oldest: bool) -> PortResult<Vec<item::Item>> {
         let (mut entries, mut from) = (Vec::new(), None);
         loop {
@@ -112,10 +112,10 @@ impl DynamoSaleTable {
         }
     }
 
-    /// The items with these ids as they are now, in any order; those that are not there are left out.
+    /// The current items with these ids, in any order; missing ones are left out.
     ///
     /// # Errors
-    /// When the table does not answer.
+    /// If the table is unavailable.
     pub async fn items(&self, ids: &[FactId]) -> PortResult<Vec<item::Item>> {
         let found = dynamo::get(&self.client, &self.table, KeysAndAttributes::builder().consistent_read(true), ids);
         self.dependency.observe("BatchGetItem", found.await)
@@ -130,13 +130,13 @@ impl SaleTable for DynamoSaleTable {
             Put::Taken(found) => item::stored_sale(&found).map(InsertSale::AlreadyExists).ok_or_else(|| PortError {
                 operation: "PutItem",
                 kind: FailureKind::Rejected,
-                detail: format!("the item {} is no sale", sale.id),
+                detail: format!("the item {} is not a sale", sale.id),
             }),
         }
     }
 
     async fn insert_new_sales(&self, sales: &[Sale]) -> Vec<PortResult<()>> {
-        // A lone sale is put under a condition, so that an attempt whose answer was lost is not put a second time.
+        // A lone sale is put conditionally, so that a retry after a lost response does not put it again.
         if let [sale] = sales {
             let put = self.put_if_new(&Fact::Sale(sale.clone())).await;
             return vec![self.dependency.observe("PutItem", put.map(|_| ()))];
@@ -187,7 +187,7 @@ impl SaleTable for DynamoSaleTable {
             (":processed".to_owned(), AttributeValue::Bool(true)),
             (":processed_at".to_owned(), AttributeValue::N(processed_at.unix_seconds().to_string())),
         ]);
-        // Names go through placeholders, since some are reserved words.
+        // Attribute names use placeholders, since some are reserved words.
         for (name, value) in item::content(fact) {
             assignments.push(format!("#{name} = if_not_exists(#{name}, :{name})"));
             names.insert(format!("#{name}"), name.to_owned());

@@ -10,7 +10,7 @@ use crate::event::{self, Event};
 use crate::health::Dependency;
 use crate::ports::{FailureKind, PortError, PortResult, SaleTopic};
 
-/// Nobody waits for it, and what does not get out is pending all the same.
+/// No client waits for it, and unpublished facts are pending anyway.
 const DEADLINE: Deadline = Deadline { attempts: 2, attempt: Duration::from_secs(2), operation: Duration::from_secs(4) };
 
 /// [`SaleTopic`] on SNS.
@@ -38,7 +38,7 @@ impl SnsSaleTopic {
         let answer = request.send().await.map_err(|error| failure::of_resource(operation, error))?;
 
         let unanswered =
-            || PortError { operation, kind: FailureKind::Unavailable, detail: "no answer for this entry".into() };
+            || PortError { operation, kind: FailureKind::Unavailable, detail: "no result for this entry".into() };
         let mut results: Vec<PortResult<()>> = events.iter().map(|_| Err(unanswered())).collect();
         for entry in answer.successful() {
             if let Some(result) = entry.id().and_then(|id| results.get_mut(id.parse::<usize>().ok()?)) {

@@ -9,7 +9,7 @@ use crate::health::Dependency;
 use crate::ports::{FailureKind, PortError, PortResult, SiteSwitch};
 use crate::site_state::SiteState;
 
-/// Nobody waits for it, and it is asked again soon.
+/// No client waits for it, and it is read again soon.
 const DEADLINE: Deadline =
     Deadline { attempts: 2, attempt: Duration::from_millis(1_500), operation: Duration::from_secs(3) };
 

@@ -1,4 +1,4 @@
-//! The lake: one object a fact.
+//! The lake: one object per fact.
 
 use super::samples::{self, cancellation, sale};
 use super::{Ports, Regions, eventually};
@@ -6,7 +6,7 @@ use crate::event;
 use crate::ports::{Lake, LakePut};
 use crate::sale::Fact;
 
-/// Under the key that follows from the fact, whatever it says.
+/// Under the key that follows from the fact, whatever its content.
 pub async fn a_fact_is_stored_once_in_its_canonical_bytes(regions: &Regions<impl Ports>) {
     let lake = regions.here.lake();
     for sale in samples::unusual_sales() {
@@ -30,7 +30,7 @@ pub async fn a_cancellation_lies_beside_its_sale(regions: &Regions<impl Ports>) 
     }
 }
 
-/// Its answer was lost, and the client library has put it again.
+/// Its response was lost, and the client library has put it again.
 pub async fn an_own_object_that_is_put_again_is_no_other_s(regions: &Regions<impl Ports>) {
     let (lake, fact) = (regions.here.lake(), Fact::Sale(sale()));
     regions.here.lose_next_answer("PutObject");
@@ -38,7 +38,7 @@ pub async fn an_own_object_that_is_put_again_is_no_other_s(regions: &Regions<imp
     assert_eq!(lake.put(&fact).await.expect("put"), LakePut::AlreadyThere);
 }
 
-/// With the same bytes, and counts there as what has been put.
+/// With the same bytes, and a put there finds it.
 pub async fn an_object_is_in_the_other_region_after_a_while(regions: &Regions<impl Ports>) {
     let sale = sale();
     for fact in [cancellation(sale.id), Fact::Sale(sale)] {

@@ -7,17 +7,17 @@ use crate::clock::Timestamp;
 use crate::ports::{Holder, Lease, Leases};
 use crate::shard::Shard;
 
-/// The first to ask has it.
+/// The first task to ask gets it.
 pub async fn a_free_shard_is_taken_and_another_task_is_told_until_when(regions: &Regions<impl Ports>) {
     let (leases, shard, [first, second]) = (regions.here.leases(), shard(regions, 0), holders());
     let (now, until, later) = moments(regions);
     assert_eq!(leases.acquire(shard, first, now, until).await.expect("asked"), Lease::Own(until));
     assert_eq!(leases.acquire(shard, second, now, later).await.expect("asked"), Lease::Other(until));
-    // What the second was refused has not changed anything.
+    // The second task's rejected attempt has not changed anything.
     assert_eq!(leases.acquire(shard, second, second_before(until), later).await.expect("asked"), Lease::Other(until));
 }
 
-/// As often as it likes.
+/// As often as it asks.
 pub async fn its_holder_keeps_a_shard_for_longer(regions: &Regions<impl Ports>) {
     let (leases, shard, [first, second]) = (regions.here.leases(), shard(regions, 0), holders());
     let (now, until, later) = moments(regions);
@@ -27,7 +27,7 @@ pub async fn its_holder_keeps_a_shard_for_longer(regions: &Regions<impl Ports>) 
     assert_eq!(leases.acquire(shard, second, until, later).await.expect("asked"), Lease::Other(later));
 }
 
-/// A task that has died hands over.
+/// A dead task's lease passes to another.
 pub async fn a_shard_is_free_again_once_its_time_is_over(regions: &Regions<impl Ports>) {
     let (leases, shard, [first, second]) = (regions.here.leases(), shard(regions, 0), holders());
     let (now, until, later) = moments(regions);
@@ -38,11 +38,11 @@ pub async fn a_shard_is_free_again_once_its_time_is_over(regions: &Regions<impl 
     assert_eq!(leases.acquire(shard, first, until, later).await.expect("asked"), Lease::Other(later));
 }
 
-/// What another task, or the holder of before, lets go stays where it is.
+/// A release by another task, or by an earlier holder, has no effect.
 pub async fn its_holder_alone_lets_a_shard_go(regions: &Regions<impl Ports>) {
     let (leases, shard, [first, second]) = (regions.here.leases(), shard(regions, 0), holders());
     let (now, until, later) = moments(regions);
-    leases.release(shard, first).await.expect("nobody holds it");
+    leases.release(shard, first).await.expect("no one holds it");
     leases.acquire(shard, first, now, until).await.expect("asked");
     leases.release(shard, second).await.expect("nothing to do");
     assert_eq!(leases.acquire(shard, second, now, later).await.expect("asked"), Lease::Other(until));
@@ -52,7 +52,7 @@ pub async fn its_holder_alone_lets_a_shard_go(regions: &Regions<impl Ports>) {
     assert_eq!(leases.acquire(shard, first, now, later).await.expect("asked"), Lease::Other(later));
 }
 
-/// Asking again, as the client library does, is asking for the own lease.
+/// A retry, as by the client library, counts as an acquisition of the own lease.
 pub async fn a_lease_whose_answer_was_lost_is_held_by_whoever_asked(regions: &Regions<impl Ports>) {
     let (leases, shard, [first, second]) = (regions.here.leases(), shard(regions, 0), holders());
     let (now, until, later) = moments(regions);
@@ -73,7 +73,7 @@ pub async fn shards_are_held_one_by_one(regions: &Regions<impl Ports>) {
     assert_eq!(leases.acquire(one, second, now, later).await.expect("asked"), Lease::Other(until));
 }
 
-/// The tasks of one region never wait for those of another, which may be gone.
+/// The tasks of one region never wait for those of another, which may be lost.
 pub async fn the_other_region_has_leases_of_its_own(regions: &Regions<impl Ports>) {
     let (here, there) = (regions.here.leases(), regions.there.leases());
     let (shard, [first, second]) = (shard(regions, 0), holders());
@@ -92,7 +92,7 @@ fn shard(regions: &Regions<impl Ports>, number: usize) -> Shard {
     regions.shards.iter().nth(number).expect("more than one shard")
 }
 
-/// Now, and two moments so late that no table takes the item for an expired one.
+/// Now, and two moments late enough that no table treats the item as expired.
 fn moments(regions: &Regions<impl Ports>) -> (Timestamp, Timestamp, Timestamp) {
     let now = regions.clock.now();
     (now, now.plus(Duration::from_secs(3_600)), now.plus(Duration::from_secs(7_200)))

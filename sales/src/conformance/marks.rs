@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::ports::{Holder, Leases, Marks};
 use crate::sale::FactId;
 
-/// Neither of facts that nobody knows, nor of none.
+/// Neither for unknown facts, nor for none.
 pub async fn nothing_is_marked_at_first(regions: &Regions<impl Ports>) {
     let marks = regions.here.marks();
     assert_eq!(marks.present(&[]).await.expect("asked"), HashSet::new());
@@ -17,7 +17,7 @@ pub async fn nothing_is_marked_at_first(regions: &Regions<impl Ports>) {
     assert_eq!(marks.record(&[], expiry(regions)).await.len(), 0);
 }
 
-/// None, some, and more than one call of a store takes, however often they are named.
+/// None, some, and more than one call of a store takes, including duplicates.
 pub async fn the_facts_present_are_exactly_those_that_were_recorded(regions: &Regions<impl Ports>) {
     let marks = regions.here.marks();
     for count in [1, 25, 40, 130] {
@@ -57,7 +57,7 @@ pub async fn recording_again_changes_nothing(regions: &Regions<impl Ports>) {
     }
 }
 
-/// Both may lie in one table.
+/// Both may be in one table.
 pub async fn a_lease_is_no_mark(regions: &Regions<impl Ports>) {
     let (marks, leases) = (regions.here.marks(), regions.here.leases());
     let marked = ids(1);

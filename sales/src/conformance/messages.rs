@@ -1,4 +1,4 @@
-//! Sending and receiving events, for the checks of the topic and of the queue.
+//! Sends and receives events, for the checks of the topic and of the queue.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,11 +7,10 @@ use super::{eventually, samples};
 use crate::entropy::Entropy;
 use crate::event::Event;
 use crate::ports::{Delivery, SaleQueue, SaleTopic};
-use crate::region::Region;
 use crate::sale::{Fact, FactId};
 use crate::trace::TraceParent;
 
-/// How long a message may take from one step to the next.
+/// Maximum time of a message from one step to the next.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
@@ -25,12 +24,12 @@ pub(super) async fn publish(topic: &impl SaleTopic, events: &[Event]) {
     }
 }
 
-/// An event with all that an event may have.
+/// An event with all optional parts.
 pub(super) fn event(fact: Fact) -> Event {
     Event { fact, home: Some(samples::region("sa-east-1")), trace: Some(TraceParent::new(&Entropy::system())) }
 }
 
-/// Receives until so many different messages have come, never more than ten at once.
+/// Receives until `count` different messages have arrived, never more than ten at once.
 pub(super) async fn receive_all(queue: &impl SaleQueue, count: usize, hidden_for: Duration) -> Vec<Delivery> {
     let mut deliveries: BTreeMap<FactId, Delivery> = BTreeMap::new();
     eventually(&format!("{count} messages come"), async || {
@@ -44,7 +43,7 @@ pub(super) async fn receive_all(queue: &impl SaleQueue, count: usize, hidden_for
     deliveries.into_values().collect()
 }
 
-/// Takes so many messages off the queue, in the order of their facts' ids, and understands them.
+/// Takes this many messages off the queue, in the order of their facts' ids, and parses them.
 pub(super) async fn take(queue: &impl SaleQueue, count: usize) -> Vec<Event> {
     let deliveries = receive_all(queue, count, MINUTE).await;
     for ten in deliveries.chunks(10) {

@@ -1,8 +1,8 @@
-//! One suite for every implementation of the ports: what the services rely on, as checks whose names state facts.
+//! One suite for every implementation of the ports: the services' requirements, as checks whose names state facts.
 //!
-//! A check is given two [`Regions`] that nobody else uses, and panics where a port does not keep its promise. What may
-//! take its time (replication, an index, a queue) is asked for until it is so, or until it is too late.
-//! [`every_check`](crate::every_check) lists all checks, so that no implementation passes only some of them.
+//! A check gets two [`Regions`] of its own, and panics if a port violates its contract. For asynchronous effects
+//! (replication, an index, a queue), it polls until a deadline. [`every_check`](crate::every_check) lists all checks,
+//! so that no implementation skips one.
 
 pub mod lake;
 pub mod leases;
@@ -24,18 +24,18 @@ use crate::ports::{Lake, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwi
 use crate::shard::Shards;
 use crate::site_state::SiteState;
 
-/// How long a check waits for what must happen.
+/// Deadline for an expected effect.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// How much earlier than said something that is counted in seconds may happen.
+/// Tolerance for early effects that are counted in whole seconds.
 const TOLERANCE: Duration = Duration::from_secs(1);
 
-/// The ports of one region, and a look at what they only write.
+/// The ports of one region, and access to what they only write.
 pub trait Ports {
     /// The sales table.
     fn sale_table(&self) -> impl SaleTable;
 
-    /// The topic, which the queues of both regions are subscribed to.
+    /// The topic, to which the queues of both regions are subscribed.
     fn sale_topic(&self) -> impl SaleTopic;
 
     /// The queue, whose redrive policy allows ten deliveries.
@@ -53,19 +53,19 @@ pub trait Ports {
     /// The switch.
     fn site_switch(&self) -> impl SiteSwitch;
 
-    /// Sets what the switch says; `None` takes it away.
+    /// Sets the switch; `None` removes its parameter.
     fn set_state(&self, state: Option<SiteState>) -> impl Future<Output = ()>;
 
-    /// The text of the lake's object with this key.
+    /// Content of the lake's object with this key.
     fn object(&self, key: &str) -> impl Future<Output = Option<String>>;
 
-    /// Puts a message of somebody else's into the queue.
+    /// Puts a message of another tool into the queue.
     fn send(&self, body: &str, attributes: &Attributes) -> impl Future<Output = ()>;
 
-    /// Lets the next call of this operation do its work, and loses the answer: whoever called tries again.
+    /// Lets the next call of this operation take effect, but loses the response: the caller retries.
     fn lose_next_answer(&self, operation: &'static str);
 
-    /// The bodies and attributes of dead letters, those that no earlier call told of at least.
+    /// The bodies and attributes of dead letters, at least those not returned before.
     fn dead_letters(&self) -> impl Future<Output = Vec<(String, Attributes)>>;
 }
 
@@ -76,13 +76,13 @@ pub struct Regions<P> {
     pub here: P,
     /// The other one.
     pub there: P,
-    /// The shards that both sales tables are made for; more than one.
+    /// The shards of both sales tables; more than one.
     pub shards: Shards,
-    /// What the queues tell the time by, and roughly everybody else.
+    /// The clock of the queues, and roughly of everything else.
     pub clock: Clock,
 }
 
-/// Calls the macro `$checks` with every check of the suite, by the module of [`conformance`](crate::conformance) it is in.
+/// Calls the macro `$checks` with every check of the suite, by its module in [`conformance`](crate::conformance).
 #[macro_export]
 macro_rules! every_check {
     ($checks:ident) => {
@@ -166,10 +166,10 @@ macro_rules! every_check {
     };
 }
 
-/// Asks until there is an answer.
+/// Polls until there is a result.
 ///
 /// # Panics
-/// When there is none in time: `what` did not happen.
+/// If there is none before the deadline: `what` did not happen.
 async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let asking = async {
         loop {

@@ -1,4 +1,4 @@
-//! The sales table's index of what is owed to the lake: its pages, and how much it holds.
+//! The sales table's pending index: its pages, and its size.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -13,10 +13,10 @@ use crate::shard::Shard;
 /// More facts than a page holds.
 const MANY: i64 = 120;
 
-/// How many facts have the same timestamp. The hundredth fact is in the middle of some.
+/// Facts per timestamp. The hundredth fact is in the middle of such a group.
 const AT_ONCE: i64 = 7;
 
-/// Strictly older ones, whether sales or cancellations, with the same timestamp or not; in both regions.
+/// Strictly older ones, sales and cancellations, with equal timestamps or not; in both regions.
 pub async fn pages_hold_each_older_fact_of_their_shard_once_and_the_oldest_first(regions: &Regions<impl Ports>) {
     let (here, there) = (regions.here.sale_table(), regions.there.sale_table());
     let [shard, other] = two_shards(regions);
@@ -45,7 +45,7 @@ pub async fn pages_hold_each_older_fact_of_their_shard_once_and_the_oldest_first
     assert_eq!(read_pages(&here, shard, moment(0)).await, [], "nothing is older than the oldest");
 }
 
-/// As it happens to whoever brings them to the lake page by page.
+/// As happens when a sweep settles them page by page.
 pub async fn a_page_begins_where_the_last_one_ended_although_its_facts_are_settled(regions: &Regions<impl Ports>) {
     let table = regions.here.sale_table();
     let [shard, _] = two_shards(regions);
@@ -70,7 +70,7 @@ pub async fn a_page_begins_where_the_last_one_ended_although_its_facts_are_settl
     assert_eq!(seen.len(), sales.len());
 }
 
-/// Nothing, and nothing to go on with.
+/// No facts, and no next page.
 pub async fn a_shard_without_facts_has_one_empty_page(regions: &Regions<impl Ports>) {
     let table = regions.here.sale_table();
     for shard in regions.shards.iter() {
@@ -115,13 +115,13 @@ fn sale_in(shard: Shard, regions: &Regions<impl Ports>) -> Sale {
     sale_of(samples::id_in(shard, regions.shards))
 }
 
-/// Many sales of a shard, some with the same timestamp, in no order.
+/// Many sales of a shard, some with equal timestamps, in no order.
 fn many_sales(shard: Shard, regions: &Regions<impl Ports>) -> Vec<Sale> {
     let timestamps = (0..MANY).rev().map(|number| moment(number / AT_ONCE));
     timestamps.map(|timestamp| Sale { timestamp, ..sale_in(shard, regions) }).collect()
 }
 
-/// Waits until the index holds so many facts of a shard.
+/// Waits until the index holds this many facts of a shard.
 async fn index_holds(table: &impl SaleTable, shard: Shard, facts: usize) {
     let holds = async || (table.backlog(shard).await.expect("asked").facts == facts as u64).then_some(());
     eventually(&format!("the index holds {facts} facts"), holds).await;

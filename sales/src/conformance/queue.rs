@@ -1,21 +1,20 @@
-//! The queue: what comes, what comes back, and what ends as a dead letter.
+//! The queue: deliveries, redeliveries and dead letters.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::messages::{MINUTE, PATIENCE, event, parsed, publish, receive_all, take};
+use super::messages::{MINUTE, PATIENCE, event, parsed, publish, receive_all};
 use super::samples::sale;
 use super::{Ports, Regions, TOLERANCE, eventually};
 use crate::attributes::{self, Attribute, Attributes, DEAD_LETTER_REASON, Value};
 use crate::event::{self, Event};
 use crate::ports::{DeadLetter, Delivery, FailureKind, PortResult, SaleQueue};
-use crate::sale::{Fact, FactId};
+use crate::sale::Fact;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How often the redrive policy lets a message be delivered.
+/// Deliveries that the redrive policy allows.
 const DELIVERIES: u32 = 10;
 
 /// Not before, and not much later.
@@ -29,7 +28,7 @@ pub async fn an_empty_queue_answers_when_the_wait_is_over(regions: &Regions<impl
     }
 }
 
-/// Whoever waits is told at once.
+/// A waiting receiver gets it at once.
 pub async fn a_message_that_comes_meanwhile_ends_the_wait(regions: &Regions<impl Ports>) {
     let queue = regions.here.sale_queue();
     let sent = event(Fact::Sale(sale()));
@@ -44,7 +43,7 @@ pub async fn a_message_that_comes_meanwhile_ends_the_wait(regions: &Regions<impl
     assert!(began.elapsed() < SECOND + PATIENCE, "{:?}", began.elapsed());
 }
 
-/// However many there are.
+/// Whatever their number.
 pub async fn at_most_ten_messages_come_at_once(regions: &Regions<impl Ports>) {
     let queue = regions.here.sale_queue();
     for _ in 0..3 {
@@ -57,11 +56,11 @@ pub async fn at_most_ten_messages_come_at_once(regions: &Regions<impl Ports>) {
             ten.iter().map(|delivery| (delivery.receipt.as_str(), Duration::ZERO)).collect();
         queue.hide(&shown).await.expect("shown");
     }
-    // Now that all of them are there for certain.
+    // Now all of them are certain to be there.
     receive_all(&queue, 30, MINUTE).await;
 }
 
-/// With its number counted up and the time of its first delivery kept.
+/// With its receive count increased and the time of its first delivery kept.
 pub async fn a_message_that_is_not_acknowledged_comes_back_after_its_hiding(regions: &Regions<impl Ports>) {
     let queue = regions.here.sale_queue();
     publish_one(regions).await;
@@ -80,7 +79,7 @@ pub async fn a_message_that_is_not_acknowledged_comes_back_after_its_hiding(regi
     assert!(told_again.unix_seconds().abs_diff(told.unix_seconds()) <= 1, "{told:?} became {told_again:?}");
 }
 
-/// Counted from then on.
+/// The timeout counts from then on.
 pub async fn hiding_for_longer_keeps_a_message_away(regions: &Regions<impl Ports>) {
     let queue = regions.here.sale_queue();
     publish_one(regions).await;
@@ -92,7 +91,7 @@ pub async fn hiding_for_longer_keeps_a_message_away(regions: &Regions<impl Ports
     assert!(hidden_for + TOLERANCE >= 9 * SECOND && hidden_for < 9 * SECOND + PATIENCE, "{hidden_for:?}");
 }
 
-/// To be tried again now.
+/// To be retried now.
 pub async fn hiding_for_no_time_brings_a_message_back_at_once(regions: &Regions<impl Ports>) {
     let queue = regions.here.sale_queue();
     publish_one(regions).await;
@@ -115,7 +114,7 @@ pub async fn an_acknowledged_message_does_not_come_back(regions: &Regions<impl P
     assert_eq!(queue.receive(6 * SECOND, MINUTE).await.expect("received"), []);
 }
 
-/// With the receipt of an earlier delivery, or of one that is done with.
+/// With the receipt of an earlier delivery, or of an acknowledged message.
 pub async fn acknowledging_again_or_too_late_concerns_no_other_call(regions: &Regions<impl Ports>) {
     let queue = regions.here.sale_queue();
     publish_one(regions).await;
@@ -130,7 +129,7 @@ pub async fn acknowledging_again_or_too_late_concerns_no_other_call(regions: &Re
     assert_eq!(queue.receive(2 * SECOND, MINUTE).await.expect("received"), []);
 }
 
-/// What is refused is said, and the others of the call are served.
+/// A rejected entry is reported, and the others of the call succeed.
 pub async fn a_receipt_that_is_none_takes_no_other_with_it(regions: &Regions<impl Ports>) {
     let queue = regions.here.sale_queue();
     publish_one(regions).await;
@@ -157,7 +156,7 @@ pub async fn a_dead_letter_is_a_copy_with_its_reason(regions: &Regions<impl Port
     assert_eq!(receive_one(&queue, MINUTE).await.body, delivery.body);
 }
 
-/// Text, numbers and bytes, with the labels that their sender gave them.
+/// Text, numbers and bytes, with their sender's labels.
 pub async fn attributes_keep_their_types_on_their_way_to_the_dead_letters(regions: &Regions<impl Ports>) {
     let typed = |data_type: &str, value| Attribute { data_type: data_type.to_owned(), value };
     let attributes = Attributes::from([
@@ -178,7 +177,7 @@ pub async fn attributes_keep_their_types_on_their_way_to_the_dead_letters(region
     assert_eq!(attributes::without_reason(letter), attributes);
 }
 
-/// A message carries ten; one that comes from the dead letters again has one reason.
+/// A message has at most ten; one that was redriven from the dead letters has one reason.
 pub async fn a_dead_letter_with_all_its_attributes_has_a_reason_and_loses_none(regions: &Regions<impl Ports>) {
     let queue = regions.here.sale_queue();
     let full: Attributes = (0..10).map(|number| (format!("a{number}"), number.to_string().into())).collect();
@@ -197,7 +196,7 @@ pub async fn a_dead_letter_with_all_its_attributes_has_a_reason_and_loses_none(r
     }
 }
 
-/// As the redrive policy says; so that nothing goes round for ever.
+/// As the redrive policy says; so that no message circulates forever.
 pub async fn a_message_that_is_delivered_too_often_becomes_a_dead_letter_by_itself(regions: &Regions<impl Ports>) {
     let queue = regions.here.sale_queue();
     let sent = publish_one(regions).await;
@@ -217,7 +216,7 @@ async fn publish_one(regions: &Regions<impl Ports>) -> Event {
     event
 }
 
-/// Receives the one message that is there, or will be.
+/// Receives the one message that is or will be there.
 async fn receive_one(queue: &impl SaleQueue, hidden_for: Duration) -> Delivery {
     let mut received = receive_all(queue, 1, hidden_for).await;
     received.pop().expect("one message")

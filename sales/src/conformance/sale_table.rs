@@ -1,4 +1,4 @@
-//! The sales table: what is put under a condition, and what is found.
+//! The sales table: conditional puts, and finding.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use super::{Ports, Regions, eventually};
 use crate::ports::{FoundSale, Insert, InsertSale, SaleTable, StoredSale};
 use crate::sale::{Fact, FactId, Sale};
 
-/// A new sale is there once its insertion has ended, and replicates.
+/// A new sale is there once its put has ended, and replicates.
 pub async fn a_sale_is_found_in_its_region_at_once_and_in_the_other_one_after_a_while(regions: &Regions<impl Ports>) {
     let (here, there) = (regions.here.sale_table(), regions.there.sale_table());
     let sale = sale();
@@ -18,12 +18,12 @@ pub async fn a_sale_is_found_in_its_region_at_once_and_in_the_other_one_after_a_
     assert_eq!(replicated, found);
 }
 
-/// An id that nobody inserted.
+/// An id without a sale.
 pub async fn an_unknown_sale_is_not_found(regions: &Regions<impl Ports>) {
     assert_eq!(regions.here.sale_table().find(samples::id()).await.expect("asked"), None);
 }
 
-/// The second insertion is told of the first, whatever it holds itself, and changes nothing.
+/// The second put returns the first sale, whatever its own content, and changes nothing.
 pub async fn of_two_sales_with_one_id_the_first_stays(regions: &Regions<impl Ports>) {
     let table = regions.here.sale_table();
     let first = sale();
@@ -57,7 +57,7 @@ pub async fn new_sales_are_inserted_alone_and_in_groups_with_a_result_each(regio
     }
 }
 
-/// An attempt whose answer was lost may be made again after a worker has been faster.
+/// A retry after a lost response may arrive after a worker has processed the sale.
 pub async fn a_lone_new_sale_that_is_put_again_changes_nothing(regions: &Regions<impl Ports>) {
     let table = regions.here.sale_table();
     let sale = sale();
@@ -82,7 +82,7 @@ pub async fn a_cancellation_is_inserted_once_and_found_with_its_sale(regions: &R
     assert_eq!(there.insert(&cancellation(sale.id)).await.expect("answered"), Insert::AlreadyExists);
 }
 
-/// It may well come before the sale where that has not replicated yet.
+/// It may arrive before the sale, where that has not replicated yet.
 pub async fn a_cancellation_without_its_sale_is_no_sale(regions: &Regions<impl Ports>) {
     let table = regions.here.sale_table();
     let id = samples::id();
@@ -92,7 +92,7 @@ pub async fn a_cancellation_without_its_sale_is_no_sale(regions: &Regions<impl P
     assert_eq!(held, HashSet::from([FactId::Cancellation(id)]));
 }
 
-/// A sale that only its event has brought here is inserted like one that is accepted here.
+/// A sale known only from its event is put like one that is accepted here.
 pub async fn a_fact_that_never_replicated_is_inserted_once(regions: &Regions<impl Ports>) {
     let table = regions.here.sale_table();
     let sale = sale();
@@ -105,7 +105,7 @@ pub async fn a_fact_that_never_replicated_is_inserted_once(regions: &Regions<imp
     assert_eq!(table.load_pending(&[fact.id()]).await.expect("loaded").facts, []);
 }
 
-/// Its answer was lost, and the client library has put it again. A later write of the same is another's.
+/// Its response was lost, and the client library retried. A later write of the same fact is a different attempt.
 pub async fn an_own_write_that_is_repeated_is_no_other_s(regions: &Regions<impl Ports>) {
     let table = regions.here.sale_table();
     let sale = sale();
@@ -120,7 +120,7 @@ pub async fn an_own_write_that_is_repeated_is_no_other_s(regions: &Regions<impl 
     assert_eq!(table.insert(&fact).await.expect("answered"), Insert::AlreadyExists);
 }
 
-/// Of none, of few and of more than one call of a store takes, however often they are named.
+/// For no, few and more ids than one call of a store takes, including duplicates.
 pub async fn the_facts_held_are_exactly_those_that_are_there(regions: &Regions<impl Ports>) {
     let table = regions.here.sale_table();
     let sales: Vec<Sale> = std::iter::repeat_with(sale).take(110).collect();
@@ -139,7 +139,7 @@ pub async fn the_facts_held_are_exactly_those_that_are_there(regions: &Regions<i
     assert_eq!(table.load_pending(&asked).await.expect("loaded").facts.len(), there.len());
 }
 
-/// However it was put, and whatever it says.
+/// However it was put, and whatever its content.
 pub async fn a_pending_fact_is_loaded_as_it_was_inserted(regions: &Regions<impl Ports>) {
     let table = regions.here.sale_table();
     for sale in samples::unusual_sales() {
@@ -171,7 +171,7 @@ pub async fn the_table_can_be_asked_whether_it_answers(regions: &Regions<impl Po
 }
 
 async fn is_loaded(table: &impl SaleTable, fact: &Fact) {
-    // An id that stands twice is one fact.
+    // Duplicate ids are one fact.
     let loaded = table.load_pending(&[fact.id(), fact.id()]).await.expect("loaded").facts;
     assert_eq!(loaded, std::slice::from_ref(fact));
     if let Fact::Sale(sale) = fact {
@@ -189,7 +189,7 @@ pub(super) async fn insert_new(table: &impl SaleTable, sales: &[Sale]) {
     }
 }
 
-/// The most sales that one call takes.
+/// Maximum sales of one call.
 pub(super) fn group<T: SaleTable>(_: &T) -> usize {
     T::GROUP
 }

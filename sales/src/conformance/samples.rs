@@ -1,4 +1,4 @@
-//! Facts for the checks, each with an id of its own.
+//! Facts for the checks, each with its own id.
 
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ pub(super) fn moment(seconds: i64) -> Timestamp {
     Timestamp::from_unix_seconds(EVENING + seconds).expect("a moment of 2025")
 }
 
-/// An id that nobody else has, as those of most sales are.
+/// A unique id, like those of most sales.
 pub(super) fn id() -> SaleId {
     let clock = crate::clock::Clock::system();
     SaleId::new(Entropy::system().uuid_v7(&clock))
@@ -28,7 +28,7 @@ pub(super) fn id_in(shard: Shard, shards: Shards) -> SaleId {
     ids.find(|id| id.shard(shards) == shard).expect("ids spread over all shards")
 }
 
-/// A UUID that nobody else has.
+/// A unique UUID.
 pub(super) fn uuid() -> Uuid {
     uuid::Builder::from_random_bytes(Entropy::system().bytes()).into_uuid()
 }
@@ -57,7 +57,7 @@ pub(super) fn cancellation(sale: SaleId) -> Fact {
     Fact::Cancellation(Cancellation { sale, timestamp: moment(1), region: Some(region("us-east-1")) })
 }
 
-/// What is stored unchanged although it looks unusual.
+/// Unusual values that are stored unchanged.
 pub(super) fn unusual_sales() -> Vec<Sale> {
     let names =
         ["O \"Pequeno\" Príncipe\\\n\t", "\u{0}\u{1}\u{1f}\u{7f}\u{85}\u{2028}", "本 📚 \u{10fffd}", "<a>&amp;'"];

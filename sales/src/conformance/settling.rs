@@ -1,9 +1,8 @@
-//! The sales table: what is noted once a fact is in the lake.
+//! The sales table: settling a fact that is in the lake.
 
 use super::samples::{self, cancellation, moment, sale};
 use super::{Ports, Regions, eventually};
 use crate::ports::{Insert, InsertSale, SaleTable, StoredSale};
-use crate::region::Region;
 use crate::sale::{Cancellation, Fact, Sale, SaleId};
 
 /// In its region at once, in the other one and in both indexes after a while.
@@ -28,7 +27,7 @@ pub async fn a_settled_fact_is_processed_and_no_longer_pending(regions: &Regions
     eventually("the other region knows", async || is_processed(&there, sale.id).await.then_some(())).await;
 }
 
-/// As a message that is delivered twice does it, in either region.
+/// As a message that is delivered twice does, in either region.
 pub async fn settling_again_changes_nothing(regions: &Regions<impl Ports>) {
     let (here, there) = (regions.here.sale_table(), regions.there.sale_table());
     let sale = sale();
@@ -48,7 +47,7 @@ pub async fn settling_again_changes_nothing(regions: &Regions<impl Ports>) {
     }
 }
 
-/// What was accepted stays, whatever a message says.
+/// The accepted values stay, whatever a message contains.
 pub async fn settling_does_not_change_what_the_item_says(regions: &Regions<impl Ports>) {
     let table = regions.here.sale_table();
     let sale = sale();
@@ -65,7 +64,7 @@ pub async fn settling_does_not_change_what_the_item_says(regions: &Regions<impl 
     assert_eq!(found.stored, StoredSale { sale, processed: true });
 }
 
-/// An event of another tool has no region; the item of such a sale is silent about it.
+/// An event of another tool has no region; the item of such a sale has none either.
 pub async fn settling_says_what_the_item_did_not_say(regions: &Regions<impl Ports>) {
     let table = regions.here.sale_table();
     let sale = sale();
@@ -75,7 +74,7 @@ pub async fn settling_says_what_the_item_did_not_say(regions: &Regions<impl Port
     assert_eq!(found.stored.sale, sale);
 }
 
-/// Where it has not replicated yet: the item is there from then on, and owed to nobody.
+/// Where it has not replicated yet: the item then exists, and is not pending.
 pub async fn settling_creates_the_item_where_there_is_none(regions: &Regions<impl Ports>) {
     let table = regions.here.sale_table();
     let sale = sale();
@@ -105,7 +104,7 @@ async fn is_processed(table: &impl SaleTable, id: SaleId) -> bool {
     table.find(id).await.expect("asked").is_some_and(|found| found.stored.processed)
 }
 
-/// How many facts are in the shard of this one, which nobody else uses.
+/// Number of facts in the shard of this one, which no other check uses.
 async fn backlog(table: &impl SaleTable, fact: &Fact, regions: &Regions<impl Ports>) -> u64 {
     table.backlog(fact.id().sale().shard(regions.shards)).await.expect("asked").facts
 }

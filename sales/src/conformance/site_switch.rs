@@ -1,10 +1,10 @@
-//! The switch: what an operator wants of a region.
+//! The switch: the operator's setting for a region.
 
 use super::{Ports, Regions};
 use crate::ports::{FailureKind, SiteSwitch};
 use crate::site_state::SiteState;
 
-/// Each region's own.
+/// Each region has its own.
 pub async fn the_switch_says_what_is_set(regions: &Regions<impl Ports>) {
     for (here, there) in [(SiteState::Active, SiteState::Passive), (SiteState::Passive, SiteState::Active)] {
         regions.here.set_state(Some(here)).await;
@@ -14,7 +14,7 @@ pub async fn the_switch_says_what_is_set(regions: &Regions<impl Ports>) {
     }
 }
 
-/// And not ACTIVE, not PASSIVE, and not merely unavailable.
+/// And neither ACTIVE, PASSIVE, nor merely unavailable.
 pub async fn a_switch_that_is_not_there_is_missing(regions: &Regions<impl Ports>) {
     regions.here.set_state(None).await;
     let error = regions.here.site_switch().read().await.expect_err("there is nothing to read");

@@ -1,14 +1,11 @@
-//! The topic, and what becomes of an event on its way to the queues.
+//! The topic, and an event's way to the queues.
 
 use super::messages::{event, publish, take};
 use super::samples::{self, cancellation, sale};
 use super::{Ports, Regions};
-use crate::entropy::Entropy;
 use crate::event::Event;
 use crate::ports::SaleTopic;
-use crate::region::Region;
 use crate::sale::{Fact, LONGEST_PRODUCT, Sale};
-use crate::trace::TraceParent;
 
 /// A sale alone, and facts of every kind together.
 pub async fn an_event_arrives_in_both_regions_as_it_was_published(regions: &Regions<impl Ports>) {
@@ -26,7 +23,7 @@ pub async fn an_event_arrives_in_both_regions_as_it_was_published(regions: &Regi
 
 /// As many as one call takes.
 pub async fn ten_of_the_largest_events_arrive_in_both_regions(regions: &Regions<impl Ports>) {
-    // The one is long once it is written as JSON, the other has the longest characters.
+    // One is long in JSON, the other has the longest characters.
     for character in ["\u{1}", "\u{10fffd}"] {
         let product = samples::product(&character.repeat(LONGEST_PRODUCT));
         let events = std::iter::repeat_with(|| event(Fact::Sale(Sale { product: product.clone(), ..sale() })));
@@ -35,7 +32,7 @@ pub async fn ten_of_the_largest_events_arrive_in_both_regions(regions: &Regions<
     }
 }
 
-/// Whichever works.
+/// Whichever succeeds.
 pub async fn each_region_publishes_to_both(regions: &Regions<impl Ports>) {
     let [first, second] = [event(Fact::Sale(sale())), event(Fact::Sale(sale()))];
     publish(&regions.here.sale_topic(), std::slice::from_ref(&first)).await;
@@ -46,7 +43,7 @@ pub async fn each_region_publishes_to_both(regions: &Regions<impl Ports>) {
     assert_eq!(take(&regions.there.sale_queue(), 2).await, both);
 }
 
-/// Publishes events, and takes exactly them off both queues.
+/// Publishes events, and takes exactly these off both queues.
 async fn publish_and_take(regions: &Regions<impl Ports>, events: &[Event]) {
     publish(&regions.here.sale_topic(), events).await;
     let mut expected = events.to_vec();

@@ -1,12 +1,12 @@
-//! How a call meets the network.
+//! How a call passes through the network.
 
 use std::time::Duration;
 
-use super::{Call, Cloud, Effect, Network, Passage, Service, State, milliseconds};
+use super::{Call, Cloud, CloudService, CloudState, Effect, Network, Passage, milliseconds};
 use crate::ports::{FailureKind, PortError, PortResult};
 use crate::site_state::SiteState;
 
-/// What a process in a region sees of the cloud, and how its calls are told from those of others. Cheap to clone.
+/// A process's view of the cloud in a region; the network distinguishes its calls from those of others. Cheap to clone.
 #[derive(Clone)]
 pub struct Client {
     pub(super) cloud: Cloud,
@@ -15,36 +15,36 @@ pub struct Client {
 }
 
 impl Client {
-    /// What the switch of the client's region says, whatever the network does.
+    /// The switch of the client's region, whatever the network does.
     #[must_use]
     pub fn own_state(&self) -> Option<SiteState> {
         self.cloud.state(self.region)
     }
 
-    /// Names a conditional write, as often as the network lets it happen.
+    /// A new id for a conditional write; a retry in the network repeats it.
     pub(super) fn new_attempt(&self) -> u64 {
         self.cloud.lock().next_sequence()
     }
 
-    /// Makes a call whose effect may happen never, once or twice, early or late, as the network says.
+    /// Makes a call whose effect may happen never, once or twice, early or late, as the network decides.
     pub(super) async fn call<R: Send>(
         &self,
-        service: Service,
+        service: CloudService,
         operation: &'static str,
         deadline: Duration,
-        effect: impl Fn(&mut State, &dyn Network, Refused) -> R + Send + Sync + 'static,
+        effect: impl Fn(&mut CloudState, &dyn Network, Refused) -> R + Send + Sync + 'static,
     ) -> PortResult<R> {
         self.call_when(service, operation, deadline, || std::future::ready(()), effect).await
     }
 
-    /// The same for a call that the other side answers once it is `ready` to.
+    /// The same for a call that is answered once the other side is `ready`.
     pub(super) async fn call_when<R: Send, F: Future<Output = ()> + Send>(
         &self,
-        service: Service,
+        service: CloudService,
         operation: &'static str,
         deadline: Duration,
         ready: impl Fn() -> F + Send + Sync,
-        effect: impl Fn(&mut State, &dyn Network, Refused) -> R + Send + Sync + 'static,
+        effect: impl Fn(&mut CloudState, &dyn Network, Refused) -> R + Send + Sync + 'static,
     ) -> PortResult<R> {
         let call = Call { region: self.region, caller: self.caller, service, operation };
         let network = &self.cloud.network;
@@ -101,7 +101,7 @@ impl Client {
     }
 }
 
-/// Which entries of a batch are refused, one bit each.
+/// The rejected entries of a batch, one bit each.
 #[derive(Clone, Copy)]
 pub(super) struct Refused(u32);
 

@@ -6,7 +6,7 @@ use super::link::Links;
 use super::{Moment, milliseconds};
 use crate::memory::network::{Flow, Network};
 
-/// Puts the writes of an item in order: the storage's time, then the region.
+/// Orders the writes of an item: by the storage's time, then the region.
 pub(super) type Stamp = (Moment, usize);
 
 pub(super) struct GlobalTable<K, V> {
@@ -27,9 +27,9 @@ impl<K: Copy + Ord, V: Clone> GlobalTable<K, V> {
         self.replicas[region].iter().map(|(key, (_, value))| (key, value))
     }
 
-    /// Writes a whole item here, and sends it to the other regions.
+    /// Writes a whole item here, and replicates it to the other regions.
     pub(super) fn put(&mut self, region: usize, key: K, value: V, now: Moment, network: &dyn Network) {
-        // A write is later than what it replaces, whatever the clocks say.
+        // A write is later than the one it replaces, whatever the clocks.
         let before = self.replicas[region].get(&key).map_or(0, |((moment, _), _)| moment + 1);
         let stamp = ((now + milliseconds(network.storage_clock(region))).max(before), region);
         self.replicas[region].insert(key, (stamp, value.clone()));
@@ -39,7 +39,7 @@ impl<K: Copy + Ord, V: Clone> GlobalTable<K, V> {
         }
     }
 
-    /// Applies what has replicated; tells which items changed where.
+    /// Applies replicated writes; returns which items changed where.
     pub(super) fn advance(&mut self, now: Moment) -> Vec<(usize, K)> {
         let mut changed = Vec::new();
         for (_, to, (key, stamp, value)) in self.links.arrived(now) {

@@ -1,23 +1,23 @@
-//! The lake of each region, replicated both ways. Of two objects under one key the later one stays.
+//! The lake of each region, replicated both ways. Of two objects with one key, the later one stays.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::global_table::Stamp;
 use super::link::Links;
-use super::{Client, Flow, Moment, Network, Service, State, milliseconds};
+use super::{Client, CloudService, CloudState, Flow, Moment, Network, milliseconds};
 use crate::event;
 use crate::ports::{Lake, LakePut, PortResult};
 use crate::sale::Fact;
 
-/// As the real one gives up.
+/// The real one's deadline.
 const DEADLINE: Duration = Duration::from_secs(15);
 
 /// [`Lake`] in memory.
 #[derive(Clone)]
 pub struct MemoryLake(Client);
 
-/// An object, for a look from outside.
+/// An object, for inspection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredObject {
     /// Its bytes.
@@ -86,13 +86,13 @@ impl Lake for MemoryLake {
     async fn put(&self, fact: &Fact) -> PortResult<LakePut> {
         let (region, attempt) = (self.0.region, self.0.new_attempt());
         let (key, body) = (event::lake_key(fact), event::body(fact));
-        let put = self.0.call(Service::Lake, "PutObject", DEADLINE, move |state: &mut State, network, _| {
+        let put = self.0.call(CloudService::Lake, "PutObject", DEADLINE, move |state: &mut CloudState, network, _| {
             state.lakes.put(region, key.clone(), body.clone(), attempt, state.now, network)
         });
         put.await
     }
 
     async fn probe(&self) -> PortResult<()> {
-        self.0.call(Service::Lake, "HeadBucket", DEADLINE, |_, _, _| ()).await
+        self.0.call(CloudService::Lake, "HeadBucket", DEADLINE, |_, _, _| ()).await
     }
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::marks::DEADLINE;
-use super::{Client, Service};
+use super::{Client, CloudService};
 use crate::clock::Timestamp;
 use crate::ports::{Holder, Lease, Leases, PortResult};
 use crate::shard::Shard;
 
-/// Who holds which shard of a region, and until when.
+/// The holder of each shard of a region, and the expiry.
 pub(super) type Kept = BTreeMap<Shard, (Holder, Timestamp)>;
 
 /// [`Leases`] in memory.
@@ -26,7 +26,7 @@ impl Client {
 impl Leases for MemoryLeases {
     async fn acquire(&self, shard: Shard, holder: Holder, now: Timestamp, until: Timestamp) -> PortResult<Lease> {
         let region = self.0.region;
-        let acquire = self.0.call(Service::Marks, "PutItem", DEADLINE, move |state, _, _| {
+        let acquire = self.0.call(CloudService::Marks, "PutItem", DEADLINE, move |state, _, _| {
             match state.leases[region].get(&shard) {
                 Some((other, held_until)) if *other != holder && *held_until > now => Lease::Other(*held_until),
                 Some(_) | None => {
@@ -40,7 +40,7 @@ impl Leases for MemoryLeases {
 
     async fn release(&self, shard: Shard, holder: Holder) -> PortResult<()> {
         let region = self.0.region;
-        let release = self.0.call(Service::Marks, "DeleteItem", DEADLINE, move |state, _, _| {
+        let release = self.0.call(CloudService::Marks, "DeleteItem", DEADLINE, move |state, _, _| {
             if state.leases[region].get(&shard).is_some_and(|(known, _)| *known == holder) {
                 state.leases[region].remove(&shard);
             }

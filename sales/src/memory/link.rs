@@ -1,10 +1,10 @@
-//! What is on its way from one region to another.
+//! Messages in transit between regions.
 
 use std::collections::BTreeMap;
 
 use super::Moment;
 
-/// One link for each pair of regions, also from a region to itself.
+/// One link per pair of regions, including a region and itself.
 pub(super) struct Links<T> {
     links: Vec<Vec<Link<T>>>,
     sequence: u64,
@@ -31,7 +31,7 @@ impl<T> Links<T> {
         self.links[from][to].on_the_way.insert((due, self.sequence), thing);
     }
 
-    /// What has arrived until `now`, in the order in which it was due, with where it came from and where it is.
+    /// What has arrived until `now`, in the order of its due time, with its source and destination.
     pub(super) fn arrived(&mut self, now: Moment) -> Vec<(usize, usize, T)> {
         let mut arrived = Vec::new();
         for (from, row) in self.links.iter_mut().enumerate() {
@@ -46,7 +46,7 @@ impl<T> Links<T> {
         arrived.into_iter().map(|(_, arrival)| arrival).collect()
     }
 
-    /// When the next thing arrives at `to`, unless its link is cut.
+    /// Time of the next arrival at `to`, unless its link is cut.
     pub(super) fn next_arrival(&self, to: usize) -> Option<Moment> {
         let links = self.links.iter().map(|row| &row[to]).filter(|link| !link.cut);
         links.filter_map(|link| link.on_the_way.first_key_value()).map(|((due, _), _)| *due).min()

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::{Client, Service};
+use super::{Client, CloudService};
 use crate::clock::Timestamp;
 use crate::ports::{Marks, PortResult};
 use crate::sale::FactId;
 
-/// As the real ones give up.
+/// The real ones' deadline.
 pub(super) const DEADLINE: Duration = Duration::from_secs(5);
 
 /// [`Marks`] in memory. They do not expire.
@@ -26,7 +26,7 @@ impl Client {
 impl Marks for MemoryMarks {
     async fn present(&self, ids: &[FactId]) -> PortResult<HashSet<FactId>> {
         let (region, ids) = (self.0.region, ids.to_vec());
-        let present = self.0.call(Service::Marks, "BatchGetItem", DEADLINE, move |state, _, _| {
+        let present = self.0.call(CloudService::Marks, "BatchGetItem", DEADLINE, move |state, _, _| {
             ids.iter().copied().filter(|id| state.marks.get(region, id).is_some()).collect()
         });
         present.await
@@ -35,7 +35,7 @@ impl Marks for MemoryMarks {
     async fn record(&self, ids: &[FactId], expires_at: Timestamp) -> Vec<PortResult<()>> {
         let operation = "BatchWriteItem";
         let (region, recorded) = (self.0.region, ids.to_vec());
-        let record = self.0.call(Service::Marks, operation, DEADLINE, move |state, network, refused| {
+        let record = self.0.call(CloudService::Marks, operation, DEADLINE, move |state, network, refused| {
             let put = recorded.iter().enumerate().map(|(place, id)| {
                 refused.entry(place, operation)?;
                 state.marks.put(region, *id, expires_at, state.now, network);
@@ -47,6 +47,6 @@ impl Marks for MemoryMarks {
     }
 
     async fn probe(&self) -> PortResult<()> {
-        self.0.call(Service::Marks, "GetItem", DEADLINE, |_, _, _| ()).await
+        self.0.call(CloudService::Marks, "GetItem", DEADLINE, |_, _, _| ()).await
     }
 }

@@ -1,9 +1,10 @@
-//! The ports in memory, for tests and the simulation, with what the real ones do to their callers.
+//! The ports in memory, for tests and the simulation, with the behaviour of the real ones.
 //!
-//! A [`Cloud`] holds several regions. Tables and lakes replicate between them after a while, the last writer wins per
-//! item, and a condition is decided where it is asked; an index trails its table; queues deliver at least once, in any
-//! order, hide what they have delivered and give up after some deliveries. A [`Network`] decides what each call meets:
-//! time, refusal, a lost answer, a retry below, silence. Time is tokio's, so that a paused clock makes it virtual.
+//! A [`Cloud`] holds several regions. Tables and lakes replicate between them with a delay, the last writer wins per
+//! item, and a condition is decided in the region of the call; an index trails its table; queues deliver at least once,
+//! in any order, hide delivered messages and give up after a number of deliveries. A [`Network`] decides what happens
+//! to each call: delay, rejection, a lost response, a retry by the client library, silence. Time is tokio's, so a
+//! paused clock makes it virtual.
 
 mod client;
 mod global_table;
@@ -28,7 +29,7 @@ use client::Refused;
 pub use lake::{MemoryLake, StoredObject};
 pub use leases::MemoryLeases;
 pub use marks::MemoryMarks;
-pub use network::{Call, Flow, Network, Passage, Perfect, Service};
+pub use network::{Call, CloudService, Flow, Network, Passage, Perfect};
 pub use sale_queue::MemorySaleQueue;
 pub use sale_table::{ItemView, MemorySaleTable};
 pub use sale_topic::MemorySaleTopic;
@@ -46,20 +47,20 @@ use link::Links;
 /// Milliseconds since the cloud began.
 type Moment = u64;
 
-/// How many deliveries a message gets before the queue gives it up, as the redrive policy says.
+/// Deliveries of a message before it becomes a dead letter, as in the redrive policy.
 pub const MOST_DELIVERIES: u32 = 10;
 
 /// Several regions. Cheap to clone; clones are the same cloud.
 #[derive(Clone)]
 pub struct Cloud {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<CloudState>>,
     network: Arc<dyn Network>,
     clock: Clock,
     began: Instant,
 }
 
-/// Everything that is kept.
-struct State {
+/// The whole state.
+struct CloudState {
     now: Moment,
     sales: sale_table::Sales,
     marks: GlobalTable<FactId, Timestamp>,
@@ -73,12 +74,12 @@ struct State {
     calls: u64,
 }
 
-type Effect = Box<dyn FnOnce(&mut State, &dyn Network) + Send>;
+type Effect = Box<dyn FnOnce(&mut CloudState, &dyn Network) + Send>;
 
 impl Cloud {
     /// A cloud of `count` regions, all of them PASSIVE. `clock` is its own.
     pub fn new(count: usize, shards: Shards, clock: Clock, network: impl Network) -> Self {
-        let state = State {
+        let state = CloudState {
             now: 0,
             sales: sale_table::Sales::new(count, shards),
             marks: GlobalTable::new(count),
@@ -94,7 +95,7 @@ impl Cloud {
         Self { state: Arc::new(Mutex::new(state)), network: Arc::new(network), clock, began: Instant::now() }
     }
 
-    /// The cloud as the process `caller` sees it from the region of this number.
+    /// The cloud as seen by the process `caller` in the region with this number.
     #[must_use]
     pub fn client(&self, region: usize, caller: u32) -> Client {
         Client { cloud: self.clone(), region, caller }
@@ -105,7 +106,7 @@ impl Cloud {
         self.look(|cloud| cloud.switches[region] = state);
     }
 
-    /// Cuts a flow between two regions, or mends it. What was on its way arrives once it is mended.
+    /// Cuts or restores a flow between two regions. Messages in transit arrive after it is restored.
     pub fn cut(&self, flow: Flow, from: usize, to: usize, cut: bool) {
         self.look(|cloud| match flow {
             Flow::Tables => {
@@ -132,14 +133,14 @@ impl Cloud {
         self.wake_receivers();
     }
 
-    /// What a region's sales table holds.
+    /// Content of a region's sales table.
     #[must_use]
     pub fn items(&self, region: usize) -> BTreeMap<FactId, ItemView> {
         self.look(|cloud| cloud.sales.view(region))
     }
 
     /// Every fact that was ever written to a sales table, with each of its versions: more than one means that regions
-    /// accepted it without knowing of each other.
+    /// accepted it independently.
     #[must_use]
     pub fn registered(&self) -> BTreeMap<FactId, Vec<Fact>> {
         self.look(|cloud| cloud.sales.registered.clone())
@@ -151,31 +152,31 @@ impl Cloud {
         self.look(|cloud| cloud.sales.table.get(region, &id).is_some())
     }
 
-    /// The facts of which a message has ever been in a region's queue.
+    /// Facts that ever had a message in a region's queue.
     #[must_use]
     pub fn delivered(&self, region: usize) -> BTreeSet<FactId> {
         self.look(|cloud| cloud.queues[region].delivered_facts.clone())
     }
 
-    /// What a region's switch says.
+    /// A region's switch.
     #[must_use]
     pub fn state(&self, region: usize) -> Option<SiteState> {
         self.look(|cloud| cloud.switches[region])
     }
 
-    /// Delivers everything that a region's queue hides once more, as a queue may at any time.
+    /// Redelivers all hidden messages of a region's queue, as a queue may at any time.
     pub fn show_hidden(&self, region: usize) {
         self.look(|cloud| cloud.queues[region].show_hidden());
         self.wake_receivers();
     }
 
-    /// Moves a region's dead letters back into its queue, except for those that a worker gave a reason.
+    /// Moves a region's dead letters back into its queue, except for those with a worker's reason.
     pub fn redrive(&self, region: usize) {
         self.look(|cloud| cloud.queues[region].redrive());
         self.wake_receivers();
     }
 
-    /// What is marked in a region.
+    /// Marks of a region.
     #[must_use]
     pub fn marked(&self, region: usize) -> Vec<FactId> {
         self.look(|cloud| cloud.marks.items(region).map(|(id, _)| *id).collect())
@@ -187,13 +188,13 @@ impl Cloud {
         self.look(|cloud| cloud.lakes.objects(region))
     }
 
-    /// How often an object was put anew in any region, by key; a condition that kept it from happening does not count.
+    /// Number of new puts of an object in any region, by key; puts prevented by their condition do not count.
     #[must_use]
     pub fn puts(&self) -> BTreeMap<String, u32> {
         self.look(|cloud| cloud.lakes.puts.clone())
     }
 
-    /// How many messages a region's queue holds, hidden or not.
+    /// Messages in a region's queue, hidden or not.
     #[must_use]
     pub fn queued(&self, region: usize) -> usize {
         self.look(|cloud| cloud.queues[region].len())
@@ -205,7 +206,7 @@ impl Cloud {
         self.look(|cloud| cloud.queues[region].dead.clone())
     }
 
-    /// Whether something is still on its way between regions, or into an index.
+    /// Whether anything is in transit between regions, or to an index.
     #[must_use]
     pub fn is_settling(&self) -> bool {
         self.look(|cloud| {
@@ -217,7 +218,7 @@ impl Cloud {
         })
     }
 
-    /// How many calls have been made.
+    /// Number of calls made.
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.lock().calls
@@ -228,12 +229,12 @@ impl Cloud {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, CloudState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks at, or changes, everything as it is now.
-    fn look<R>(&self, look: impl FnOnce(&mut State) -> R) -> R {
+    /// Reads or changes the current state.
+    fn look<R>(&self, look: impl FnOnce(&mut CloudState) -> R) -> R {
         let now = self.now();
         let mut state = self.lock();
         state.advance(now, &*self.network);
@@ -247,8 +248,8 @@ impl Cloud {
     }
 }
 
-impl State {
-    /// Lets happen what was to happen until `now`, in its order.
+impl CloudState {
+    /// Applies all events due until `now`, in order.
     fn advance(&mut self, now: Moment, network: &dyn Network) {
         while let Some(entry) = self.late.first_entry().filter(|entry| entry.key().0 <= now) {
             let ((due, _), effect) = entry.remove_entry();
@@ -258,7 +259,7 @@ impl State {
         self.arrive(now, network);
     }
 
-    /// Lets everything arrive that was on its way until `now`.
+    /// Applies everything that arrived until `now`.
     fn arrive(&mut self, now: Moment, network: &dyn Network) {
         self.now = now;
         self.sales.advance(now, network);
@@ -281,7 +282,7 @@ impl State {
         self.sequence
     }
 
-    /// Sends an event to the queue of each region, as often and as late as the network says.
+    /// Sends an event to the queue of each region, as often and as late as the network decides.
     fn announce(&mut self, network: &dyn Network, from: usize, event: &Event, attributes: Attributes) {
         let body = crate::event::body(&event.fact);
         for to in 0..self.queues.len() {
@@ -290,7 +291,7 @@ impl State {
                 let sent = sale_queue::Sent { fact, body: body.clone(), attributes: attributes.clone() };
                 self.announcements.send(from, to, self.now + milliseconds(delay), sent);
             }
-            // Whoever waits learns when to look again, also when the caller does not live to see an answer.
+            // Waiters learn when to check again, even if the caller does not live to see a response.
             self.queues[to].changed.notify_waiters();
         }
     }

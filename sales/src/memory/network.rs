@@ -1,4 +1,4 @@
-//! What calls meet on their way, and how long what flows between regions takes.
+//! What happens to calls in the network, and the delays between regions.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::ports::FailureKind;
 
 /// A service of a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Service {
+pub enum CloudService {
     /// The sales table.
     SaleTable,
     /// The table of marks and leases.
@@ -22,7 +22,7 @@ pub enum Service {
     Switch,
 }
 
-/// What flows between regions by itself.
+/// What flows between regions without calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Flow {
     /// Items of both tables.
@@ -36,82 +36,82 @@ pub enum Flow {
 /// A call that is about to be made.
 #[derive(Clone, Copy, Debug)]
 pub struct Call {
-    /// The number of the region that it is made in.
+    /// Number of the region in which it is made.
     pub region: usize,
-    /// The process that makes it.
+    /// The calling process.
     pub caller: u32,
-    /// Of whom.
-    pub service: Service,
+    /// The called service.
+    pub service: CloudService,
     /// The operation, such as `PutItem`.
     pub operation: &'static str,
 }
 
-/// What a call meets.
+/// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passage {
     /// It takes effect, and is answered.
     Through {
-        /// The time until it takes effect.
+        /// Time until it takes effect.
         there: Duration,
-        /// The time from then to the answer.
+        /// Time from then to the response.
         back: Duration,
-        /// Which entries of a batch are refused, one bit each, the lowest for the first.
+        /// The rejected entries of a batch, one bit each, the lowest for the first.
         refused: u32,
     },
     /// It fails without effect.
     Refused {
-        /// The time until the answer.
+        /// Time until the response.
         after: Duration,
-        /// The answer.
+        /// The response.
         kind: FailureKind,
     },
     /// It takes effect, but the caller sees a failure.
     AnswerLost {
-        /// The time until it takes effect.
+        /// Time until it takes effect.
         there: Duration,
-        /// The time from then to the failure.
+        /// Time from then to the failure.
         back: Duration,
     },
-    /// It takes effect twice: the answer was lost, and the client library tried again.
+    /// It takes effect twice: the response was lost, and the client library retried.
     Repeated {
-        /// The time until it takes effect first.
+        /// Time until it takes effect first.
         there: Duration,
-        /// The time between both.
+        /// Time between both.
         between: Duration,
-        /// The time from then to the answer.
+        /// Time from then to the response.
         back: Duration,
     },
-    /// No answer comes within the caller's patience.
+    /// No response arrives within the caller's deadline.
     Hanging {
-        /// When it takes effect all the same; `None` for never.
+        /// When it takes effect nevertheless; `None` for never.
         effect_after: Option<Duration>,
     },
-    /// The caller does not live to see what becomes of it.
+    /// The caller dies before the response.
     Never {
-        /// Whether it takes effect, at once.
+        /// Whether it takes effect, immediately.
         takes_effect: bool,
     },
 }
 
-/// Decides what calls meet, and how long everything takes.
+/// Decides what happens to calls, and all delays.
 pub trait Network: Send + Sync + 'static {
-    /// What this call meets.
+    /// What happens to this call.
     fn call(&self, call: Call) -> Passage;
 
-    /// How long a change takes to another region.
+    /// Delay of a change to another region.
     fn replication_lag(&self, flow: Flow) -> Duration;
 
-    /// How long a change takes to the table's index.
+    /// Delay of a change to the table's index.
     fn index_lag(&self) -> Duration;
 
-    /// After which times a published event is in a queue: once, repeatedly, or never.
+    /// The delays after which a published event is in a queue: once, repeatedly, or never.
     fn deliveries(&self, from: usize, to: usize, event: &Event) -> Vec<Duration>;
 
-    /// By how much the storage of a region is ahead of the others when writes are put in order.
+    /// How far the storage clock of a region is ahead of the others when writes are ordered.
     fn storage_clock(&self, region: usize) -> Duration;
 }
 
-/// Everything works and takes no time.
+/// All calls succeed without delay.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Perfect;
 

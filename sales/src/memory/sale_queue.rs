@@ -7,13 +7,13 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::{Client, Cloud, MOST_DELIVERIES, Moment, Service, State, milliseconds};
+use super::{Client, Cloud, CloudService, CloudState, MOST_DELIVERIES, Moment, milliseconds};
 use crate::attributes::{self, Attributes, DEAD_LETTER_REASON};
 use crate::clock::Timestamp;
 use crate::ports::{DeadLetter, Delivery, FailureKind, PortError, PortResult, SaleQueue};
 use crate::sale::FactId;
 
-/// As the real one gives up.
+/// The real one's deadline.
 const DEADLINE: Duration = Duration::from_secs(5);
 
 /// [`SaleQueue`] in memory.
@@ -32,7 +32,7 @@ pub(super) struct Queue {
     messages: Vec<Message>,
     pub(super) dead: Vec<(String, Attributes)>,
     pub(super) delivered_facts: BTreeSet<FactId>,
-    /// Told when a message may have become visible.
+    /// Notified when a message may have become visible.
     pub(super) changed: Arc<Notify>,
     receipts: u64,
 }
@@ -43,7 +43,7 @@ struct Message {
     visible_at: Moment,
     receive_count: u32,
     first_received: Option<Timestamp>,
-    /// That of the last delivery.
+    /// Receipt of the last delivery.
     receipt: Option<u64>,
 }
 
@@ -73,8 +73,8 @@ impl Queue {
         self.messages.len()
     }
 
-    /// Up to ten visible messages, those that have been visible for longest first; what was delivered too often goes
-    /// to the dead letters instead.
+    /// Up to ten visible messages, longest visible first; messages with too many deliveries become dead letters
+    /// instead.
     fn take(&mut self, now: Moment, hidden_until: Moment, time: Timestamp) -> Vec<Delivery> {
         let (given_up, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.messages)
             .into_iter()
@@ -125,7 +125,7 @@ impl MemorySaleQueue {
         let cloud: &Cloud = &self.0.cloud;
         let changed = cloud.look(|state| Arc::clone(&state.queues[self.0.region].changed));
         loop {
-            // It hears what is told from here on, so that nothing is missed between the look and the wait.
+            // Listens from here on, so that no notification is missed between the check and the wait.
             let told = changed.notified();
             let (now, next) = cloud.look(|state| {
                 let next = [
@@ -139,7 +139,7 @@ impl MemorySaleQueue {
                 return;
             }
             let until = next.map_or(end, |moment| end.min(cloud.began + Duration::from_millis(moment)));
-            // Whatever it was that ended the wait, the next look tells.
+            // Whatever ended the wait, the next check decides.
             let _ = tokio::time::timeout_at(until, told).await;
         }
     }
@@ -150,7 +150,7 @@ impl SaleQueue for MemorySaleQueue {
         let (wait, hidden_for) = (whole_seconds(wait.min(Self::LONGEST_WAIT)), whole_seconds(hidden_for));
         let (region, clock, end) = (self.0.region, self.0.cloud.clock.clone(), Instant::now() + wait);
         let receive = self.0.call_when(
-            Service::Queue,
+            CloudService::Queue,
             "ReceiveMessage",
             wait + DEADLINE,
             || self.wait(end),
@@ -165,18 +165,21 @@ impl SaleQueue for MemorySaleQueue {
     async fn acknowledge(&self, receipts: &[&str]) -> PortResult<()> {
         let operation = "DeleteMessageBatch";
         let (region, receipts) = (self.0.region, numbers(receipts.iter().copied()));
-        let acknowledge = self.0.call(Service::Queue, operation, DEADLINE, move |state: &mut State, _, refused| {
-            let mut result = Ok(());
-            for (place, receipt) in receipts.iter().enumerate() {
-                match (refused.entry(place, operation), receipt) {
-                    // A receipt that is not the last delivery's is accepted, and changes nothing.
-                    (Ok(()), Some(_)) => state.queues[region].messages.retain(|message| message.receipt != *receipt),
-                    (Ok(()), None) => result = Err(rejected(operation, "this is no receipt")),
-                    (Err(error), _) => result = Err(error),
+        let acknowledge =
+            self.0.call(CloudService::Queue, operation, DEADLINE, move |state: &mut CloudState, _, refused| {
+                let mut result = Ok(());
+                for (place, receipt) in receipts.iter().enumerate() {
+                    match (refused.entry(place, operation), receipt) {
+                        // A receipt of an earlier delivery is accepted, without effect.
+                        (Ok(()), Some(_)) => {
+                            state.queues[region].messages.retain(|message| message.receipt != *receipt)
+                        }
+                        (Ok(()), None) => result = Err(rejected(operation, "this is no receipt")),
+                        (Err(error), _) => result = Err(error),
+                    }
                 }
-            }
-            result
-        });
+                result
+            });
         acknowledge.await?
     }
 
@@ -184,7 +187,7 @@ impl SaleQueue for MemorySaleQueue {
         let operation = "ChangeMessageVisibilityBatch";
         let times: Vec<Duration> = receipts.iter().map(|(_, time)| *time).collect();
         let (region, receipts) = (self.0.region, numbers(receipts.iter().map(|(receipt, _)| *receipt)));
-        let hide = self.0.call(Service::Queue, operation, DEADLINE, move |state: &mut State, _, refused| {
+        let hide = self.0.call(CloudService::Queue, operation, DEADLINE, move |state: &mut CloudState, _, refused| {
             let mut result = Ok(());
             for (place, (receipt, time)) in receipts.iter().zip(&times).enumerate() {
                 let (now, until) = (state.now, state.now + milliseconds(whole_seconds(*time)));
@@ -204,7 +207,7 @@ impl SaleQueue for MemorySaleQueue {
     async fn dead_letter(&self, delivery: &Delivery, reason: &str) -> PortResult<DeadLetter> {
         let (region, body) = (self.0.region, delivery.body.clone());
         let attributes = attributes::with_reason(&delivery.attributes, reason);
-        let send = self.0.call(Service::Queue, "SendMessage", DEADLINE, move |state: &mut State, _, _| {
+        let send = self.0.call(CloudService::Queue, "SendMessage", DEADLINE, move |state: &mut CloudState, _, _| {
             state.queues[region].dead.push((body.clone(), attributes.clone()));
             DeadLetter::Sent
         });
@@ -212,7 +215,7 @@ impl SaleQueue for MemorySaleQueue {
     }
 }
 
-/// The numbers of receipts; `None` for what is none.
+/// The numbers in a receipt; `None` if it is invalid.
 fn numbers<'a>(receipts: impl Iterator<Item = &'a str>) -> Vec<Option<u64>> {
     receipts.map(|receipt| receipt.parse().ok()).collect()
 }

@@ -1,11 +1,11 @@
-//! The sales table and its index of what is pending.
+//! The sales table and its pending index.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use super::global_table::GlobalTable;
 use super::link::Links;
-use super::{Client, Moment, Network, Refused, Service, State, milliseconds};
+use super::{Client, CloudService, CloudState, Moment, Network, Refused, milliseconds};
 use crate::clock::Timestamp;
 use crate::ports::{
     Backlog, FoundSale, Insert, InsertSale, LoadedFacts, PageToken, PendingPage, PortResult, SaleTable, StoredSale,
@@ -13,7 +13,7 @@ use crate::ports::{
 use crate::sale::{Fact, FactId, Sale, SaleId};
 use crate::shard::{Shard, Shards};
 
-/// As the real one gives up.
+/// The real one's deadline.
 const DEADLINE: Duration = Duration::from_millis(4_200);
 
 /// Small, so that a few pending facts already fill several pages.
@@ -23,16 +23,16 @@ const PAGE: usize = 4;
 #[derive(Clone)]
 pub struct MemorySaleTable(Client);
 
-/// An item, for a look from outside.
+/// An item, for inspection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ItemView {
-    /// What it says.
+    /// Its fact.
     pub fact: Fact,
     /// Whether it is known to be in the lake.
     pub processed: bool,
-    /// Whether it is owed to the lake.
+    /// Whether it is pending.
     pub pending: bool,
-    /// The call that wrote it under a condition, if one did.
+    /// The call that wrote it conditionally, if any.
     attempt: Option<u64>,
 }
 
@@ -44,12 +44,12 @@ pub(super) struct Sales {
     pub(super) table: GlobalTable<FactId, ItemView>,
     pub(super) registered: BTreeMap<FactId, Vec<Fact>>,
     indexes: Vec<Index>,
-    /// Versions of items on their way from each replica to its index.
+    /// Versions of items in transit from each replica to its index.
     trailing: Links<Version>,
     versions: u64,
 }
 
-/// What an index is to say of an item; a higher number is a later version.
+/// An item's future entry in an index; a higher number is a later version.
 struct Version {
     number: u64,
     id: FactId,
@@ -60,12 +60,12 @@ struct Version {
 #[derive(Clone, Default)]
 struct Index {
     entries: BTreeSet<Entry>,
-    /// Which version of each item it shows.
+    /// The version of each item that it shows.
     shown: BTreeMap<FactId, (u64, Option<Entry>)>,
 }
 
 impl Index {
-    /// Shows a version of an item. One that was overtaken on its way is of no interest any more.
+    /// Applies a version of an item. One that was overtaken in transit is ignored.
     fn show(&mut self, Version { number, id, entry }: Version) {
         let (shown, before) = self.shown.get(&id).copied().unwrap_or_default();
         if shown < number {
@@ -129,8 +129,8 @@ impl Sales {
     }
 }
 
-impl State {
-    /// What was there before; nothing, too, where the same attempt has put it, whose answer was lost.
+impl CloudState {
+    /// The previous item; none, either, if the same attempt has put it and its response was lost.
     fn insert(&mut self, region: usize, fact: &Fact, attempt: u64, network: &dyn Network) -> Option<ItemView> {
         let there = self.sales.table.get(region, &fact.id()).cloned();
         if there.is_none() {
@@ -153,14 +153,14 @@ impl MemorySaleTable {
     async fn call<R: Send>(
         &self,
         operation: &'static str,
-        effect: impl Fn(&mut State, &dyn Network, Refused) -> R + Send + Sync + 'static,
+        effect: impl Fn(&mut CloudState, &dyn Network, Refused) -> R + Send + Sync + 'static,
     ) -> PortResult<R> {
-        self.0.call(Service::SaleTable, operation, DEADLINE, effect).await
+        self.0.call(CloudService::SaleTable, operation, DEADLINE, effect).await
     }
 }
 
 impl MemorySaleTable {
-    /// Puts a fact unless one with its id is there; what was there.
+    /// Puts a fact unless one with its id exists; returns the existing one.
     async fn put_if_new(&self, fact: Fact) -> PortResult<Option<ItemView>> {
         let (region, attempt) = (self.0.region, self.0.new_attempt());
         self.call("PutItem", move |state, network, _| state.insert(region, &fact, attempt, network)).await
@@ -179,7 +179,7 @@ impl SaleTable for MemorySaleTable {
     }
 
     async fn insert_new_sales(&self, sales: &[Sale]) -> Vec<PortResult<()>> {
-        // A lone sale is put under a condition, as the real one does it.
+        // A lone sale is put conditionally, as in the real one.
         if let [sale] = sales {
             return vec![self.insert(&Fact::Sale(sale.clone())).await.map(drop)];
         }
@@ -257,7 +257,7 @@ impl SaleTable for MemorySaleTable {
                 .map(|(_, timestamp, id)| (timestamp.unix_seconds(), *id))
                 .skip_while(|entry| after.is_some_and(|after| *entry <= after));
             let page: Vec<(i64, FactId)> = entries.take(PAGE).collect();
-            // A full page names a next one, which may turn out to be empty.
+            // A full page has a next one, which may turn out to be empty.
             let last = page.last().filter(|_| page.len() == PAGE);
             let next = last.map(|(timestamp, id)| PageToken { id: id.to_string(), timestamp: timestamp.to_string() });
             PendingPage { ids: page.iter().map(|(_, id)| *id).collect(), unreadable: Vec::new(), next }
@@ -280,7 +280,7 @@ impl SaleTable for MemorySaleTable {
     }
 }
 
-/// What an item says, with what only `other` says. A region is all that an item may be silent about.
+/// An item's attributes, completed with those that only `other` has. Only the region may be missing.
 fn filled_in(mut fact: Fact, other: &Fact) -> Fact {
     let region = match &mut fact {
         Fact::Sale(sale) => &mut sale.region,

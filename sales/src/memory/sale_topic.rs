@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Client, Service};
+use super::{Client, CloudService};
 use crate::event::Event;
 use crate::ports::{PortResult, SaleTopic};
 
-/// As the real one gives up.
+/// The real one's deadline.
 const DEADLINE: Duration = Duration::from_secs(4);
 
 /// [`SaleTopic`] in memory.
@@ -25,7 +25,7 @@ impl SaleTopic for MemorySaleTopic {
     async fn publish(&self, events: &[Event]) -> Vec<PortResult<()>> {
         let operation = "PublishBatch";
         let (region, published) = (self.0.region, events.to_vec());
-        let publish = self.0.call(Service::Topic, operation, DEADLINE, move |state, network, refused| {
+        let publish = self.0.call(CloudService::Topic, operation, DEADLINE, move |state, network, refused| {
             let announced = published.iter().enumerate().map(|(place, event)| {
                 refused.entry(place, operation)?;
                 state.announce(network, region, event, event.attributes());

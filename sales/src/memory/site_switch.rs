@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Client, Service};
+use super::{Client, CloudService};
 use crate::ports::{FailureKind, PortError, PortResult, SiteSwitch};
 use crate::site_state::SiteState;
 
-/// As the real one gives up.
+/// The real one's deadline.
 const DEADLINE: Duration = Duration::from_secs(3);
 
 /// [`SiteSwitch`] in memory.
@@ -25,7 +25,7 @@ impl SiteSwitch for MemorySiteSwitch {
     async fn read(&self) -> PortResult<SiteState> {
         let (region, operation) = (self.0.region, "GetParameter");
         let state =
-            self.0.call(Service::Switch, operation, DEADLINE, move |state, _, _| state.switches[region]).await?;
+            self.0.call(CloudService::Switch, operation, DEADLINE, move |state, _, _| state.switches[region]).await?;
         state.ok_or(PortError { operation, kind: FailureKind::Missing, detail: "there is no such parameter".into() })
     }
 }

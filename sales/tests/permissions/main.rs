@@ -1,9 +1,9 @@
-//! The permissions of the task roles and of the operator are exactly what the code needs: each call to AWS that the
-//! sources make has its permission in `modules/task-role/permissions.json`, and each permission there has a call.
+//! The permissions of the task roles and of the operator are exactly those that the code needs: each AWS call in the
+//! sources has its permission in `modules/task-role/permissions.json`, and each permission there has a call.
 //!
-//! The services' calls are those of the adapters in `sales/src/aws` whose types they name, and of these only what the
-//! methods need that a service calls: the API has `DynamoSaleTable`, and is not given what its `settle` does. Where
-//! names alone cannot tell, a method counts as called, so that a service never lacks a permission that it needs.
+//! The services' calls are those of the adapters in `sales/src/aws` whose types they name, and of these only those of
+//! methods that a service calls: the API has `DynamoSaleTable`, but not the permissions of `settle`. If names alone
+//! cannot decide, a method counts as called, so that a service never lacks a permission that it needs.
 
 #![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 
@@ -15,19 +15,19 @@ use sources::{Call, Function, Source, workspace};
 
 const PERMISSIONS: &str = "modules/task-role/permissions.json";
 
-/// Where the adapters are, which know AWS for the services.
+/// The folder of the services' AWS adapters.
 const ADAPTERS: &str = "sales/src/aws";
 
-/// What AWS does with the key on behalf of these calls is in no source: reading what is encrypted, and writing it.
+/// Use of the key by AWS on behalf of these calls, which is in no source: reading and writing encrypted data.
 const ON_BEHALF: [&str; 2] = ["kms:Decrypt", "kms:GenerateDataKey"];
 
-/// What Application Auto Scaling looks for in whoever changes the minimum of an ECS service, before it does so.
+/// Permissions that Application Auto Scaling requires of the caller that changes the minimum of an ECS service.
 const LOOKED_FOR: [&str; 2] = ["application-autoscaling:RegisterScalableTarget", "ecs:UpdateService"];
 
-/// What calls AWS without a crate of the SDK, in salesctl.
+/// AWS calls without an SDK crate, in salesctl.
 const OWN_CLIENT: &str = "JsonApi";
 
-/// Which groups of `permissions.json` are about the resources of an adapter.
+/// The groups of `permissions.json` for the resources of an adapter.
 fn groups(adapter: &str) -> &'static [&'static str] {
     match adapter {
         "DynamoSaleTable" => &["sales_table", "sales_table_indexes"],
@@ -40,7 +40,7 @@ fn groups(adapter: &str) -> &'static [&'static str] {
     }
 }
 
-/// The action that IAM asks for when an operation of the SDK is called.
+/// The IAM action of an operation of the SDK.
 fn action(operation: &str) -> Option<&'static str> {
     Some(match operation {
         "batch_get_item" => "dynamodb:BatchGetItem",
@@ -77,13 +77,13 @@ fn action(operation: &str) -> Option<&'static str> {
     })
 }
 
-/// An action on the resources of a kind, which the first of their groups names. The operator's are all of one kind.
+/// An action on a kind of resources, named after the first of their groups. The operator has only one kind.
 type Permission = (&'static str, String);
 
-/// What is needed, and the calls that it is needed for.
+/// The needed actions, and the calls that need them.
 type Needs = BTreeMap<Permission, BTreeSet<String>>;
 
-/// What `caller` needs of the adapters. A method is called from its own sources, or from those that all share.
+/// The needs of `caller` in the adapters. Its own sources call a method, or those that all share.
 fn needs_of_adapters(caller: &[&Source], adapters: &[Source]) -> (Needs, BTreeSet<(String, String)>) {
     let (mut needs, mut reached) = (Needs::new(), BTreeSet::new());
     for owner in adapters.iter().flat_map(|source| &source.functions).filter_map(|function| function.owner.as_ref()) {
@@ -134,7 +134,7 @@ fn reached_in<'a>(owner: &str, callers: &[&Source], adapters: &'a [Source]) -> V
     reached
 }
 
-/// What the sources call past the adapters.
+/// The calls of the sources outside the adapters.
 fn needs_of_own_calls(sources: &[Source]) -> Needs {
     let mut needs = Needs::new();
     for source in sources {
@@ -153,7 +153,7 @@ fn needs_of_own_calls(sources: &[Source]) -> Needs {
     needs
 }
 
-/// Calls of which this test cannot tell what they ask for.
+/// Calls whose actions this test cannot determine.
 fn riddles(sources: &[Source]) -> Vec<String> {
     let mut riddles = Vec::new();
     let calls_aws = |source: &&Source| {
@@ -172,7 +172,7 @@ fn riddles(sources: &[Source]) -> Vec<String> {
     riddles
 }
 
-/// What `role` is permitted; by the kinds of `adapters`, or all as one kind.
+/// The permissions of `role`; by the kinds of `adapters`, or all as one kind.
 fn permitted(document: &serde_json::Value, role: &str, by_kind: bool) -> BTreeSet<Permission> {
     const ADAPTERS: [&str; 6] =
         ["DynamoSaleTable", "DynamoMarks", "S3Lake", "SnsSaleTopic", "SqsSaleQueue", "SsmSiteSwitch"];
@@ -212,7 +212,10 @@ fn each_call_has_its_permission_and_each_permission_its_call() {
     let mut wrong = riddles(&adapters);
     let mut reached = BTreeSet::new();
     for (role, crate_name) in [("api", "sales-api"), ("worker", "sales-worker"), ("operator", "salesctl")] {
-        let own = Source::below(&format!("{crate_name}/src"));
+        let mut own = Source::below(&format!("{crate_name}/src"));
+        if role != "operator" {
+            own.extend(Source::below("sales-service/src"));
+        }
         wrong.extend(riddles(&own));
         let callers: Vec<&Source> = own.iter().chain(shared.iter().filter(is_shared)).collect();
         let (mut needs, reached_by_it) = needs_of_adapters(&callers, &adapters);
@@ -232,12 +235,12 @@ fn each_call_has_its_permission_and_each_permission_its_call() {
     for source in &adapters {
         let idle = source.functions.iter().filter(|function| !function.operations.is_empty());
         let idle = idle.filter(|function| !reached.contains(&(source.path.clone(), function.name.clone())));
-        wrong.extend(idle.map(|function| format!("{}: nobody is known to call {}", source.path, function.name)));
+        wrong.extend(idle.map(|function| format!("{}: nothing is known to call {}", source.path, function.name)));
     }
     assert!(wrong.is_empty(), "{PERMISSIONS} and the code differ:\n{}", wrong.join("\n"));
 }
 
-/// An adapter with a helper, as they are written in `sales/src/aws`.
+/// An adapter with a helper, as written in `sales/src/aws`.
 const ADAPTER: &str = r#"
     use aws_sdk_dynamodb::Client;
     impl DynamoMarks {
@@ -291,6 +294,6 @@ fn a_call_that_cannot_be_told_is_no_call_that_is_permitted() {
         |body: &str| riddles(&[Source::parse("x.rs", &format!("use aws_sdk_s3::Client; fn f() {{ {body} }}"))]).len();
     assert_eq!(of("client.put_object().send()"), 0);
     assert_eq!(of("client.delete_bucket().send()"), 1, "an unknown action");
-    assert_eq!(of("bucket.put_object().send()"), 1, "on something of which nobody knows that it is a client");
+    assert_eq!(of("bucket.put_object().send()"), 1, "on something not known to be a client");
     assert_eq!(of("pages.into_paginator()"), 1, "made elsewhere");
 }

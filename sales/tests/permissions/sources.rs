@@ -1,4 +1,4 @@
-//! What the sources call, function by function, as far as that can be told without types.
+//! The calls in the sources, function by function, as far as can be determined without types.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,16 +7,16 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Expr, Ident};
 
-/// What is called on an AWS client and asks AWS for nothing.
+/// Methods of an AWS client that make no call.
 const NO_OPERATIONS: [&str; 2] = ["clone", "config"];
 
 /// A file of the sources.
 pub(crate) struct Source {
-    /// Its path from the workspace's root.
+    /// Path from the workspace's root.
     pub(crate) path: String,
     /// Every identifier in it.
     pub(crate) names: BTreeSet<String>,
-    /// What it imports by its name.
+    /// Its imports by name.
     pub(crate) imported: BTreeSet<String>,
     /// Its functions, without those of its tests.
     pub(crate) functions: Vec<Function>,
@@ -26,17 +26,17 @@ pub(crate) struct Source {
 pub(crate) struct Function {
     /// Its name.
     pub(crate) name: String,
-    /// How many arguments it takes beside `self`.
+    /// Number of arguments besides `self`.
     pub(crate) arguments: usize,
-    /// The type that it belongs to, if it is a method.
+    /// The type it belongs to, if it is a method.
     pub(crate) owner: Option<String>,
-    /// The trait that it implements, if it does.
+    /// The trait that it implements, if any.
     pub(crate) port: Option<String>,
-    /// What it calls or names.
+    /// Its calls and names.
     pub(crate) calls: BTreeSet<Call>,
-    /// The SDK's operations that it begins: zero arguments, on a client.
+    /// The SDK operations that it starts: zero arguments, on a client.
     pub(crate) operations: BTreeSet<String>,
-    /// Whether it sends a request of an SDK, or of something that is called alike.
+    /// Whether it sends a request of an SDK, or calls a method of that name.
     pub(crate) sends: bool,
 }
 
@@ -50,7 +50,7 @@ pub(crate) enum Call {
 }
 
 impl Source {
-    /// Reads the text of a file.
+    /// Parses the text of a file.
     pub(crate) fn parse(path: &str, text: &str) -> Self {
         let file = syn::parse_file(text).unwrap_or_else(|error| panic!("{path}: {error}"));
         let mut names = Names::default();
@@ -61,7 +61,7 @@ impl Source {
         Self { path: path.to_owned(), names: all, imported, functions: functions.found }
     }
 
-    /// Reads all files below `folder`, a path from the workspace's root.
+    /// Parses all files below `folder`, a path from the workspace's root.
     pub(crate) fn below(folder: &str) -> Vec<Self> {
         let mut sources = Vec::new();
         let entries = std::fs::read_dir(workspace().join(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
@@ -77,13 +77,13 @@ impl Source {
         sources
     }
 
-    /// The module's name, by its file.
+    /// The module's name, from its file.
     pub(crate) fn module(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or_default().trim_end_matches(".rs")
     }
 
-    /// Whether a function in it calls `function`, a method of `owner`: for the method of a trait the file has to name
-    /// the trait, since the language asks for that, and for any other the name and the number of arguments decide.
+    /// Whether a function in it calls `function`, a method of `owner`: for a trait's method, the file must name the
+    /// trait, as the language requires; otherwise, the name and the number of arguments decide.
     pub(crate) fn calls(&self, function: &Function, owner: &str) -> bool {
         function.port.as_ref().is_none_or(|port| self.names.contains(port))
             && self.functions.iter().flat_map(|caller| &caller.calls).any(|call| match call {
@@ -96,7 +96,7 @@ impl Source {
     }
 }
 
-/// The folder above this crate's.
+/// The parent folder of this crate.
 pub(crate) fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
@@ -105,7 +105,7 @@ pub(crate) fn workspace() -> &'static Path {
 struct Names {
     all: BTreeSet<String>,
     imported: BTreeSet<String>,
-    /// Fields and arguments of a type called `Client`, and what is called so itself.
+    /// Fields and arguments of a type named `Client`, and those with such a name.
     clients: BTreeSet<String>,
 }
 
@@ -211,7 +211,7 @@ fn is_for_tests(attribute: &Attribute) -> bool {
     attribute.path().is_ident("cfg") && attribute.parse_args::<Ident>().is_ok_and(|of| of == "test")
 }
 
-/// What a body calls.
+/// The calls of a body.
 struct Body<'a> {
     clients: &'a BTreeSet<String>,
     calls: BTreeSet<Call>,
@@ -254,7 +254,7 @@ impl Body<'_> {
         }
     }
 
-    /// The arguments of a macro may be anything: what looks like a call in them is one.
+    /// Arguments of macros may be anything: whatever looks like a call counts as one.
     fn tokens(&mut self, tokens: TokenStream) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         for (place, token) in tokens.iter().enumerate() {
@@ -293,7 +293,7 @@ impl<'ast> Visit<'ast> for Body<'_> {
     }
 }
 
-/// How clients are called here. A request that is sent by a function without an operation on one is told of as well.
+/// How clients are called here. A function that sends a request without starting an operation is reported as well.
 fn is_called_client(name: &str) -> bool {
     name.to_lowercase().ends_with("client")
 }
@@ -302,7 +302,7 @@ fn is_sign(token: Option<&TokenTree>, sign: char) -> bool {
     matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == sign)
 }
 
-/// How many arguments these tokens are.
+/// Number of arguments in these tokens.
 fn count(tokens: TokenStream) -> usize {
     let mut arguments = 0;
     let mut begun = false;

@@ -20,16 +20,16 @@ pub(crate) struct Accelerator {
     key: Key,
 }
 
-/// A region's share of the traffic of one listener.
+/// A region's endpoint group in one listener.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Group {
-    /// Its ARN.
+    /// ARN of the endpoint group.
     pub(crate) arn: String,
-    /// Its region.
+    /// AWS region of the endpoint group.
     pub(crate) region: String,
-    /// Its traffic dial in percent.
+    /// Traffic dial in percent.
     pub(crate) dial: f32,
-    /// `HEALTHY`, `UNHEALTHY` or `INITIAL` for each endpoint.
+    /// Health of each endpoint: `HEALTHY`, `UNHEALTHY` or `INITIAL`.
     pub(crate) health: Vec<String>,
 }
 
@@ -54,7 +54,7 @@ impl Accelerator {
         Ok(try_join_all(groups).await?.into_iter().flatten().filter_map(Group::of).collect())
     }
 
-    /// Turns a group's dial.
+    /// Sets a group's dial.
     pub(crate) async fn set_dial(&self, group: &Group, percent: f32) -> Result<(), Trouble> {
         let client = Client::new(&Patience::Change.apply(&self.sdk));
         let request = client.update_endpoint_group().endpoint_group_arn(&group.arn).traffic_dial_percentage(percent);
@@ -69,7 +69,7 @@ impl Group {
         Some(Self {
             arn: group.endpoint_group_arn?,
             region: group.endpoint_group_region?,
-            // What AWS takes when nothing is said.
+            // AWS's default.
             dial: group.traffic_dial_percentage.unwrap_or(100.0),
             health,
         })

@@ -1,4 +1,4 @@
-//! Connections: through the proxy that the usual variables name, except to this machine and to what only it can reach.
+//! Connections: through the proxy of the usual variables, except to this machine and to link-local addresses.
 
 use std::net::IpAddr;
 
@@ -22,12 +22,12 @@ use url::{Host, Url};
 /// The variables that name a proxy, those for HTTPS first.
 const PROXIES: [&str; 6] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"];
 
-/// Whether an address is this machine's own, or one of those at which a machine or container asks for its credentials: what
-/// a proxy has at such an address is something else.
+/// Whether an address is this machine's own, or one where a machine or container requests its credentials: a proxy
+/// would reach something else at such an address.
 pub(crate) fn is_near(url: &Url) -> bool {
     let is_near = |address: IpAddr| match address.to_canonical() {
         IpAddr::V4(address) => address.is_loopback() || address.is_link_local() || address.is_unspecified(),
-        // The last is where EC2 and ECS answer.
+        // The last is the metadata address of EC2 and ECS.
         IpAddr::V6(address) => {
             address.is_loopback() || address.is_unspecified() || address.segments()[..3] == [0xfd00, 0x0ec2, 0]
         }
@@ -43,12 +43,12 @@ pub(crate) fn is_near(url: &Url) -> bool {
     }
 }
 
-/// The first variable that names a proxy, with the proxy's own address.
+/// The first variable that sets a proxy, with the proxy's address.
 pub(crate) fn proxy() -> Option<String> {
     let named =
         PROXIES.into_iter().find_map(|name| Some((name, std::env::var(name).ok()?)).filter(|(_, url)| !url.is_empty()));
     named.map(|(name, url)| match Url::parse(&url).ok().and_then(|url| Some((url.host()?.to_owned(), url.port()))) {
-        // Without the name and the password that may be in it.
+        // Without the user name and password that it may contain.
         Some((host, Some(port))) => format!("{name} is {host}:{port}"),
         Some((host, None)) => format!("{name} is {host}"),
         None => format!("{name} is set"),
@@ -58,13 +58,13 @@ pub(crate) fn proxy() -> Option<String> {
 /// An HTTP client for this address.
 pub(crate) fn client(url: &Url, builder: ClientBuilder) -> anyhow::Result<Client> {
     let builder = if is_near(url) { builder.no_proxy() } else { builder };
-    // Certificates that cannot be read do not matter where none is needed.
+    // Unreadable certificates do not matter where none is needed.
     let is_plain = url.scheme() == "http" && (is_near(url) || proxy().is_none());
     let builder = if is_plain { builder.tls_certs_only([]) } else { builder };
-    builder.build().context("no HTTP client can be made")
+    builder.build().context("cannot create an HTTP client")
 }
 
-/// The connections of the SDK's clients.
+/// Connector of the SDK's clients.
 pub(super) fn of_sdk() -> SharedHttpClient {
     let encrypted = |proxy: ProxyConfig| {
         Builder::new().build_with_connector_fn(move |settings, components| {
@@ -82,18 +82,18 @@ pub(super) fn of_sdk() -> SharedHttpClient {
     })
 }
 
-/// All ways to another side.
+/// The connectors for all destinations.
 #[derive(Debug, Clone)]
 struct Ways {
-    /// To what is near and takes no TLS, without reading any certificates.
+    /// For near destinations without TLS; reads no certificates.
     plain: SharedHttpClient,
-    /// To all else that is near.
+    /// For other near destinations.
     direct: SharedHttpClient,
-    /// To what is not.
+    /// For remote destinations.
     proxied: SharedHttpClient,
 }
 
-/// All ways, and a choice for each request.
+/// Selects a connector for each request.
 #[derive(Debug)]
 struct Choice {
     ways: Ways,
@@ -119,7 +119,7 @@ impl HttpConnector for Choice {
             Ok(url) if is_near(&url) => &self.ways.direct,
             _ => &self.ways.proxied,
         };
-        // Each keeps the connectors that it has made.
+        // Each keeps the connectors it has made.
         way.http_connector(&self.settings, &self.components).call(request)
     }
 }

@@ -1,4 +1,4 @@
-//! How many tasks of each service run in a region, and how few scaling may leave: ECS and Application Auto Scaling.
+//! Running tasks of each service in a region, and their scaling minimum: ECS and Application Auto Scaling.
 
 use std::collections::BTreeMap;
 
@@ -18,21 +18,21 @@ static SCALING: JsonService =
 const KEY: &str = "cluster";
 const DIMENSION: &str = "ecs:service:DesiredCount";
 
-/// A service, by what it does.
+/// A service, by role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Role {
-    /// Takes sales in.
+    /// Accepts sales.
     Api,
-    /// Brings them to the lake.
+    /// Brings sales to the lake.
     Worker,
 }
 
 impl Role {
-    /// All of them.
+    /// All roles.
     pub(crate) const ALL: [Self; 2] = [Self::Api, Self::Worker];
 
-    /// As people call it.
+    /// The name in outputs.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Api => "API",
@@ -44,18 +44,18 @@ impl Role {
 /// The tasks of a service in one region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Tasks {
-    /// Those that run.
+    /// Number of running tasks.
     pub(crate) running: u32,
-    /// The fewest that scaling may leave.
+    /// Scaling minimum.
     pub(crate) minimum: u32,
-    /// The most that scaling may start.
+    /// Scaling maximum.
     pub(crate) maximum: u32,
-    /// The minimum that the environment's data name, if they are known.
+    /// Usual minimum, from the environment's data, if configured.
     pub(crate) usual_minimum: Option<u32>,
 }
 
 impl Tasks {
-    /// Whether the minimum is above the usual one: a switch has raised it, and nobody has released it.
+    /// Whether the minimum is above the usual one: a switch has raised it, and no one has released it.
     pub(crate) fn is_held(&self) -> bool {
         self.usual_minimum.is_some_and(|usual| self.minimum > usual)
     }
@@ -70,7 +70,7 @@ struct Request<'a> {
     operation: &'static str,
 }
 
-/// The operations that are called.
+/// The operations in use.
 struct Client(JsonApi);
 
 impl Client {
@@ -93,21 +93,21 @@ impl Request<'_> {
     }
 }
 
-/// The answer of `DescribeServices`.
+/// Response of `DescribeServices`.
 #[derive(Debug, Deserialize)]
 struct Services {
     #[serde(default)]
-    services: Vec<Service>,
+    services: Vec<EcsService>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Service {
+struct EcsService {
     service_name: String,
     running_count: u32,
 }
 
-/// The answer of `DescribeScalableTargets`.
+/// Response of `DescribeScalableTargets`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Targets {
@@ -123,12 +123,12 @@ struct Target {
     max_capacity: u32,
 }
 
-/// The answer of `RegisterScalableTarget`, of which nothing is needed.
+/// Response of `RegisterScalableTarget`; its content is not used.
 #[derive(Debug, Deserialize)]
 struct Registered {}
 
 impl RegionCloud {
-    /// How many tasks of each service run here, and what scaling may do.
+    /// Running tasks and scaling limits of each service in this region.
     pub(crate) async fn fleet(&self) -> Result<Fleet, Trouble> {
         let cluster = self.named(KEY, self.resources.cluster.as_ref())?;
         let names = Role::ALL.map(|role| self.service(role));
@@ -142,13 +142,15 @@ impl RegionCloud {
             });
             client.describe_scalable_targets().send::<Targets>(&self.key(KEY), &input).await
         };
-        // Not the first of them to fail: of what fails alike, the same is told each time.
+        // Not the first failure only: equal failures must report the same text each time.
         let (services, targets) = tokio::join!(self.running(cluster, &names), targets);
         let (services, targets) = (services?, targets?);
         let mut fleet = Fleet::new();
         for ((role, name), resource) in Role::ALL.into_iter().zip(names).zip(&resources) {
             let target = targets.scalable_targets.iter().find(|target| target.resource_id == *resource);
-            let target = target.ok_or_else(|| Trouble::new(format_args!("{name} is no target of scaling")))?;
+            let target = target.ok_or_else(|| {
+                Trouble::new(format_args!("{name} is not a scalable target of Application Auto Scaling"))
+            })?;
             fleet.insert(
                 role,
                 Tasks {
@@ -162,15 +164,15 @@ impl RegionCloud {
         Ok(fleet)
     }
 
-    /// How many tasks of each service run here.
+    /// Number of running tasks of each service in this region.
     pub(crate) async fn running_tasks(&self) -> Result<BTreeMap<Role, u32>, Trouble> {
         let cluster = self.named(KEY, self.resources.cluster.as_ref())?;
         let [api, worker] = Role::ALL.map(|role| self.service(role));
         self.running(cluster, &[api?, worker?]).await
     }
 
-    /// Lets scaling leave no fewer tasks of a service than these, and starts those that are missing. It is one call: what
-    /// runs below a minimum, Application Auto Scaling brings up to it when the minimum is set.
+    /// Sets a service's scaling minimum, which also starts the missing tasks: when a minimum is set, Application Auto
+    /// Scaling brings the service up to it.
     pub(crate) async fn set_minimum(&self, role: Role, minimum: u32) -> Result<(), Trouble> {
         let cluster = self.named(KEY, self.resources.cluster.as_ref())?;
         let client = Client(self.scaling(Patience::Change));
@@ -191,7 +193,7 @@ impl RegionCloud {
         for (role, name) in Role::ALL.into_iter().zip(names) {
             let service = services.iter().find(|service| service.service_name == *name);
             let service =
-                service.ok_or_else(|| Trouble::new(format_args!("there is no service {name} in {cluster}")))?;
+                service.ok_or_else(|| Trouble::new(format_args!("no service {name} in cluster {cluster}")))?;
             running.insert(role, service.running_count);
         }
         Ok(running)

@@ -1,4 +1,4 @@
-//! What has become of a region's state over time: the versions of its parameter, which SSM keeps.
+//! History of a region's state: the versions of its parameter that SSM keeps.
 
 use aws_sdk_ssm::{Client, types::ParameterHistory};
 
@@ -9,20 +9,20 @@ const KEY: &str = "state_parameter";
 /// One version of the parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Version {
-    /// Its number.
+    /// Version number.
     pub(crate) version: i64,
-    /// What it says.
+    /// Value.
     pub(crate) value: String,
-    /// When it was written, in milliseconds since 1970.
+    /// Time of the write, in milliseconds since 1970.
     pub(crate) at_ms: Option<i64>,
-    /// The ARN of who wrote it.
+    /// ARN of the writer.
     pub(crate) by: Option<String>,
-    /// What was said of it, by whom or whatever wrote it or one before it.
+    /// Description, of this write or of an earlier one.
     pub(crate) description: Option<String>,
 }
 
 impl RegionCloud {
-    /// All versions that SSM has kept, which are a hundred at most, the oldest first.
+    /// All versions that SSM has kept, at most a hundred, oldest first.
     pub(crate) async fn state_versions(&self) -> Result<Vec<Version>, Trouble> {
         let parameter = self.named(KEY, self.resources.state_parameter.as_ref())?;
         let client = Client::new(&self.sdk(Patience::Change));

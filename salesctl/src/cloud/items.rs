@@ -1,4 +1,4 @@
-//! The items of the sales table and the marks, as one region's replicas hold them.
+//! Items of the sales table and marks, as one region's replicas hold them.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -23,18 +23,18 @@ use crate::day::Day;
 const SALES: &str = "sales_table";
 const MARKS: &str = "idempotency_table";
 
-/// How many parts of the table are read side by side.
+/// Parallel segments of a table scan.
 const SEGMENTS: i32 = 8;
 
-/// How many ids are looked up with one call, and how many calls are made side by side.
+/// Ids per lookup, and concurrent lookups.
 const LOOKUP: usize = 100;
 const LOOKUPS_AT_A_TIME: usize = 8;
 
-/// How often a call that fails for a moment is made, and the pause between.
+/// Attempts of a call with a transient failure, and the pause between them.
 const TRIES: usize = 3;
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
-/// The MD5 of an object's bytes, which S3 tells as the ETag of what is small and not encrypted with KMS.
+/// MD5 of an object's bytes, which S3 returns as the ETag of an object that is small and not encrypted with KMS.
 pub(crate) type Md5Sum = [u8; 16];
 
 /// A fact as the sales table holds it.
@@ -42,38 +42,38 @@ pub(crate) type Md5Sum = [u8; 16];
 pub(crate) struct Item {
     /// The fact.
     pub(crate) fact: Fact,
-    /// What became of it.
+    /// Its progress.
     pub(crate) progress: Progress,
 }
 
-/// What an item says of the way to the lake.
+/// An item's progress towards the lake.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
     /// Whether it is in the lake.
     pub(crate) processed: bool,
-    /// When that was noted.
+    /// When it was settled.
     pub(crate) processed_at: Option<Timestamp>,
-    /// Whether it is owed to the lake.
+    /// Whether it is pending.
     pub(crate) pending: bool,
 }
 
-/// What is kept of an item when there are many: some hundred bytes with all that surrounds it.
+/// What is kept of an item when there are many: about a hundred bytes, overhead included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// When the fact was accepted.
+    /// Time of acceptance.
     pub(crate) accepted: Timestamp,
-    /// Of the bytes that the lake should hold.
+    /// MD5 of the bytes that the lake should hold.
     pub(crate) md5: Md5Sum,
-    /// What became of it.
+    /// Its progress.
     pub(crate) progress: Progress,
 }
 
-/// All items of some days.
+/// All items of a range of days.
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
-    /// By their ids.
+    /// Items by fact id.
     pub(crate) by_id: HashMap<FactId, Entry>,
-    /// The keys of those that hold no fact.
+    /// Keys of items that hold no fact.
     pub(crate) unreadable: Vec<String>,
 }
 
@@ -87,21 +87,20 @@ impl Item {
         Some(Self { fact: item::fact(read)?, progress })
     }
 
-    /// What is kept of it when there are many.
+    /// The compact form for many items.
     pub(crate) fn entry(&self) -> Entry {
         let md5 = md5(event::body(&self.fact).as_bytes());
         Entry { accepted: self.fact.timestamp(), md5, progress: self.progress }
     }
 }
 
-/// The MD5 of some bytes.
+/// MD5 of bytes.
 pub(crate) fn md5(bytes: &[u8]) -> Md5Sum {
     Md5::digest(bytes).into()
 }
 
 impl RegionCloud {
-    /// The items with these ids, as they are now; those that are not there are left out, and what holds no fact is
-    /// told apart.
+    /// The current items with these ids; missing ones are left out, and unreadable ones are listed apart.
     pub(crate) async fn items(&self, ids: &[FactId]) -> Result<(Vec<Item>, Vec<FactId>), Trouble> {
         let table = self.sale_table()?;
         let read = in_chunks(ids, async |ids| table.items(&ids).await).await;
@@ -116,13 +115,13 @@ impl RegionCloud {
         Ok((items, unreadable))
     }
 
-    /// When the marks of these facts expire; those without a mark are left out.
+    /// Expiry of the marks of these facts; facts without a mark are left out.
     pub(crate) async fn marks_of(&self, ids: &[FactId]) -> Result<HashMap<FactId, Option<Timestamp>>, Trouble> {
         let found = self.marks()?.items(ids).await.map_err(|error| Trouble::of_call(&self.key(MARKS), &error))?;
         Ok(found.iter().filter_map(|found| Some((item::fact_id(found)?, item::expires_at(found)))).collect())
     }
 
-    /// Which of these facts are marked; tells after each call how many it has looked up.
+    /// Which of these facts are marked; reports after each call how many it has looked up.
     pub(crate) async fn marked(&self, ids: &[FactId], read: impl Fn(u64)) -> Result<HashSet<FactId>, Trouble> {
         let marks = self.marks()?;
         let found: Vec<HashSet<FactId>> = in_chunks(ids, async |ids| {
@@ -135,7 +134,7 @@ impl RegionCloud {
         Ok(found.into_iter().flatten().collect())
     }
 
-    /// Lets a fact be owed to the lake again: without its mark, and in the pending index.
+    /// Makes a fact pending again: removes its mark, and adds it to the pending index.
     pub(crate) async fn owe_again(&self, id: FactId) -> Result<(), Trouble> {
         let client = Client::new(&self.sdk(Patience::Change));
         let key = AttributeValue::S(id.to_string());
@@ -144,14 +143,14 @@ impl RegionCloud {
         unmarked.map_err(|error| Trouble::of_sdk(&self.key(MARKS), "DeleteItem", error))?;
         let table = self.named(SALES, self.resources.sales_table.as_ref())?;
         let update = client.update_item().table_name(table).key("id", key);
-        // No item is made where there is none: nobody would know what to put into the lake.
+        // No item is created where there is none: no one would know what to put into the lake.
         let update = update.condition_expression("attribute_exists(id)").update_expression("SET pending = :shard");
         let shard = AttributeValue::S(id.sale().shard(self.shards).to_string());
         let owed = update.expression_attribute_values(":shard", shard).send().await;
         owed.map(drop).map_err(|error| Trouble::of_sdk(&self.key(SALES), "UpdateItem", error))
     }
 
-    /// Whether both tables answer at all, which shows in a moment.
+    /// Whether both tables respond, within a moment.
     pub(crate) async fn tables_answer(&self) -> Result<(), Trouble> {
         let (sales, marks) = (self.sale_table()?, self.marks()?);
         let of = |key: &'static str| move |error| Trouble::of_call(&self.key(key), &error);
@@ -161,8 +160,8 @@ impl RegionCloud {
         Ok(())
     }
 
-    /// All items that were accepted from `first` to `last`. It reads the whole table, in parallel, and tells after each
-    /// page how many items it has read.
+    /// All items accepted from `first` to `last`. It reads the whole table, in parallel, and reports after each page
+    /// how many items it has read.
     pub(crate) async fn scan(&self, first: Day, last: Day, read: impl Fn(u64)) -> Result<Entries, Trouble> {
         let table = self.named(SALES, self.resources.sales_table.as_ref())?;
         let client = Client::new(&self.sdk(Patience::Bulk));
@@ -188,7 +187,7 @@ impl RegionCloud {
     ) -> Result<Entries, Trouble> {
         let number = |second: i64| AttributeValue::N(second.to_string());
         let scan = client.scan().table_name(table).segment(segment).total_segments(SEGMENTS);
-        // Names go through placeholders, since some are reserved words.
+        // Attribute names use placeholders, since some are reserved words.
         let scan = scan
             .filter_expression("#timestamp BETWEEN :first AND :last")
             .projection_expression("id, product, amount, #timestamp, sale_processed, processed_at, pending")
@@ -211,14 +210,14 @@ impl RegionCloud {
     }
 }
 
-/// The key of an item that holds no fact.
+/// Key of an item that holds no fact.
 fn key(item: &item::Item) -> String {
     item.get("id").and_then(|id| id.as_s().ok()).cloned().unwrap_or_else(|| "(no id)".to_owned())
 }
 
 async fn in_chunks<T>(ids: &[FactId], look_up: impl AsyncFn(Vec<FactId>) -> PortResult<T>) -> PortResult<Vec<T>> {
     let chunks = stream::iter(ids.chunks(LOOKUP)).map(async |ids| {
-        // Among thousands of calls one may well be throttled; what was read before is not to be lost for it.
+        // Among thousands of calls, one may well be throttled; the pages read before must not be lost.
         for _ in 1..TRIES {
             match look_up(ids.to_vec()).await {
                 Err(error) if error.kind == FailureKind::Unavailable => sleep(TRY_AGAIN).await,

@@ -1,8 +1,8 @@
-//! Calls of services that speak AWS's JSON protocol (1.1), without a crate of the SDK for each of them.
+//! Calls of services with AWS's JSON protocol (1.1), without an SDK crate for each of them.
 //!
-//! Four operations of three services would cost a fresh machine 400,000 lines of generated code to compile, a third of
-//! what the SDK is here already. Their protocol is a POST with the operation's name in a header; what is not simple in it,
-//! the signature, is made by AWS's own crate. docs/decisions says why.
+//! Four operations of three services would add 400,000 lines of generated code, a third of what the SDK already
+//! compiles. Their protocol is a POST with the operation's name in a header; the only complex part, the signature, is
+//! made by AWS's own crate. docs/decisions has the reasons.
 
 use std::time::{Duration, SystemTime};
 
@@ -26,33 +26,33 @@ use super::{
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 
-/// How long to wait before another try.
+/// Pause before a retry.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// A service that speaks it.
+/// A service with this protocol.
 #[derive(Debug)]
 pub(super) struct JsonService {
-    /// As the SDKs call it, for the variables and settings that say where it is.
+    /// SDK name, for the variables and settings of its endpoint.
     pub(super) id: &'static str,
-    /// What its endpoint begins with, and what requests are signed for.
+    /// Prefix of its endpoint, and the name that requests are signed for.
     pub(super) name: &'static str,
-    /// What stands before the name of an operation.
+    /// Prefix of operation names in the target header.
     pub(super) target: &'static str,
 }
 
-/// Asks a service in one region.
+/// Client of a service in one region.
 #[derive(Debug)]
 pub(super) struct JsonApi {
     service: &'static JsonService,
     region: String,
     endpoint: String,
     sdk: SdkConfig,
-    /// Or why there is none.
+    /// The endpoint, or why there is none.
     http: Result<reqwest::Client, String>,
     patience: Patience,
 }
 
-/// What went wrong with one try.
+/// Failure of one attempt.
 #[derive(Debug)]
 struct Failure {
     kind: FailureKind,
@@ -60,7 +60,7 @@ struct Failure {
 }
 
 impl JsonApi {
-    /// The service in the region of `sdk`; `endpoint` is where it is, if that is told beside what the SDK reads.
+    /// Client of the service in the region of `sdk`; `endpoint` overrides the SDK's settings.
     pub(super) fn new(
         service: &'static JsonService,
         sdk: &SdkConfig,
@@ -75,7 +75,7 @@ impl JsonApi {
         Self { service, region, endpoint, sdk: sdk.clone(), http, patience }
     }
 
-    /// Calls an operation, and again if that may help; `subject` is the setting that names what it is about.
+    /// Calls an operation, with retries if these may help; `subject` is the setting of the resource in question.
     pub(super) async fn call<T: DeserializeOwned>(
         &self,
         subject: &(impl Subject + ?Sized),
@@ -94,10 +94,7 @@ impl JsonApi {
             match timeout_at(until, self.attempt(operation, input)).await {
                 Ok(Ok(answer)) => {
                     return serde_json::from_slice(&answer).map_err(|error| {
-                        trouble(Failure {
-                            kind: FailureKind::Rejected,
-                            detail: format!("an answer that is none: {error}"),
-                        })
+                        trouble(Failure { kind: FailureKind::Rejected, detail: format!("invalid response: {error}") })
                     });
                 }
                 Ok(Err(failure)) if failure.kind == FailureKind::Unavailable => last = failure,
@@ -134,7 +131,7 @@ impl JsonApi {
         provider.provide_credentials().await.map_err(|error| denied(error.to_string()))
     }
 
-    /// The headers that say who asks.
+    /// The headers that authenticate a request.
     fn signature(
         &self,
         headers: &[(&str, &str)],
@@ -160,12 +157,12 @@ impl JsonApi {
     }
 }
 
-/// Through the proxy that calls of the SDK go through.
+/// Through the same proxy as the SDK's calls.
 fn client(endpoint: &str) -> anyhow::Result<reqwest::Client> {
     connections::client(&endpoint.parse()?, reqwest::Client::builder().connect_timeout(Duration::from_secs(1)))
 }
 
-/// Where the environment or the profile say that a service is, or that all of AWS is.
+/// Endpoint of a service, or of all AWS services, from the environment or the profile.
 fn configured(service: &JsonService, sdk: &SdkConfig) -> Option<String> {
     let key = ServiceConfigKey::builder()
         .service_id(service.id)
@@ -177,13 +174,13 @@ fn configured(service: &JsonService, sdk: &SdkConfig) -> Option<String> {
     own.or_else(|| sdk.endpoint_url().map(str::to_owned))
 }
 
-/// What an error ends with, which says what happened.
+/// The end of an error, which has the cause.
 fn root(error: &reqwest::Error) -> String {
     let causes = std::iter::successors(std::error::Error::source(error), |error| error.source());
     causes.last().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
-/// An error, as the protocol has it.
+/// An error of the protocol.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Fault {
@@ -200,7 +197,7 @@ impl Failure {
 
     fn of_answer(status: StatusCode, body: &[u8]) -> Self {
         let Fault { code, message } = serde_json::from_slice(body).unwrap_or_default();
-        // Some services have a namespace before it.
+        // Some services prefix it with a namespace.
         let code = code.rsplit('#').next().unwrap_or_default();
         let detail =
             format!("{} (status {}): {message}", if code.is_empty() { "no code" } else { code }, status.as_u16());

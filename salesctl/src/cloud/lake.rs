@@ -1,4 +1,4 @@
-//! The lake of one region: which objects are in it, in how many versions, and their bytes.
+//! The lake of one region: its objects, their versions, and their bytes.
 
 use std::collections::HashMap;
 
@@ -11,49 +11,49 @@ use aws_sdk_s3::{
 use sales::{clock::Timestamp, event, sale::FactId};
 
 use super::{Patience, RegionCloud, items::Md5Sum, trouble::Trouble};
-use crate::{copy::Place, day::Day};
+use crate::{day::Day, lake_object::ObjectLocation};
 
 const KEY: &str = "lake_bucket";
 
 /// All versions of one object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Versions {
-    /// How often it was written.
+    /// Number of writes.
     pub(crate) written: u32,
-    /// How often it was deleted without deleting a version.
+    /// Number of delete markers.
     pub(crate) deleted: u32,
     /// Whether versions differ in their ETags.
     pub(crate) differ: bool,
-    /// What is read when no version is named; none if it is deleted.
+    /// The current version; `None` if it is deleted.
     pub(crate) latest: Option<Latest>,
-    /// The ETag of the first version seen, that others are compared with.
+    /// ETag of the first version seen, which others are compared with.
     pub(crate) etag: Option<String>,
 }
 
-/// What is read when no version is named.
+/// The current version of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Latest {
-    /// Its ETag, which is the MD5 of its bytes where it is small and not encrypted with KMS.
+    /// ETag: the MD5 of the bytes if the object is small and not encrypted with KMS.
     pub(crate) etag: Option<Md5Sum>,
-    /// When it was written.
+    /// Time of the write.
     pub(crate) written_at: Option<Timestamp>,
 }
 
-/// What lies in some folders.
+/// The contents of a range of folders.
 #[derive(Debug, Default)]
 pub(crate) struct Objects {
-    /// The objects that facts have.
-    pub(crate) by_place: HashMap<Place, Versions>,
-    /// The keys of all others.
+    /// Objects under keys of facts.
+    pub(crate) by_place: HashMap<ObjectLocation, Versions>,
+    /// All other keys.
     pub(crate) foreign: Vec<String>,
 }
 
 /// An object with its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Object {
-    /// Its bytes.
+    /// Content.
     pub(crate) bytes: Vec<u8>,
-    /// When it was written.
+    /// Time of the write.
     pub(crate) written_at: Option<Timestamp>,
 }
 
@@ -71,7 +71,7 @@ impl Versions {
     }
 }
 
-/// The MD5 that an ETag is, if it has the form of one.
+/// The MD5 in an ETag, if it has the form of one.
 fn md5_of(etag: &str) -> Option<Md5Sum> {
     let digits = etag.trim_matches('"');
     if digits.len() != 32 || !digits.is_ascii() {
@@ -84,7 +84,7 @@ fn md5_of(etag: &str) -> Option<Md5Sum> {
     Some(md5)
 }
 
-/// A key as it is, of a listing that may have it encoded as in a form.
+/// The decoded key of a listing, which may be URL-encoded.
 fn decoded(key: String, encoding: Option<&EncodingType>) -> String {
     if encoding != Some(&EncodingType::Url) {
         return key;
@@ -99,14 +99,14 @@ fn moment(date: DateTime) -> Option<Timestamp> {
 }
 
 impl RegionCloud {
-    /// Whether the lake answers at all, which shows in a moment.
+    /// Whether the lake responds, within a moment.
     pub(crate) async fn lake_answers(&self) -> Result<(), Trouble> {
         let (client, bucket) = self.lake(Patience::Glance)?;
         let answer = client.head_bucket().bucket(bucket).send().await;
         answer.map(drop).map_err(|error| self.lake_trouble("HeadBucket", error))
     }
 
-    /// All versions of all objects of a day, with what each page adds told.
+    /// All versions of all objects of a day; reports after each page how many it has read.
     pub(crate) async fn objects_of(&self, day: Day, read: impl Fn(u64)) -> Result<Objects, Trouble> {
         let mut objects = Objects::default();
         for folder in event::LAKE_FOLDERS {
@@ -115,8 +115,8 @@ impl RegionCloud {
         Ok(objects)
     }
 
-    /// All versions of one object; none if there never was one.
-    pub(crate) async fn versions_of(&self, place: Place) -> Result<Option<Versions>, Trouble> {
+    /// All versions of one object; empty if it never existed.
+    pub(crate) async fn versions_of(&self, place: ObjectLocation) -> Result<Option<Versions>, Trouble> {
         let mut objects = Objects::default();
         self.list_versions(&place.key(), &mut objects, &|_| {}).await?;
         Ok(objects.by_place.remove(&place))
@@ -126,7 +126,7 @@ impl RegionCloud {
         let (client, bucket) = self.lake(Patience::Bulk)?;
         let (mut key_marker, mut version_marker) = (None, None);
         loop {
-            // XML cannot carry every character that a key may have.
+            // XML cannot represent every character of a key.
             let request = client.list_object_versions().bucket(bucket).prefix(prefix).encoding_type(EncodingType::Url);
             let request = request.set_key_marker(key_marker).set_version_id_marker(version_marker);
             let page = request.send().await.map_err(|error| self.lake_trouble("ListObjectVersions", error))?;
@@ -151,8 +151,8 @@ impl RegionCloud {
         }
     }
 
-    /// An object; none if there is none under this key.
-    pub(crate) async fn object(&self, place: Place, patience: Patience) -> Result<Option<Object>, Trouble> {
+    /// An object; `None` if there is none with this key.
+    pub(crate) async fn object(&self, place: ObjectLocation, patience: Patience) -> Result<Option<Object>, Trouble> {
         let (client, bucket) = self.lake(patience)?;
         match client.get_object().bucket(bucket).key(place.key()).send().await {
             Ok(answer) => {
@@ -167,7 +167,7 @@ impl RegionCloud {
     }
 
     /// Whether S3 has yet to replicate an object to another bucket.
-    pub(crate) async fn is_replicating(&self, place: Place) -> Result<bool, Trouble> {
+    pub(crate) async fn is_replicating(&self, place: ObjectLocation) -> Result<bool, Trouble> {
         let (client, bucket) = self.lake(Patience::Bulk)?;
         match client.head_object().bucket(bucket).key(place.key()).send().await {
             Ok(answer) => Ok(answer.replication_status == Some(ReplicationStatus::Pending)),
@@ -176,21 +176,21 @@ impl RegionCloud {
         }
     }
 
-    /// Which of these sales of a day are in the lake. `ids` is in order; from the first to the last of them the folder is
-    /// listed, which is not much more than themselves, since ids begin with the time.
+    /// Which of these sales of a day are in the lake. `ids` is sorted: the folder is listed from the first to the last
+    /// of them, which adds little, since ids begin with the time.
     pub(crate) async fn sales_in_lake(&self, day: Day, ids: &[FactId]) -> Result<Vec<FactId>, Trouble> {
         let ([first, ..], [.., last]) = (ids, ids) else { return Ok(Vec::new()) };
         let (client, bucket) = self.lake(Patience::Bulk)?;
-        let [first, last] = [first, last].map(|id| Place { day, id: *id }.key());
+        let [first, last] = [first, last].map(|id| ObjectLocation { day, id: *id }.key());
         let request = client.list_objects_v2().bucket(bucket);
         let request = request.prefix(event::lake_prefix(event::LAKE_FOLDERS[0], &day.to_string()));
-        // The key without its end stands before the key itself.
+        // The key without its suffix sorts before the key itself.
         let mut pages = request.start_after(first.trim_end_matches(".json")).into_paginator().send();
         let mut found = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| self.lake_trouble("ListObjectsV2", error))?;
             let keys: Vec<&str> = page.contents().iter().filter_map(|object| object.key()).collect();
-            found.extend(keys.iter().filter_map(|key| Place::parse(key)).map(|place| place.id));
+            found.extend(keys.iter().filter_map(|key| ObjectLocation::parse(key)).map(|place| place.id));
             if keys.last().is_some_and(|key| *key >= last.as_str()) {
                 break;
             }
@@ -201,7 +201,7 @@ impl RegionCloud {
     fn lake(&self, patience: Patience) -> Result<(Client, &str), Trouble> {
         let bucket = self.named(KEY, self.resources.lake_bucket.as_ref())?;
         let sdk = self.sdk(patience);
-        // Where it is not AWS itself, buckets have no host names of their own.
+        // Custom endpoints have no bucket host names.
         let config = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(sdk.endpoint_url().is_some());
         Ok((Client::from_conf(config.build()), bucket))
     }
@@ -215,9 +215,9 @@ impl RegionCloud {
 }
 
 impl Objects {
-    /// The object with this key, known from now on; none if it is none that a fact has, which is noted.
+    /// The object with this key, created on first use; `None` if the key is not that of a fact, which is recorded.
     fn at(&mut self, key: String) -> Option<&mut Versions> {
-        match Place::parse(&key) {
+        match ObjectLocation::parse(&key) {
             Some(place) => Some(self.by_place.entry(place).or_default()),
             None => {
                 if self.foreign.last() != Some(&key) {

@@ -1,4 +1,4 @@
-//! Dead letters: looking at them, holding them meanwhile, and sending them back.
+//! Dead letters: reading them, hiding them meanwhile, and sending them back.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -25,29 +25,29 @@ use crate::interrupt::Interrupt;
 
 const KEY: &str = "dead_letter_queue_url";
 
-/// How long a message that is looked at is hidden from others; it is given back sooner unless the command is killed.
+/// How long a message that is read is hidden from other consumers; it is released earlier unless the command is killed.
 pub(crate) const HELD_FOR: Duration = Duration::from_secs(60);
 
-/// How long a receive in flight is waited for after a signal: longer than the poll of an empty queue.
+/// Maximum wait for a receive in flight after a signal: longer than the poll of an empty queue.
 const LAST_RECEIVE: Duration = Duration::from_secs(2);
 
-/// How many answers without a message say that there is none left: one of them says it only of some servers.
+/// Empty responses after which the queue counts as empty: one of them covers only some of SQS's servers.
 const EMPTY_ANSWERS: usize = 2;
 
-/// A message that nobody could process, held by this command.
+/// A message that could not be processed, held by this command.
 #[derive(Debug, Clone)]
 pub(crate) struct Letter {
-    /// Its id in the queue.
+    /// Message id.
     pub(crate) id: String,
-    /// When it was sent, in milliseconds since 1970 by the queue's clock.
+    /// Time of sending, in milliseconds since 1970 by the queue's clock.
     pub(crate) sent_at_ms: i64,
-    /// How often it has been received, this time included.
+    /// Number of receives, this one included.
     pub(crate) received: u32,
-    /// Why the worker gave it up; none if the queue moved it after too many tries.
+    /// The worker's reason; `None` if the queue moved it after too many receives.
     pub(crate) reason: Option<String>,
-    /// Its text.
+    /// Body.
     pub(crate) body: String,
-    /// As they were before it was given up.
+    /// Attributes as they were before it became a dead letter.
     attributes: Attributes,
     receipt: String,
 }
@@ -56,7 +56,7 @@ pub(crate) struct Letter {
 #[derive(Debug, Serialize)]
 pub(crate) struct Attribute<'a> {
     data_type: &'a str,
-    /// Its text; of binary data the Base64.
+    /// Text; Base64 for binary data.
     value: String,
 }
 
@@ -78,12 +78,12 @@ impl Letter {
         })
     }
 
-    /// When it was sent, in whole seconds since 1970.
+    /// Time of sending, in seconds since 1970.
     pub(crate) fn sent_at(&self) -> i64 {
         self.sent_at_ms / 1_000
     }
 
-    /// The attributes beside the reason.
+    /// The attributes without the reason.
     pub(crate) fn attributes(&self) -> BTreeMap<&str, Attribute<'_>> {
         let shown = self.attributes.iter().map(|(name, attribute)| {
             let value = match &attribute.value {
@@ -96,7 +96,7 @@ impl Letter {
     }
 }
 
-/// The dead letters of a region, one batch after the other, each message once.
+/// The dead letters of a region in batches, each message once.
 pub(crate) struct Letters<'a> {
     region: &'a RegionCloud,
     client: Client,
@@ -110,20 +110,21 @@ impl RegionCloud {
     /// The dead letters of this region.
     pub(crate) async fn letters(&self) -> Result<Letters<'_>, Trouble> {
         let url = self.named(KEY, self.resources.dead_letter_queue_url.as_ref())?;
-        // Reading is patient; whether there is anybody to be patient with shows in a moment.
+        // Reading is patient; this check finds out quickly whether the queue responds at all.
         let is_empty = self.counts(KEY, url).await?.messages() == 0;
         let url = url.to_string();
         let client = Client::new(&self.sdk(Patience::Bulk));
-        // The count is approximate, so that an empty queue is asked once nevertheless.
+        // The count is approximate, so an empty queue is polled once all the same.
         let empty = if is_empty { EMPTY_ANSWERS - 1 } else { 0 };
         Ok(Letters { region: self, client, url, seen: HashSet::new(), held: Vec::new(), empty })
     }
 }
 
 impl Letters<'_> {
-    /// Up to ten more letters, which are hidden from others until [`Letters::give_back`]; none after the last, or after a signal.
+    /// Up to ten more letters, hidden from other consumers until [`Letters::give_back`]; none after the last, or after
+    /// a signal.
     ///
-    /// A receive in flight is then waited for, within reason: cut off, it would hide messages that are given back by no one.
+    /// A receive in flight is then awaited, within reason: if it were cancelled, its messages would stay hidden.
     pub(crate) async fn next(&mut self, interrupt: &Interrupt) -> Result<Option<Vec<Letter>>, Trouble> {
         if interrupt.so_far().is_some() {
             return Ok(None);
@@ -155,16 +156,16 @@ impl Letters<'_> {
                 self.empty = 0;
                 return Ok(Some(new));
             }
-            // Nothing, or only what has come round again.
+            // Nothing, or only messages seen before.
             self.empty += 1;
         }
         Ok(None)
     }
 
-    /// Sends letters back to the queue, each without its reason, and takes those that got there off this one. Says how
-    /// many did, and why the first of the others did not.
+    /// Sends letters back to the queue, each without its reason, and deletes those that arrived from this one. Returns
+    /// their number, and the first failure of the others.
     ///
-    /// Interrupted in between, a message is in both queues: it is processed once nevertheless.
+    /// After an interruption, a message may be in both queues: it is still processed once.
     pub(crate) async fn redrive(&self, letters: &[Letter]) -> Result<(usize, Option<Trouble>), Trouble> {
         let key = "queue_url";
         let queue = self.region.named(key, self.region.resources.queue_url.as_ref())?;
@@ -200,7 +201,7 @@ impl Letters<'_> {
         }
     }
 
-    /// Lets others see again what is held. What was taken off meanwhile is not there any more, which is no failure.
+    /// Releases the messages held. Messages that were deleted meanwhile are gone, which is no failure.
     pub(crate) async fn give_back(&mut self) {
         for receipts in std::mem::take(&mut self.held).chunks(10) {
             let entries = receipts.iter().enumerate().filter_map(|(place, receipt)| {
@@ -208,7 +209,7 @@ impl Letters<'_> {
                 entry.receipt_handle(receipt).visibility_timeout(0).build().ok()
             });
             let request = self.client.change_message_visibility_batch().queue_url(&self.url);
-            // If it fails they come back by themselves.
+            // If this fails, they reappear after the visibility timeout.
             drop(request.set_entries(Some(entries.collect())).send().await);
         }
     }

@@ -1,4 +1,4 @@
-//! AWS as the operator sees it: each region by itself, so that one that is gone takes nothing else with it.
+//! AWS as the operator sees it: each region independently, so that a lost one affects no other.
 
 pub(crate) mod accelerator;
 pub(crate) mod connections;
@@ -33,7 +33,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use crate::{
-    config::{Config, Region},
+    config::{Config, RegionConfig},
     overdue::Overdue,
 };
 use accelerator::Accelerator;
@@ -41,30 +41,30 @@ use settings::Settings;
 use trail::Trail;
 use trouble::{Key, Trouble};
 
-/// Which region the control plane of Global Accelerator is in, and CloudTrail's records of it.
+/// Region of Global Accelerator's control plane, and of its CloudTrail records.
 const ACCELERATOR_REGION: &str = "us-west-2";
 
-/// How long signing in may take: a file is read, or a program or service asked.
+/// Maximum time to sign in: it may read a file, run a program or call a service.
 const SIGN_IN_DEADLINE: Duration = Duration::from_secs(10);
 
 const SIGN_IN: &str = "sign in (`aws sso login`), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
 
-/// How long a look at a region that may be gone may take.
+/// Maximum time of a read from a region that may be lost.
 const GLANCE: Duration = Duration::from_secs(2);
 
-/// How patient a client is.
+/// Timeouts and retries of a client.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Patience {
-    /// For a look at a region that may be gone: a second or two.
+    /// For a read from a region that may be lost: a second or two.
     Glance,
-    /// For a change that is worth another try.
+    /// For a change that is worth a retry.
     Change,
-    /// For reading much, which throttling may slow down.
+    /// For large reads, which may be throttled.
     Bulk,
 }
 
 impl Patience {
-    /// How many attempts there may be, how long each may take, and how long all of them.
+    /// Maximum attempts, the timeout of each, and the timeout of all.
     fn limits(self) -> (u32, Duration, Duration) {
         let (attempts, attempt, operation) = match self {
             Self::Glance => (2, 1_800, 2_000),
@@ -93,31 +93,31 @@ pub(crate) struct Cloud {
     pub(crate) regions: BTreeMap<String, RegionCloud>,
     /// The accelerator.
     pub(crate) accelerator: Accelerator,
-    /// Who turned its dials.
+    /// Who changed the dials.
     pub(crate) trail: Trail,
-    /// The name in front of all regions that DNS answers.
+    /// The URL whose host name DNS resolves to a healthy region.
     pub(crate) dns_url: Option<Url>,
-    /// When what is pending is overdue.
+    /// The rule for overdue items.
     pub(crate) overdue: Overdue,
 }
 
-/// What is in one region, and who asks it.
+/// The resources of one region, and the clients that call it.
 #[derive(Debug, Clone)]
 pub(crate) struct RegionCloud {
-    /// The AWS name of the region.
+    /// AWS name of the region.
     pub(crate) name: String,
-    /// The names of its resources.
-    pub(crate) resources: Region,
+    /// The resource names.
+    pub(crate) resources: RegionConfig,
     /// The shards of the pending index.
     pub(crate) shards: Shards,
-    /// When what is pending is overdue.
+    /// The rule for overdue items.
     pub(crate) overdue: Overdue,
     sdk: SdkConfig,
     settings: Settings,
 }
 
 impl Cloud {
-    /// Signs in with the usual credentials; asks no region yet.
+    /// Signs in with the usual credentials; calls no region yet.
     ///
     /// # Errors
     /// When there are no credentials.
@@ -160,12 +160,12 @@ impl Cloud {
 }
 
 impl RegionCloud {
-    /// What clients of this patience are made from.
+    /// The configuration of clients with these timeouts.
     fn sdk(&self, patience: Patience) -> SdkConfig {
         patience.apply(&self.sdk)
     }
 
-    /// The clients of the services themselves for the sales table.
+    /// The services' own client of the sales table.
     pub(crate) fn sale_table(&self) -> Result<DynamoSaleTable, Trouble> {
         let table = self.named("sales_table", self.resources.sales_table.as_ref())?;
         let dependency = Dependency::unreported("sales-table");
@@ -178,33 +178,33 @@ impl RegionCloud {
         ))
     }
 
-    /// The clients of the services themselves for the marks.
+    /// The services' own client of the marks.
     pub(crate) fn marks(&self) -> Result<DynamoMarks, Trouble> {
         let table = self.named("idempotency_table", self.resources.idempotency_table.as_ref())?;
         let dependency = Dependency::unreported("idempotency-table");
         Ok(DynamoMarks::new(&Connection::from(self.sdk.clone()), table.clone(), dependency))
     }
 
-    /// A resource's name or address, which has to be configured.
+    /// A resource's name or URL, which must be configured.
     fn named<'a, T>(&self, key: &str, value: Option<&'a T>) -> Result<&'a T, Trouble> {
         value.ok_or_else(|| Trouble::not_set(&self.key(key)))
     }
 
-    /// How a setting of this region is called.
+    /// Full name of a setting of this region.
     pub(crate) fn key(&self, key: &str) -> Key {
         Key { name: format!("regions.{}.{key}", self.name), settings: self.settings.clone() }
     }
 }
 
-/// The clients' configuration for a region. An address that salesctl's configuration says is the one that is asked, whatever the
-/// operator's own settings for AWS say.
+/// The clients' configuration for a region. An endpoint in salesctl's configuration overrides the operator's own AWS
+/// settings.
 fn at(sdk: &SdkConfig, region: &str, endpoint: Option<&Url>) -> SdkConfig {
     let mut builder = sdk.to_builder().region(aws_config::Region::new(region.to_owned()));
     if let Some(endpoint) = endpoint {
         builder.set_endpoint_url(Some(endpoint.to_string()));
-        // Else a variable of one service comes before it.
+        // Otherwise, a variable for one service would take precedence.
         builder.insert_origin("endpoint_url", Origin::shared_config());
-        // These choose among AWS's own addresses, and contradict any other.
+        // These select among AWS's own endpoints, and contradict any other.
         builder = builder.use_fips(false).use_dual_stack(false);
     }
     builder.build()
@@ -217,20 +217,20 @@ fn decisive(settings: &Settings, key: &str, endpoint: Option<&Url>) -> Settings 
     }
 }
 
-/// What a look at a region gives that may be gone.
+/// The result of a read from a region that may be lost.
 pub(crate) async fn in_time<T>(operation: &str, look: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
     timeout(GLANCE, look)
         .await
         .unwrap_or_else(|_| Err(Trouble::new(format_args!("{operation}: no answer within {} s", GLANCE.as_secs()))))
 }
 
-/// Once and before anything else, so that it is one error and not one for each figure.
+/// Once, before anything else, so that it is one error instead of one for each value.
 async fn sign_in(sdk: &SdkConfig) -> anyhow::Result<()> {
     let Some(provider) = sdk.credentials_provider() else { bail!("no AWS credentials: {SIGN_IN}") };
     match timeout(SIGN_IN_DEADLINE, provider.provide_credentials()).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(CredentialsError::CredentialsNotLoaded(_))) => bail!("no AWS credentials were found: {SIGN_IN}"),
         Ok(Err(error)) => Err(error).context(format!("no AWS credentials ({SIGN_IN})")),
-        Err(_) => bail!("AWS credentials did not come within {} s: {SIGN_IN}", SIGN_IN_DEADLINE.as_secs()),
+        Err(_) => bail!("no AWS credentials within {} s: {SIGN_IN}", SIGN_IN_DEADLINE.as_secs()),
     }
 }

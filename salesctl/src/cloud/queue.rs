@@ -9,20 +9,20 @@ use url::Url;
 
 use super::{Patience, RegionCloud, trouble::Trouble};
 
-/// CloudWatch's figures are this old at most.
+/// Maximum age of CloudWatch's data.
 const WINDOW: Duration = Duration::from_secs(15 * 60);
 const PERIOD_SECONDS: i32 = 60;
 
-/// How much is in a queue.
+/// Depth of a queue.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Depth {
-    /// Messages that wait.
+    /// Visible messages.
     pub(crate) waiting: u64,
-    /// Messages in somebody's hands.
+    /// Messages in flight.
     pub(crate) in_flight: u64,
-    /// The age of the oldest message in seconds, by CloudWatch; none in an empty queue.
+    /// Age of the oldest message in seconds, from CloudWatch; `None` in an empty queue.
     pub(crate) oldest_age_seconds: Option<u64>,
-    /// Why that age is not known, if it is not.
+    /// Why that age is unknown, if it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) oldest_age_error: Option<Trouble>,
 }
@@ -53,7 +53,7 @@ impl RegionCloud {
         {
             match age {
                 Ok(Some(age)) => depth.oldest_age_seconds = Some(age),
-                Ok(None) => depth.oldest_age_error = Some(Trouble::new("CloudWatch has no figure yet")),
+                Ok(None) => depth.oldest_age_error = Some(Trouble::new("no CloudWatch data yet")),
                 Err(trouble) => depth.oldest_age_error = Some(trouble),
             }
         }
@@ -76,7 +76,7 @@ impl RegionCloud {
         Ok(Depth { waiting: waiting + delayed, in_flight, oldest_age_seconds: None, oldest_age_error: None })
     }
 
-    /// The newest figure of CloudWatch.
+    /// The latest data point of CloudWatch.
     async fn oldest_age(&self, url: &Url) -> Result<Option<u64>, Trouble> {
         let name = url.path_segments().and_then(|mut segments| segments.next_back()).unwrap_or_default();
         let metric = Metric::builder()
@@ -96,7 +96,7 @@ impl RegionCloud {
     }
 }
 
-/// The figure with the latest time, whatever their order.
+/// The value with the latest time, whatever their order.
 fn newest(result: &MetricDataResult) -> Option<f64> {
     let figures = result.timestamps().iter().zip(result.values());
     figures.max_by_key(|(time, _)| **time).map(|(_, value)| *value)

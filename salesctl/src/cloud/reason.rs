@@ -1,15 +1,15 @@
-//! Why a state was switched, as it is kept in the description of the parameter's version.
+//! The reason of a switch, stored in the description of the parameter's version.
 //!
-//! SSM keeps the description of the version before when a new one comes without: whoever writes the parameter by other
-//! means, such as Terraform, would seem to have had the last operator's reason. So each description of ours is another
-//! one, by its moment, and what two versions have in common is the older one's alone.
+//! SSM keeps the previous description when a write has none: a write by other means, such as Terraform, would seem to
+//! have the last operator's reason. Therefore each description of ours differs, by its moment, and a description shared
+//! by two versions belongs to the older one.
 
 use time::OffsetDateTime;
 
-/// What every description of ours ends with, before the moment.
+/// The suffix of every description of ours, before the moment.
 const MARK: &str = " (salesctl, ";
 
-/// So many characters of a reason are taken; SSM keeps 1,024 of a description.
+/// Maximum characters of a reason; SSM keeps 1,024 of a description.
 const LONGEST: usize = 256;
 
 /// The description for a reason, or for none, of a switch at this moment in seconds since 1970.
@@ -19,13 +19,13 @@ pub(crate) fn written(reason: Option<&str>, at: i64) -> String {
     format!("{}{MARK}{})", reason.unwrap_or_default(), moment.unwrap_or_else(|| at.to_string()))
 }
 
-/// The reason in a description, if it is one of ours and there is one in it.
+/// The reason in a description, if the description is ours and has one.
 pub(crate) fn read(description: &str) -> Option<String> {
     let (reason, _) = description.rsplit_once(MARK)?;
     (!reason.is_empty()).then(|| reason.to_owned())
 }
 
-/// A reason as it is given on the command line.
+/// Parses a reason from the command line.
 ///
 /// # Errors
 /// When it is empty, too long, or more than one line.

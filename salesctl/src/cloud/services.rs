@@ -1,4 +1,4 @@
-//! What the services of a region say of themselves.
+//! What the services of a region report about themselves.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -12,21 +12,21 @@ use url::Url;
 
 use super::{connections, trouble::Trouble};
 
-/// How long a service that is looked at may take.
+/// Timeout of a request to a service.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A service that answered, with what it says of itself.
+/// The report of a service that responded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Service {
-    /// Whether all that it needs works.
+pub(crate) struct ServiceReport {
+    /// Whether all its dependencies are available.
     pub(crate) ready: bool,
     /// The region's state as this service knows it.
     pub(crate) state: String,
-    /// What it depends on and is not well, with how it is.
+    /// Failing dependencies, with their conditions.
     pub(crate) failing: BTreeMap<String, String>,
 }
 
-/// The answer of `/readiness`.
+/// Response of `/readiness`.
 #[derive(Deserialize)]
 struct Readiness {
     status: u16,
@@ -35,17 +35,17 @@ struct Readiness {
     dependencies: BTreeMap<String, String>,
 }
 
-/// Asks services. A new connection each time, since one that is open says nothing of whether others get in.
+/// Client of the services. It opens a new connection each time: an existing one does not show whether new ones succeed.
 #[derive(Debug, Default)]
 pub(crate) struct Services(Mutex<HashMap<String, Client>>);
 
 impl Services {
-    /// Somebody who asks.
+    /// A client without connections.
     pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    /// The client for the services of a host, which the setting `key` names.
+    /// The client for a service's host; `key` is the setting of its URL.
     fn client(&self, key: &str, url: &Url) -> Result<Client, Trouble> {
         let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let host = url.origin().ascii_serialization();
@@ -59,30 +59,30 @@ impl Services {
         Ok(client)
     }
 
-    /// Asks the service whose address the setting `key` holds.
-    pub(crate) async fn ask(&self, key: &str, url: Option<&Url>) -> Result<Service, Trouble> {
+    /// Reads the readiness of the service at the URL of the setting `key`.
+    pub(crate) async fn ask(&self, key: &str, url: Option<&Url>) -> Result<ServiceReport, Trouble> {
         let readiness = self.readiness(key, url).await?;
         let is_well = |state: &String| matches!(state.as_str(), "ok" | "unknown");
-        Ok(Service {
+        Ok(ServiceReport {
             ready: readiness.status == 200,
             state: readiness.state,
             failing: readiness.dependencies.into_iter().filter(|(_, state)| !is_well(state)).collect(),
         })
     }
 
-    /// Whether the API whose address the setting `key` holds says that its region is ACTIVE, as the health checks of DNS
-    /// ask it.
+    /// Whether the API at the URL of the setting `key` reports its region as ACTIVE, as the health checks of DNS ask
+    /// it.
     pub(crate) async fn is_active(&self, key: &str, url: Option<&Url>) -> Result<bool, Trouble> {
         let address = address(key, url, "active")?;
         let answer = self.client(key, &address)?.get(address.clone()).send().await;
         match answer.map_err(|error| Trouble::new(reason(&address, &error)))?.status() {
             StatusCode::OK => Ok(true),
             StatusCode::SERVICE_UNAVAILABLE => Ok(false),
-            other => Err(Trouble::new(format_args!("{address}: {other}, which is neither 200 nor 503"))),
+            other => Err(Trouble::new(format_args!("{address}: unexpected status {other}: expected 200 or 503"))),
         }
     }
 
-    /// The region that answers where the setting `key` says, over a connection of its own.
+    /// The region that responds at the URL of the setting `key`, over a new connection.
     pub(crate) async fn region_at(&self, key: &str, url: Option<&Url>) -> Result<String, Trouble> {
         Ok(self.readiness(key, url).await?.region)
     }
@@ -95,24 +95,25 @@ impl Services {
     }
 }
 
-/// Where to ask for something at the address that the setting `key` holds.
+/// The URL of a route below the URL of the setting `key`.
 fn address(key: &str, url: Option<&Url>, path: &str) -> Result<Url, Trouble> {
     let url = url.ok_or_else(|| Trouble::not_set(key))?;
-    below(url, path).ok_or_else(|| Trouble::new(format_args!("{key} is no address: {url}")))
+    below(url, path)
+        .ok_or_else(|| Trouble::new(format_args!("invalid {key} \"{url}\": expected http(s)://HOST[:PORT]")))
 }
 
-/// An address below another one, which may have a path of its own.
+/// A URL below another one, which may have a path.
 pub(crate) fn below(url: &Url, path: &str) -> Option<Url> {
     let mut url = url.clone();
     url.path_segments_mut().ok()?.pop_if_empty().push(path);
     Some(url)
 }
 
-/// Where nobody answered, and the last cause of it.
+/// The URL that failed, and the root cause.
 pub(crate) fn reason(url: &Url, error: &reqwest::Error) -> String {
     let what = match () {
         () if error.is_timeout() => "no answer in time".to_owned(),
-        () if error.is_decode() => "the answer is none of ours".to_owned(),
+        () if error.is_decode() => "unexpected response: not from this service".to_owned(),
         () => std::iter::successors(std::error::Error::source(error), |error| error.source())
             .last()
             .map_or_else(|| error.to_string(), ToString::to_string),

@@ -1,4 +1,4 @@
-//! What of the operator's own settings decides where a call goes: when it fails, one of them may be the reason.
+//! The operator's own settings that determine where a call goes: one of them may be the cause of its failure.
 
 use aws_config::{
     SdkConfig, default_provider::ignore_configured_endpoint_urls::ignore_configured_endpoint_urls_provider,
@@ -8,7 +8,7 @@ use url::Url;
 
 use super::connections::{is_near, proxy};
 
-/// The variables of one service each that salesctl asks.
+/// Endpoint variables of the single services that salesctl calls.
 const OF_SERVICES: [&str; 6] = [
     "AWS_ENDPOINT_URL_CLOUDWATCH",
     "AWS_ENDPOINT_URL_DYNAMODB",
@@ -20,20 +20,20 @@ const OF_SERVICES: [&str; 6] = [
 
 const ENDPOINT_URL: &str = "endpoint_url";
 
-/// Settings that are in effect, each by its name and with its value.
+/// The effective settings, each with its name and value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Settings {
-    /// Where calls go instead of AWS's own addresses.
+    /// Custom endpoints.
     endpoints: Vec<String>,
-    /// To which of AWS's own addresses they go.
+    /// Settings that select one of AWS's own endpoints.
     variants: Vec<String>,
-    /// What else would say where they go, and does not.
+    /// Settings that would change the endpoint, but are ignored.
     ignored: Option<String>,
     proxy: Option<String>,
 }
 
 impl Settings {
-    /// Those of the environment and the AWS configuration file.
+    /// From the environment and the AWS configuration file.
     pub(super) async fn of(sdk: &SdkConfig) -> Self {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let of_services = OF_SERVICES.into_iter().filter_map(|name| Some(format!("{name} is {}", variable(name)?)));
@@ -44,7 +44,7 @@ impl Settings {
             let set = variable("AWS_ENDPOINT_URL").map(|_| "AWS_ENDPOINT_URL");
             let by = named("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls");
             settings.ignored = Some(format!(
-                "{by} is true, so that AWS itself is asked and {} has no effect",
+                "{by} is true, so AWS itself is called and {} has no effect",
                 set.unwrap_or("an endpoint_url of the AWS configuration file"),
             ));
         } else if let Some(url) = variable("AWS_ENDPOINT_URL").or_else(|| sdk.endpoint_url().map(str::to_owned)) {
@@ -62,24 +62,24 @@ impl Settings {
         settings
     }
 
-    /// With an address that salesctl's own configuration says under `key`: nothing else decides then.
+    /// With an endpoint that salesctl's own configuration sets under `key`: it overrides all others.
     pub(super) fn with_endpoint(self, key: &str, url: &Url) -> Self {
         let proxy = self.proxy.filter(|_| !is_near(url));
         Self { endpoints: vec![format!("{key} is {url}")], proxy, ..Self::default() }
     }
 
-    /// What to check when the SDK cannot make sense of the settings.
+    /// What to check when the SDK rejects the settings.
     pub(super) fn all(&self) -> String {
         let known = listed(self.variants.iter().chain(&self.endpoints));
         known.unwrap_or_else(|| named("AWS_ENDPOINT_URL", ENDPOINT_URL))
     }
 
-    /// What to check when nobody answers where a call went.
+    /// What to check when the endpoint does not respond.
     pub(super) fn of_the_way(&self) -> Option<String> {
         listed(self.ignored.iter().chain(&self.variants).chain(&self.endpoints).chain(&self.proxy))
     }
 
-    /// What to check, before the credentials, when a call was refused.
+    /// What to check, before the credentials, when a call was denied.
     pub(super) fn of_the_other_side(&self) -> Option<String> {
         listed(self.ignored.iter())
     }
@@ -90,7 +90,7 @@ fn listed<'a>(settings: impl Iterator<Item = &'a String>) -> Option<String> {
     (!settings.is_empty()).then(|| settings.join(", "))
 }
 
-/// How a setting is called where it is.
+/// Name of a setting where it is set.
 fn named(variable: &str, profile: &str) -> String {
     match std::env::var_os(variable) {
         Some(_) => variable.to_owned(),

@@ -11,41 +11,41 @@ use super::{Patience, RegionCloud, reason, trouble::Trouble};
 
 const KEY: &str = "state_parameter";
 
-/// What the parameter says, and since when.
+/// The value of the parameter, and the time of its last change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct State {
-    /// `ACTIVE`, `PASSIVE`, or something that is neither.
+pub(crate) struct StateParameter {
+    /// `ACTIVE`, `PASSIVE`, or an invalid value.
     pub(crate) value: String,
-    /// When it was written, in seconds since 1970.
+    /// Time of the last write, in seconds since 1970.
     pub(crate) since: Option<i64>,
 }
 
-impl State {
-    /// The state, unless it is neither of the two.
+impl StateParameter {
+    /// The state, unless the value is invalid.
     pub(crate) fn site_state(&self) -> Option<SiteState> {
         self.value.parse().ok()
     }
 
-    /// When it was written.
+    /// Time of the last write.
     pub(crate) fn since(&self) -> Option<Timestamp> {
         self.since.and_then(Timestamp::from_unix_seconds)
     }
 }
 
 impl RegionCloud {
-    /// What the region is told to do.
-    pub(crate) async fn state(&self) -> Result<State, Trouble> {
+    /// Reads the region's state parameter.
+    pub(crate) async fn state(&self) -> Result<StateParameter, Trouble> {
         let parameter = self.named(KEY, self.resources.state_parameter.as_ref())?;
         let answer = Client::new(&self.sdk(Patience::Glance)).get_parameter().name(parameter).send().await;
         let answer = answer.map_err(|error| Trouble::of_sdk(&self.key(KEY), "GetParameter", error))?;
-        let parameter = answer.parameter.ok_or_else(|| Trouble::new("GetParameter: the answer holds no parameter"))?;
-        Ok(State {
+        let parameter = answer.parameter.ok_or_else(|| Trouble::new("GetParameter: no parameter in the response"))?;
+        Ok(StateParameter {
             value: parameter.value.unwrap_or_default().trim().to_owned(),
             since: parameter.last_modified_date.map(|date| date.secs()),
         })
     }
 
-    /// Tells the region what to do; `reason` is kept with it.
+    /// Writes the region's state; `reason` is stored with it.
     pub(crate) async fn set_state(&self, state: SiteState, reason: Option<&str>) -> Result<(), Trouble> {
         let parameter = self.named(KEY, self.resources.state_parameter.as_ref())?;
         let client = Client::new(&self.sdk(Patience::Change));

@@ -1,4 +1,4 @@
-//! The pending index: what is owed to the lake, as one region's replica of the table knows it.
+//! The pending index, as one region's replica of the table shows it.
 
 use std::collections::HashMap;
 
@@ -22,23 +22,23 @@ use super::{Patience, RegionCloud, in_time, trouble::Trouble};
 const KEY: &str = "sales_table";
 const INDEX: &str = "pending-index";
 
-/// Of how many overdue items of each shard the count looks whether they can be read, which costs a read of each: what nobody
-/// can read stays pending, and is among the oldest.
+/// Overdue items of each shard that the count checks for readability, at the cost of a read each: unreadable items stay
+/// pending, so they are among the oldest.
 const LOOKED_AT: usize = 100;
 
-/// What is owed to the lake.
+/// Size and age of what is pending.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Backlog {
-    /// How many sales and cancellations.
+    /// Number of sales and cancellations.
     pub(crate) items: u64,
-    /// When the oldest was accepted, in seconds since 1970; none where that is not known.
+    /// Time at which the oldest was accepted, in seconds since 1970; `None` if unknown.
     pub(crate) oldest: Option<i64>,
-    /// How many of them are known to be such that nobody can read them.
+    /// Number of them known to be unreadable.
     pub(crate) unreadable: u64,
 }
 
 impl Backlog {
-    /// When the oldest was accepted.
+    /// Time at which the oldest was accepted.
     pub(crate) fn oldest(&self) -> Option<Timestamp> {
         self.oldest.and_then(Timestamp::from_unix_seconds)
     }
@@ -55,11 +55,11 @@ impl Backlog {
 /// An entry of the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// The item's id, whatever it is.
+    /// Id of the item, valid or not.
     pub(crate) id: String,
-    /// When it was accepted, if it says so in a form that is understood.
+    /// Time of acceptance, if the entry has a valid one.
     pub(crate) accepted: Option<Timestamp>,
-    /// Whose id it is, if it is a sale's or a cancellation's.
+    /// The fact id, if it is that of a sale or a cancellation.
     pub(crate) fact: Option<FactId>,
 }
 
@@ -70,7 +70,7 @@ impl Entry {
         Self { id: text("id").cloned().unwrap_or_default(), accepted, fact: item::fact_id(read) }
     }
 
-    /// The fact that it may be, as far as the index tells.
+    /// The fact id, as far as the index shows.
     fn readable(&self) -> Option<FactId> {
         self.accepted.and(self.fact)
     }
@@ -79,17 +79,17 @@ impl Entry {
 /// Some entries of a shard.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
-    /// The oldest first.
+    /// Oldest first.
     pub(crate) entries: Vec<Entry>,
-    /// Where the next page begins; none after the last.
+    /// Start of the next page; `None` after the last.
     pub(crate) next: Option<item::Item>,
 }
 
 impl RegionCloud {
-    /// How much is owed to the lake. It is counted, which takes a while when it is much.
+    /// Counts what is pending. A large backlog takes a while.
     pub(crate) async fn backlog(&self) -> Result<Backlog, Trouble> {
         let table = self.sale_table()?;
-        // Whether there is any answer at all shows in a moment; counting may take as long as it takes.
+        // This check finds out quickly whether the table responds; counting may take longer.
         let probe = async { table.probe().await.map_err(|error| Trouble::of_call(&self.key(KEY), &error)) };
         in_time("GetItem", probe).await?;
         let shards = try_join_all(self.shards.iter().map(|shard| self.backlog_of(shard))).await?;
@@ -101,7 +101,7 @@ impl RegionCloud {
         let mut items = entries.len() as u64;
         if next.is_some() {
             items += self.count(shard, next).await?;
-            // A moment that is none may as well be the latest.
+            // An invalid time counts as the latest.
             entries.extend(self.newest(shard).await?.into_iter().filter(|entry| entry.readable().is_none()));
         }
         let now = Clock::system().now();
@@ -119,7 +119,7 @@ impl RegionCloud {
         })
     }
 
-    /// A page of a shard of the index: at most `limit` entries, or as many as DynamoDB gives at once.
+    /// A page of a shard of the index: at most `limit` entries, or as many as DynamoDB returns at once.
     pub(crate) async fn pending(
         &self,
         shard: Shard,
@@ -158,7 +158,7 @@ impl RegionCloud {
         Ok(query.expression_attribute_values(":shard", AttributeValue::S(shard.to_string())))
     }
 
-    /// The items with these ids, as they are in the table.
+    /// The current items with these ids.
     pub(crate) async fn raw_items(&self, ids: &[FactId]) -> Result<HashMap<FactId, item::Item>, Trouble> {
         let read = self.sale_table()?.items(ids).await;
         let read = read.map_err(|error| Trouble::of_call(&self.key(KEY), &error))?;

@@ -1,4 +1,4 @@
-//! CloudTrail: who turned the accelerator's traffic dials, and when. It keeps ninety days.
+//! CloudTrail: who changed the accelerator's traffic dials, and when. It keeps ninety days.
 
 use aws_config::SdkConfig;
 use serde::Deserialize;
@@ -21,44 +21,44 @@ static CLOUDTRAIL: JsonService = JsonService {
 const ACCELERATOR_KEY: &str = "accelerator_arn";
 const ENDPOINT_KEY: &str = "cloudtrail_endpoint_url";
 
-/// CloudTrail lets an account ask twice a second.
+/// CloudTrail allows two requests per second and account.
 const PAUSE: Duration = Duration::from_millis(600);
 
-/// Of fifty events each, which is far more than dials are turned in ninety days.
+/// Of fifty events each, far more than dial changes in ninety days.
 const MOST_PAGES: usize = 10;
 
-/// What CloudTrail has recorded of Global Accelerator, which it does in one region alone.
+/// CloudTrail's records of Global Accelerator, which exist in one region only.
 #[derive(Debug)]
 pub(crate) struct Trail {
     sdk: SdkConfig,
     endpoint: Option<String>,
-    /// Whether there is no CloudTrail beside the accelerator, which is not AWS's own.
+    /// Whether CloudTrail does not record the accelerator, because its endpoint is a custom one.
     is_missing: bool,
     accelerator_arn: Option<String>,
 }
 
-/// A traffic dial that was turned.
+/// A change of a traffic dial.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Turn {
-    /// The region of the endpoint group; its ARN where nothing says the region.
+    /// Region of the endpoint group; its ARN if the event does not name the region.
     pub(crate) region: String,
-    /// What it was turned to, in percent.
+    /// New value in percent.
     pub(crate) percent: f64,
-    /// When, in seconds since 1970.
+    /// Time of the change, in seconds since 1970.
     pub(crate) at: i64,
-    /// The ARN of who turned it.
+    /// ARN of who changed it.
     pub(crate) by: Option<String>,
 }
 
-/// The turns that were found, the newest first.
+/// The changes found, newest first.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Turns {
     pub(crate) turns: Vec<Turn>,
-    /// Whether there were more events than are looked at.
+    /// Whether there were more events than the maximum.
     pub(crate) is_cut: bool,
 }
 
-/// A page of the answer.
+/// A page of the response.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Page {
@@ -70,11 +70,11 @@ struct Page {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Event {
-    /// The event itself: JSON in a string.
+    /// The event: JSON in a string.
     cloud_trail_event: Option<String>,
 }
 
-/// What is needed of an event.
+/// The fields in use of an event.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Record {
@@ -109,10 +109,10 @@ struct EndpointGroup {
     endpoint_group_region: Option<String>,
 }
 
-/// An operation, to be asked for.
+/// A request that is not sent yet.
 struct Lookup<'a>(&'a JsonApi);
 
-/// The operations that are called.
+/// The operations in use.
 struct Client(JsonApi);
 
 impl Client {
@@ -128,8 +128,8 @@ impl Lookup<'_> {
 }
 
 impl Trail {
-    /// CloudTrail in the region of `sdk`, for the accelerator with this ARN. One that is not AWS's own is recorded nowhere,
-    /// unless `endpoint` says where.
+    /// CloudTrail in the region of `sdk`, for the accelerator with this ARN. Without `endpoint`, an accelerator with a
+    /// custom endpoint has no records.
     pub(crate) fn new(
         sdk: &SdkConfig,
         accelerator_arn: Option<String>,
@@ -140,7 +140,7 @@ impl Trail {
         Self { sdk: sdk.clone(), endpoint, is_missing, accelerator_arn }
     }
 
-    /// The dials that were turned since `since`.
+    /// The dial changes since `since`.
     pub(crate) async fn turns(&self, since: i64) -> Result<Turns, Trouble> {
         let accelerator = self.accelerator_arn.as_ref().ok_or_else(|| Trouble::not_set(ACCELERATOR_KEY))?;
         if self.is_missing {
@@ -168,7 +168,7 @@ impl Trail {
     }
 }
 
-/// The protocol knows fields that are not there, and none that are nothing.
+/// The protocol accepts missing fields, but no null ones.
 fn without_null(mut input: Value) -> Value {
     if let Some(fields) = input.as_object_mut() {
         fields.retain(|_, value| !value.is_null());
@@ -177,7 +177,7 @@ fn without_null(mut input: Value) -> Value {
 }
 
 impl Turn {
-    /// What an event tells, if it is about a dial of this accelerator and nothing kept it from being turned.
+    /// The dial change in an event, if it concerns this accelerator and succeeded.
     fn of(event: &str, accelerator: &str) -> Option<Self> {
         let record: Record = serde_json::from_str(event).ok()?;
         if record.error_code.is_some() {
@@ -185,7 +185,7 @@ impl Turn {
         }
         let parameters = record.request_parameters?;
         let group = parameters.endpoint_group_arn?;
-        // What follows the accelerator's ARN is its listener.
+        // The listener follows the accelerator's ARN.
         group.strip_prefix(accelerator)?.strip_prefix('/')?;
         let region = record.response_elements.and_then(|elements| elements.endpoint_group?.endpoint_group_region);
         Some(Self {
@@ -197,7 +197,7 @@ impl Turn {
     }
 }
 
-/// The moment of a record, `2026-11-29T00:40:12Z`, in seconds since 1970.
+/// The time of a record, `2026-11-29T00:40:12Z`, in seconds since 1970.
 fn seconds(text: &str) -> Option<i64> {
     let date = time::macros::format_description!("[year]-[month]-[day]");
     let clock = time::macros::format_description!("[hour]:[minute]:[second]");

@@ -1,4 +1,4 @@
-//! Why something could not be learnt or done: the cause, and what to do about it.
+//! Why a read or a change failed: the cause, and the next step.
 
 use std::fmt::{self, Display};
 
@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::settings::Settings;
 
-/// Why one thing could not be learnt or done.
+/// Why one read or change failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Serialize)]
 #[serde(into = "String")]
 pub(crate) struct Trouble {
@@ -19,24 +19,24 @@ pub(crate) struct Trouble {
     kind: TroubleKind,
 }
 
-/// What kind of trouble it is, as far as it changes what happens next.
+/// Kinds of trouble, as far as they affect what happens next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TroubleKind {
-    /// The configuration does not say where it is.
+    /// The resource is not configured.
     NotSet,
-    /// There is no such thing.
+    /// The resource does not exist.
     Missing,
     /// The credentials do not allow it.
     Denied,
-    /// Everything else: nobody answers, or not in time.
+    /// Everything else, such as an unavailable endpoint.
     Other,
 }
 
-/// What a call was about: the setting of salesctl's that names the resource, and the settings that decided where it went.
+/// The subject of a call: the setting that names the resource, and the settings that determined the endpoint.
 pub(crate) trait Subject {
-    /// The name of the setting.
+    /// Name of the setting.
     fn key(&self) -> &str;
-    /// The other settings, where they are known.
+    /// The other settings, where known.
     fn settings(&self) -> Option<&Settings>;
 }
 
@@ -50,7 +50,7 @@ impl Subject for str {
     }
 }
 
-/// A setting of salesctl's, with those that decide where a call goes.
+/// A setting of salesctl, with those that determine the endpoint.
 #[derive(Debug, Clone)]
 pub(crate) struct Key {
     pub(super) name: String,
@@ -82,17 +82,17 @@ impl Display for Key {
 }
 
 impl Trouble {
-    /// A setting that is missing.
+    /// A missing setting.
     pub(crate) fn not_set(key: &str) -> Self {
         Self { text: format!("{key} is not set"), kind: TroubleKind::NotSet }
     }
 
-    /// Something that is no failure of a call.
+    /// A problem other than a failed call.
     pub(crate) fn new(text: impl Display) -> Self {
         Self { text: text.to_string(), kind: TroubleKind::Other }
     }
 
-    /// A call that failed, for a resource that the setting in `subject` names.
+    /// A failed call, for a resource that the setting in `subject` names.
     pub(crate) fn of_call(subject: &(impl Subject + ?Sized), error: &PortError) -> Self {
         let PortError { operation, kind, detail } = error;
         let settings = subject.settings();
@@ -111,7 +111,7 @@ impl Trouble {
                 Some(named) => (format!("{operation}: {detail}: check {named}"), TroubleKind::Other),
                 None => (
                     format!(
-                        "{operation}: {detail}: these credentials may not do that; see `aws sts get-caller-identity`"
+                        "{operation}: {detail}: not allowed with these credentials; check `aws sts get-caller-identity`"
                     ),
                     TroubleKind::Denied,
                 ),
@@ -136,37 +136,37 @@ impl Trouble {
         Self::of_call(subject, &failure::of(operation, error))
     }
 
-    /// What kind it is.
+    /// The kind.
     pub(crate) fn kind(&self) -> TroubleKind {
         self.kind
     }
 }
 
-/// An error of any of the SDK's clients.
+/// An error of any SDK client.
 pub(super) type SdkError<E> = aws_sdk_ssm::error::SdkError<E, aws_sdk_ssm::config::http::HttpResponse>;
 
 fn also(named: String) -> String {
     format!(", and {named}")
 }
 
-/// What the SDK says when settings contradict each other, or one of them is no address, so that no call was made at all.
+/// The SDK's text when settings contradict each other or a URL is invalid, so that no call was made.
 fn contradiction(chain: &str) -> Option<&str> {
     let signs = ["Invalid Configuration", "failed to resolve endpoint", "failed to construct", "valid URI"];
     let is_sign = |cause: &&str| signs.iter().any(|sign| cause.contains(sign));
     chain.contains("endpoint").then(|| chain.split(": ").find(is_sign)).flatten()?;
-    // The SDK's own words have a colon in them.
+    // The SDK's text contains a colon.
     match chain.find("Invalid Configuration") {
         Some(start) => Some(&chain[start..]),
         None => chain.rsplit(": ").next(),
     }
 }
 
-/// Whether the far side has answered, so that the way there is not the reason.
+/// Whether the service responded, so that the endpoint is not the cause.
 fn is_answered(detail: &str) -> bool {
     detail.contains(" (status ")
 }
 
-/// What a chain of causes ends with, which says what happened; those before it only say to whom.
+/// The end of a chain of causes, which has the root cause; the others only name the layers above.
 fn root(chain: &str) -> String {
     if let Some((_, time)) = chain.rsplit_once("timeout (all attempts including retries) occurred after ") {
         return format!("no answer within {time}");
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn each_kind_says_what_to_do_next() {
         assert_eq!(trouble(FailureKind::Missing, "no queue"), "Get: no queue: check regions.a.queue_url");
-        assert!(trouble(FailureKind::Denied, "no").contains("may not do that"));
+        assert!(trouble(FailureKind::Denied, "no").contains("not allowed with these credentials"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `dlq export`: dead letters as JSON, one a line.
+//! `dlq export`: dead letters as JSON, one per line.
 
 use std::{
     fs::File,
@@ -13,20 +13,20 @@ use thiserror::Error;
 use super::{Exported, Failed};
 use crate::{
     cloud::Cloud,
-    config::Place,
+    config::ConfigOptions,
     exit::Exit,
     interrupt::Interrupt,
     output::{Meter, count, end_unwritten, note, try_line},
 };
 
-/// Which dead letters to write, and where.
+/// Options of `dlq export`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  salesctl dlq export --region us-east-1 --file letters.jsonl")]
 pub(crate) struct ExportOptions {
-    /// Only those of this region
+    /// Only this region
     #[arg(long)]
     region: Option<String>,
-    /// Write them to this new file instead of standard output
+    /// Write to this new file instead of standard output
     #[arg(long)]
     file: Option<PathBuf>,
 }
@@ -36,8 +36,12 @@ pub(crate) struct ExportOptions {
 #[error(transparent)]
 struct Unwritten(io::Error);
 
-/// Writes dead letters, one a line.
-pub(crate) async fn export(place: &Place, options: &ExportOptions, interrupt: &Interrupt) -> anyhow::Result<Exit> {
+/// Writes dead letters, one per line.
+pub(crate) async fn export(
+    place: &ConfigOptions,
+    options: &ExportOptions,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Exit> {
     let config = place.read()?;
     let regions = config.selected(options.region.as_deref())?;
     let cloud = match interrupt.unless_heard(Cloud::open(&config)).await {
@@ -45,14 +49,14 @@ pub(crate) async fn export(place: &Place, options: &ExportOptions, interrupt: &I
         Err(exit) => return Ok(exit),
     };
     let mut file = options.file.as_ref().map(|path| {
-        File::create_new(path).map(BufWriter::new).with_context(|| format!("{} cannot be written", path.display()))
+        File::create_new(path).map(BufWriter::new).with_context(|| format!("cannot create {}", path.display()))
     });
     let mut file = file.take().transpose()?;
     let (mut failed, mut exported, mut read_regions) = (Failed::default(), 0, 0);
     let mut meter = Meter::start();
     for name in regions {
         let region = &cloud.regions[name];
-        // Nothing is received yet, so that this may be cut off.
+        // No message is received yet, so this may be cancelled.
         let Ok(letters) = interrupt.unless_heard(region.letters()).await else { break };
         let mut letters = match letters {
             Ok(letters) => letters,

@@ -1,4 +1,4 @@
-//! `dlq`: messages that nobody could process.
+//! `dlq`: messages that could not be processed.
 
 mod export;
 mod redrive;
@@ -19,31 +19,29 @@ use crate::{
         messages::{Attribute, Letter},
         trouble::Trouble,
     },
-    config::Place,
+    config::ConfigOptions,
     exit::Exit,
     interrupt::Interrupt,
     output::{self, Format, Meter, Table, age, line, note},
 };
 
-/// So much of a body is shown in a table.
+/// Characters of a body shown in a table.
 const BODY_SHOWN: usize = 60;
 
-/// Which dead letters.
+/// Options of `dlq list`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Messages that are listed are hidden from others meanwhile: for a second or two, or for a minute if the \
-                        command is killed."
-)]
+#[command(after_help = "Listing hides messages from other consumers for a second or two, or for a minute if the \
+                        command is killed.")]
 pub(crate) struct LettersOptions {
-    /// Only those of this region
+    /// Only this region
     #[arg(long)]
     region: Option<String>,
-    /// At most so many of each region; 0 for all
+    /// Maximum number per region; 0 for all
     #[arg(long, default_value_t = 100)]
     limit: usize,
 }
 
-/// A dead letter as programs read it.
+/// A dead letter in JSON output.
 #[derive(Debug, Serialize)]
 struct Exported<'a> {
     region: &'a str,
@@ -77,7 +75,7 @@ fn reason(letter: &Letter) -> &str {
 
 /// Lists dead letters.
 pub(crate) async fn list(
-    place: &Place,
+    place: &ConfigOptions,
     format: Format,
     options: &LettersOptions,
     interrupt: &Interrupt,
@@ -110,9 +108,9 @@ pub(crate) async fn list(
     failed.exit(all.len())
 }
 
-/// The letters of a region, up to `limit`, given back already.
+/// The letters of a region, up to `limit`, already released.
 async fn read(region: &RegionCloud, limit: usize, interrupt: &Interrupt) -> Result<Vec<Letter>, Trouble> {
-    // Nothing is received yet, so that this may be cut off.
+    // No message is received yet, so this may be cancelled.
     let Ok(letters) = interrupt.unless_heard(region.letters()).await else { return Ok(Vec::new()) };
     let mut letters = letters?;
     let (mut read, mut meter) = (Vec::new(), Meter::start());
@@ -154,11 +152,11 @@ fn show(all: &[(&str, Vec<Letter>)], limit: usize) {
     }
     line(table);
     if all.iter().any(|(_, letters)| letters.len() == limit) {
-        line(format_args!("... at most {limit} of each region; --limit 0 lists all"));
+        line(format_args!("... at most {limit} per region; --limit 0 lists all"));
     }
 }
 
-/// The beginning of a body, with nothing in it that a terminal could obey.
+/// The beginning of a body, without characters that control a terminal.
 fn shown(body: &str) -> String {
     let start: String = body.chars().take(BODY_SHOWN).collect();
     let dots = if start.len() < body.len() { "..." } else { "" };

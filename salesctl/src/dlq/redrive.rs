@@ -14,40 +14,40 @@ use crate::{
         messages::{Letter, Letters},
         trouble::Trouble,
     },
-    config::Place,
+    config::ConfigOptions,
     exit::Exit,
     interrupt::Interrupt,
     output::{self, Format, Meter, count, line, note},
     prompt,
 };
 
-/// Which dead letters to send back.
+/// Options of `dlq redrive`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  salesctl dlq redrive --region us-east-1 --reason malformed --yes\n\n\
-                        Only messages that are there at the start are sent back, so that one that fails again is not sent back for \
-                        ever. One that is in both queues for a moment is processed once nevertheless.")]
+                        Only messages present at the start are sent back, so a message that fails again is not redriven forever. \
+                        A message in both queues for a moment is still processed once.")]
 pub(crate) struct RedriveOptions {
-    /// Only those of this region
+    /// Only this region
     #[arg(long)]
     region: Option<String>,
-    /// Only those with this reason, as `dlq list` shows it
+    /// Only messages with this reason, as shown by `dlq list`
     #[arg(long)]
     reason: Option<String>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     yes: bool,
 }
 
-/// What became of a region's dead letters.
+/// Result for one region.
 #[derive(Debug, Serialize)]
 struct Redriven {
     region: String,
     redriven: usize,
-    /// Those with another reason, and those that could not be sent back.
+    /// Messages with another reason, and messages that could not be sent back.
     left: usize,
-    /// Those that came meanwhile, perhaps because they have failed again.
+    /// Messages that arrived meanwhile, perhaps because they failed again.
     came_meanwhile: usize,
-    /// Those that somebody else holds, who may be another `salesctl`.
+    /// Messages in flight to another consumer, perhaps another `salesctl`.
     in_other_hands: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Trouble>,
@@ -55,7 +55,7 @@ struct Redriven {
 
 /// Sends dead letters back to the queue.
 pub(crate) async fn redrive(
-    place: &Place,
+    place: &ConfigOptions,
     format: Format,
     options: &RedriveOptions,
     interrupt: &Interrupt,
@@ -116,9 +116,7 @@ pub(crate) async fn redrive(
     let failed = all.iter().filter(|redriven| redriven.error.is_some() && redriven.redriven == 0).count();
     match interrupted {
         Some(exit) => {
-            note(
-                "interrupted: what was sent back is off the dead-letter queue; the same command goes on with the rest",
-            );
+            note("interrupted: messages already sent back are removed from the dead-letter queue; repeat to continue");
             Ok(exit)
         }
         None if failed == all.len() => bail!("nothing was sent back"),
@@ -129,7 +127,7 @@ pub(crate) async fn redrive(
     }
 }
 
-/// Batch after batch; a signal is heard between two of them, and how to exit then is the answer.
+/// Batch after batch; stops between two batches after a signal, and returns how to exit.
 async fn redrive_region(
     letters: &mut Letters<'_>,
     options: &RedriveOptions,
@@ -159,11 +157,11 @@ async fn redrive_region(
 fn told(redriven: &Redriven) {
     let Redriven { region, redriven, left, came_meanwhile, in_other_hands, error } = redriven;
     let sent = count(*redriven as u64, "dead letter", "dead letters");
-    line(format_args!("{region}: {sent} sent back, {left} left, {came_meanwhile} came meanwhile"));
+    line(format_args!("{region}: {sent} sent back, {left} left, {came_meanwhile} arrived meanwhile"));
     if *in_other_hands > 0 {
-        line(format_args!("  {in_other_hands} are being looked at by somebody else: repeat in a minute"));
+        line(format_args!("  {in_other_hands} in flight to another consumer; retry in a minute"));
     }
     if let Some(error) = error {
-        line(format_args!("  not all of them: {error}"));
+        line(format_args!("  incomplete: {error}"));
     }
 }

@@ -1,7 +1,7 @@
-//! `history`: who switched what, when, and why, as AWS has recorded it.
+//! `history`: who switched what, when, and why, as recorded by AWS.
 //!
-//! The states are in SSM's own history of each region's parameter, with the reason that `switch --reason` gave; the
-//! traffic dials are in CloudTrail, in the one region where it records Global Accelerator. Nothing here writes anything.
+//! The states are in SSM's history of each region's parameter, with the reason from `switch --reason`; the traffic
+//! dials are in CloudTrail, in the one region where it records Global Accelerator. This command only reads.
 
 mod report;
 
@@ -18,7 +18,7 @@ use crate::{
         trail::{Turn, Turns},
         trouble::{Trouble, TroubleKind},
     },
-    config::Place,
+    config::ConfigOptions,
     exit::Exit,
     output::Format,
 };
@@ -29,86 +29,86 @@ Examples:
   salesctl history --region us-east-1 --limit 0 -o json
 
 States come from SSM, which keeps the last 100 versions of each parameter; dials from CloudTrail, which keeps 90 days and
-shows a change after some minutes. A region that does not answer is told, and the command ends with 2.";
+shows a change after some minutes. If a region does not respond, it is reported, and the exit code is 2.";
 
-/// What to list.
+/// Options of `history`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct HistoryOptions {
     /// Only this region
     #[arg(long)]
     region: Option<String>,
-    /// At most so many changes, the newest; 0 for all
+    /// Maximum number of changes, newest first; 0 for all
     #[arg(long, value_name = "NUMBER", default_value_t = 30)]
     limit: usize,
-    /// How far back to look; CloudTrail keeps no more than 90 days
+    /// Days to look back; CloudTrail keeps 90 days
     #[arg(long, value_name = "NUMBER", default_value_t = 90, value_parser = clap::value_parser!(u16).range(1..=90))]
     days: u16,
 }
 
-/// Something that was changed.
+/// A recorded change.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Change {
-    /// When, in seconds since 1970.
+    /// Time in seconds since 1970.
     at: i64,
-    /// The same in milliseconds, for the order.
+    /// Time in milliseconds, for the order.
     #[serde(skip)]
     at_ms: i64,
-    /// Where.
+    /// The region.
     region: String,
-    /// What.
+    /// The change.
     #[serde(flatten)]
     what: What,
-    /// The ARN of who changed it.
+    /// ARN of the author.
     by: Option<String>,
-    /// What for, if it was said.
+    /// The reason, if given.
     reason: Option<String>,
 }
 
-/// What was changed.
+/// Kinds of changes.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "change", rename_all = "snake_case")]
 enum What {
     /// A region's state.
     State {
-        /// What it was; unknown for the oldest version that is kept.
+        /// The state before; unknown for the oldest version kept.
         from: Option<String>,
         to: String,
-        /// The parameter's version.
+        /// Version of the parameter.
         version: i64,
     },
     /// A traffic dial, in percent.
     Dial {
-        /// What it was, if that was recorded.
+        /// The dial before, if recorded.
         from: Option<f64>,
         to: f64,
     },
 }
 
-/// Something that could not be learnt.
+/// A source that could not be read.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct Unknown {
     what: String,
     error: Trouble,
-    /// Whether it is because nobody has configured where to ask.
+    /// Whether the source is not configured.
     #[serde(skip)]
     is_not_set: bool,
 }
 
-/// All that could be learnt.
+/// The result.
 #[derive(Debug, Default, Serialize)]
 struct History {
-    /// The newest first.
+    /// Newest first.
     changes: Vec<Change>,
-    /// How many more there are.
+    /// Number of older changes left out.
     more: usize,
     unknown: Vec<Unknown>,
-    /// Whether CloudTrail knows of more events than were looked at.
+    /// Whether CloudTrail has more events than were read.
     dials_cut: bool,
 }
 
 /// Lists the changes.
-pub(crate) async fn history(place: &Place, format: Format, options: &HistoryOptions) -> anyhow::Result<Exit> {
+pub(crate) async fn history(place: &ConfigOptions, format: Format, options: &HistoryOptions) -> anyhow::Result<Exit> {
     let config = place.read()?;
     let shown: Vec<String> = config.selected(options.region.as_deref())?.into_iter().map(str::to_owned).collect();
     let cloud = Cloud::open(&config).await?;
@@ -132,7 +132,7 @@ pub(crate) async fn history(place: &Place, format: Format, options: &HistoryOpti
         Ok(Turns { turns, is_cut }) => {
             is_known = true;
             history.dials_cut = is_cut;
-            // Of which region a dial is, is not always known.
+            // The region of a dial is not always known.
             let is_shown = |change: &Change| shown.contains(&change.region) || change.region.starts_with("arn:");
             history.changes.extend(of_dials(turns).into_iter().filter(is_shown));
         }
@@ -143,13 +143,13 @@ pub(crate) async fn history(place: &Place, format: Format, options: &HistoryOpti
     history.show(format)?;
     let is_complete = history.unknown.iter().all(|unknown| unknown.is_not_set);
     match (is_known, is_complete) {
-        (false, _) => anyhow::bail!("nothing could be learnt: see above"),
+        (false, _) => anyhow::bail!("nothing could be read: see above"),
         (true, true) => Ok(Exit::Done),
         (true, false) => Ok(Exit::Incomplete),
     }
 }
 
-/// The changes that a parameter's versions are, the oldest first.
+/// The changes of a parameter's versions, oldest first.
 fn of_state(region: &str, versions: &[Version]) -> Vec<Change> {
     let mut before: Option<&Version> = None;
     let mut changes = Vec::new();
@@ -174,7 +174,7 @@ fn of_state(region: &str, versions: &[Version]) -> Vec<Change> {
     changes
 }
 
-/// The changes that turns of dials are, which come the newest first.
+/// The changes of dials, from newest-first events.
 fn of_dials(turns: Vec<Turn>) -> Vec<Change> {
     let before = |position: usize| {
         let older = turns.iter().skip(position + 1).find(|older| older.region == turns[position].region);
@@ -198,7 +198,7 @@ impl History {
         self.unknown.push(Unknown { what, error, is_not_set });
     }
 
-    /// Keeps the newest, so many of them; all with 0.
+    /// Keeps the newest `limit` changes; all if it is 0.
     fn newest(&mut self, limit: usize) {
         self.changes.sort_by_key(|change| (change.at_ms, change.version()));
         self.changes.reverse();
@@ -238,7 +238,7 @@ mod tests {
         let versions = [
             version(1, "PASSIVE", Some("ACTIVE or PASSIVE: whether this region processes sales.")),
             version(2, "ACTIVE", Some(&drill)),
-            // Written by something that says nothing of it: SSM keeps what was said before.
+            // Written without a description: SSM keeps the previous one.
             version(3, "PASSIVE", Some(&drill)),
             version(4, "ACTIVE", Some(&reason::written(None, 9))),
         ];

@@ -1,4 +1,4 @@
-//! The history as people read it.
+//! Output of `history`.
 
 use time::OffsetDateTime;
 
@@ -23,13 +23,10 @@ impl History {
             ));
         }
         if self.dials_cut {
-            line(format_args!(
-                "{WARNING}?{WARNING:#} dials: CloudTrail knows of more events than were looked at: ask for fewer --days"
-            ));
+            line(format_args!("{WARNING}?{WARNING:#} dials: CloudTrail has more events than were read: reduce --days"));
         }
         for unknown in &self.unknown {
-            let why =
-                if unknown.is_not_set { " (an accelerator that is not AWS's own is recorded nowhere)" } else { "" };
+            let why = if unknown.is_not_set { " (CloudTrail does not record an emulated accelerator)" } else { "" };
             line(format_args!("{WARNING}?{WARNING:#} {}: {}{why}", unknown.what, unknown.error));
         }
         Ok(())
@@ -51,14 +48,14 @@ fn or_unknown(state: Option<&str>) -> String {
     state.map_or_else(|| "?".to_owned(), |state| state.escape_debug().to_string())
 }
 
-/// When it was, to the second.
+/// The time, to the second.
 fn moment(change: &Change) -> String {
     let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
     let at = change.at().and_then(|at| OffsetDateTime::from_unix_timestamp(at.unix_seconds()).ok());
     at.and_then(|at| at.format(format).ok()).unwrap_or_else(|| "?".to_owned())
 }
 
-/// Somebody by a short name: `Operator/jane` for a session of a role, `jane` for a user, `root`.
+/// Short name of an author: `Operator/jane` for a session of a role, `jane` for a user, `root`.
 fn who(arn: &str) -> &str {
     let name = arn.rsplit(':').next().unwrap_or(arn);
     ["assumed-role/", "federated-user/", "user/", "role/"]

@@ -20,29 +20,29 @@ use crate::{
 
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// So many missing sales are named.
+/// Maximum ids of missing sales shown.
 const NAMED: usize = 10;
 
-/// What is in one region's lake.
+/// Sales in one region's lake.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Arrived {
     /// The region.
     pub(super) region: String,
-    /// How many of the accepted sales.
+    /// Accepted sales found.
     pub(super) in_lake: u64,
-    /// How many are not there.
+    /// Accepted sales missing.
     pub(super) missing: u64,
-    /// The first of those.
+    /// The first missing ids.
     pub(super) first_missing: Vec<String>,
-    /// Why the lake could not be asked the last time, if it could not.
+    /// Why the last read of the lake failed, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<Trouble>,
 }
 
-/// What a region's lake has not shown yet.
+/// The sales not yet found in a region's lake.
 struct Missing<'a> {
     region: &'a RegionCloud,
-    /// In order, since they are looked for in order.
+    /// Sorted, as the lake lists them.
     sales: BTreeMap<Day, Vec<FactId>>,
     error: Option<Trouble>,
 }
@@ -69,7 +69,7 @@ impl Missing<'_> {
     }
 }
 
-/// Looks until all sales are in every lake that can be asked, or `patience` is over, or a signal is heard. At least once.
+/// Checks until all sales are in every available lake, or `patience` has passed, or a signal arrives. At least once.
 pub(super) async fn wait(
     cloud: &Cloud,
     sales: &BTreeMap<Day, BTreeSet<FactId>>,
@@ -90,7 +90,7 @@ pub(super) async fn wait(
             break None;
         }
         tokio::select! {
-            // A lake that takes long to list is listed less often.
+            // A lake that is slow to list is listed less often.
             () = sleep(LOOK_AGAIN.max(started.elapsed())) => {}
             exit = interrupt.heard() => break Some(exit),
         }
@@ -111,7 +111,7 @@ fn arrived(missing: Missing<'_>, all: u64) -> Arrived {
 
 fn tell(regions: &[Missing<'_>], all: u64) {
     let regions = regions.iter().map(|missing| match &missing.error {
-        Some(error) => format!("{} cannot be asked ({error})", missing.region.name),
+        Some(error) => format!("{} unavailable ({error})", missing.region.name),
         None => format!("{} {} of {all}", missing.region.name, all - missing.count()),
     });
     note(format_args!("in the lake: {}", regions.collect::<Vec<_>>().join(", ")));

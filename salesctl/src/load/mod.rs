@@ -1,4 +1,4 @@
-//! `load`: posts sales by the clock, counts the answers, and waits until what was accepted is in the lakes.
+//! `load`: posts sales at a fixed rate, counts the responses, and waits until accepted sales are in the lakes.
 
 mod arrival;
 mod open_files;
@@ -21,7 +21,7 @@ use url::Url;
 
 use crate::{
     cloud::Cloud,
-    config::{Config, InvalidConfig, Place},
+    config::{Config, ConfigOptions, InvalidConfig},
     exit::Exit,
     interrupt::Interrupt,
     output::{Format, note},
@@ -38,59 +38,59 @@ Examples:
   salesctl load --count 1000 --rate 200 --ids ids.txt
   salesctl load --file sales.csv --url http://localhost:8080 --no-lake
 
-A request is sent when it is due, however long those before it take, over a new connection, as curl does, so that
-traffic dials take effect. None is tried again: each that is not answered with 201 within 10 s is a failure. Latencies
-count from the moment at which a request was due.
+A request is sent when it is due, however long earlier ones take, over a new connection, as curl does, so that
+traffic dials take effect. Requests are not retried: each that is not answered with 201 within 10 s is a failure.
+Latencies count from the moment at which a request was due.
 
-Then it waits until all accepted sales are in the lake of each region that can be asked.
+Then it waits until all accepted sales are in the lake of each region that responds.
 
-Exit codes: 0 each request was answered with 201, and all sales are in the lakes, if these were to be asked; 2 not so;
-1 nothing was accepted; 64 a line of the file is no sale, and nothing was posted; 130 interrupted with Ctrl-C, and
-what was posted until then is summed up.";
+Exit codes: 0 every request was answered with 201, and all sales are in the lakes, if these were checked; 2 otherwise;
+1 no sale was accepted; 64 a line of the file is not a sale, and nothing was posted; 130 interrupted with Ctrl-C, and
+the requests so far are reported.";
 
-/// What to post, where, and how fast.
+/// Options of `load`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, group(ArgGroup::new("amount").required(true).args(["seconds", "count", "file"])))]
 pub(crate) struct LoadOptions {
-    /// Sales a second
+    /// Sales per second
     #[arg(long, value_name = "NUMBER", default_value_t = 10.0, value_parser = rate)]
     rate: f64,
-    /// For so long
+    /// Duration of the load
     #[arg(long)]
     seconds: Option<u32>,
-    /// So many sales
+    /// Number of sales
     #[arg(long, value_name = "NUMBER")]
     count: Option<u32>,
-    /// The sales of a CSV file with the header product,amount
+    /// Post the sales of a CSV file with the header product,amount
     #[arg(long)]
     file: Option<PathBuf>,
-    /// At most so many requests in flight; more are sent late [default: 256, or what the limit of open files leaves]
+    /// Maximum requests in flight; others are sent late [default: 256, or what the limit of open files allows]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
     concurrency: Option<u16>,
-    /// Where to post [default: the configuration's url]; needs no configuration
+    /// URL to post to [default: url of the configuration]; needs no configuration
     #[arg(long, value_parser = web_address)]
     url: Option<Url>,
-    /// Write the ids of accepted sales to this new file, one a line
+    /// Write the ids of accepted sales to this new file, one per line
     #[arg(long, value_name = "FILE")]
     ids: Option<PathBuf>,
-    /// Do not look into the lakes
+    /// Do not check the lakes
     #[arg(long)]
     no_lake: bool,
-    /// How long to wait for the lakes
+    /// Maximum time to wait for the lakes
     #[arg(long, value_name = "SECONDS", default_value_t = 120, conflicts_with = "no_lake")]
     lake_timeout: u64,
 }
 
 fn rate(text: &str) -> Result<f64, String> {
     let rate = text.parse::<f64>().ok().filter(|rate| (0.001..=100_000.0).contains(rate));
-    rate.ok_or_else(|| "a number from 0.001 to 100000 is needed".to_owned())
+    rate.ok_or_else(|| "expected a number from 0.001 to 100000".to_owned())
 }
 
 fn web_address(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| error.to_string())?;
     match url.scheme() {
         "http" | "https" => Ok(url),
-        other => Err(format!("it must begin with http:// or https://, not {other}")),
+        other => Err(format!("expected http:// or https://, not {other}")),
     }
 }
 
@@ -106,13 +106,13 @@ impl LoadOptions {
     }
 }
 
-/// Who can be asked about the lakes.
+/// Access to the lakes.
 enum Witness {
-    /// These regions.
+    /// These regions' lakes.
     Regions(Box<Cloud>),
-    /// Nobody, which is as it should be.
+    /// None, as requested.
     NotWanted(String),
-    /// Nobody, though there is a configuration.
+    /// None, although configured.
     Missing(String),
 }
 
@@ -134,7 +134,7 @@ impl Witness {
 
 /// Posts, counts, waits, and reports.
 pub(crate) async fn load(
-    place: &Place,
+    place: &ConfigOptions,
     format: Format,
     options: &LoadOptions,
     interrupt: &Interrupt,
@@ -148,8 +148,10 @@ pub(crate) async fn load(
     let url = match (&options.url, &config) {
         (Some(url), _) => url.clone(),
         (None, Ok(Config { url: Some(url), .. })) => url.clone(),
-        (None, Ok(_)) => return Err(InvalidConfig::new("url is not set: where are sales posted? Or use --url").into()),
-        (None, Err(error)) => return Err(InvalidConfig::new(format_args!("{error}; or post to a --url")).into()),
+        (None, Ok(_)) => {
+            return Err(InvalidConfig::new("no url configured: set url in salesctl.toml or pass --url").into());
+        }
+        (None, Err(error)) => return Err(InvalidConfig::new(format_args!("{error}; or pass --url")).into()),
     };
     let poster = Poster::new(url)?;
     let witness = tokio::select! {
@@ -157,7 +159,7 @@ pub(crate) async fn load(
         exit = interrupt.heard() => return Ok(exit),
     };
     if let Witness::Missing(reason) = &witness {
-        note(format_args!("the lakes will not be asked: {reason}"));
+        note(format_args!("the lakes will not be checked: {reason}"));
     }
     let mut ids = options.ids.as_deref().map(new_file).transpose()?;
 
@@ -195,5 +197,5 @@ fn exit(tally: &Tally, witness: &Witness, lake: &Lake) -> anyhow::Result<Exit> {
 fn new_file(path: &Path) -> Result<BufWriter<File>, InvalidConfig> {
     let file = File::create_new(path);
     file.map(BufWriter::new)
-        .map_err(|error| InvalidConfig::new(format_args!("{} cannot be created: {error}", path.display())))
+        .map_err(|error| InvalidConfig::new(format_args!("cannot create {}: {error}", path.display())))
 }

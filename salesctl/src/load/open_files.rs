@@ -1,19 +1,19 @@
-//! How many connections the operating system lets this program have open.
+//! The limit of open files.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::InvalidConfig;
 
-/// Of everything but the requests: files, pipes, and what asks AWS.
+/// Files needed by everything but the requests: files, pipes, and AWS clients.
 const OF_ALL_ELSE: u64 = 64;
 
-/// The most requests in flight unless another number is asked for.
+/// Default maximum of requests in flight.
 const USUAL: u16 = 256;
 
-/// How many requests may be in flight: as many as are `asked` for, and without that as many as usual or as the limit leaves.
+/// Number of requests in flight: as many as `asked` for, or the default, or what the limit allows.
 ///
 /// # Errors
-/// When more are asked for than the user may have files open.
+/// If more are asked for than the limit allows.
 pub(super) fn concurrency(asked: Option<u16>) -> Result<usize, InvalidConfig> {
     let wanted = asked.unwrap_or(USUAL);
     let allowed = raised(u64::from(wanted) + OF_ALL_ELSE);
@@ -31,7 +31,7 @@ pub(super) fn concurrency(asked: Option<u16>) -> Result<usize, InvalidConfig> {
     }
 }
 
-/// Raises the limit to so many, if it may be; what it is then.
+/// Raises the limit to `needed`, if allowed; returns the resulting limit.
 fn raised(needed: u64) -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let current = limit.current.unwrap_or(u64::MAX);

@@ -1,4 +1,4 @@
-//! What is posted: made up, or from a file.
+//! The sales to post: generated, or from a file.
 
 use std::{fs::File, path::Path};
 
@@ -9,20 +9,20 @@ use crate::config::InvalidConfig;
 /// The columns of a file, in this order.
 const COLUMNS: [&str; 2] = ["product", "amount"];
 
-/// So many wrong lines are told.
+/// Maximum invalid lines reported.
 const TOLD: usize = 10;
 
-/// The sales to post, one after the other.
+/// The sales to post, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Orders {
-    /// So many made-up ones.
+    /// Generated sales.
     MadeUp(u64),
-    /// Those of a file, as bodies of requests.
+    /// Sales of a file, as request bodies.
     Listed(Vec<String>),
 }
 
 impl Orders {
-    /// How many there are.
+    /// Number of sales.
     pub(super) fn count(&self) -> u64 {
         match self {
             Self::MadeUp(count) => *count,
@@ -38,14 +38,13 @@ impl Orders {
         }
     }
 
-    /// Reads a file, all of it before the first sale is posted.
+    /// Reads the whole file before the first sale is posted.
     ///
     /// # Errors
-    /// When it cannot be read, or a line of it is no sale: each such line is named.
+    /// If it cannot be read, or a line is not a sale: each such line is named.
     pub(super) fn of_file(path: &Path) -> Result<Self, InvalidConfig> {
         let name = path.display();
-        let file =
-            File::open(path).map_err(|error| InvalidConfig::new(format_args!("{name} cannot be read: {error}")))?;
+        let file = File::open(path).map_err(|error| InvalidConfig::new(format_args!("cannot read {name}: {error}")))?;
         read(file).map_err(|wrong| InvalidConfig::new(format_args!("{name}: nothing was posted: {}", told(&wrong))))
     }
 }
@@ -74,7 +73,7 @@ fn read(file: impl std::io::Read) -> Result<Orders, Vec<String>> {
     }
     match (wrong.is_empty(), bodies.is_empty()) {
         (false, _) => Err(wrong),
-        (true, true) => Err(vec!["there is no sale in it".to_owned()]),
+        (true, true) => Err(vec!["no sale in the file".to_owned()]),
         (true, false) => Ok(Orders::Listed(bodies)),
     }
 }
@@ -136,7 +135,7 @@ mod tests {
             ("", "line 1 must be the header product,amount"),
             ("Livro,14\n", "line 1 must be the header product,amount"),
             ("amount,product\n14,Livro\n", "line 1 must be the header product,amount"),
-            ("product,amount\n", "there is no sale in it"),
+            ("product,amount\n", "no sale in the file"),
         ] {
             assert_eq!(parse(text).unwrap_err(), expected, "{text}");
         }

@@ -1,4 +1,4 @@
-//! One sale posted: a connection of its own, one try.
+//! Posts one sale: a connection of its own, one attempt.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use url::Url;
 
 use crate::cloud::{connections, services::reason};
 
-/// Longer than the API lets anybody wait (5 s).
+/// Longer than the API's own timeout (5 s).
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// So much of an answer is told.
+/// Characters of a response shown.
 const TOLD: usize = 200;
 
 /// Posts sales.
@@ -22,27 +22,27 @@ pub(super) struct Poster {
     sales: Url,
 }
 
-/// A sale that was answered with 201.
+/// A sale answered with 201.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Accepted {
     /// Its id.
     pub(super) id: SaleId,
-    /// When it was accepted, by the API's clock.
+    /// Time of acceptance, by the API's clock.
     pub(super) at: Timestamp,
-    /// Where, if the answer says so.
+    /// The region that accepted it, if the response names it.
     pub(super) region: Option<String>,
 }
 
-/// A sale that was not.
+/// A request that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failed {
-    /// The status, or what there was instead.
+    /// The status, or what happened instead.
     pub(super) status: String,
-    /// Why.
+    /// The reason.
     pub(super) reason: String,
 }
 
-/// The answer to a sale; other fields do not matter.
+/// The response to a sale; other fields do not matter.
 #[derive(Deserialize)]
 struct Answer {
     id: String,
@@ -50,7 +50,7 @@ struct Answer {
     region: Option<String>,
 }
 
-/// The answer to anything else, RFC 9457.
+/// Any other response, RFC 9457.
 #[derive(Deserialize)]
 struct Problem {
     detail: String,
@@ -66,7 +66,7 @@ impl Poster {
         Ok(Self { client: connections::client(&url, builder)?, sales: url.join("sales")? })
     }
 
-    /// Posts one.
+    /// Posts one sale.
     pub(super) async fn post(&self, body: String) -> Result<Accepted, Failed> {
         let answer = self.client.post(self.sales.clone()).body(body).send().await;
         let answer = answer.map_err(|error| self.unanswered(&error))?;
@@ -101,7 +101,7 @@ fn accepted(text: &str) -> Option<Accepted> {
     Some(Accepted { id: id.parse().ok()?, at: Timestamp::from_unix_seconds(timestamp)?, region })
 }
 
-/// On one line, and such that it cannot command a terminal.
+/// On one line, without characters that control a terminal.
 fn shown(text: &str) -> String {
     text.chars().take(TOLD).collect::<String>().escape_debug().to_string()
 }

@@ -1,4 +1,4 @@
-//! What `load` prints in the end.
+//! Output of `load`.
 
 use std::collections::BTreeMap;
 
@@ -10,35 +10,35 @@ use super::{
 };
 use crate::output::{self, BAD, Cell, Format, GOOD, PLAIN, Table, WARNING, count, line};
 
-/// Whether the lakes were asked, and what they hold.
+/// The state of the lakes after the load.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Lake {
-    /// They were asked.
+    /// They were checked.
     Asked(Vec<Arrived>),
-    /// They were not, for this reason.
+    /// They were not checked, for this reason.
     NotAsked(String),
 }
 
-/// All of it.
+/// The whole report.
 #[derive(Debug, Serialize)]
 pub(super) struct Summary<'a> {
     sent: u64,
-    /// Answered with 201.
+    /// Requests answered with 201.
     accepted: u64,
     failed: u64,
-    /// From the first request to the last answer.
+    /// Time from the first request to the last response.
     seconds: f64,
-    /// Sales accepted a second.
+    /// Accepted sales per second.
     throughput: f64,
-    /// In milliseconds, from the moment at which each request was due; failures are included.
+    /// In milliseconds, from the moment at which each request was due; failures included.
     latency_ms: Option<Latency>,
     by_status: &'a BTreeMap<String, u64>,
     by_region: &'a BTreeMap<String, u64>,
     first_failures: &'a [Shown],
-    /// Requests that were sent more than 100 ms after they were due.
+    /// Requests sent more than 100 ms after they were due.
     late: u64,
-    /// The longest that one was, in milliseconds.
+    /// The longest such delay, in milliseconds.
     latest_ms: f64,
     lake: &'a Lake,
 }
@@ -82,8 +82,8 @@ impl<'a> Summary<'a> {
         if self.late > 0 {
             let late = count(self.late, "request was", "requests were");
             line(format_args!(
-                "{WARNING}!{WARNING:#} {late} sent late, by up to {:.0} ms: too few in flight (--concurrency), or this machine is \
-                 too busy",
+                "{WARNING}!{WARNING:#} {late} sent late, by up to {:.0} ms: raise --concurrency, or use a machine that is less \
+                 busy",
                 self.latest_ms
             ));
         }
@@ -100,7 +100,7 @@ impl<'a> Summary<'a> {
 
     fn show_lake(&self) {
         let regions = match self.lake {
-            Lake::NotAsked(reason) => return line(format_args!("the lakes were not asked: {reason}")),
+            Lake::NotAsked(reason) => return line(format_args!("the lakes were not checked: {reason}")),
             Lake::Asked(regions) => regions,
         };
         let mut table = Table::new(&["REGION", "IN THE LAKE", "MISSING"]);

@@ -1,4 +1,4 @@
-//! Posting by the clock: each request when it is due, however long those before it take.
+//! Posting at a fixed rate: each request when it is due, however long earlier ones take.
 
 use std::{
     fs::File,
@@ -16,19 +16,19 @@ use tokio::{
 use super::{
     orders::Orders,
     post::Poster,
-    tally::{Outcome, Tally},
+    tally::{PostOutcome, Tally},
 };
 use crate::{exit::Exit, interrupt::Interrupt, output::note};
 
-/// How often progress is told.
+/// Interval of progress reports.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
 
-/// When requests are due, and how many may be in flight.
+/// The rate, and the maximum of requests in flight.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
-    /// Requests a second.
+    /// Requests per second.
     pub(super) rate: f64,
-    /// The most that are in flight.
+    /// Maximum requests in flight.
     pub(super) concurrency: usize,
 }
 
@@ -39,7 +39,7 @@ impl Pace {
     }
 }
 
-/// Posts all orders; a signal ends it once what is in flight is answered, and says how to exit.
+/// Posts all orders; after a signal, waits for the requests in flight, and returns how to exit.
 pub(super) async fn post_all(
     poster: &Poster,
     orders: &Orders,
@@ -74,8 +74,8 @@ pub(super) async fn post_all(
                 let (poster, late) = (poster.clone(), due.elapsed());
                 tokio::spawn(async move {
                     let result = poster.post(body).await;
-                    // Nobody counts any more: the command has ended.
-                    drop(answer.send(Outcome { at: start.elapsed(), took: due.elapsed(), late, result }));
+                    // The receiver is gone: the command has ended.
+                    drop(answer.send(PostOutcome { at: start.elapsed(), took: due.elapsed(), late, result }));
                     drop(slot);
                 });
             }
@@ -83,19 +83,19 @@ pub(super) async fn post_all(
                 None => break,
                 Some(outcome) => {
                     if let (Some(id), Some(ids)) = (tally.note(outcome), ids.as_mut()) {
-                        writeln!(ids, "{id}").context("the ids cannot be written")?;
+                        writeln!(ids, "{id}").context("cannot write the ids")?;
                     }
                 }
             },
             _ = ticks.tick() => tell(&mut tally, start.elapsed()),
             exit = interrupt.heard(), if interrupted.is_none() => {
-                note("interrupted: waiting for what is in flight; once more to exit at once");
+                note("interrupted: waiting for requests in flight; interrupt again to exit immediately");
                 interrupted = Some(exit);
             }
         }
     }
     if let Some(ids) = ids {
-        ids.flush().context("the ids cannot be written")?;
+        ids.flush().context("cannot write the ids")?;
     }
     Ok((tally, interrupted))
 }

@@ -1,4 +1,4 @@
-//! Counting answers.
+//! Counts responses.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,33 +12,33 @@ use serde::Serialize;
 use super::post::{Accepted, Failed};
 use crate::day::Day;
 
-/// So many failures are shown.
+/// Maximum failures shown.
 const SHOWN: usize = 5;
 
-/// From this on a request that is not sent when it is due is late.
+/// Delay from which a request counts as late.
 const LATE: Duration = Duration::from_millis(100);
 
-/// What became of one request.
+/// Outcome of one request.
 #[derive(Debug)]
-pub(super) struct Outcome {
-    /// Since the first request was due.
+pub(super) struct PostOutcome {
+    /// Time since the first request was due.
     pub(super) at: Duration,
-    /// Since this request was due.
+    /// Time since this request was due.
     pub(super) took: Duration,
-    /// How long after it was due it was sent.
+    /// Delay between due time and sending.
     pub(super) late: Duration,
-    /// The answer.
+    /// The response.
     pub(super) result: Result<Accepted, Failed>,
 }
 
 /// A failure that is shown.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Shown {
-    /// When, in seconds since the start.
+    /// Seconds since the start.
     pub(super) at_seconds: f64,
-    /// The status, or what there was instead.
+    /// The status, or what happened instead.
     pub(super) status: String,
-    /// Why.
+    /// The reason.
     pub(super) reason: String,
 }
 
@@ -51,25 +51,25 @@ pub(super) struct Latency {
     pub(super) max: f64,
 }
 
-/// All answers so far.
+/// Counts of all responses so far.
 #[derive(Debug)]
 pub(super) struct Tally {
-    /// How many were sent.
+    /// Requests sent.
     pub(super) sent: u64,
-    /// How many were answered with 201.
+    /// Requests answered with 201.
     pub(super) accepted: u64,
-    /// How many were not.
+    /// Requests that failed.
     pub(super) failed: u64,
-    /// How many of each status.
+    /// Requests by status.
     pub(super) by_status: BTreeMap<String, u64>,
-    /// How many each region has accepted, where the answers say so.
+    /// Accepted sales by region, where the responses name it.
     pub(super) by_region: BTreeMap<String, u64>,
     /// The first failures.
     pub(super) first_failures: Vec<Shown>,
-    /// How many were sent later than they were due, and the longest that one was.
+    /// Requests sent late, and the longest delay.
     pub(super) late: u64,
     pub(super) latest: Duration,
-    /// When the last answer came, since the first request was due.
+    /// Time of the last response, since the first request was due.
     pub(super) last_at: Duration,
     /// The accepted sales, by the day of their keys in the lake.
     pub(super) sales: BTreeMap<Day, BTreeSet<FactId>>,
@@ -79,7 +79,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Nothing yet.
+    /// An empty tally.
     pub(super) fn new() -> anyhow::Result<Self> {
         // From a microsecond to a minute, exact to a thousandth.
         let histogram = Histogram::new_with_bounds(1, 60_000_000, 3)?;
@@ -100,9 +100,9 @@ impl Tally {
         })
     }
 
-    /// Counts an answer; gives the id of a sale that was accepted.
-    pub(super) fn note(&mut self, outcome: Outcome) -> Option<SaleId> {
-        let Outcome { at, took, late, result } = outcome;
+    /// Counts a response; returns the id of an accepted sale.
+    pub(super) fn note(&mut self, outcome: PostOutcome) -> Option<SaleId> {
+        let PostOutcome { at, took, late, result } = outcome;
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.all.saturating_record(micros);
         self.recent.saturating_record(micros);
@@ -133,17 +133,17 @@ impl Tally {
         None
     }
 
-    /// How many are answered, or given up.
+    /// Requests answered or failed.
     pub(super) fn answered(&self) -> u64 {
         self.accepted + self.failed
     }
 
-    /// The percentiles of all answers, failures included; none without any.
+    /// Percentiles of all responses, failures included; `None` if there are none.
     pub(super) fn latency(&self) -> Option<Latency> {
         Latency::of(&self.all)
     }
 
-    /// How many answers there were since this was asked last, and their percentiles.
+    /// Responses since the last call, and their percentiles.
     pub(super) fn take_recent(&mut self) -> (u64, Option<Latency>) {
         let latency = Latency::of(&self.recent);
         self.recent.reset();
@@ -165,9 +165,9 @@ mod tests {
 
     use super::*;
 
-    fn outcome(milliseconds: u64, result: Result<Accepted, Failed>) -> Outcome {
+    fn outcome(milliseconds: u64, result: Result<Accepted, Failed>) -> PostOutcome {
         let took = Duration::from_millis(milliseconds);
-        Outcome { at: took, took, late: Duration::ZERO, result }
+        PostOutcome { at: took, took, late: Duration::ZERO, result }
     }
 
     fn sale(id: u128) -> Result<Accepted, Failed> {
@@ -209,7 +209,7 @@ mod tests {
         let mut tally = Tally::new().unwrap();
         for late in [0, 50, 150, 400] {
             let late = Duration::from_millis(late);
-            tally.note(Outcome { late, ..outcome(1, Err(Failed::new("503", String::new()))) });
+            tally.note(PostOutcome { late, ..outcome(1, Err(Failed::new("503", String::new()))) });
         }
         assert_eq!((tally.late, tally.latest), (2, Duration::from_millis(400)));
     }

@@ -1,7 +1,8 @@
-//! What DNS answers, and why: its health checks' questions asked from here, and the name itself.
+//! The region that DNS answers with, and why: the same requests as its health checks make, and a request to the name
+//! itself.
 //!
-//! Route 53 is not asked: its control plane is in one region, and at the worst moment it is the one that does not answer.
-//! What its health checks ask, anybody can ask, and who answers at the name is what clients meet.
+//! Route 53 is not called: its control plane is in one region, which may be the one that is lost. Everyone can make the
+//! requests of its health checks, and the name shows what clients reach.
 
 use std::fmt;
 
@@ -11,33 +12,33 @@ use url::Url;
 use super::{Figure, RegionStatus};
 use crate::cloud::trouble::Trouble;
 
-/// What DNS answers for the name in front of all regions.
+/// The answer of DNS for the name in front of all regions.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Dns {
-    /// The name.
+    /// The URL.
     pub(crate) url: Url,
-    /// The region that answered there just now, as the resolver of this machine has it.
+    /// The region that responded there just now, as this machine resolves the name.
     pub(crate) answered_by: Figure<String>,
-    /// Which of its choices DNS has.
+    /// The current choice of DNS.
     pub(crate) choice: Choice,
     /// The regions of that choice.
     pub(crate) regions: Vec<String>,
 }
 
-/// How a region looks to the health checks of DNS, the best first.
+/// A region's rank for the health checks of DNS, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Choice {
-    /// Its `/active` says that it is, and its `/readiness` that it can work: the first choice.
+    /// `/active` and `/readiness` succeed: the first choice.
     Active,
-    /// Its `/readiness` says that it can work: the second choice.
+    /// `/readiness` succeeds: the second choice.
     Ready,
-    /// Neither: DNS answers with it only when there is no better one.
+    /// Neither succeeds: DNS answers with it only if there is no better one.
     Any,
 }
 
 impl Choice {
-    /// How this region looks.
+    /// The rank of this region.
     pub(crate) fn of(region: &RegionStatus) -> Self {
         let is_ready = region.api.known().is_some_and(|api| api.ready);
         match region.active.known() {
@@ -58,7 +59,7 @@ impl Choice {
 }
 
 impl Dns {
-    /// What the regions' health checks come to.
+    /// Combines the regions' health checks.
     pub(super) fn new(url: &Url, answered_by: Result<String, Trouble>, regions: &[RegionStatus]) -> Self {
         let choice = regions.iter().map(Choice::of).min().unwrap_or(Choice::Any);
         let regions = regions.iter().filter(|region| Choice::of(region) == choice);
@@ -66,7 +67,7 @@ impl Dns {
         Self { url: url.clone(), answered_by: answered_by.into(), choice, regions }
     }
 
-    /// The region that answers although DNS has a better choice by now.
+    /// The region that responds although DNS has a better choice.
     pub(super) fn strays_to(&self) -> Option<&str> {
         let answered_by = self.answered_by.known()?;
         (!self.regions.contains(answered_by)).then_some(answered_by)
@@ -79,11 +80,11 @@ impl fmt::Display for Dns {
         let regions = self.regions.join(", ");
         write!(formatter, "{url} is answered by {}; ", answered_by.map_or("?", String::as_str))?;
         match self.choice {
-            Choice::Active => write!(formatter, "its first choice, what is ACTIVE and ready: {regions}"),
+            Choice::Active => write!(formatter, "first choice (ACTIVE and ready): {regions}"),
             Choice::Ready => {
-                write!(formatter, "nothing is ACTIVE and ready; its second choice, what is ready: {regions}")
+                write!(formatter, "no region is ACTIVE and ready; second choice (ready): {regions}")
             }
-            Choice::Any => write!(formatter, "nothing is ready"),
+            Choice::Any => write!(formatter, "no region is ready"),
         }
     }
 }

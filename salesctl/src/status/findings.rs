@@ -1,4 +1,4 @@
-//! What in a status needs somebody's attention, and the command that comes next.
+//! Findings: what in a status needs attention, and the next command.
 
 use std::time::Duration;
 
@@ -9,31 +9,31 @@ use super::{Figure, RegionStatus, dns::Dns};
 use crate::{
     capacity::SEEN,
     cloud::{
-        services::Service,
-        state::State,
+        services::ServiceReport,
+        state::StateParameter,
         trouble::{Trouble, TroubleKind},
     },
     output::{count, duration},
     overdue::Overdue,
 };
 
-/// Within this time each service has learnt a new state: it asks every 5 s.
+/// Time within which each service knows a new state: it reads it every 5 s.
 const SETTLES: Duration = Duration::from_secs(15);
 
-/// Within this time DNS has followed: the services as above, then three health checks 10 s apart, then the minute for
-/// which resolvers keep an answer.
+/// Time within which DNS has followed: the services as above, then three health checks 10 s apart, then the minute that
+/// resolvers keep an answer.
 const DNS_SETTLES: Duration = Duration::from_secs(120);
 
-/// Something that is not as it should be.
+/// Something that needs attention.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Finding {
-    /// What it is.
+    /// Description.
     pub(crate) finding: String,
-    /// What to do about it.
+    /// Next step.
     pub(crate) next: String,
 }
 
-/// What is not as it should be in these regions, the worst first; `all`: there are no others.
+/// The findings for these regions, most serious first; `all`: there are no other regions.
 pub(super) fn of(
     regions: &[RegionStatus],
     dns: Option<&Dns>,
@@ -56,10 +56,9 @@ pub(super) fn of(
     findings
 }
 
-/// A region that could do the work, other than `but`: its AWS and its services answer.
+/// A region other than `but` that could do the work: its AWS and its services respond.
 fn able<'a>(regions: &'a [RegionStatus], but: Option<&RegionStatus>) -> Option<&'a str> {
-    let is_down =
-        |service: &Figure<Service>| matches!(service, Figure::Unknown { error } if error.kind() != TroubleKind::NotSet);
+    let is_down = |service: &Figure<ServiceReport>| matches!(service, Figure::Unknown { error } if error.kind() != TroubleKind::NotSet);
     let able = |region: &&RegionStatus| {
         but.is_none_or(|but| but.region != region.region)
             && region.state.known().is_some()
@@ -81,7 +80,7 @@ fn of_all(regions: &[RegionStatus]) -> Option<Finding> {
         let finding = if all_known {
             "no region is ACTIVE: sales are accepted and wait"
         } else {
-            "no region is known to be ACTIVE: unless one that cannot be asked is, sales wait"
+            "no region is known to be ACTIVE: sales wait unless an unreachable region is ACTIVE"
         };
         let next = format!("salesctl switch --to {}", able(regions, None).unwrap_or("REGION"));
         return Some(Finding { finding: finding.to_owned(), next });
@@ -100,20 +99,21 @@ fn of_dns(dns: &Dns, regions: &[RegionStatus], now: Timestamp) -> Option<Finding
     let url = &dns.url;
     if let Figure::Unknown { error } = &dns.answered_by {
         return Some(Finding {
-            finding: format!("nobody answers at the name that DNS answers ({error})"),
-            next: "clients of the accelerator are not concerned; if the regions serve, ask from elsewhere, too"
+            finding: format!("no response through DNS ({error})"),
+            next: "clients of the accelerator are not affected; if the regions respond, check DNS from another network"
                 .to_owned(),
         });
     }
-    let is_fresh = |state: &State| state.since().is_some_and(|since| now.since(since) < DNS_SETTLES);
+    let is_fresh = |state: &StateParameter| state.since().is_some_and(|since| now.since(since) < DNS_SETTLES);
     if regions.iter().filter_map(|region| region.state.known()).any(is_fresh) {
         return None;
     }
     let strays_to = dns.strays_to()?;
     Some(Finding {
-        finding: format!("clients of {url} get to {strays_to}, although DNS should answer with {}", dns.regions.join(", ")),
-        next: "sales are accepted there, too; what the health checks of Route 53 see may differ from what is seen from here"
-            .to_owned(),
+        finding: format!("{url} reaches {strays_to}; expected {}", dns.regions.join(", ")),
+        next:
+            "sales are accepted there, too; Route 53's health checks may see the regions differently than this machine"
+                .to_owned(),
     })
 }
 
@@ -141,7 +141,7 @@ fn of_services(region: &RegionStatus, another: &str, now: Timestamp, findings: &
 fn down(region: &RegionStatus, what: &str, another: &str, error: &Trouble) -> Finding {
     let name = &region.region;
     let next = match state(region) {
-        Some(SiteState::Passive) => format!("it is PASSIVE: mend {name} before you switch to it"),
+        Some(SiteState::Passive) => format!("{name} is PASSIVE; fix it before switching to it"),
         _ => format!("if {name} is lost: salesctl switch --to {another}"),
     };
     Finding { finding: format!("{name}: the {what} does not answer ({error})"), next }
@@ -151,7 +151,7 @@ fn of_service(
     region: &RegionStatus,
     what: &str,
     another: &str,
-    service: &Service,
+    service: &ServiceReport,
     now: Timestamp,
     findings: &mut Vec<Finding>,
 ) {
@@ -159,18 +159,18 @@ fn of_service(
     if !service.failing.is_empty() {
         let failing: Vec<_> = service.failing.iter().map(|(name, how)| format!("{name} is {how}")).collect();
         findings.push(Finding {
-            finding: format!("{name}: the {what} says {}", failing.join(", ")),
-            next: format!("its log names the cause; if {name} cannot work: salesctl switch --to {another}"),
+            finding: format!("{name}: the {what} reports {}", failing.join(", ")),
+            next: format!("its log has the cause; if {name} cannot recover: salesctl switch --to {another}"),
         });
     }
-    let is_fresh = |state: &State| state.since().is_some_and(|since| now.since(since) < SETTLES);
+    let is_fresh = |state: &StateParameter| state.since().is_some_and(|since| now.since(since) < SETTLES);
     if let Some(told) = state(region)
         && told.name() != service.state
         && !region.state.known().is_some_and(is_fresh)
     {
         findings.push(Finding {
-            finding: format!("{name}: the {what} still knows the region as {}, not as {told}", service.state),
-            next: "it asks SSM every 5 s: its readiness and its log say why it does not get there".to_owned(),
+            finding: format!("{name}: the {what} still reports {}, expected {told}", service.state),
+            next: "it reads SSM every 5 s: check its /readiness and log".to_owned(),
         });
     }
 }
@@ -189,14 +189,14 @@ fn of_data(region: &RegionStatus, another: &str, findings: &mut Vec<Finding>) {
         && traffic.health == "UNHEALTHY"
     {
         findings.push(Finding {
-            finding: format!("{name}: Global Accelerator finds its endpoints unhealthy"),
+            finding: format!("{name}: Global Accelerator reports unhealthy endpoints"),
             next: format!("new traffic goes elsewhere; if {name} is lost: salesctl switch --to {another}"),
         });
     }
 }
 
-/// A region that stands by and has fewer than half of the tasks that another one needs now could not carry its load: the
-/// services are scaled such that each task is half busy.
+/// A PASSIVE region with fewer than half of the tasks that another one needs could not carry its load: scaling keeps
+/// each task half busy.
 fn of_capacity(region: &RegionStatus, regions: &[RegionStatus], now: Timestamp, findings: &mut Vec<Finding>) {
     let name = &region.region;
     let Some(fleet) = region.tasks.known() else { return };
@@ -213,7 +213,7 @@ fn of_capacity(region: &RegionStatus, regions: &[RegionStatus], now: Timestamp, 
             if tasks.maximum < needed {
                 findings.push(Finding {
                     finding: format!(
-                        "{name}: the {what} may have {} tasks, and runs {needed} in {busy}",
+                        "{name}: the {what} may run at most {} tasks, and needs {needed} in {busy}",
                         tasks.maximum
                     ),
                     next: "raise its maximum (compute, in the environment's data) before you need it".to_owned(),
@@ -226,13 +226,13 @@ fn of_capacity(region: &RegionStatus, regions: &[RegionStatus], now: Timestamp, 
                         count(running, &format!("{what} task"), &format!("{what} tasks"))
                     ),
                     next: format!(
-                        "salesctl switch --to {name} starts the others first; to have them always: standby, in the \
+                        "salesctl switch --to {name} starts the missing tasks first; to keep them running: raise standby in the \
                          environment's data"
                     ),
                 });
             }
         }
-        let is_fresh = |known: &State| known.since().is_none_or(|since| now.since(since) < SEEN);
+        let is_fresh = |known: &StateParameter| known.since().is_none_or(|since| now.since(since) < SEEN);
         if tasks.is_held() && (passive || region.state.known().is_some_and(|known| !is_fresh(known))) {
             findings.push(Finding {
                 finding: format!("{name}: a switch keeps the {what} at {} tasks or more", tasks.minimum),
@@ -251,7 +251,7 @@ fn of_pending(region: &RegionStatus, now: Timestamp, overdue: Overdue, findings:
         Some(oldest) if overdue.is_overdue(now.since(oldest)) => {
             Some(format!("{name}: {pending}, the oldest for {}", duration(now.since(oldest))))
         }
-        None if backlog.items > 0 => Some(format!("{name}: {pending}, and none of them says since when")),
+        None if backlog.items > 0 => Some(format!("{name}: {pending}, and none of them has a readable timestamp")),
         Some(_) | None => None,
     };
     findings.extend(finding.map(|finding| Finding { finding, next: next() }));
@@ -278,11 +278,11 @@ mod tests {
     const NOW: i64 = 1_000_000;
     const OVERDUE: Overdue = Overdue::with_grace(30);
 
-    fn service(state: &str) -> Figure<Service> {
-        Figure::Known(Service { ready: true, state: state.to_owned(), failing: BTreeMap::new() })
+    fn service(state: &str) -> Figure<ServiceReport> {
+        Figure::Known(ServiceReport { ready: true, state: state.to_owned(), failing: BTreeMap::new() })
     }
 
-    /// So many tasks of the API, which scaling may not take below the second number.
+    /// API tasks, and their scaling minimum.
     fn tasks([running, minimum]: [u32; 2]) -> Figure<Fleet> {
         let tasks = |running, minimum| Tasks { running, minimum, maximum: 20, usual_minimum: Some(2) };
         Figure::Known([(Role::Api, tasks(running, minimum)), (Role::Worker, tasks(2, 2))].into())
@@ -292,7 +292,7 @@ mod tests {
         let empty = Depth { waiting: 0, in_flight: 0, oldest_age_seconds: None, oldest_age_error: None };
         RegionStatus {
             region: region.to_owned(),
-            state: Figure::Known(State { value: state.to_owned(), since: Some(NOW - 3_600) }),
+            state: Figure::Known(StateParameter { value: state.to_owned(), since: Some(NOW - 3_600) }),
             api: service(state),
             active: Figure::Known(state == "ACTIVE"),
             worker: service(state),
@@ -342,12 +342,15 @@ mod tests {
         let too_few = "b: it is PASSIVE and runs 5 API tasks, while a needs 12: it could not carry the load at once";
         assert_eq!(found(&regions(5)), [too_few]);
         let busy = RegionStatus { tasks: tasks([25, 2]), ..healthy("a", "ACTIVE", 100.0) };
-        assert_eq!(found(&[busy, healthy("b", "PASSIVE", 0.0)]), ["b: the API may have 20 tasks, and runs 25 in a"]);
+        assert_eq!(
+            found(&[busy, healthy("b", "PASSIVE", 0.0)]),
+            ["b: the API may run at most 20 tasks, and needs 25 in a"]
+        );
     }
 
     #[test]
     fn tasks_that_a_switch_keeps_are_found_once_scaling_has_seen_the_traffic() {
-        let since = |seconds| State { value: "ACTIVE".to_owned(), since: Some(NOW - seconds) };
+        let since = |seconds| StateParameter { value: "ACTIVE".to_owned(), since: Some(NOW - seconds) };
         let held = |seconds| RegionStatus {
             state: Figure::Known(since(seconds)),
             tasks: tasks([12, 12]),
@@ -366,7 +369,7 @@ mod tests {
         assert_eq!(found, ["the traffic dial of each ACTIVE region is at 0: traffic goes elsewhere"]);
     }
 
-    /// What is found when this region, or none, answers at the name.
+    /// The findings when this region, or none, responds at the name.
     fn found_of_dns(regions: &[RegionStatus], answered_by: Result<&str, Trouble>) -> Vec<String> {
         let dns = Dns::new(&"https://api.example.com".parse().unwrap(), answered_by.map(str::to_owned), regions);
         let now = Timestamp::from_unix_seconds(NOW).unwrap();
@@ -377,11 +380,8 @@ mod tests {
     fn a_name_that_leads_elsewhere_is_found_only_once_it_should_have_followed() {
         let regions = [healthy("a", "ACTIVE", 100.0), healthy("b", "PASSIVE", 0.0)];
         assert_eq!(found_of_dns(&regions, Ok("a")), [""; 0]);
-        assert_eq!(
-            found_of_dns(&regions, Ok("b")),
-            ["clients of https://api.example.com/ get to b, although DNS should answer with a"]
-        );
-        let told = State { value: "ACTIVE".to_owned(), since: Some(NOW - 60) };
+        assert_eq!(found_of_dns(&regions, Ok("b")), ["https://api.example.com/ reaches b; expected a"]);
+        let told = StateParameter { value: "ACTIVE".to_owned(), since: Some(NOW - 60) };
         let fresh = RegionStatus { state: Figure::Known(told), ..regions[0].clone() };
         assert_eq!(found_of_dns(&[fresh, regions[1].clone()], Ok("b")), [""; 0]);
         assert!(found_of_dns(&regions, Err(Trouble::new("gone")))[0].contains("(gone)"));
@@ -391,7 +391,7 @@ mod tests {
     fn without_an_active_region_the_name_may_lead_to_any_that_is_ready() {
         let lost = RegionStatus { api: unknown(), active: unknown(), ..healthy("a", "ACTIVE", 100.0) };
         let regions = [lost, healthy("b", "PASSIVE", 0.0)];
-        let strays = |region| found_of_dns(&regions, Ok(region)).iter().any(|finding| finding.contains("get to"));
+        let strays = |region| found_of_dns(&regions, Ok(region)).iter().any(|finding| finding.contains(" reaches "));
         assert!(!strays("b"));
         assert!(strays("a"));
     }
@@ -399,12 +399,12 @@ mod tests {
     #[test]
     fn a_service_that_has_not_heard_of_a_state_is_found_only_once_it_should_have() {
         let told = |since| RegionStatus {
-            state: Figure::Known(State { value: "ACTIVE".to_owned(), since: Some(since) }),
+            state: Figure::Known(StateParameter { value: "ACTIVE".to_owned(), since: Some(since) }),
             worker: service("PASSIVE"),
             ..healthy("a", "ACTIVE", 100.0)
         };
         assert_eq!(found(&[told(NOW - 5)]), [""; 0]);
-        assert_eq!(found(&[told(NOW - 60)]), ["a: the worker still knows the region as PASSIVE, not as ACTIVE"]);
+        assert_eq!(found(&[told(NOW - 60)]), ["a: the worker still reports PASSIVE, expected ACTIVE"]);
     }
 
     #[test]
@@ -443,7 +443,7 @@ mod tests {
         assert_eq!(
             found(&[region]),
             [
-                "a: 262 items are pending, and none of them says since when",
+                "a: 262 items are pending, and none of them has a readable timestamp",
                 "a: 262 pending items cannot be read, and will not reach the lake",
             ]
         );

@@ -1,4 +1,4 @@
-//! `status`: what is going on, in one look.
+//! `status`: an overview of all regions.
 
 mod dns;
 mod findings;
@@ -18,47 +18,47 @@ use crate::{
         accelerator::Group,
         fleet::Fleet,
         queue::Depth,
-        services::{Service, Services},
-        state::State,
+        services::{ServiceReport, Services},
+        state::StateParameter,
         table::Backlog,
         trouble::Trouble,
     },
-    config::{DNS_KEY, Place},
+    config::{ConfigOptions, DNS_KEY},
     exit::Exit,
     output::{self, Format},
 };
 use dns::Dns;
 use findings::Finding;
 
-/// What `status` shows, and how often.
+/// Options of `status`.
 #[derive(Debug, Args)]
 pub(crate) struct StatusOptions {
     /// Only this region
     #[arg(long)]
     region: Option<String>,
-    /// Again and again, until Ctrl-C
+    /// Repeat until Ctrl-C
     #[arg(short, long)]
     watch: bool,
-    /// Seconds between two looks with --watch
+    /// Interval of --watch
     #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
     interval: u64,
 }
 
-/// Something that could be learnt, or the reason why not.
+/// A value, or why it is unknown.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub(crate) enum Figure<T> {
-    /// It is known.
+    /// The value.
     Known(T),
-    /// It is not.
+    /// It is unknown.
     Unknown {
-        /// Why.
+        /// The reason.
         error: Trouble,
     },
 }
 
 impl<T> Figure<T> {
-    /// The figure, if it is known.
+    /// The value, if known.
     pub(crate) fn known(&self) -> Option<&T> {
         match self {
             Self::Known(figure) => Some(figure),
@@ -79,22 +79,22 @@ impl<T> From<Result<T, Trouble>> for Figure<T> {
 /// A region's share of the traffic.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Traffic {
-    /// The traffic dial in percent; the lowest where listeners differ.
+    /// Traffic dial in percent; the lowest if listeners differ.
     pub(crate) dial_percent: f32,
-    /// How Global Accelerator finds the endpoints: `HEALTHY`, or the worst there is.
+    /// Health of the endpoints: `HEALTHY`, or the worst of them.
     pub(crate) health: String,
 }
 
-/// All that can be learnt of a region.
+/// The status of a region.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct RegionStatus {
     pub(crate) region: String,
-    pub(crate) state: Figure<State>,
-    pub(crate) api: Figure<Service>,
-    /// Whether its API says that it is ACTIVE, as the health checks of DNS ask it.
+    pub(crate) state: Figure<StateParameter>,
+    pub(crate) api: Figure<ServiceReport>,
+    /// Whether its API reports ACTIVE, as the health checks of DNS ask it.
     pub(crate) active: Figure<bool>,
-    pub(crate) worker: Figure<Service>,
-    /// The tasks of its services.
+    pub(crate) worker: Figure<ServiceReport>,
+    /// Tasks of its services.
     pub(crate) tasks: Figure<Fleet>,
     pub(crate) queue: Figure<Depth>,
     pub(crate) dead_letters: Figure<Depth>,
@@ -102,20 +102,20 @@ pub(crate) struct RegionStatus {
     pub(crate) traffic: Figure<Traffic>,
 }
 
-/// All that can be learnt of the pipeline.
+/// The status of the pipeline.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Status {
-    /// When it was learnt, in seconds since 1970.
+    /// Time of the status, in seconds since 1970.
     pub(crate) at: i64,
     pub(crate) regions: Vec<RegionStatus>,
-    /// What DNS answers; none when no name is configured, or only one region was asked for.
+    /// The answer of DNS; `None` if no name is configured, or only one region was requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) dns: Option<Dns>,
     pub(crate) findings: Vec<Finding>,
 }
 
-/// Shows the status, once or again and again.
-pub(crate) async fn status(place: &Place, format: Format, options: &StatusOptions) -> anyhow::Result<Exit> {
+/// Shows the status, once or repeatedly.
+pub(crate) async fn status(place: &ConfigOptions, format: Format, options: &StatusOptions) -> anyhow::Result<Exit> {
     let config = place.read()?;
     let shown: Vec<String> = config.selected(options.region.as_deref())?.into_iter().map(str::to_owned).collect();
     let (cloud, services) = (Cloud::open(&config).await?, Services::new());
@@ -133,7 +133,7 @@ pub(crate) async fn status(place: &Place, format: Format, options: &StatusOption
     }
 }
 
-/// Learns what can be learnt of these regions, all of it at once.
+/// Reads the status of these regions, all at once.
 pub(crate) async fn look(cloud: &Cloud, services: &Services, shown: &[String]) -> Status {
     let regions = cloud.regions.values().filter(|region| shown.contains(&region.name));
     let all = shown.len() == cloud.regions.len();
@@ -179,7 +179,7 @@ async fn of_region(region: &RegionCloud, services: &Services) -> RegionStatus {
     }
 }
 
-/// What Global Accelerator says of a region, over all its listeners.
+/// A region's traffic, over all listeners of Global Accelerator.
 fn traffic(groups: &[Group], region: &str) -> Result<Traffic, Trouble> {
     let groups: Vec<_> = groups.iter().filter(|group| group.region == region).collect();
     let dial = groups.iter().map(|group| group.dial).min_by(f32::total_cmp);
@@ -196,19 +196,19 @@ fn traffic(groups: &[Group], region: &str) -> Result<Traffic, Trouble> {
 }
 
 impl Status {
-    /// Whether anything at all could be learnt from AWS.
+    /// Whether AWS answered at all.
     fn is_known(&self) -> bool {
         self.regions.iter().any(RegionStatus::answers)
     }
 
-    /// When it was learnt.
+    /// Time of the status.
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_unix_seconds(self.at).unwrap_or_else(|| Clock::system().now())
     }
 }
 
 impl RegionStatus {
-    /// Whether the region's AWS gave any answer.
+    /// Whether the region's AWS answered at all.
     pub(crate) fn answers(&self) -> bool {
         self.state.known().is_some() || self.queue.known().is_some() || self.pending.known().is_some()
     }

@@ -1,4 +1,4 @@
-//! The status as people read it.
+//! Output of `status`.
 
 use std::fmt::Display;
 
@@ -6,11 +6,11 @@ use sales::{clock::Timestamp, site_state::SiteState};
 
 use super::{Figure, RegionStatus, Status, dns::Choice};
 use crate::{
-    cloud::{queue::Depth, services::Service, table::Backlog, trouble::TroubleKind},
+    cloud::{queue::Depth, services::ServiceReport, table::Backlog, trouble::TroubleKind},
     output::{self, BAD, Cell, GOOD, PLAIN, Table, WARNING, age, duration, line},
 };
 
-/// The columns; each age belongs to the figure before it. Tasks are those of the API and of the worker.
+/// The columns; each age belongs to the column before it. Tasks are those of the API and of the worker.
 const HEAD: [&str; 15] = [
     "REGION",
     "STATE",
@@ -29,10 +29,10 @@ const HEAD: [&str; 15] = [
     "ENDPOINTS",
 ];
 
-/// Back to the first line and column, with what is below cleared.
+/// Moves the cursor to the top left, and clears what is below.
 const HOME: &str = "\x1b[H\x1b[J";
 
-/// Shows a status; in place of the one before when it is watched on a terminal.
+/// Prints a status; with --watch on a terminal, in place of the one before.
 pub(super) fn show(status: &Status, watch: bool) {
     let mut text = String::new();
     if watch && output::is_terminal() {
@@ -94,7 +94,7 @@ fn row(region: &RegionStatus, dns: bool, now: Timestamp) -> Vec<Cell> {
     ]
 }
 
-/// A figure's cell; a question mark for what could not be learnt, a dash for what nobody has configured.
+/// A cell: a question mark if the value is unknown, a dash if it is not configured.
 fn cell<T>(figure: &Figure<T>, known: impl FnOnce(&T) -> Cell) -> Cell {
     match figure {
         Figure::Known(value) => known(value),
@@ -103,7 +103,7 @@ fn cell<T>(figure: &Figure<T>, known: impl FnOnce(&T) -> Cell) -> Cell {
     }
 }
 
-fn service(figure: &Figure<Service>) -> Cell {
+fn service(figure: &Figure<ServiceReport>) -> Cell {
     match figure {
         Figure::Known(service) if service.ready => Cell::new("up", GOOD),
         Figure::Known(_) => Cell::new("not ready", WARNING),
@@ -112,7 +112,7 @@ fn service(figure: &Figure<Service>) -> Cell {
     }
 }
 
-/// How a region looks to the health checks of DNS.
+/// A region's rank for the health checks of DNS.
 fn choice(choice: Choice) -> Cell {
     let style = match choice {
         Choice::Active => GOOD,
@@ -132,7 +132,7 @@ fn oldest(depth: Option<&Depth>) -> Cell {
     }
 }
 
-/// How old the oldest is. An age that is not known is not a small one.
+/// Age of the oldest item. An unknown age is not a small one.
 fn oldest_pending(backlog: &Backlog, now: Timestamp) -> Cell {
     match backlog.oldest() {
         Some(oldest) => age(oldest, now).into(),
@@ -141,7 +141,7 @@ fn oldest_pending(backlog: &Backlog, now: Timestamp) -> Cell {
     }
 }
 
-/// Why figures are not known, each reason once for a region.
+/// Why values are unknown, each reason once per region.
 fn reasons(status: &Status) -> Vec<String> {
     let mut reasons: Vec<(String, String, Vec<&str>)> = Vec::new();
     let mut add = |region: &str, what: &'static str, error: &dyn Display| {

@@ -1,8 +1,8 @@
-//! Capacity before traffic: how many tasks the regions of a switch need, so that they can carry what others carry now.
+//! Capacity before traffic: the tasks that the regions of a switch need to carry the current load.
 //!
-//! A region that stands by may run two tasks where the one that works runs twelve. Scaling would bring it there, minutes
-//! after its clients have come. So the minimum of its scaling is raised first; raising the number of tasks alone would
-//! not do, since scaling takes away at once what a region without traffic does not need.
+//! A PASSIVE region may run two tasks where the ACTIVE one runs twelve. Scaling would add the rest, but minutes after
+//! the clients have arrived. So the switch raises the scaling minimum first. Raising only the number of tasks would not
+//! do: scaling stops the surplus tasks of a region without traffic.
 
 use std::collections::BTreeMap;
 
@@ -14,37 +14,37 @@ use crate::cloud::{
     trouble::TroubleKind,
 };
 
-/// What a service needs.
+/// The tasks that a service needs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Need {
     /// The service.
     pub(crate) service: Role,
-    /// The tasks that run.
+    /// Running tasks.
     pub(crate) from: u32,
-    /// The tasks that shall run.
+    /// Tasks needed.
     pub(crate) to: u32,
-    /// The minimum before.
+    /// Scaling minimum before.
     #[serde(skip)]
     pub(crate) minimum: u32,
 }
 
-/// What a region needs.
+/// The tasks that a region needs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Capacity {
-    /// Each service, as far as it is known.
+    /// Each service, as far as known.
     pub(crate) tasks: Vec<Need>,
-    /// Why it is not known all.
+    /// Why some of it is unknown.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) unknown: Vec<String>,
 }
 
 impl Capacity {
-    /// Whether what is needed is known, and runs.
+    /// Whether the need is known, and met.
     pub(crate) fn is_so(&self) -> bool {
         self.unknown.is_empty() && self.short().next().is_none()
     }
 
-    /// The services that need more.
+    /// The services that need more tasks.
     pub(crate) fn short(&self) -> impl Iterator<Item = &Need> {
         self.tasks.iter().filter(|need| need.from < need.to)
     }
@@ -60,10 +60,10 @@ impl Capacity {
     }
 }
 
-/// What `region`, which is to work, needs; none where nobody has configured where its tasks are.
+/// The tasks that `region`, part of the target, needs; `None` if its ECS services are not configured.
 ///
-/// That is what works now, and what shall go on without it: of a switch to one region, all that run in the others that are
-/// ACTIVE, and what this one has for its own share; of a switch to all, what any of them has, since any may get it all.
+/// These are the tasks that run now and will be replaced: for a switch to one region, those of all other ACTIVE
+/// regions, plus its own share; for a switch to all, the maximum of any region, since each may get all traffic.
 pub(crate) fn needed(target: &Target, region: &str, regions: &BTreeMap<String, Before>) -> Option<Capacity> {
     let own = match &regions.get(region)?.fleet {
         Ok(fleet) => fleet,
@@ -83,7 +83,8 @@ pub(crate) fn needed(target: &Target, region: &str, regions: &BTreeMap<String, B
         let of_others = known.iter().filter_map(|fleet: &&Fleet| fleet.get(&role)).map(|tasks| tasks.running);
         let wanted = match target {
             Target::All => of_others.max().unwrap_or_default(),
-            // What is held here is a copy of another region's tasks, by a switch before: counted twice, it would double.
+            // A raised minimum here is a copy of another region's tasks, from an earlier switch: counting it twice
+            // would double it.
             Target::Only(_) | Target::None => {
                 of_others.sum::<u32>() + if works && !tasks.is_held() && !known.is_empty() { tasks.running } else { 0 }
             }
@@ -93,7 +94,7 @@ pub(crate) fn needed(target: &Target, region: &str, regions: &BTreeMap<String, B
     Some(Capacity { tasks: tasks.collect(), unknown })
 }
 
-/// No more than scaling may start, and never fewer than there are.
+/// At most the scaling maximum, and never fewer than are running.
 fn need(service: Role, tasks: &Tasks, wanted: u32) -> Need {
     let to = wanted.min(tasks.maximum).max(tasks.running);
     Need { service, from: tasks.running, to, minimum: tasks.minimum }
@@ -123,16 +124,16 @@ mod tests {
         let b = Target::Only("b".to_owned());
         let (active, passive) = (Some("ACTIVE"), Some("PASSIVE"));
         for (before, expected) in [
-            // As it is with two regions, and with a state that cannot be read, which may be ACTIVE.
+            // Two regions, and a state that cannot be read, which may be ACTIVE.
             ((active, tasks(12, 2), passive, tasks(2, 2)), "API 2 -> 12, worker 2 -> 2"),
             ((None, tasks(12, 2), passive, tasks(2, 2)), "API 2 -> 12, worker 2 -> 2"),
-            // Both work, each for its own share.
+            // Both are ACTIVE, each with its own share.
             ((active, tasks(8, 2), active, tasks(6, 2)), "API 6 -> 14, worker 2 -> 4"),
-            // No more than scaling may start.
+            // At most the scaling maximum.
             ((active, tasks(15, 2), active, tasks(15, 2)), "API 15 -> 20, worker 2 -> 4"),
-            // The region that stands by has enough.
+            // The PASSIVE region has enough.
             ((active, tasks(2, 2), passive, tasks(5, 2)), "API 5 -> 5, worker 2 -> 2"),
-            // It works already, and nobody else does.
+            // It is ACTIVE already, and no other region is.
             ((passive, tasks(12, 2), active, tasks(3, 2)), "API 3 -> 3, worker 2 -> 2"),
         ] {
             let (a_state, a_tasks, b_state, b_tasks) = before;
@@ -143,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_switch_that_is_repeated_asks_for_no_more_than_the_first_time() {
-        // The other region's state is owed: it is ACTIVE still, and this one holds a copy of its tasks.
+        // The other region's state was not changed: it is still ACTIVE, and this one holds a copy of its tasks.
         let held = region(Some("ACTIVE"), Ok(tasks(12, 12)));
         let told_once = told(&Target::Only("b".to_owned()), "b", region(Some("ACTIVE"), Ok(tasks(12, 2))), held);
         assert!(told_once.unwrap().starts_with("API 12 -> 12"));

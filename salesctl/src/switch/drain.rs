@@ -1,4 +1,4 @@
-//! What comes after the steps: until nothing that was accepted before the switch is owed to the lake, and DNS follows.
+//! After the steps: waits until nothing accepted before the switch is pending, and DNS follows.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::{
 
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Looks once, or until nothing is owed and DNS follows, or `patience` is over.
+/// Checks once, or until nothing is pending and DNS follows, or `patience` has passed.
 pub(super) async fn look_or_wait(
     (cloud, services): (&Cloud, &Services),
     target: &Target,
@@ -26,7 +26,7 @@ pub(super) async fn look_or_wait(
     patience: Option<Duration>,
     interrupt: &Interrupt,
 ) {
-    // Moments are whole seconds, and this one's sales belong to it.
+    // Timestamps are whole seconds, and this second's sales are from before the switch.
     let switched = Clock::system().now().plus(Duration::from_secs(1));
     let deadline = patience.map(|patience| Instant::now() + patience);
     report.begin_draining(deadline.is_some());
@@ -50,7 +50,7 @@ pub(super) async fn look_or_wait(
     }
 }
 
-/// All regions are asked: what one of them has accepted may not have replicated to another yet.
+/// Reads all regions: items accepted by one may not have replicated to another yet.
 async fn look(cloud: &Cloud, switched: Timestamp) -> Pending {
     let regions = cloud.regions.values().map(async |region| (region.name.clone(), region.backlog().await));
     let mut pending = Pending::default();

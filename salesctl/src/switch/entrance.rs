@@ -1,7 +1,7 @@
-//! Whether clients that go by DNS have followed a switch.
+//! Whether clients that use DNS have followed a switch.
 //!
-//! Nothing is told to DNS: its health checks see that the regions' `/active` has changed. So what can be done here is to
-//! look, at the regions as these checks do and at the name as clients do.
+//! The switch does not call DNS: its health checks notice that the regions' `/active` has changed. So this only reads:
+//! the regions as these checks do, and the name as clients do.
 
 use futures::future::join_all;
 use serde::Serialize;
@@ -12,27 +12,27 @@ use crate::{
     config::DNS_KEY,
 };
 
-/// How often the name is asked in one look: one answer of several regions' may be the right one by chance.
+/// Requests to the name per check: one response alone may come from the right region by chance.
 const ASKED: usize = 3;
 
-/// What is seen of DNS.
+/// The state of DNS.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Entrance {
-    /// The name.
+    /// The URL.
     url: String,
-    /// Whether it leads to the regions of the switch alone, and these alone say that they are ACTIVE.
+    /// Whether it reaches only regions of the target, and only these report ACTIVE.
     pub(super) follows: bool,
-    /// The regions that answered at the name.
+    /// The regions that responded at the name.
     answered_by: Vec<String>,
-    /// Why it was not answered.
+    /// Why there was no response.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Trouble>,
-    /// The regions whose `/active` says that they are.
+    /// The regions whose `/active` reports ACTIVE.
     active: Vec<String>,
 }
 
 impl Entrance {
-    /// Looks once; none where no name is configured.
+    /// Checks once; `None` if no name is configured.
     pub(super) async fn look(cloud: &Cloud, services: &Services, target: &Target) -> Option<Self> {
         let url = cloud.dns_url.as_ref()?;
         let answers = join_all((0..ASKED).map(|_| services.region_at(DNS_KEY, Some(url))));
@@ -59,7 +59,7 @@ impl Entrance {
         }
         answered_by.sort();
         answered_by.dedup();
-        // A region that cannot be asked may be lost, or is not configured: then the name alone can tell.
+        // A region that does not respond may be lost, or is not configured: then only the name counts.
         let is_told = active.iter().any(|(_, active)| active.is_ok());
         let active: Vec<_> =
             active.into_iter().filter_map(|(region, active)| matches!(active, Ok(true)).then_some(region)).collect();
@@ -85,7 +85,7 @@ impl Entrance {
 mod tests {
     use super::*;
 
-    /// What is seen when these regions answer at the name, and say so of themselves.
+    /// The result when these regions respond at the name, and report these states.
     fn seen(answers: &[Result<&str, ()>], active: &[(&str, Option<bool>)], target: &Target) -> Entrance {
         let gone = || Trouble::new("gone");
         let answers = answers.iter().map(|answer| answer.map(str::to_owned).map_err(|()| gone())).collect();
@@ -101,12 +101,12 @@ mod tests {
             (&[Ok("b"), Ok("b")][..], &[("a", off), ("b", on)][..], true),
             (&[Ok("b"), Ok("b")], &[("a", gone), ("b", on)], true),
             (&[Ok("b"), Ok("a")], &[("a", off), ("b", on)], false),
-            // By chance: the other one is in the answer, too.
+            // By chance: the answer contains the other one, too.
             (&[Ok("b"), Ok("b")], &[("a", on), ("b", on)], false),
-            // Second choice: it is not known to be ACTIVE yet.
+            // Second choice: no region is known to be ACTIVE yet.
             (&[Ok("b"), Ok("b")], &[("a", off), ("b", off)], false),
             (&[Ok("b"), Err(())], &[("a", off), ("b", on)], false),
-            // Nothing but the name can be asked.
+            // Only the name responds.
             (&[Ok("b"), Ok("b")], &[("a", gone), ("b", gone)], true),
         ] {
             assert_eq!(seen(answers, active, &b).follows, follows, "{answers:?} {active:?}");

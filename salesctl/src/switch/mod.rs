@@ -1,8 +1,8 @@
-//! `switch`: which region processes sales and gets the traffic. Section 6 of the design, step by step.
+//! `switch`: selects the region that processes sales and gets the traffic.
 //!
-//! A region becomes ACTIVE by an action in that region alone; whatever else cannot be done, because the other side or a
-//! control plane is gone, is owed and told, and a repetition does it. At no moment is a region told to stop before
-//! another one is known to work. DNS is told nothing: it follows the regions' states by itself, and is only looked at.
+//! A region becomes ACTIVE by an action in that region alone; a step that fails, because the other region or a control
+//! plane is lost, is reported as not done, and repeating the command tries it again. No region is made PASSIVE before
+//! another one is known to be ACTIVE. DNS follows the regions' states automatically, and is only checked.
 
 pub(crate) mod capacity;
 mod drain;
@@ -23,7 +23,7 @@ use crate::{
         services::Services,
         trouble::{Trouble, TroubleKind},
     },
-    config::{Config, InvalidConfig, Place},
+    config::{Config, ConfigOptions, InvalidConfig},
     exit::Exit,
     interrupt::Interrupt,
     output::{Format, progress},
@@ -36,15 +36,15 @@ use steps::Setting;
 
 const EXAMPLES: &str = "\
 Examples:
-  salesctl switch --to us-east-1 --dry-run     what would be done
-  salesctl switch --to us-east-1               asks, then does it
-  salesctl switch --to us-east-1 --yes --wait  without asking, until nothing is pending and DNS follows
+  salesctl switch --to us-east-1 --dry-run     show the plan
+  salesctl switch --to us-east-1               ask, then switch
+  salesctl switch --to us-east-1 --yes --wait  do not ask; wait until nothing is pending and DNS follows
   salesctl switch --both                       both regions process and get traffic
-  salesctl switch --both --reason 'more load'  what for, as `salesctl history` will tell
+  salesctl switch --both --reason 'more load'  with a reason, shown by `salesctl history`
 
-What is owed when it ends with 2 is done by the same command, once that is possible. Nothing is lost meanwhile.";
+Exit code 2: some steps were not done. Repeat the command to complete them. No sale is lost meanwhile.";
 
-/// What to switch to, and how.
+/// Options of `switch`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, group(ArgGroup::new("target").required(true).args(["to", "both", "none"])))]
 pub(crate) struct SwitchOptions {
@@ -57,25 +57,25 @@ pub(crate) struct SwitchOptions {
     /// No region processes sales: they are accepted and wait; needs --force
     #[arg(long)]
     none: bool,
-    /// What for, in one line; kept with the states that are changed, and shown by `salesctl history`
+    /// Reason in one line, stored with the changed states and shown by `salesctl history`
     #[arg(long, value_name = "TEXT", value_parser = reason::parse)]
     reason: Option<String>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     yes: bool,
     /// Show the plan and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Wait until nothing that was accepted before the switch is pending, and DNS leads clients to the target
+    /// Wait until no sale from before the switch is pending and DNS answers with the target
     #[arg(long)]
     wait: bool,
-    /// How long to wait for that
+    /// Maximum time to wait with --wait
     #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..))]
     timeout: u64,
-    /// How long to wait until the tasks run that the target needs, before it gets traffic; the rest comes by itself
+    /// Maximum wait for the target's tasks before it gets traffic; remaining tasks start in the background
     #[arg(long, value_name = "SECONDS", default_value_t = 180)]
     capacity_timeout: u64,
-    /// Go on even if that leaves no region that is known to process sales
+    /// Continue even if no region would be known to process sales
     #[arg(long)]
     force: bool,
 }
@@ -90,9 +90,9 @@ impl SwitchOptions {
     }
 }
 
-/// Switches, and tells of each step.
+/// Switches, and reports each step.
 pub(crate) async fn switch(
-    place: &Place,
+    place: &ConfigOptions,
     format: Format,
     options: &SwitchOptions,
     interrupt: &Interrupt,
@@ -104,7 +104,7 @@ pub(crate) async fn switch(
     }
     if target == Target::None && !options.force {
         return Err(InvalidConfig::new(
-            "this would leave no region ACTIVE: sales would be accepted and wait. If that is what you want, say it twice: \
+            "this would leave no region ACTIVE: sales would be accepted and wait. To confirm, pass \
              --none --force",
         )
         .into());
@@ -126,12 +126,12 @@ pub(crate) async fn switch(
     }
     if !warnings.is_empty() && !options.force && !nothing_to_do {
         bail!(
-            "nothing was done: with this, no region would be known to process sales. Mend the region, choose another one, \
-             or go on with --force"
+            "nothing was done: no region would be known to process sales. Fix the region, choose another one, \
+             or pass --force"
         );
     }
     if !options.yes && !nothing_to_do {
-        match interrupt.unless_heard(prompt::confirm("Do this?")).await {
+        match interrupt.unless_heard(prompt::confirm("Proceed?")).await {
             Ok(Ok(true)) => {}
             Ok(Ok(false)) => bail!("nothing was done"),
             Ok(Err(error)) => return Err(error),
@@ -154,16 +154,16 @@ pub(crate) async fn switch(
     report.end()
 }
 
-/// What is needed before the first step.
+/// The situation before the first step.
 struct Prepared {
     cloud: Cloud,
     services: Services,
     before: BTreeMap<String, Before>,
     /// Regions whose state parameter does not exist.
     without_parameter: BTreeMap<String, Trouble>,
-    /// Why what is not known is not known.
+    /// Why values are unknown.
     remarks: Vec<String>,
-    /// Why the target may not be able to process.
+    /// Why the target may not be able to process sales.
     warnings: Vec<String>,
 }
 
@@ -178,8 +178,7 @@ async fn prepare(config: &Config, target: &Target) -> anyhow::Result<Prepared> {
     let (groups, regions) = tokio::join!(cloud.accelerator.groups(), futures::future::join_all(regions));
     let (mut remarks, mut troubles) = (Vec::new(), Vec::new());
     let groups = groups.unwrap_or_else(|trouble| {
-        let effect =
-            if trouble.kind() == TroubleKind::NotSet { "they are left alone" } else { "they are tried nevertheless" };
+        let effect = if trouble.kind() == TroubleKind::NotSet { "left unchanged" } else { "trying anyway" };
         remarks.push(format!("traffic dials: {trouble}; {effect}"));
         Vec::new()
     });
@@ -205,7 +204,7 @@ async fn prepare(config: &Config, target: &Target) -> anyhow::Result<Prepared> {
         }
         before.insert(name, Before { state, dial, fleet });
     }
-    // One worker that answers is enough.
+    // One worker that responds is enough.
     let targets = before.keys().filter(|region| target.includes(region)).count();
     let warnings = if troubles.len() == targets { troubles } else { Vec::new() };
     Ok(Prepared { cloud, services, before, without_parameter, remarks, warnings })

@@ -1,4 +1,4 @@
-//! What a switch has to do, decided from what is known before it begins. Nothing here asks or changes anything.
+//! The steps of a switch, computed from the situation before it. Pure: no I/O.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -10,35 +10,35 @@ use super::{
     situation::{Before, Target},
 };
 
-/// One thing to do, to one region.
+/// One action on one region.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Step {
     /// The region.
     pub(crate) region: String,
-    /// What is done to it.
+    /// The action.
     #[serde(flatten)]
     pub(crate) action: Action,
 }
 
-/// What is done to a region.
+/// Kinds of actions.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub(crate) enum Action {
-    /// Its services are brought to the number of tasks that they will need.
+    /// Starts the tasks that its services will need.
     Capacity(Capacity),
-    /// Its state is set.
+    /// Sets its state.
     State {
-        /// What it says before; unknown if it could not be read.
+        /// The state before; unknown if it could not be read.
         from: Option<String>,
-        /// What it shall say.
+        /// The new state.
         #[serde(serialize_with = "state_name")]
         to: SiteState,
     },
-    /// Its traffic dials are turned.
+    /// Sets its traffic dials.
     Dial {
-        /// The percentage before, the lowest where listeners differ; unknown if it could not be read.
+        /// The percentage before, the lowest if listeners differ; unknown if it could not be read.
         from: Option<f32>,
-        /// What it shall be.
+        /// The new percentage.
         to: f32,
     },
 }
@@ -48,7 +48,7 @@ fn state_name<S: serde::Serializer>(state: &SiteState, serializer: S) -> Result<
 }
 
 impl Step {
-    /// Whether what is wanted is so already.
+    /// Whether the step has nothing to do.
     pub(crate) fn is_so(&self) -> bool {
         match &self.action {
             Action::Capacity(capacity) => capacity.is_so(),
@@ -57,12 +57,12 @@ impl Step {
         }
     }
 
-    /// Whether it only adds to what can work, and can make nothing worse.
+    /// Whether the step only adds capacity, and cannot make anything worse.
     pub(crate) fn only_adds(&self) -> bool {
         matches!(self.action, Action::Capacity(_) | Action::State { to: SiteState::Active, .. })
     }
 
-    /// Whether it takes the work from a region.
+    /// Whether the step takes work away from a region.
     pub(crate) fn takes_work(&self) -> bool {
         matches!(self.action, Action::State { to: SiteState::Passive, .. })
     }
@@ -82,8 +82,9 @@ impl fmt::Display for Step {
     }
 }
 
-/// The steps to `target`, in their order: tasks for what is to come; then who shall process, and last whoever shall not,
-/// so that at no time nobody does. In between the dials, those that go up before those that go down. `dials`: there is an accelerator.
+/// The steps to `target`, in order: tasks first, then regions that become ACTIVE, and last those that become PASSIVE,
+/// so that some region is always ACTIVE. The dials are in between, those that go up before those that go down. `dials`:
+/// whether there is an accelerator.
 pub(crate) fn steps(target: &Target, regions: &BTreeMap<String, Before>, dials: bool) -> Vec<Step> {
     let states = |wanted: SiteState| {
         let regions = regions.iter().filter(move |(region, _)| target.state(region) == wanted);
@@ -96,7 +97,7 @@ pub(crate) fn steps(target: &Target, regions: &BTreeMap<String, Before>, dials: 
         let capacity = capacity::needed(target, region, regions)?;
         Some(Step { region: region.clone(), action: Action::Capacity(capacity) })
     });
-    // Traffic stays where it is when nobody shall process: sales are accepted everywhere.
+    // Without an ACTIVE region, the traffic stays where it is: sales are accepted everywhere.
     let turned = regions.iter().filter(|_| dials && *target != Target::None);
     let mut turned: Vec<_> = turned
         .map(|(region, before)| {
@@ -111,7 +112,10 @@ pub(crate) fn steps(target: &Target, regions: &BTreeMap<String, Before>, dials: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::fleet::{Role, Tasks};
+    use crate::cloud::{
+        fleet::{Role, Tasks},
+        trouble::Trouble,
+    };
 
     fn regions(known: &[(&str, Option<&str>, Option<f32>)]) -> BTreeMap<String, Before> {
         let fleet = || Err(Trouble::not_set("cluster"));

@@ -1,4 +1,4 @@
-//! What a switch tells: its plan, each step as it is taken, and at the end what is done and what is owed.
+//! Output of a switch: its plan, each step as it is taken, and the outcome.
 
 use std::time::Instant;
 
@@ -16,21 +16,22 @@ use crate::{
     output::{self, BAD, Format, GOOD, WARNING, progress},
 };
 
-/// What became of a step.
+/// Outcome of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", content = "reason", rename_all = "snake_case")]
-pub(super) enum Outcome {
-    /// It was not taken yet.
+pub(super) enum StepOutcome {
+    /// Not taken yet.
     Planned,
-    /// It is done.
+    /// Done.
     Done,
-    /// It was so before.
+    /// There was nothing to do.
     Already,
-    /// It could not be done.
-    Owed(Trouble),
-    /// It was not tried, since it would make things worse.
+    /// It failed: repeating the command tries it again.
+    #[serde(rename = "owed")]
+    NotDone(Trouble),
+    /// Skipped, since it would make things worse.
     Withheld(String),
-    /// The command was interrupted meanwhile: it may be done or not.
+    /// The command was interrupted during the step: its result is unknown.
     Interrupted,
 }
 
@@ -39,15 +40,15 @@ struct Taken {
     #[serde(flatten)]
     step: Step,
     #[serde(flatten)]
-    outcome: Outcome,
+    outcome: StepOutcome,
 }
 
-/// What is owed to the lake.
+/// The pending items.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(super) struct Pending {
-    /// Each region that answered, with how much its table knows of and whether some is from before the switch.
+    /// Regions that responded, with the number of pending items and whether some are from before the switch.
     regions: Vec<RegionPending>,
-    /// Each region that did not.
+    /// Regions that did not respond.
     unknown: Vec<UnknownPending>,
 }
 
@@ -65,7 +66,7 @@ struct UnknownPending {
 }
 
 impl Pending {
-    /// Notes what a region's table says is pending; what was accepted before `switched` is from before the switch.
+    /// Adds a region's backlog; items accepted before `switched` are from before the switch.
     pub(super) fn add(&mut self, region: String, backlog: Result<Backlog, Trouble>, switched: Timestamp) {
         match backlog {
             Ok(backlog) => {
@@ -76,7 +77,7 @@ impl Pending {
         }
     }
 
-    /// Whether nothing from before the switch is owed, as far as any region can tell.
+    /// Whether nothing from before the switch is pending, as far as any region knows.
     pub(super) fn is_drained(&self) -> bool {
         !self.regions.is_empty() && !self.regions.iter().any(|region| region.from_before_the_switch)
     }
@@ -88,7 +89,7 @@ impl Pending {
     }
 }
 
-/// A switch as far as it has come.
+/// A switch in progress.
 pub(super) struct Report {
     format: Format,
     target: Target,
@@ -101,26 +102,26 @@ pub(super) struct Report {
     step_started: Instant,
 }
 
-/// The report as a program reads it.
+/// The JSON output.
 #[derive(Serialize)]
 struct Document<'a> {
     target: String,
     steps: &'a [Taken],
     #[serde(skip_serializing_if = "Option::is_none")]
     pending: Option<&'a Pending>,
-    /// What is seen of DNS.
+    /// The state of DNS.
     #[serde(skip_serializing_if = "Option::is_none")]
     dns: Option<&'a Entrance>,
-    /// Whether nothing is owed.
+    /// Whether all steps are done.
     complete: bool,
-    /// The command that does what is owed.
+    /// The command that completes the remaining steps.
     #[serde(skip_serializing_if = "Option::is_none")]
     repeat: Option<String>,
 }
 
 impl Report {
     pub(super) fn new(format: Format, target: &Target, plan: Vec<Step>) -> Self {
-        let steps = plan.into_iter().map(|step| Taken { step, outcome: Outcome::Planned }).collect();
+        let steps = plan.into_iter().map(|step| Taken { step, outcome: StepOutcome::Planned }).collect();
         let started = Instant::now();
         Self {
             format,
@@ -135,11 +136,11 @@ impl Report {
         }
     }
 
-    /// Shows the steps, and `remarks` on what could not be learnt before.
+    /// Prints the steps, and `remarks` on values that are unknown.
     pub(super) fn show_plan(&self, remarks: &[String]) {
         self.say(format!("Plan: {}", self.target));
         for (position, Taken { step, .. }) in self.steps.iter().enumerate() {
-            let so = if step.is_so() { " (already so)" } else { "" };
+            let so = if step.is_so() { " (no change)" } else { "" };
             self.say(format!("  {}. {step}{so}", position + 1));
         }
         for remark in remarks {
@@ -147,7 +148,7 @@ impl Report {
         }
     }
 
-    /// The end of a dry run.
+    /// Ends a dry run.
     pub(super) fn planned(&self) -> anyhow::Result<Exit> {
         match self.format {
             Format::Table => self.say("Nothing was changed (--dry-run).".to_owned()),
@@ -156,17 +157,17 @@ impl Report {
         Ok(Exit::Done)
     }
 
-    /// The step that comes next; none after the last.
+    /// The next step; `None` after the last.
     pub(super) fn next(&self) -> Option<(usize, Step)> {
-        let position = self.steps.iter().position(|taken| taken.outcome == Outcome::Planned)?;
+        let position = self.steps.iter().position(|taken| taken.outcome == StepOutcome::Planned)?;
         Some((position, self.steps[position].step.clone()))
     }
 
-    /// The regions that are known to be ACTIVE by now.
+    /// The regions that are known to be ACTIVE now.
     pub(super) fn active(&self) -> Vec<&str> {
         let set = |taken: &&Taken| {
             matches!(taken.step.action, Action::State { to: SiteState::Active, .. })
-                && matches!(taken.outcome, Outcome::Done | Outcome::Already)
+                && matches!(taken.outcome, StepOutcome::Done | StepOutcome::Already)
         };
         self.steps.iter().filter(set).map(|taken| taken.step.region.as_str()).collect()
     }
@@ -175,27 +176,27 @@ impl Report {
         self.step_started = Instant::now();
     }
 
-    pub(super) fn finish(&mut self, position: usize, outcome: Outcome) {
+    pub(super) fn finish(&mut self, position: usize, outcome: StepOutcome) {
         let seconds = self.step_started.elapsed().as_secs_f32();
         let said = match &outcome {
-            Outcome::Done => format!("{GOOD}done{GOOD:#} in {seconds:.1} s"),
-            Outcome::Already => format!("{GOOD}so already{GOOD:#}"),
-            Outcome::Owed(trouble) => format!("{WARNING}owed{WARNING:#}: {trouble}"),
-            Outcome::Withheld(reason) => format!("{WARNING}not tried{WARNING:#}: {reason}"),
-            Outcome::Planned | Outcome::Interrupted => "interrupted".to_owned(),
+            StepOutcome::Done => format!("{GOOD}done{GOOD:#} in {seconds:.1} s"),
+            StepOutcome::Already => format!("{GOOD}unchanged{GOOD:#}"),
+            StepOutcome::NotDone(trouble) => format!("{WARNING}not done{WARNING:#}: {trouble}"),
+            StepOutcome::Withheld(reason) => format!("{WARNING}skipped{WARNING:#}: {reason}"),
+            StepOutcome::Planned | StepOutcome::Interrupted => "interrupted".to_owned(),
         };
         self.say(format!("[{}/{}] {}: {said}", position + 1, self.steps.len(), self.steps[position].step));
         self.steps[position].outcome = outcome;
     }
 
     pub(super) fn interrupted(&mut self, exit: Exit) {
-        if let Some(taken) = self.steps.iter_mut().find(|taken| taken.outcome == Outcome::Planned) {
-            taken.outcome = Outcome::Interrupted;
+        if let Some(taken) = self.steps.iter_mut().find(|taken| taken.outcome == StepOutcome::Planned) {
+            taken.outcome = StepOutcome::Interrupted;
         }
         self.interrupted = Some(exit);
     }
 
-    /// Whether there is something to look at after the steps.
+    /// Whether there is something to check after the steps.
     pub(super) fn went_on(&self) -> bool {
         self.interrupted.is_none() && !self.active().is_empty()
     }
@@ -221,18 +222,18 @@ impl Report {
         self.entrance = entrance;
     }
 
-    /// Tells the outcome.
+    /// Prints the outcome.
     pub(super) fn end(&self) -> anyhow::Result<Exit> {
-        let owed: Vec<_> = self.steps.iter().filter(|taken| taken.is_owed()).collect();
+        let not_done: Vec<_> = self.steps.iter().filter(|taken| taken.is_not_done()).collect();
         let undrained = self.pending.as_ref().is_some_and(|pending| !pending.is_drained());
         let astray = self.entrance.as_ref().is_some_and(|entrance| !entrance.follows);
-        let complete = owed.is_empty() && !(self.waited && (undrained || astray)) && self.interrupted.is_none();
+        let complete = not_done.is_empty() && !(self.waited && (undrained || astray)) && self.interrupted.is_none();
         let repeat = (!complete).then(repeat_command);
         match self.format {
             Format::Json => self.document(complete, repeat)?,
-            Format::Table => self.tell(&owed, (undrained, astray), repeat),
+            Format::Table => self.tell(&not_done, (undrained, astray), repeat),
         }
-        let changed = self.steps.iter().any(|taken| taken.outcome == Outcome::Done);
+        let changed = self.steps.iter().any(|taken| taken.outcome == StepOutcome::Done);
         match (self.interrupted, complete) {
             (Some(exit), _) => Ok(exit),
             (None, true) => Ok(Exit::Done),
@@ -241,51 +242,50 @@ impl Report {
         }
     }
 
-    /// The regions whose services were brought to more tasks than they had.
+    /// The regions whose number of tasks was raised.
     fn raised(&self) -> impl Iterator<Item = &str> {
         let raised = |taken: &&Taken| match &taken.step.action {
             Action::Capacity(capacity) => {
-                capacity.short().next().is_some() && matches!(taken.outcome, Outcome::Done | Outcome::Owed(_))
+                capacity.short().next().is_some()
+                    && matches!(taken.outcome, StepOutcome::Done | StepOutcome::NotDone(_))
             }
             Action::State { .. } | Action::Dial { .. } => false,
         };
         self.steps.iter().filter(raised).map(|taken| taken.step.region.as_str())
     }
 
-    fn tell(&self, owed: &[&Taken], (undrained, astray): (bool, bool), repeat: Option<String>) {
+    fn tell(&self, not_done: &[&Taken], (undrained, astray): (bool, bool), repeat: Option<String>) {
         if self.interrupted.is_some() {
-            self.say(format!("{WARNING}Interrupted.{WARNING:#} What is done stays done, and is safe."));
+            self.say(format!("{WARNING}Interrupted.{WARNING:#} Completed steps remain in effect, and are safe."));
         }
-        if !owed.is_empty() {
-            self.say(format!("{BAD}Owed:{BAD:#}"));
-            for taken in owed {
+        if !not_done.is_empty() {
+            self.say(format!("{BAD}Not done:{BAD:#}"));
+            for taken in not_done {
                 self.say(format!("  {}{}", taken.step, taken.reason()));
             }
         }
         for region in self.raised() {
             self.say(format!(
-                "{region} keeps at least these tasks. Once it has had its traffic for 20 minutes, leave it to scaling: \
+                "{region} keeps the raised minimum of tasks. After 20 minutes of traffic, release it: \
                  salesctl capacity release --region {region}"
             ));
         }
         match repeat {
             Some(command) => {
                 if !self.active().is_empty() {
-                    self.say("Nothing is lost meanwhile: regions may be ACTIVE side by side.".to_owned());
+                    self.say("No sale is lost meanwhile: several regions may be ACTIVE at once.".to_owned());
                 }
-                self.say(format!("To do what is owed, repeat: {command}"));
+                self.say(format!("To complete the remaining steps, repeat: {command}"));
             }
             None => {
                 let seconds = self.started.elapsed().as_secs_f32();
                 self.say(format!("{GOOD}Done{GOOD:#} in {seconds:.1} s: {}.", self.target));
                 if undrained {
-                    self.say(
-                        "Some of it is pending: `salesctl status --watch` shows when it is in the lake.".to_owned(),
-                    );
+                    self.say("Some sales are still pending; check with `salesctl status --watch`.".to_owned());
                 }
                 if astray {
                     self.say(
-                        "DNS follows by itself, within two minutes: `salesctl status --watch` shows when it has."
+                        "DNS follows automatically within two minutes; check with `salesctl status --watch`."
                             .to_owned(),
                     );
                 }
@@ -309,24 +309,26 @@ impl Report {
 }
 
 impl Taken {
-    fn is_owed(&self) -> bool {
+    fn is_not_done(&self) -> bool {
         match self.outcome {
-            Outcome::Done | Outcome::Already => false,
-            Outcome::Planned | Outcome::Owed(_) | Outcome::Withheld(_) | Outcome::Interrupted => true,
+            StepOutcome::Done | StepOutcome::Already => false,
+            StepOutcome::Planned | StepOutcome::NotDone(_) | StepOutcome::Withheld(_) | StepOutcome::Interrupted => {
+                true
+            }
         }
     }
 
     fn reason(&self) -> String {
         match &self.outcome {
-            Outcome::Owed(trouble) => format!(": {trouble}"),
-            Outcome::Withheld(reason) => format!(": not tried, {reason}"),
-            Outcome::Interrupted => ": interrupted, it may be done or not".to_owned(),
-            Outcome::Planned | Outcome::Done | Outcome::Already => String::new(),
+            StepOutcome::NotDone(trouble) => format!(": {trouble}"),
+            StepOutcome::Withheld(reason) => format!(": skipped: {reason}"),
+            StepOutcome::Interrupted => ": interrupted; result unknown".to_owned(),
+            StepOutcome::Planned | StepOutcome::Done | StepOutcome::Already => String::new(),
         }
     }
 }
 
-/// The very command again, without the question.
+/// This command again, without confirmation.
 fn repeat_command() -> String {
     let mut arguments: Vec<String> = std::env::args().skip(1).map(|argument| quoted(&argument)).collect();
     if !arguments.iter().any(|argument| argument == "--yes" || argument == "-y") {
@@ -335,7 +337,7 @@ fn repeat_command() -> String {
     format!("salesctl {}", arguments.join(" "))
 }
 
-/// A word as a shell reads it back.
+/// A word, quoted for a shell.
 fn quoted(word: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_./:=@%+,".contains(character);
     if !word.is_empty() && word.chars().all(plain) {

@@ -1,4 +1,4 @@
-//! Where a switch begins, and where it is to end.
+//! The situation before a switch, and its target.
 
 use std::fmt;
 
@@ -6,19 +6,19 @@ use sales::site_state::SiteState;
 
 use crate::cloud::{fleet::Fleet, trouble::Trouble};
 
-/// Which regions shall process sales and get traffic.
+/// The regions that will process sales and get traffic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// One region, with the others standing by.
+    /// One region; the others become PASSIVE.
     Only(String),
-    /// All of them.
+    /// All regions.
     All,
     /// None: sales are accepted and wait.
     None,
 }
 
 impl Target {
-    /// Whether this region shall process.
+    /// Whether this region will process sales.
     pub(crate) fn includes(&self, region: &str) -> bool {
         match self {
             Self::Only(name) => name == region,
@@ -27,7 +27,7 @@ impl Target {
         }
     }
 
-    /// What a region shall be told.
+    /// The new state of a region.
     pub(super) fn state(&self, region: &str) -> SiteState {
         if self.includes(region) { SiteState::Active } else { SiteState::Passive }
     }
@@ -43,14 +43,14 @@ impl fmt::Display for Target {
     }
 }
 
-/// What is known of a region before.
+/// The situation of a region before the switch.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Before {
     /// Its state, as the parameter spells it.
     pub(crate) state: Option<String>,
     /// Its dial in percent.
     pub(crate) dial: Option<f32>,
-    /// Its tasks, or why they are not known.
+    /// Its tasks, or why they are unknown.
     pub(crate) fleet: Result<Fleet, Trouble>,
 }
 

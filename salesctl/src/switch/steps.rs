@@ -1,4 +1,4 @@
-//! Taking the steps, one after the other; what cannot be done is noted and holds up nothing that is safe without it.
+//! Takes the steps in order; a failed step is recorded, and holds up no step that is safe without it.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -8,30 +8,31 @@ use tokio::time::{Instant, sleep};
 use super::{
     capacity::{Capacity, Need},
     plan::{Action, Step},
-    report::{Outcome, Report},
+    report::{Report, StepOutcome},
 };
 use crate::{
     cloud::{Cloud, RegionCloud, accelerator::Group, trouble::Trouble},
     interrupt::Interrupt,
 };
 
-/// How often to look whether tasks run.
+/// Interval of checks for running tasks.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
 
-/// What the steps need to know beside the plan.
+/// What the steps need besides the plan.
 pub(super) struct Setting {
     pub(super) cloud: Cloud,
-    /// Regions whose state parameter does not exist: under a wrong name it would be created, and nobody would read it.
+    /// Regions whose state parameter does not exist: a write under a wrong name would create a parameter that no
+    /// service reads.
     pub(super) without_parameter: BTreeMap<String, Trouble>,
-    /// How long to wait for tasks.
+    /// Maximum wait for tasks.
     pub(super) patience: Duration,
-    /// What for.
+    /// The reason of the switch.
     pub(super) reason: Option<String>,
-    /// Go on even if no region is known to be ACTIVE then.
+    /// Continue even if no region would be known to be ACTIVE.
     pub(super) force: bool,
 }
 
-/// Takes all steps that are not so already.
+/// Takes all steps that have something to do.
 pub(super) async fn take(setting: &Setting, report: &mut Report, interrupt: &Interrupt) {
     let mut groups: Option<Result<Vec<Group>, Trouble>> = None;
     while let Some((position, step)) = report.next() {
@@ -52,13 +53,13 @@ async fn one(
     report: &Report,
     step: &Step,
     groups: &mut Option<Result<Vec<Group>, Trouble>>,
-) -> Outcome {
+) -> StepOutcome {
     let Setting { cloud, without_parameter, reason, force, patience } = setting;
     if !force && let Some(reason) = reason_to_withhold(cloud, report, step).await {
-        return Outcome::Withheld(reason);
+        return StepOutcome::Withheld(reason);
     }
     if step.is_so() {
-        return Outcome::Already;
+        return StepOutcome::Already;
     }
     let done = match step.action {
         Action::Capacity(ref capacity) => raise(&cloud.regions[&step.region], capacity, *patience).await,
@@ -77,10 +78,10 @@ async fn one(
             }
         }
     };
-    done.map_or_else(Outcome::Owed, |()| Outcome::Done)
+    done.map_or_else(StepOutcome::NotDone, |()| StepOutcome::Done)
 }
 
-/// Why a step would make things worse: nobody who is known to be ACTIVE would be left.
+/// Why a step would make things worse: no region would be known to be ACTIVE.
 async fn reason_to_withhold(cloud: &Cloud, report: &Report, step: &Step) -> Option<String> {
     if step.only_adds() {
         return None;
@@ -92,23 +93,23 @@ async fn reason_to_withhold(cloud: &Cloud, report: &Report, step: &Step) -> Opti
     if !step.takes_work() {
         return None;
     }
-    // It may be a while since then, and somebody else may be switching, too.
+    // Some time may have passed, and someone else may be switching, too.
     let mut reasons = Vec::new();
     for region in active {
         match cloud.regions[region].state().await {
             Ok(state) if state.site_state() == Some(SiteState::Active) => return None,
-            Ok(state) => reasons.push(format!("{region} is {} by now", state.value)),
-            Err(trouble) => reasons.push(format!("{region} does not answer any more ({trouble})")),
+            Ok(state) => reasons.push(format!("{region} is now {}", state.value)),
+            Err(trouble) => reasons.push(format!("{region} no longer responds ({trouble})")),
         }
     }
     Some(reasons.join(", "))
 }
 
-/// Has the tasks started that are missing, and waits until they run.
+/// Starts the missing tasks, and waits until they run.
 async fn raise(region: &RegionCloud, capacity: &Capacity, patience: Duration) -> Result<(), Trouble> {
     let (mut troubles, mut awaited) = (capacity.unknown.clone(), Vec::new());
     for need in capacity.short() {
-        // One that is raised already needs but time.
+        // A minimum that is raised already only needs time.
         let raised = if need.minimum < need.to { region.set_minimum(need.service, need.to).await } else { Ok(()) };
         match raised {
             Ok(()) => awaited.push(need),
@@ -119,7 +120,7 @@ async fn raise(region: &RegionCloud, capacity: &Capacity, patience: Duration) ->
     if troubles.is_empty() { Ok(()) } else { Err(Trouble::new(troubles.join("; "))) }
 }
 
-/// Waits until these tasks run; what is missing when `patience` is over.
+/// Waits until these tasks run; returns what is missing when `patience` has passed.
 async fn wait_for(region: &RegionCloud, awaited: &[&Need], patience: Duration) -> Option<String> {
     let started = Instant::now();
     while !awaited.is_empty() {
@@ -130,7 +131,7 @@ async fn wait_for(region: &RegionCloud, awaited: &[&Need], patience: Duration) -
                 let missing: Vec<_> = missing
                     .map(|need| {
                         let running = running.get(&need.service).copied().unwrap_or_default();
-                        format!("{running} of {} {} tasks run", need.to, need.service.name())
+                        format!("{running} of {} {} tasks running", need.to, need.service.name())
                     })
                     .collect();
                 missing.join(", ")
@@ -141,7 +142,7 @@ async fn wait_for(region: &RegionCloud, awaited: &[&Need], patience: Duration) -
             return None;
         }
         if started.elapsed() >= patience {
-            return Some(format!("{missing} after {} s; the others are being started", patience.as_secs()));
+            return Some(format!("{missing} after {} s; the others are still starting", patience.as_secs()));
         }
         sleep(LOOK_AGAIN.min(patience)).await;
     }

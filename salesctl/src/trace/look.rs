@@ -1,4 +1,4 @@
-//! Asking each region what it knows of a sale.
+//! Reads what each region knows about a sale.
 
 use std::collections::HashMap;
 
@@ -15,19 +15,19 @@ use crate::{
     cloud::{
         Cloud, Patience, RegionCloud, in_time,
         items::Item,
-        state::State,
+        state::StateParameter,
         trouble::{Trouble, TroubleKind},
     },
-    copy::{Bytes, Place},
     day::Day,
+    lake_object::{Bytes, ObjectLocation},
 };
 
-/// What a region's tables say.
+/// What a region's tables hold.
 struct Tables {
-    state: Result<State, Trouble>,
+    state: Result<StateParameter, Trouble>,
     items: Result<(Vec<Item>, Vec<FactId>), Trouble>,
     marks: Result<HashMap<FactId, Option<Timestamp>>, Trouble>,
-    /// Whether it is worth asking the lake.
+    /// Whether the lake is worth reading.
     lake: Result<(), Trouble>,
 }
 
@@ -37,7 +37,7 @@ impl Tables {
     }
 }
 
-/// Asks all regions at once: first the tables, then, by what they say, the lakes.
+/// Reads all regions at once: first the tables, then, depending on them, the lakes.
 pub(super) async fn everywhere(cloud: &Cloud, id: SaleId) -> Vec<RegionTrace> {
     let regions: Vec<&RegionCloud> = cloud.regions.values().collect();
     let ids = [FactId::Sale(id), FactId::Cancellation(id)];
@@ -57,7 +57,7 @@ async fn tables(region: &RegionCloud, ids: &[FactId]) -> Tables {
         in_time("BatchGetItem", region.marks_of(ids)),
         region.lake_answers(),
     );
-    // Whoever may not look at the bucket may be allowed to read an object in it.
+    // Credentials without access to the bucket may still be allowed to read an object.
     let lake = lake.or_else(|trouble| if trouble.kind() == TroubleKind::Denied { Ok(()) } else { Err(trouble) });
     Tables { state, items, marks, lake }
 }
@@ -91,12 +91,12 @@ fn view(item: &Item) -> ItemView {
         sale_processed: progress.processed,
         processed_at: progress.processed_at.map(Timestamp::unix_seconds),
         pending: progress.pending,
-        lake_key: Place::of(fact).key(),
+        lake_key: ObjectLocation::of(fact).key(),
     }
 }
 
-/// The first object under the keys where it can be: the one that follows from this region's item, those that follow from
-/// the other regions' items, and those of the days before and after.
+/// The first object found under the possible keys: the one of this region's item, those of the other regions' items,
+/// and those of the days before and after.
 async fn in_lake(
     region: &RegionCloud,
     id: FactId,
@@ -105,7 +105,7 @@ async fn in_lake(
 ) -> Result<Option<LakeView>, Trouble> {
     let days = days(id, items);
     for day in days {
-        let place = Place { day, id };
+        let place = ObjectLocation { day, id };
         let Some(object) = region.object(place, Patience::Glance).await? else { continue };
         let content = match items.first() {
             None => Content::Unknown,
@@ -117,7 +117,7 @@ async fn in_lake(
         };
         return Ok(Some(LakeView {
             key: place.key(),
-            expected_key: own.map(|item| Place::of(&item.fact) == place),
+            expected_key: own.map(|item| ObjectLocation::of(&item.fact) == place),
             bytes: object.bytes.len(),
             last_modified: object.written_at.map(Timestamp::unix_seconds),
             content,
@@ -126,7 +126,7 @@ async fn in_lake(
     Ok(None)
 }
 
-/// The days on which it may have been accepted, the likeliest first; none where neither an item nor the id tells.
+/// The days on which it may have been accepted, likeliest first; empty if neither an item nor the id tells.
 fn days(id: FactId, items: &[&Item]) -> Vec<Day> {
     let mut said: Vec<Day> = items.iter().map(|item| Day::of(item.fact.timestamp())).collect();
     if said.is_empty() {
@@ -141,7 +141,7 @@ fn days(id: FactId, items: &[&Item]) -> Vec<Day> {
     days
 }
 
-/// When an id was made, if it says so: a sale's own id begins with the time.
+/// Creation time of an id, if it has one: a generated sale id begins with the time.
 fn made_at(id: SaleId) -> Option<Timestamp> {
     let (seconds, _) = id.to_string().parse::<Uuid>().ok()?.get_timestamp()?.to_unix();
     Timestamp::from_unix_seconds(i64::try_from(seconds).ok()?)

@@ -1,4 +1,4 @@
-//! `sale trace`: everything that is known of one sale, in one command.
+//! `sale trace`: everything known about one sale, in one command.
 
 mod look;
 mod report;
@@ -13,8 +13,8 @@ use sales::{
 use serde::Serialize;
 
 use crate::{
-    cloud::{Cloud, state::State, trouble::Trouble},
-    config::Place,
+    cloud::{Cloud, state::StateParameter, trouble::Trouble},
+    config::ConfigOptions,
     exit::Exit,
     output::{self, Format},
     status::Figure,
@@ -25,47 +25,47 @@ const EXAMPLE: &str = "\
 Example:
   salesctl sale trace 0192f5c0-7c1d-7a3e-8f11-0123456789ab
 
-A region that is down costs two seconds.
-Exit codes: 0 found; 2 not found, or a part is not known; 1 nothing could be asked.";
+An unavailable region adds two seconds.
+Exit codes: 0 found; 2 not found, or partly unknown; 1 no region could be read.";
 
-/// Which sale.
+/// Options of `sale trace`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct TraceOptions {
-    /// The sale's id, a UUID, as POST /sales answered it
+    /// Sale id (UUID), as returned by POST /sales
     id: SaleId,
 }
 
-/// What is known of a sale.
+/// The trace of a sale.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Trace {
     /// The sale's id.
     id: String,
-    /// When it was looked for, in seconds since 1970.
+    /// Time of the trace, in seconds since 1970.
     at: i64,
     /// One sentence to pass on.
     verdict: String,
     regions: Vec<RegionTrace>,
 }
 
-/// What one region knows of it.
+/// What one region knows about it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct RegionTrace {
     region: String,
-    /// What the region is told to do.
-    state: Figure<State>,
+    /// The region's state parameter.
+    state: Figure<StateParameter>,
     sale: FactTrace,
     cancellation: FactTrace,
 }
 
-/// What one region knows of a sale, or of its cancellation.
+/// What one region knows about a sale, or about its cancellation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct FactTrace {
-    /// What the sales table says; null if there is no item.
+    /// The item of the sales table; null if there is none.
     item: Figure<Option<ItemView>>,
     /// The mark in the idempotency table; null if there is none.
     mark: Figure<Option<Mark>>,
-    /// What is in the lake.
+    /// The object in the lake.
     lake: Figure<Option<LakeView>>,
 }
 
@@ -77,7 +77,7 @@ pub(super) enum ItemView {
     Fact {
         #[serde(skip_serializing_if = "Option::is_none")]
         product: Option<String>,
-        /// The digits as they are kept.
+        /// The digits as stored.
         #[serde(skip_serializing_if = "Option::is_none")]
         amount: Option<String>,
         /// Seconds since 1970.
@@ -87,10 +87,10 @@ pub(super) enum ItemView {
         /// Seconds since 1970.
         processed_at: Option<i64>,
         pending: bool,
-        /// Where the lake keeps it.
+        /// Its key in the lake.
         lake_key: String,
     },
-    /// Something that this program does not understand.
+    /// An unreadable item.
     Unreadable { unreadable: bool },
 }
 
@@ -101,12 +101,12 @@ pub(super) struct Mark {
     expires_at: Option<i64>,
 }
 
-/// What is in the lake of what an item says.
+/// The object in the lake.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct LakeView {
-    /// The key of the object.
+    /// Its key.
     key: String,
-    /// Whether it is the key that the item's timestamp gives; unknown without an item.
+    /// Whether it is the key derived from the item's timestamp; unknown without an item.
     expected_key: Option<bool>,
     bytes: usize,
     /// Seconds since 1970.
@@ -114,29 +114,29 @@ pub(super) struct LakeView {
     content: Content,
 }
 
-/// What the bytes of an object are.
+/// Result of comparing an object's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Content {
     /// The canonical bytes of the item.
     Same,
-    /// Those of the same order, accepted at another moment in another region (decision 3).
+    /// The bytes of the same order, accepted at another moment in another region (decision 3).
     OtherVersion,
-    /// Others.
+    /// Different bytes.
     Different,
-    /// There is no item to compare them with.
+    /// There is no item to compare with.
     Unknown,
 }
 
 impl RegionTrace {
-    /// Whether the region answered anything about the sale.
+    /// Whether the region returned anything about the sale.
     fn answers(&self) -> bool {
         [&self.sale, &self.cancellation]
             .iter()
             .any(|fact| fact.item.known().is_some() || fact.mark.known().is_some() || fact.lake.known().is_some())
     }
 
-    /// Why parts are not known, each reason once.
+    /// Why parts are unknown, each reason once.
     fn troubles(&self) -> Vec<&Trouble> {
         let facts = [&self.sale, &self.cancellation].into_iter();
         let facts = facts.flat_map(|FactTrace { item, mark, lake }| [unknown(item), unknown(mark), unknown(lake)]);
@@ -157,8 +157,8 @@ fn unknown<T>(figure: &Figure<T>) -> Option<&Trouble> {
     }
 }
 
-/// Looks everywhere, and says what it means.
-pub(crate) async fn trace(place: &Place, format: Format, options: &TraceOptions) -> anyhow::Result<Exit> {
+/// Reads all regions, and derives the verdict.
+pub(crate) async fn trace(place: &ConfigOptions, format: Format, options: &TraceOptions) -> anyhow::Result<Exit> {
     let config = place.read()?;
     let cloud = Cloud::open(&config).await?;
     let regions = look::everywhere(&cloud, options.id).await;
@@ -166,7 +166,7 @@ pub(crate) async fn trace(place: &Place, format: Format, options: &TraceOptions)
         let reasons = regions.iter().flat_map(|region| {
             region.troubles().into_iter().map(|trouble| format!("{}: {trouble}", region.region)).collect::<Vec<_>>()
         });
-        bail!("no region could be asked: {}", reasons.collect::<Vec<_>>().join("; "));
+        bail!("no region could be read: {}", reasons.collect::<Vec<_>>().join("; "));
     }
     let now: Timestamp = Clock::system().now();
     let (known, verdict) = verdict::of(&regions, now, cloud.overdue);

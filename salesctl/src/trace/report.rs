@@ -1,4 +1,4 @@
-//! A trace as people read it.
+//! Output of `sale trace`.
 
 use std::fmt::Display;
 
@@ -10,7 +10,7 @@ use crate::{
     status::Figure,
 };
 
-/// Shows the verdict, and what it comes from.
+/// Prints the verdict, and its sources.
 pub(super) fn show(trace: &Trace) {
     line(format_args!("{}: {}", trace.id, trace.verdict));
     let mut accepted =
@@ -18,7 +18,7 @@ pub(super) fn show(trace: &Trace) {
     let mut lake = Table::new(&["REGION", "WHAT", "IN THE LAKE SINCE", "BYTES", "CONTENT", "KEY"]);
     for region in &trace.regions {
         for (what, fact) in [("sale", &region.sale), ("cancellation", &region.cancellation)] {
-            // What is nowhere, as most cancellations are, takes no room.
+            // Facts that are nowhere, as most cancellations, are left out.
             if what == "sale" || !is_nothing(fact) {
                 let head = || [Cell::from(&region.region), Cell::from(what)].into_iter();
                 accepted.row(head().chain(item(fact)).chain([mark(fact)]));
@@ -65,7 +65,7 @@ fn item(fact: &FactTrace) -> Vec<Cell> {
             pending,
             ..
         })) => vec![
-            // What a client sent cannot command a terminal.
+            // Text from a client must not control a terminal.
             or_dash(product.as_ref().map(|product| product.escape_debug())),
             or_dash(amount.as_ref()),
             moment(Some(*accepted_at)),
@@ -84,7 +84,7 @@ fn mark(fact: &FactTrace) -> Cell {
     match &fact.mark {
         Figure::Unknown { .. } => Cell::unknown(),
         Figure::Known(None) => "no mark".into(),
-        Figure::Known(Some(mark)) => mark.expires_at.map_or_else(|| "for ever".into(), |at| moment(Some(at))),
+        Figure::Known(Some(mark)) => mark.expires_at.map_or_else(|| "forever".into(), |at| moment(Some(at))),
     }
 }
 
@@ -106,7 +106,7 @@ fn object(fact: &FactTrace) -> Vec<Cell> {
                 Content::Unknown => ("no item to compare", WARNING),
             };
             let key = match object.expected_key {
-                Some(false) => Cell::new(format_args!("{} (not the key that the item says)", object.key), WARNING),
+                Some(false) => Cell::new(format_args!("{} (not the key derived from the item)", object.key), WARNING),
                 Some(true) | None => Cell::new(&object.key, PLAIN),
             };
             vec![moment(object.last_modified), object.bytes.into(), Cell::new(content, style), key]

@@ -1,4 +1,4 @@
-//! What a trace means, in one sentence for whoever asked. Pure.
+//! The meaning of a trace, in one sentence for the person who asked. Pure.
 
 use sales::{clock::Timestamp, site_state::SiteState};
 
@@ -8,12 +8,12 @@ use crate::{
     overdue::Overdue,
 };
 
-/// How much is known.
+/// Completeness of the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
-    /// The sale was found, and each region told all it was asked.
+    /// The sale was found, and all sources were available.
     Everything,
-    /// The sale was found, and something could not be asked.
+    /// The sale was found, but some sources were unavailable.
     APart,
     /// The sale was not found.
     Nothing,
@@ -41,11 +41,11 @@ pub(super) fn of(regions: &[RegionTrace], now: Timestamp, overdue: Overdue) -> (
             format!("cancelled {cancelled}: the cancellation is {}; the sale is {sale}", cancellation.sentence())
         }
         (None, true) => sale.sentence(),
-        (None, false) => format!("only its cancellation is known, and no item says when: {}", cancellation.sentence()),
+        (None, false) => format!("only its cancellation is known, without a timestamp: {}", cancellation.sentence()),
     };
     let unknown = match silent.as_slice() {
         [] => String::new(),
-        silent => format!("; not all that {} knows could be asked", silent.join(" and ")),
+        silent => format!("; some sources of {} were unavailable", silent.join(" and ")),
     };
     (known, format!("{sentence}{unknown}"))
 }
@@ -90,7 +90,7 @@ impl View<'_> {
         })
     }
 
-    /// How it stands; fits behind "the sale is".
+    /// Its status; follows "the sale is".
     fn sentence(&self) -> String {
         let (holding, lacking): (Vec<_>, Vec<_>) = self.lakes().partition(|(_, object)| object.is_some());
         let lacking: Vec<&str> = lacking.into_iter().map(|(region, _)| region).collect();
@@ -117,7 +117,7 @@ impl View<'_> {
             }
             () if objects.iter().any(|object| object.content == Content::Unknown) => ", but in no table that answered",
             () if objects.iter().any(|object| object.content == Content::OtherVersion) => {
-                ", with the time at which another region accepted it, too"
+                ", with the timestamp of another region that accepted it, too"
             }
             () => "",
         };
@@ -129,14 +129,14 @@ impl View<'_> {
         let is_processed = |item: &ItemView| matches!(item, ItemView::Fact { sale_processed: true, .. });
         if self.items().any(is_processed) || self.is_marked() {
             return match no_lake_answered {
-                true => format!("{accepted} and noted as in the lake, which could not be asked"),
-                false => format!("{accepted} and noted as in the lake, but not there: see salesctl lake verify"),
+                true => format!("{accepted} and marked as in the lake, which is unavailable"),
+                false => format!("{accepted} and marked as in the lake, but missing from it: see salesctl lake verify"),
             };
         }
         if self.items().all(|item| matches!(item, ItemView::Unreadable { .. })) {
-            return "in the table in a form that is not understood".to_owned();
+            return "in the table, but unreadable".to_owned();
         }
-        format!("{accepted}, owed to the lake: {}", self.why_owed())
+        format!("{accepted}, pending: {}", self.why_owed())
     }
 
     fn why_owed(&self) -> String {
@@ -155,7 +155,7 @@ impl View<'_> {
             [] if states.iter().any(|(_, state)| state.is_none()) => "no region is known to be ACTIVE".to_owned(),
             [] => "no region is ACTIVE".to_owned(),
             active if !self.overdue.is_overdue(self.now.since(oldest)) => {
-                format!("{} will bring it there within {}", active.join(" or "), duration(self.overdue.limit()))
+                format!("{} will process it within {}", active.join(" or "), duration(self.overdue.limit()))
             }
             active => format!("overdue for {} (ACTIVE: {})", age(oldest, self.now), active.join(" and ")),
         }
@@ -166,7 +166,7 @@ impl View<'_> {
 mod tests {
     use super::*;
     use crate::{
-        cloud::{state::State, trouble::Trouble},
+        cloud::{state::StateParameter, trouble::Trouble},
         status::Figure,
         trace::Mark,
     };
@@ -207,7 +207,7 @@ mod tests {
     }
 
     fn region(name: &str, state: &str, sale: FactTrace, cancellation: FactTrace) -> RegionTrace {
-        let state = Figure::Known(State { value: state.into(), since: None });
+        let state = Figure::Known(StateParameter { value: state.into(), since: None });
         RegionTrace { region: name.into(), state, sale, cancellation }
     }
 
@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(verdict(&[done("a"), done("b")]), (Known::Everything, expected.to_owned()));
         let (known, sentence) = verdict(&[done("a"), down("b")]);
         assert_eq!(known, Known::APart);
-        assert_eq!(sentence, "in the lake of a since 2025-12-01T00:00:01Z; not all that b knows could be asked");
+        assert_eq!(sentence, "in the lake of a since 2025-12-01T00:00:01Z; some sources of b were unavailable");
         let not_yet = region("b", "PASSIVE", fact(item(true), None), nothing());
         assert!(verdict(&[done("a"), not_yet]).1.ends_with("and not yet in that of b"));
     }
@@ -240,15 +240,15 @@ mod tests {
     #[test]
     fn a_sale_that_is_owed_says_whom_it_waits_for() {
         let owed = |state| region("a", state, fact(item(false), None), nothing());
-        let accepted = "accepted 2025-12-01T00:00:00Z in a, owed to the lake";
+        let accepted = "accepted 2025-12-01T00:00:00Z in a, pending";
         let (known, sentence) = verdict(&[owed("PASSIVE")]);
         assert_eq!((known, sentence), (Known::Everything, format!("{accepted}: no region is ACTIVE")));
         assert_eq!(verdict(&[owed("ACTIVE")]).1, format!("{accepted}: overdue for 5m (ACTIVE: a)"));
         let soon = Timestamp::from_unix_seconds(ACCEPTED + 2).unwrap();
         let sentence = of(&[owed("ACTIVE")], soon, OVERDUE).1;
-        assert_eq!(sentence, format!("{accepted}: a will bring it there within 90s"));
+        assert_eq!(sentence, format!("{accepted}: a will process it within 90s"));
         let patient = of(&[owed("ACTIVE")], now(), Overdue::with_grace(600)).1;
-        assert!(patient.ends_with("a will bring it there within 11m"), "{patient}");
+        assert!(patient.ends_with("a will process it within 11m"), "{patient}");
         assert!(verdict(&[owed("PASSIVE"), down("b")]).1.contains("no region is known to be ACTIVE"));
     }
 
@@ -270,17 +270,17 @@ mod tests {
         assert_eq!(verdict(&[empty("a"), empty("b")]), (Known::Nothing, "unknown in every region".to_owned()));
         let (known, sentence) = verdict(&[empty("a"), down("b")]);
         assert_eq!(known, Known::Nothing);
-        assert!(sentence.starts_with("unknown in every region that answered; not all that b"), "{sentence}");
+        assert!(sentence.starts_with("unknown in every region that answered; some sources of b"), "{sentence}");
     }
 
     #[test]
     fn what_is_wrong_is_not_called_well() {
         for (sale, part) in [
-            (fact(item(true), None), "noted as in the lake, but not there"),
+            (fact(item(true), None), "marked as in the lake, but missing from it"),
             (fact(item(true), object(Content::Different)), "other content"),
             (fact(None, object(Content::Unknown)), "in no table"),
-            (fact(item(true), object(Content::OtherVersion)), "another region accepted it"),
-            (fact(Some(ItemView::Unreadable { unreadable: true }), None), "not understood"),
+            (fact(item(true), object(Content::OtherVersion)), "another region that accepted it"),
+            (fact(Some(ItemView::Unreadable { unreadable: true }), None), "unreadable"),
         ] {
             let (_, sentence) = verdict(&[region("a", "ACTIVE", sale, nothing())]);
             assert!(sentence.contains(part), "{sentence}");

@@ -1,4 +1,4 @@
-//! Looking again at what looks different, fact by fact, in all regions at about one time.
+//! Rechecks apparent differences, fact by fact, in all regions at about the same time.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -12,32 +12,32 @@ use tokio::time::sleep;
 use super::{Held, Measure, Seen, Verdict, judge, read::Snapshot, report::Difference};
 use crate::{
     cloud::{Cloud, Patience, RegionCloud, items::Item, lake::Versions, trouble::Trouble},
-    copy::{Bytes, Place},
     day::Day,
+    lake_object::{Bytes, ObjectLocation},
     output::{count, note},
 };
 
-/// The pauses before each look. What is in flight between two regions is there after them, unless the regions are cut
-/// off from each other.
+/// The pauses before each check. Replication between two regions completes within them, unless the regions are cut off
+/// from each other.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(6)];
 
-/// How many facts are looked at with one call to a table, and how many objects side by side.
+/// Facts per call to a table, and concurrent object reads.
 const FACTS: usize = 1_000;
 const OBJECTS_AT_A_TIME: usize = 32;
 
-/// What comes out.
+/// The result.
 #[derive(Debug, Default)]
 pub(super) struct Looked<'a> {
-    /// Of each fact, in each region that was read.
+    /// The holdings of each fact, in each region that was read.
     pub(super) verdicts: Vec<Vec<(&'a str, Verdict)>>,
-    /// What differs still.
+    /// The remaining differences.
     pub(super) differences: Vec<Difference>,
-    /// Regions that could not be looked at again.
+    /// Regions that failed during the recheck.
     pub(super) troubles: BTreeMap<&'a str, Trouble>,
 }
 
-/// Looks until nothing differs any more, or time is up. Regions that were not asked for are witnesses, if they answer:
-/// an object may be on its way from there.
+/// Checks until nothing differs, or the time is up. Regions that were not selected are read too, if they respond: an
+/// object may be on its way from there.
 pub(super) async fn look<'a>(
     cloud: &'a Cloud,
     snapshots: &BTreeMap<&'a str, Snapshot>,
@@ -50,7 +50,7 @@ pub(super) async fn look<'a>(
     let mut regions = witnesses(cloud, snapshots).await;
     for (round, pause) in PAUSES.into_iter().enumerate() {
         let facts = count(suspects.len() as u64, "fact", "facts");
-        note(format_args!("looking again at {facts} that looked different ({} of {})", round + 1, PAUSES.len()));
+        note(format_args!("rechecking {facts} ({} of {})", round + 1, PAUSES.len()));
         sleep(pause).await;
         let is_last = round + 1 == PAUSES.len();
         let mut different = Vec::new();
@@ -84,7 +84,7 @@ pub(super) async fn look<'a>(
     looked
 }
 
-/// The regions that were read, and others that answer.
+/// The selected regions, and others that respond.
 async fn witnesses<'a>(cloud: &'a Cloud, snapshots: &BTreeMap<&str, Snapshot>) -> Vec<&'a RegionCloud> {
     let asked = cloud.regions.values().map(async |region| {
         let was_read = snapshots.contains_key(region.name.as_str());
@@ -100,7 +100,7 @@ struct Facts {
     items: HashMap<FactId, Item>,
     marked: HashSet<FactId>,
     objects: HashMap<FactId, Vec<(Day, Versions, Option<Bytes>)>>,
-    /// Whether S3 has yet to replicate the object of a fact, where another lake does not hold it.
+    /// Whether S3 has yet to replicate the object of a fact that another lake lacks.
     leaving: HashMap<FactId, bool>,
 }
 
@@ -115,15 +115,15 @@ impl Facts {
         }
     }
 
-    /// Where the object of a fact is, if it is there.
-    fn place(&self, id: FactId) -> Option<Place> {
+    /// Location of the object of a fact, if it exists.
+    fn place(&self, id: FactId) -> Option<ObjectLocation> {
         let mut objects = self.objects.get(&id)?.iter();
         let (day, ..) = objects.find(|(_, versions, _)| versions.latest.is_some())?;
-        Some(Place { day: *day, id })
+        Some(ObjectLocation { day: *day, id })
     }
 }
 
-/// Looks at some facts everywhere; a region that fails is noted, and asked no more.
+/// Reads some facts everywhere; a region that fails is recorded, and not read again.
 async fn look_at<'a>(
     regions: &mut Vec<&'a RegionCloud>,
     snapshots: &BTreeMap<&'a str, Snapshot>,
@@ -156,7 +156,7 @@ async fn look_at<'a>(
     facts
 }
 
-/// Which objects of this lake S3 has yet to replicate, among facts that another lake does not hold.
+/// The objects of this lake that S3 has yet to replicate, among facts that another lake lacks.
 async fn leaving(
     region: &RegionCloud,
     of_some: &HashSet<FactId>,
@@ -191,7 +191,7 @@ async fn tables(region: &RegionCloud, ids: &[FactId]) -> Result<Facts, Trouble> 
     Ok(Facts { items, marked, ..Facts::default() })
 }
 
-/// The days in whose folders a fact may be: those that any item says, and those where it was seen.
+/// The days in whose folders a fact may be: those of any item, and those where it was seen.
 fn days_of(id: FactId, facts: &BTreeMap<&str, Facts>, snapshots: &BTreeMap<&str, Snapshot>) -> BTreeSet<Day> {
     let said = facts.values().filter_map(|facts| Some(Day::of(facts.items.get(&id)?.fact.timestamp())));
     said.chain(snapshots.values().flat_map(|snapshot| snapshot.days(id))).collect()
@@ -207,15 +207,15 @@ async fn objects(
         let item = facts.and_then(|facts| facts.items.get(id));
         let mut found = Vec::new();
         for day in days.get(id).into_iter().flatten() {
-            found.extend(object(region, Place { day: *day, id: *id }, item).await?);
+            found.extend(object(region, ObjectLocation { day: *day, id: *id }, item).await?);
         }
         if !found.iter().any(|(_, versions, _)| versions.latest.is_some())
             && let Some(item) = item
         {
-            // Where two regions have accepted it around midnight.
+            // Two regions may have accepted it around midnight.
             for day in Day::of(item.fact.timestamp()).with_neighbours() {
                 if days.get(id).is_some_and(|known| !known.contains(&day)) {
-                    found.extend(object(region, Place { day, id: *id }, Some(item)).await?);
+                    found.extend(object(region, ObjectLocation { day, id: *id }, Some(item)).await?);
                 }
             }
         }
@@ -224,10 +224,10 @@ async fn objects(
     looks.buffer_unordered(OBJECTS_AT_A_TIME).try_collect().await
 }
 
-/// An object, and what its bytes are where the ETag does not tell that they are the item's.
+/// An object, with the comparison of its bytes if the ETag does not match the item.
 async fn object(
     region: &RegionCloud,
-    place: Place,
+    place: ObjectLocation,
     item: Option<&Item>,
 ) -> Result<Option<(Day, Versions, Option<Bytes>)>, Trouble> {
     let Some(versions) = region.versions_of(place).await? else { return Ok(None) };

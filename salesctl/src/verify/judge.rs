@@ -1,8 +1,8 @@
-//! What differs between table, marks and lake for one fact. Pure: what was seen comes in, findings go out.
+//! Differences between table, marks and lake for one fact. Pure: holdings come in, findings go out.
 
 use std::{collections::BTreeMap, time::Duration};
 
-use sales::{clock::Timestamp, sale::FactId};
+use sales::{clock::Timestamp, ports::MARK_RETENTION, sale::FactId};
 use serde::Serialize;
 
 use crate::{
@@ -10,41 +10,41 @@ use crate::{
         items::Entry,
         lake::{Latest, Versions},
     },
-    copy::{Bytes, may_be_accepted_twice},
     day::Day,
+    lake_object::{Bytes, may_be_accepted_twice},
     output::count,
     overdue::Overdue,
 };
 
-/// So long the worker keeps a mark (30 days), less an hour for clocks that differ.
-const MARK_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60 - 60 * 60);
+/// Age up to which a worker's mark must exist (30 days), less an hour for clock skew.
+const MARK_KEPT: Duration = MARK_RETENTION.saturating_sub(Duration::from_secs(60 * 60));
 
-/// So long S3 may take to replicate an object: what its replication time control promises.
+/// Maximum time for S3 to replicate an object, as its replication time control guarantees.
 const REPLICATION: Duration = Duration::from_secs(15 * 60);
 
-/// What can differ.
+/// Kinds of differences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Kind {
-    /// Processed or marked, and not in the lake.
+    /// Processed or marked, but not in the lake.
     NotInLake,
-    /// In the lake, and in no table.
+    /// In the lake, but in no table.
     NotInTable,
-    /// In the lake with other bytes than the item's.
+    /// In the lake with bytes other than the item's.
     OtherBytes,
     /// In the lake under a key that does not follow from the item.
     WrongKey,
-    /// More than one version, a deletion, or more than one key.
+    /// Several versions, a deletion, or several keys.
     WrittenAgain,
-    /// Processed, and not marked.
+    /// Processed, but not marked.
     NotMarked,
-    /// In another region's table, and not in this one.
+    /// In another region's table, but not in this one.
     NotReplicated,
-    /// Tables that say different things of one fact.
+    /// Tables that contradict each other about one fact.
     TablesDiffer,
-    /// Long in the lake, and pending nevertheless.
+    /// In the lake for long, but still pending.
     StillPending,
-    /// Neither processed nor pending: nobody will do it.
+    /// Neither processed nor pending: will never reach the lake.
     NotPending,
     /// An item that holds no fact.
     UnreadableItem,
@@ -53,7 +53,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// Its name, as JSON has it.
+    /// Its name, as in JSON.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::NotInLake => "not-in-lake",
@@ -72,7 +72,7 @@ impl Kind {
     }
 }
 
-/// The kinds with what they mean, as `--help` lists them.
+/// The kinds with their meaning, as `--help` lists them.
 pub(super) const KINDS: &str = "\
 Kinds of differences:
   not-in-lake      processed or marked, but not in the lake
@@ -82,9 +82,9 @@ Kinds of differences:
   written-again    an object with several versions, a deletion, or several keys
   not-marked       processed less than 30 days ago, but not marked
   not-replicated   in another region's table, but not in this one
-  tables-differ    the regions' tables say different things
+  tables-differ    the regions' tables contradict each other
   still-pending    in the lake for so long that the sweep is overdue, but still pending
-  not-pending      neither processed nor pending: nobody will bring it to the lake
+  not-pending      neither processed nor pending: will never reach the lake
   unreadable-item  an item of these days that is neither sale nor cancellation
   foreign-object   an object of these days that no worker has written";
 
@@ -95,50 +95,50 @@ pub(super) struct Held<'a> {
     pub(super) item: Option<Entry>,
     /// Whether it is marked.
     pub(super) marked: bool,
-    /// What there is and was in the lake.
+    /// Its objects in the lake, current and former.
     pub(super) objects: Vec<Seen<'a>>,
-    /// Whether S3 says that it has yet to replicate the object to another lake; none if it was not asked.
+    /// Whether S3 reports that it has yet to replicate the object to another lake; `None` if not checked.
     pub(super) leaving: Option<bool>,
 }
 
 /// An object of the lake.
 #[derive(Debug, Clone)]
 pub(super) struct Seen<'a> {
-    /// The day of its folder.
+    /// Day of its folder.
     pub(super) day: Day,
     /// Its versions.
     pub(super) versions: &'a Versions,
-    /// What its bytes are, where they were compared; else the ETag has to tell.
+    /// The comparison of its bytes, if made; otherwise the ETag decides.
     pub(super) bytes: Option<Bytes>,
 }
 
-/// What becomes of a fact in one region.
+/// The verdict on a fact in one region.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Verdict {
-    /// What differs, with details.
+    /// The differences, with details.
     pub(super) differences: Vec<(Kind, String)>,
     /// It has an item.
     pub(super) item: bool,
     /// It is in the lake.
     pub(super) in_lake: bool,
-    /// It is owed to the lake.
+    /// It is pending.
     pub(super) owed: bool,
-    /// It is in another region's lake, and on its way to this one, unless S3 was not asked.
+    /// It is in another region's lake, and on its way to this one, or S3 was not checked.
     pub(super) replicating: bool,
-    /// The lake holds the version of another moment, which is no difference.
+    /// The lake holds the version of another moment, which is not a difference.
     pub(super) other_version: bool,
 }
 
-/// By what a fact is judged beside what is held of it.
+/// What a verdict needs besides the holdings.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Measure {
-    /// The moment.
+    /// The current time.
     pub(super) now: Timestamp,
-    /// When what is pending is overdue.
+    /// The rule for overdue items.
     pub(super) overdue: Overdue,
 }
 
-/// Judges a fact in the region `here` by what all regions hold of it.
+/// Judges a fact in the region `here` by the holdings of all regions.
 pub(super) fn judge(id: FactId, here: &str, held: &BTreeMap<&str, Held<'_>>, measure: Measure) -> Verdict {
     let Measure { now, overdue } = measure;
     let nothing = Held::default();
@@ -161,7 +161,7 @@ pub(super) fn judge(id: FactId, here: &str, held: &BTreeMap<&str, Held<'_>>, mea
         return verdict;
     };
     if let Some((region, _)) = elsewhere.iter().find(|(_, other)| other.md5 != item.md5) {
-        verdict.differences.push((Kind::TablesDiffer, format!("the table of {region} says something else")));
+        verdict.differences.push((Kind::TablesDiffer, format!("differs from the table of {region}")));
     }
     if there.is_empty() {
         let elsewhere = others().filter_map(|(region, held)| {
@@ -202,7 +202,7 @@ pub(super) fn judge(id: FactId, here: &str, held: &BTreeMap<&str, Held<'_>>, mea
         verdict.differences.push((Kind::StillPending, format!("in the lake since {}", written_at.rfc3339())));
     }
     if !progress.pending && !progress.processed {
-        verdict.differences.push((Kind::NotPending, "in the lake, though".to_owned()));
+        verdict.differences.push((Kind::NotPending, "but in the lake".to_owned()));
     }
     verdict
 }
@@ -214,11 +214,11 @@ struct Elsewhere<'a> {
     is_leaving: bool,
 }
 
-/// What a fact with an item and without an object is.
+/// The difference of a fact with an item but no object.
 fn not_in_lake(verdict: &mut Verdict, item: Entry, own: &Held<'_>, elsewhere: Option<Elsewhere<'_>>) {
     let progress = item.progress;
     if progress.pending && !own.marked {
-        // Also what was processed before, and lost: the sweep asks for the mark alone.
+        // This includes processed objects that were lost: the sweep checks only the mark.
         verdict.owed = true;
         return;
     }
@@ -258,7 +258,7 @@ fn written_again(objects: &[Seen<'_>]) -> Option<(Kind, String)> {
     Some((Kind::WrittenAgain, format!("{}{alike}{deleted}", count(written, "version", "versions"))))
 }
 
-/// What an ETag tells of the bytes: equal ones mean equal bytes, others nothing, since not every ETag is an MD5.
+/// Equal ETags mean equal bytes; different ones mean nothing, since not every ETag is an MD5.
 fn by_etag(id: FactId, latest: Latest, item: Entry, elsewhere: &[(&str, Entry)]) -> Bytes {
     if latest.etag == Some(item.md5) {
         return Bytes::Same;
@@ -273,7 +273,7 @@ fn keys(objects: &[Seen<'_>]) -> String {
 }
 
 impl Held<'_> {
-    /// When the newest object was written.
+    /// Time at which the newest object was written.
     fn written_at(&self) -> Option<Timestamp> {
         self.objects.iter().filter_map(|seen| seen.versions.latest?.written_at).max()
     }
@@ -287,7 +287,7 @@ mod tests {
     const NOW: i64 = 1_764_547_200 + 3_600;
     const ACCEPTED: i64 = 1_764_547_200 + 10;
     const SALE: &str = "0192f5c0-7c1d-7a3e-8f11-0123456789ab";
-    /// Of an idempotency key.
+    /// Id of an idempotency key.
     const KEYED: &str = "141ede07-9e2f-5eb5-bb20-caedf6d2db6e";
 
     fn at(seconds: i64) -> Timestamp {

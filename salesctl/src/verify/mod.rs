@@ -1,7 +1,7 @@
-//! `lake verify`: whether the tables, the marks and the lakes say the same of some days.
+//! `lake verify`: compares tables, marks and lakes over a range of days.
 //!
-//! All of it is read once, and what looks different is looked at again for some seconds, fact by fact, since traffic
-//! flows and replication takes a moment. What differs still is reported.
+//! It reads everything once, and rechecks apparent differences for some seconds, fact by fact, since there is traffic
+//! and replication takes a moment. It reports the remaining differences.
 
 mod again;
 mod judge;
@@ -17,7 +17,7 @@ use sales::{clock::Clock, sale::FactId};
 
 use crate::{
     cloud::Cloud,
-    config::{InvalidConfig, Place},
+    config::{ConfigOptions, InvalidConfig},
     day::Day,
     exit::Exit,
     output::{Format, count},
@@ -27,23 +27,23 @@ use judge::{Held, Kind, Measure, Seen, Verdict, judge};
 use read::Snapshot;
 use report::{Difference, RegionReport, Report};
 
-/// Which days, and where.
+/// Options of `lake verify`.
 #[derive(Debug, Args)]
 #[command(after_help = examples())]
 pub(crate) struct VerifyOptions {
-    /// The first UTC day: YYYY-MM-DD, today or yesterday
+    /// First UTC day: YYYY-MM-DD, today or yesterday
     #[arg(long, value_name = "DAY")]
     from: Day,
-    /// The last UTC day, included
+    /// Last UTC day, inclusive
     #[arg(long, value_name = "DAY")]
     to: Day,
-    /// Only this region, without comparing its table with the others'
+    /// Only this region; tables are not compared with each other
     #[arg(long)]
     region: Option<String>,
-    /// Show at most so many differences; 0 for all. All are counted, and JSON has all
+    /// Maximum number of differences to show; 0 for all. Counts and JSON are complete
     #[arg(long, default_value_t = 100)]
     limit: usize,
-    /// What should be in the lake and is not becomes owed again, so that an ACTIVE region's sweep brings it there
+    /// Make facts that are missing from the lake pending again, so that the sweep of an ACTIVE region processes them
     #[arg(long)]
     repair: bool,
     /// Do not ask before repairing
@@ -58,19 +58,19 @@ Examples:
   salesctl lake verify --from yesterday --to today --region us-east-1 --repair";
 
 const LIMITS: &str = "\
-No differences are: what is pending (it is owed); the version of another moment, where two regions have accepted
-one Idempotency-Key or one cancellation; an object that S3 has yet to replicate, for up to 15 minutes.
+Not differences: pending facts; the version with another timestamp, where two regions have accepted
+one Idempotency-Key or one cancellation; and an object that S3 has yet to replicate, for up to 15 minutes.
 
-It reads the whole sales table of each region, whatever the days are (half a read unit for each 4 KB), a mark for
-each item of these days (a read unit), and lists the days' folders. An object whose ETag is not the MD5 of its bytes,
-as in a bucket encrypted with KMS, is read. Memory grows with the days: about 1 KB for each sale and region.";
+It reads the whole sales table of each region, whatever the days (half a read unit per 4 KB), and a mark for
+each item of these days (a read unit), and lists the days' folders. It reads objects whose ETag is not the MD5 of
+their bytes, as in a bucket encrypted with KMS. Memory grows with the days: about 1 KB per sale and region.";
 
 fn examples() -> String {
     format!("{EXAMPLES}\n\n{}\n\n{LIMITS}", judge::KINDS)
 }
 
 /// Compares, and reports.
-pub(crate) async fn verify(place: &Place, format: Format, options: &VerifyOptions) -> anyhow::Result<Exit> {
+pub(crate) async fn verify(place: &ConfigOptions, format: Format, options: &VerifyOptions) -> anyhow::Result<Exit> {
     if options.from > options.to {
         return Err(InvalidConfig::new(format_args!("--from {} is after --to {}", options.from, options.to)).into());
     }
@@ -96,7 +96,7 @@ pub(crate) async fn verify(place: &Place, format: Format, options: &VerifyOption
     let mut report = Report::new([options.from, options.to], reports.into_values().collect(), compared.differences);
     if options.repair {
         let facts = repair::repairable(report.differences());
-        let question = format!("Let {} be owed to the lake again?", count(facts.len() as u64, "fact", "facts"));
+        let question = format!("Make {} pending again?", count(facts.len() as u64, "fact", "facts"));
         if !facts.is_empty() && (options.yes || prompt::confirm(&question).await?) {
             report.owed_again(repair::repair(&cloud, &facts).await);
         }
@@ -105,7 +105,7 @@ pub(crate) async fn verify(place: &Place, format: Format, options: &VerifyOption
     Ok(if report.is_clean() { Exit::Done } else { Exit::Incomplete })
 }
 
-/// What comparing gives.
+/// The result of a comparison.
 #[derive(Default)]
 struct Compared {
     regions: BTreeMap<String, RegionReport>,
@@ -155,7 +155,7 @@ fn note<'a>(counted: &mut BTreeMap<&'a str, RegionReport>, verdicts: &[(&'a str,
     }
 }
 
-/// The verdict of each region on what was read of a fact.
+/// The verdict of each region on a fact as read.
 fn verdicts<'a>(id: FactId, snapshots: &BTreeMap<&'a str, Snapshot>, measure: Measure) -> Vec<(&'a str, Verdict)> {
     let held = snapshots.iter().map(|(region, snapshot)| (*region, snapshot.held(id))).collect();
     snapshots.keys().map(|region| (*region, judge(id, region, &held, measure))).collect()

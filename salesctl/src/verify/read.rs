@@ -1,4 +1,4 @@
-//! Reading all that a region holds of some days.
+//! Reads everything that a region holds of a range of days.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,13 +17,13 @@ use crate::{
     output::note,
 };
 
-/// How many days' folders are listed side by side.
+/// Days' folders listed concurrently.
 const DAYS_AT_A_TIME: usize = 8;
 
-/// How often progress is told.
+/// Interval of progress reports.
 const TOLD_EVERY: Duration = Duration::from_secs(2);
 
-/// What a region held when it was read.
+/// The holdings of a region when it was read.
 #[derive(Debug, Default)]
 pub(super) struct Snapshot {
     entries: Entries,
@@ -33,7 +33,7 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    /// The facts of which there is an item or an object.
+    /// The facts that have an item or an object.
     pub(super) fn ids(&self) -> impl Iterator<Item = FactId> {
         self.entries.by_id.keys().chain(self.objects.keys()).copied()
     }
@@ -54,14 +54,14 @@ impl Snapshot {
         }
     }
 
-    /// What belongs to no fact at all.
+    /// Items and objects that belong to no fact.
     pub(super) fn foreign(&self) -> impl Iterator<Item = (Kind, &str)> {
         let items = self.entries.unreadable.iter().map(|id| (Kind::UnreadableItem, id.as_str()));
         items.chain(self.foreign.iter().map(|key| (Kind::ForeignObject, key.as_str())))
     }
 }
 
-/// How far reading a region is.
+/// Progress of reading a region.
 #[derive(Debug, Default)]
 struct Progress {
     items: AtomicU64,
@@ -69,7 +69,7 @@ struct Progress {
     versions: AtomicU64,
 }
 
-/// Reads all regions side by side, and tells how far it is.
+/// Reads all regions concurrently, and reports progress.
 pub(super) async fn all(regions: Vec<&RegionCloud>, first: Day, last: Day) -> Vec<(&str, Result<Snapshot, Trouble>)> {
     let progress: Vec<Progress> = regions.iter().map(|_| Progress::default()).collect();
     let reading = regions
@@ -91,7 +91,7 @@ pub(super) async fn all(regions: Vec<&RegionCloud>, first: Day, last: Day) -> Ve
     };
     tokio::select! {
         read = join_all(reading) => read,
-        () = telling => unreachable!("it tells for ever"),
+        () = telling => unreachable!("it reports forever"),
     }
 }
 

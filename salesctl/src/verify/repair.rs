@@ -1,7 +1,7 @@
-//! `lake verify --repair`: what should be in the lake and is not becomes owed to it again.
+//! `lake verify --repair`: makes facts that are missing from the lake pending again.
 //!
-//! The sweep leaves alone what is marked, so the mark goes first. Interrupted in between, a fact is processed and not
-//! marked, which the next verification finds and the next repair does again.
+//! The sweep skips marked facts, so the mark is removed first. After an interruption in between, a fact is processed
+//! but not marked, which the next verification finds and the next repair completes.
 
 use futures::{StreamExt, stream};
 use sales::sale::FactId;
@@ -12,10 +12,10 @@ use crate::{
     output::{Meter, count, note},
 };
 
-/// How many facts are repaired side by side.
+/// Facts repaired concurrently.
 const AT_A_TIME: usize = 16;
 
-/// What can be repaired: each fact once, with a region whose lake lacks it.
+/// The repairable facts, each once, with a region whose lake lacks it.
 pub(super) fn repairable(differences: &[Difference]) -> Vec<(&str, FactId)> {
     let lacking = differences.iter().filter(|difference| difference.kind == Kind::NotInLake);
     let mut facts: Vec<_> =
@@ -25,7 +25,7 @@ pub(super) fn repairable(differences: &[Difference]) -> Vec<(&str, FactId)> {
     facts
 }
 
-/// Makes these facts owed again; says of how many that is done.
+/// Makes these facts pending again; returns how many succeeded.
 pub(super) async fn repair(cloud: &Cloud, facts: &[(&str, FactId)]) -> u64 {
     let mut done = 0;
     let mut meter = Meter::start();
@@ -42,7 +42,7 @@ pub(super) async fn repair(cloud: &Cloud, facts: &[(&str, FactId)]) -> u64 {
                 first_failure.get_or_insert((region, *id, trouble));
             }
         }
-        meter.at(format_args!("{done} of {} are owed again", facts.len()));
+        meter.at(format_args!("{done} of {} made pending again", facts.len()));
     }
     if let Some((region, id, trouble)) = first_failure {
         let failed = count(failed, "fact could", "facts could");

@@ -1,4 +1,4 @@
-//! What `lake verify` prints.
+//! Output of `lake verify`.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,12 @@ use crate::{
     output::{self, BAD, Cell, Format, GOOD, Table, count, line},
 };
 
-/// Something that is not as it should be.
+/// A difference.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(super) struct Difference {
     pub(super) region: String,
     pub(super) kind: Kind,
-    /// The id of the sale or cancellation; the key of an object that belongs to none.
+    /// Id of the sale or cancellation, or key of an object that belongs to none.
     pub(super) id: String,
     detail: String,
 }
@@ -28,29 +28,29 @@ impl Difference {
     }
 }
 
-/// One region in numbers.
+/// Counts of one region.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct RegionReport {
     region: String,
     /// Sales and cancellations in the table.
     items: u64,
-    /// Those in the lake.
+    /// Facts in the lake.
     in_lake: u64,
-    /// Those that are pending.
+    /// Pending facts.
     owed: u64,
-    /// Those that are in another lake, and on their way to this one.
+    /// Facts in another lake, and on their way to this one.
     replicating: u64,
-    /// Those of which the lake holds the version of another moment.
+    /// Facts whose object in the lake is the version of another moment.
     other_version: u64,
-    /// How many differences there are of each kind.
+    /// Number of differences of each kind.
     differences: BTreeMap<&'static str, u64>,
-    /// Why the region could not be read, if it could not.
+    /// Why the region could not be read, if so.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Trouble>,
 }
 
 impl RegionReport {
-    /// Nothing yet.
+    /// Empty counts.
     pub(super) fn new(region: &str) -> Self {
         Self { region: region.to_owned(), ..Self::default() }
     }
@@ -60,7 +60,7 @@ impl RegionReport {
         Self { error: Some(error), ..Self::new(region) }
     }
 
-    /// Why it could not be read.
+    /// Why it could not be read, if so.
     pub(super) fn reason(&self) -> Option<String> {
         self.error.as_ref().map(|error| format!("{}: {error}", self.region))
     }
@@ -92,16 +92,16 @@ impl RegionReport {
     }
 }
 
-/// All of it.
+/// The whole report.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     from: String,
     to: String,
-    /// When it was compared, in seconds since 1970.
+    /// Time of the comparison, in seconds since 1970.
     at: i64,
     regions: Vec<RegionReport>,
     differences: Vec<Difference>,
-    /// How many facts are owed to the lake again, if that was asked for.
+    /// Number of facts made pending again, if requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     owed_again: Option<u64>,
 }
@@ -112,12 +112,12 @@ impl Report {
         Self { from: from.to_string(), to: to.to_string(), at, regions, differences, owed_again: None }
     }
 
-    /// What differs.
+    /// The differences.
     pub(super) fn differences(&self) -> &[Difference] {
         &self.differences
     }
 
-    /// Notes that so many facts are owed to the lake again.
+    /// Records the number of facts made pending again.
     pub(super) fn owed_again(&mut self, facts: u64) {
         self.owed_again = Some(facts);
     }
@@ -127,13 +127,13 @@ impl Report {
         self.differences.is_empty() && self.regions.iter().all(|region| region.error.is_none())
     }
 
-    /// Prints it; of the differences at most `limit` to people, 0 for all.
+    /// Prints it, with at most `limit` differences in a table; 0 for all.
     pub(super) fn show(&self, format: Format, limit: usize) -> anyhow::Result<()> {
         if format == Format::Json {
             return output::json(self);
         }
         let mut table =
-            Table::new(&["REGION", "ITEMS", "IN THE LAKE", "OWED", "REPLICATING", "OTHER VERSION", "DIFFERENCES"]);
+            Table::new(&["REGION", "ITEMS", "IN THE LAKE", "PENDING", "REPLICATING", "OTHER VERSION", "DIFFERENCES"]);
         for region in &self.regions {
             table.row(region.row());
         }
@@ -146,7 +146,7 @@ impl Report {
         let mut table = Table::new(&["REGION", "KIND", "ID", "DETAIL"]);
         for difference in self.differences.iter().take(limit) {
             let Difference { region, kind, id, detail } = difference;
-            // A key that somebody chose cannot command a terminal.
+            // A key from another writer must not control a terminal.
             table.row([region.into(), kind.name().into(), id.escape_debug().into(), detail.into()]);
         }
         line(table);
@@ -157,7 +157,7 @@ impl Report {
         if let Some(facts) = self.owed_again {
             let facts = count(facts, "fact is", "facts are");
             line(format_args!(
-                "{facts} owed to the lake again: an ACTIVE region's next sweep brings them; then verify again"
+                "{facts} pending again. The next sweep of an ACTIVE region processes them; then verify again"
             ));
         }
         Ok(())

@@ -1,23 +1,23 @@
-//! Answers as they go over the wire.
+//! Responses as sent.
 
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
-/// JSON as DynamoDB and SQS speak it.
+/// JSON of DynamoDB and SQS.
 pub(super) const JSON_1_0: &str = "application/x-amz-json-1.0";
 
-/// JSON as SSM speaks it.
+/// JSON of SSM.
 pub(super) const JSON_1_1: &str = "application/x-amz-json-1.1";
 
-/// XML as SNS speaks it.
+/// XML of SNS.
 pub(super) const XML: &str = "text/xml";
 
 /// JSON of the control routes.
 pub(super) const JSON: &str = "application/json";
 
-/// A whole answer.
+/// A complete response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     status: StatusCode,
@@ -32,23 +32,23 @@ impl Answer {
         Self { status: StatusCode::OK, header, body: body.into() }
     }
 
-    /// A body that never changes.
+    /// A constant body.
     pub(super) fn fixed(content_type: &'static str, body: &'static str) -> Self {
         Self::ok(content_type, Bytes::from_static(body.as_bytes()))
     }
 
-    /// A status alone.
+    /// Only a status.
     pub(super) fn status(status: StatusCode) -> Self {
         Self { status, header: None, body: Bytes::new() }
     }
 
-    /// What S3 says of an object that it stored.
+    /// S3's response to a stored object.
     pub(super) fn stored() -> Self {
         let tag = HeaderValue::from_static("\"5d41402abc4b2a76b9719d911017c592\"");
         Self { header: Some((ETAG, tag)), ..Self::status(StatusCode::OK) }
     }
 
-    /// An error as the JSON protocols tell it.
+    /// An error of the JSON protocols.
     pub(super) fn refusal(status: StatusCode, message: &str) -> Self {
         let body = serde_json::json!({ "__type": "UnknownOperationException", "message": message });
         Self { status, ..Self::ok(JSON_1_0, body.to_string()) }
@@ -70,7 +70,7 @@ impl From<Answer> for Response<Full<Bytes>> {
     }
 }
 
-/// Why a request can not be answered although its operation is known.
+/// Why a request with a known operation cannot be answered.
 #[derive(Debug)]
 pub(super) struct NotUnderstood(pub(super) String);
 

@@ -1,4 +1,4 @@
-//! All that the endpoint keeps, and the answer to each operation: no clock, no socket.
+//! The endpoint's state, and the response to each operation: no clock, no socket.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::queue::Queue;
 use super::sqs::Receive;
 use super::{dynamodb, sns, sqs};
 
-/// What a load has offered, and what was counted since.
+/// The current load, and the counts since.
 #[derive(Debug)]
 pub(super) struct CannedAws {
     generation: u16,
@@ -20,9 +20,9 @@ pub(super) struct CannedAws {
     tally: Tally,
 }
 
-/// What becomes of a request.
+/// What happens to a request.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(super) enum Progress {
     /// It is answered.
     Answer(Answer),
     /// It waits for messages.
@@ -36,7 +36,7 @@ impl CannedAws {
         Self { generation: 0, facts, queue: Queue::empty(), tally: Tally::default() }
     }
 
-    /// Forgets what was, and offers what the load says.
+    /// Resets the counts, and offers the load.
     pub(super) fn load(&mut self, load: Load, now: Duration) -> Result<(), NotUnderstood> {
         let count = |count: u64| u32::try_from(count).map_err(|error| NotUnderstood(format!("{count}: {error}")));
         let (messages, pending) = (count(load.messages)?, count(load.pending)?);
@@ -56,17 +56,17 @@ impl CannedAws {
         self.tally.counts.connections += 1;
     }
 
-    /// Names a request that was not understood.
+    /// Records an unknown request.
     pub(super) fn unknown(&mut self, request: impl FnOnce() -> String) {
         self.tally.unknown(request);
     }
 
-    /// Answers a call and counts it. One that waits is counted when it is answered.
-    pub(super) fn answer(&mut self, operation: Operation, body: &[u8]) -> Result<Outcome, NotUnderstood> {
+    /// Answers and counts a call. A waiting call is counted when it is answered.
+    pub(super) fn answer(&mut self, operation: Operation, body: &[u8]) -> Result<Progress, NotUnderstood> {
         let answer = match operation {
             Operation::ReceiveMessage => {
                 let receive = Receive::parse(body)?;
-                return Ok(self.receive(receive).map_or(Outcome::Wait(receive), Outcome::Answer));
+                return Ok(self.receive(receive).map_or(Progress::Wait(receive), Progress::Answer));
             }
             Operation::PutItem => {
                 self.tally.item_written(dynamodb::put(body)?);
@@ -109,10 +109,10 @@ impl CannedAws {
             Operation::GetParameter => parameter(),
         };
         self.tally.call(operation);
-        Ok(Outcome::Answer(answer))
+        Ok(Progress::Answer(answer))
     }
 
-    /// Answers a receiver with the messages that are there; `None` at an empty queue.
+    /// Answers a receiver with available messages; `None` if the queue is empty.
     pub(super) fn receive(&mut self, receive: Receive) -> Option<Answer> {
         let (count, answer) = receive.take(&mut self.queue)?;
         self.tally.counts.messages_received += u64::from(count);
@@ -120,7 +120,7 @@ impl CannedAws {
         Some(answer)
     }
 
-    /// Answers a receiver that has waited in vain.
+    /// Answers a receiver whose wait has ended without a message.
     pub(super) fn receive_nothing(&mut self) -> Answer {
         self.tally.call(Operation::ReceiveMessage);
         sqs::nothing()
@@ -139,7 +139,7 @@ impl CannedAws {
     }
 }
 
-/// The only parameter that is asked for is a site's switch.
+/// The only parameter in use is a site's switch.
 fn parameter() -> Answer {
     Answer::fixed(JSON_1_1, r#"{"Parameter":{"Name":"site","Type":"String","Value":"ACTIVE","Version":1}}"#)
 }

@@ -1,4 +1,4 @@
-//! The control routes: what is offered, and what was counted.
+//! The control routes: set the load, and read the counts.
 
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
@@ -6,7 +6,7 @@ use hyper::{Method, Request, StatusCode};
 use super::answer::{Answer, JSON, NotUnderstood};
 use super::endpoint::{Endpoint, read};
 
-/// Answers a request for control.
+/// Answers a control request.
 pub(super) async fn answer(endpoint: &Endpoint, request: Request<Incoming>) -> Answer {
     let (head, body) = request.into_parts();
     let body = match read(body).await {
@@ -22,7 +22,7 @@ pub(super) async fn answer(endpoint: &Endpoint, request: Request<Incoming>) -> A
             Ok(counts) => Answer::ok(JSON, counts),
             Err(error) => Answer::refusal(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
         },
-        _ => Answer::refusal(StatusCode::NOT_FOUND, "POST /load, or GET /counts"),
+        _ => Answer::refusal(StatusCode::NOT_FOUND, "unknown route: expected POST /load or GET /counts"),
     }
 }
 

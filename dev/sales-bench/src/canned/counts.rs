@@ -1,4 +1,4 @@
-//! What was called.
+//! Counts of calls.
 
 use std::collections::BTreeMap;
 
@@ -6,43 +6,43 @@ use serde::{Deserialize, Serialize};
 
 use super::operation::Operation;
 
-/// How many unknown requests are named.
+/// Maximum unknown requests recorded.
 const MOST_UNKNOWN: usize = 10;
 
-/// What was called since the load. A call counts once it is answered: one that waits at an empty queue does not yet.
+/// Calls since the load was set. A call counts once it is answered: one that waits at an empty queue does not yet.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Counts {
-    /// Calls, by service and operation, such as `DynamoDB.BatchWriteItem`; those that there were none of are left out.
+    /// Calls, by service and operation, such as `DynamoDB.BatchWriteItem`; operations without calls are left out.
     pub(crate) calls: BTreeMap<String, u64>,
-    /// The first ten requests that were not understood: method, path, target, and why if they were almost understood.
+    /// The first ten unknown requests: method, path, target, and the reason if the operation was known.
     pub(crate) unknown: Vec<String>,
-    /// Items that were put, updated or deleted, alone or in a batch.
+    /// Items put, updated or deleted, alone or in a batch.
     pub(crate) items_written: u64,
-    /// DynamoDB's write request units in one region, as an upper bound: one for each KiB that is begun of an item's
-    /// JSON, one for an update or a deletion, and one more for what changes the pending index.
+    /// DynamoDB's write request units in one region, as an upper bound: one for each started KiB of an item's JSON, one
+    /// for an update or a deletion, and one more for a change of the pending index.
     pub(crate) write_units: u64,
-    /// DynamoDB's read request units: of items, one each that is read consistently and a half each that is not; of the
-    /// index, a half for each 4 KiB that are begun.
+    /// DynamoDB's read request units: for items, one per consistent and a half per other read; for the index, a half
+    /// per started 4 KiB.
     pub(crate) read_units: f64,
-    /// Events that were published, alone or in a batch.
+    /// Events published, alone or in a batch.
     pub(crate) events_published: u64,
-    /// Objects that were put.
+    /// Objects put.
     pub(crate) objects_put: u64,
-    /// Messages that were given out.
+    /// Messages delivered.
     pub(crate) messages_received: u64,
-    /// Messages that were deleted.
+    /// Messages deleted.
     pub(crate) messages_deleted: u64,
-    /// Pending facts that were taken out of the index.
+    /// Pending facts removed from the index.
     pub(crate) settled: u64,
-    /// Connections that were accepted for calls of AWS.
+    /// Connections accepted for AWS calls.
     pub(crate) connections: u64,
 }
 
-/// The counts in the making: counting a call allocates nothing.
+/// The counts in progress: counting a call allocates nothing.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     calls: [u64; Operation::ALL.len()],
-    /// All the rest; its calls stay empty.
+    /// All other counts; its calls stay empty.
     pub(super) counts: Counts,
 }
 
@@ -52,7 +52,7 @@ impl Tally {
         self.calls[operation as usize] += 1;
     }
 
-    /// Names a request that was not understood.
+    /// Records an unknown request.
     pub(super) fn unknown(&mut self, request: impl FnOnce() -> String) {
         if self.counts.unknown.len() < MOST_UNKNOWN {
             self.counts.unknown.push(request());

@@ -1,4 +1,4 @@
-//! Requests: read whole, held back for as long as their service takes, and answered.
+//! Requests: read completely, delayed by their service's latency, and answered.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -13,22 +13,22 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::Latency;
 use super::answer::{Answer, NotUnderstood};
-use super::canned_aws::{CannedAws, Outcome};
+use super::canned_aws::{CannedAws, Progress};
 use super::counts::Counts;
 use super::load::Load;
 use super::operation::{self, Operation};
 use super::sqs::Receive;
 
-/// The longest body that is read.
+/// Maximum length of a body.
 const LONGEST_BODY: usize = 1024 * 1024;
 
-/// The header by which the JSON protocols name an operation.
+/// The header with the operation in JSON protocols.
 const TARGET: &str = "x-amz-target";
 
-/// The timer rounds up to the next millisecond: asked for half of one less, it is right on average.
+/// The timer rounds up to the next millisecond: with half of one less, it is right on average.
 pub(super) const HALF_A_TICK: Duration = Duration::from_micros(500);
 
-/// What all connections share. No borrow of it outlives a step of the one thread.
+/// State shared by all connections. No borrow of it outlives a step of the single thread.
 pub(super) struct Endpoint {
     latency: Latency,
     clock: Clock,
@@ -42,7 +42,7 @@ impl Endpoint {
         Self { latency, clock, aws: RefCell::new(CannedAws::empty()), loaded: Notify::new() }
     }
 
-    /// Offers what the load says, also to receivers that wait already.
+    /// Offers the load, also to receivers that already wait.
     pub(super) fn load(&self, load: Load) -> Result<(), NotUnderstood> {
         self.aws.borrow_mut().load(load, self.clock.since_epoch())?;
         self.loaded.notify_waiters();
@@ -64,7 +64,7 @@ impl Endpoint {
         let (head, body) = request.into_parts();
         let body = match read(body).await {
             Ok(body) => body,
-            Err(refusal) => return self.unknown(&head, &[], "a body that can not be read", refusal),
+            Err(refusal) => return self.unknown(&head, &[], "an unreadable body", refusal),
         };
         let read_at = Instant::now();
         let Some(operation) = Operation::of(&head.method, &head.uri, target(&head), &body) else {
@@ -74,19 +74,19 @@ impl Endpoint {
         if !latency.is_zero() {
             sleep_until(read_at + latency.saturating_sub(HALF_A_TICK)).await;
         }
-        // Apart from the match, which would keep it borrowed while a receiver waits.
+        // Outside of the match, which would keep it borrowed while a receiver waits.
         let outcome = self.aws.borrow_mut().answer(operation, &body);
         match outcome {
-            Ok(Outcome::Answer(answer)) => answer,
-            Ok(Outcome::Wait(receive)) => self.wait(receive, read_at + receive.wait()).await,
+            Ok(Progress::Answer(answer)) => answer,
+            Ok(Progress::Wait(receive)) => self.wait(receive, read_at + receive.wait()).await,
             Err(NotUnderstood(reason)) => self.not_understood(&head, &body, &reason),
         }
     }
 
-    /// Lets a receiver wait for messages. When it hangs up, its connection ends, and this with it.
+    /// Lets a receiver wait for messages. If it disconnects, its connection ends, and this with it.
     async fn wait(&self, receive: Receive, until: Instant) -> Answer {
         loop {
-            // A load between the look at the queue and the wait is not missed: there is one thread.
+            // A load between the check of the queue and the wait is not missed: there is one thread.
             if timeout_at(until, self.loaded.notified()).await.is_err() {
                 return self.aws.borrow_mut().receive_nothing();
             }
@@ -97,7 +97,7 @@ impl Endpoint {
     }
 
     fn not_understood(&self, head: &Parts, body: &[u8], reason: &str) -> Answer {
-        let refusal = Answer::refusal(StatusCode::BAD_REQUEST, "this endpoint has no answer to it");
+        let refusal = Answer::refusal(StatusCode::BAD_REQUEST, "unknown request");
         self.unknown(head, body, reason, refusal)
     }
 
@@ -114,7 +114,7 @@ fn target(head: &Parts) -> Option<&str> {
     head.headers.get(TARGET)?.to_str().ok()
 }
 
-/// A body, whole and bounded.
+/// Reads a body, of limited length.
 pub(super) async fn read(body: Incoming) -> Result<Bytes, Answer> {
     let body = Limited::new(body, LONGEST_BODY).collect().await;
     body.map(|body| body.to_bytes()).map_err(|error| Answer::refusal(StatusCode::PAYLOAD_TOO_LARGE, &error.to_string()))

@@ -1,22 +1,22 @@
-//! The pending facts: computed from a number, with one bit for each.
+//! Pending facts: computed from a number, with one bit each.
 
 use std::time::Duration;
 
 use super::ids::{Kind, LENGTH, Series};
 
-/// The shards of the pending index, which the services agree on.
+/// Shards of the pending index, as in the services.
 pub(super) const SHARDS: u32 = 16;
 
-/// How old the oldest facts are when they are offered.
+/// Age of the oldest facts when they are offered.
 const OLDEST: Duration = Duration::from_secs(60 * 60);
 
-/// How many facts were accepted in a second.
+/// Facts accepted per second.
 const A_SECOND: u32 = 1_000;
 
-/// How much younger than the oldest the youngest may be: it is still older than half an hour.
+/// Maximum difference in age between the oldest and the youngest fact: the youngest is still older than half an hour.
 const SPAN: u32 = 1_700;
 
-/// The facts of one load that are owed to the lake, in the order of the pending index, which is that of their numbers.
+/// The pending facts of one load, in the order of the pending index, which is that of their numbers.
 #[derive(Debug)]
 pub(super) struct PendingFacts {
     series: Series,
@@ -25,11 +25,11 @@ pub(super) struct PendingFacts {
     shards: Vec<Shard>,
 }
 
-/// The facts of one shard, one bit each, which is set while the fact is in the index.
+/// The facts of one shard, one bit each, set while the fact is in the index.
 #[derive(Clone, Debug)]
 struct Shard {
     words: Vec<u64>,
-    /// No word before this one has a bit that is set.
+    /// No word before this one has a bit set.
     lowest: usize,
 }
 
@@ -50,12 +50,12 @@ impl PendingFacts {
         self.number(id).filter(|number| self.shards[shard(*number) as usize].holds(place(*number)))
     }
 
-    /// The number of the fact with this id, whether it is in the index or no longer.
+    /// The number of the fact with this id, whether still in the index or not.
     pub(super) fn number(&self, id: &str) -> Option<u32> {
         self.series.number(id).filter(|number| *number < self.count)
     }
 
-    /// Takes the fact with this id out of the index. False when it is not there.
+    /// Removes the fact with this id from the index. Returns false if it is not there.
     pub(super) fn settle(&mut self, id: &str) -> bool {
         let Some(number) = self.find(id) else { return false };
         self.shards[shard(number) as usize].remove(place(number));
@@ -66,7 +66,7 @@ impl PendingFacts {
     pub(super) fn of_shard(&self, shard: u32, after: Option<u32>) -> impl Iterator<Item = u32> {
         let from = after.map_or(0, |number| place(number) + 1);
         let places = self.shards.get(shard as usize).map(|facts| facts.from(from));
-        // A place of a shard is that of a fact, whose number has 32 bits.
+        // A position in a shard is that of a fact, whose number has 32 bits.
         places.into_iter().flatten().map(move |place| place as u32 * SHARDS + shard)
     }
 
@@ -75,18 +75,18 @@ impl PendingFacts {
         self.series.text(number, buffer)
     }
 
-    /// When a fact was accepted, in unix seconds.
+    /// Time of acceptance of a fact, in unix seconds.
     pub(super) fn timestamp(&self, number: u32) -> u64 {
         self.oldest + u64::from((number / A_SECOND).min(SPAN))
     }
 }
 
-/// The shard of a fact: as `SaleId::shard` has it, since the number is the id's low bits.
+/// The shard of a fact, as computed by `SaleId::shard`, since the number is the id's low bits.
 pub(super) fn shard(number: u32) -> u32 {
     number % SHARDS
 }
 
-/// A fact's place in its shard.
+/// Position of a fact in its shard.
 fn place(number: u32) -> usize {
     (number / SHARDS) as usize
 }
@@ -110,7 +110,7 @@ impl Shard {
         }
     }
 
-    /// The places that are held, from this one on.
+    /// The occupied positions, from this one on.
     fn from(&self, place: usize) -> impl Iterator<Item = usize> {
         let first = self.lowest.max(place / 64);
         let words = self.words.iter().copied().enumerate().skip(first);
@@ -121,7 +121,7 @@ impl Shard {
     }
 }
 
-/// The places of the bits that are set, lowest first.
+/// The positions of set bits, lowest first.
 struct Bits(u64);
 
 impl Iterator for Bits {

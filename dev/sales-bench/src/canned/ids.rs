@@ -1,17 +1,17 @@
-//! Ids that are computed from a number.
+//! Ids computed from a number.
 
 use uuid::Uuid;
 
-/// A UUID of version 7 with nothing in the places of [`Kind`], of the generation, and of the number.
+/// A UUID of version 7, with zeros for the [`Kind`], the generation, and the number.
 const BASE: u128 = 0x0192_f5c0_7c1d_7000_8000_0000_0000_0000;
 
-/// Where the generation begins: the twelve bits behind the version.
+/// Position of the generation: the twelve bits after the version.
 const GENERATION: u32 = 64;
 
-/// Where the kind begins, behind the number.
+/// Position of the kind, after the number.
 const KIND: u32 = 32;
 
-/// What has such ids.
+/// Kinds of ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A sale in the pending index.
@@ -20,16 +20,16 @@ pub(super) enum Kind {
     Message,
 }
 
-/// The length of an id's text.
+/// Length of an id's text.
 pub(super) const LENGTH: usize = uuid::fmt::Hyphenated::LENGTH;
 
-/// The ids of one kind in one load, told apart by a number in their low 32 bits: a later number sorts later.
+/// The ids of one kind in one load, distinguished by a number in their low 32 bits: a later number sorts later.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Series(u128);
 
 impl Series {
-    /// The series of this kind; those of 4096 generations in a row differ, so that what is late for a load is nothing to
-    /// the next one.
+    /// The series of this kind; those of 4096 consecutive generations differ, so that late requests for one load do not
+    /// affect the next.
     pub(super) fn new(kind: Kind, generation: u16) -> Self {
         let kind: u128 = match kind {
             Kind::PendingFact => 1,
@@ -48,7 +48,7 @@ impl Series {
         self.id(number).as_hyphenated().encode_lower(buffer)
     }
 
-    /// The number of the id with this text, if it is of this series.
+    /// The number of the id with this text, if it belongs to this series.
     pub(super) fn number(self, text: &str) -> Option<u32> {
         let id = Uuid::try_parse(text).ok()?;
         u32::try_from(id.as_u128() ^ self.0).ok()

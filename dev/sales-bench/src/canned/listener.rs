@@ -21,10 +21,10 @@ use super::answer::Answer;
 use super::control;
 use super::endpoint::Endpoint;
 
-/// How long to wait when no connection can be accepted, as when there are no file descriptors left.
+/// Pause when no connection can be accepted, as when there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves calls of AWS for ever, by TLS if there is an acceptor for it.
+/// Serves AWS calls forever, with TLS if there is an acceptor.
 pub(super) async fn serve_aws(listener: TcpListener, endpoint: Rc<Endpoint>, acceptor: Option<TlsAcceptor>) {
     loop {
         let connection = accept(&listener).await;
@@ -37,7 +37,7 @@ pub(super) async fn serve_aws(listener: TcpListener, endpoint: Rc<Endpoint>, acc
             };
             match acceptor {
                 None => serve(connection, answer).await,
-                // A client that does not trust the certificate says so itself.
+                // A client that does not trust the certificate reports that itself.
                 Some(acceptor) => {
                     if let Ok(connection) = acceptor.accept(connection).await {
                         serve(connection, answer).await;
@@ -48,7 +48,7 @@ pub(super) async fn serve_aws(listener: TcpListener, endpoint: Rc<Endpoint>, acc
     }
 }
 
-/// Serves the control routes for ever.
+/// Serves the control routes forever.
 pub(super) async fn serve_control(listener: TcpListener, endpoint: Rc<Endpoint>) {
     loop {
         let connection = accept(&listener).await;
@@ -64,7 +64,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
             Ok((connection, _)) => {
-                // It fails only on a connection that has ended already.
+                // This fails only on a closed connection.
                 drop(connection.set_nodelay(true));
                 return connection;
             }
@@ -82,6 +82,6 @@ where
         async move { Ok::<Response<Full<Bytes>>, Infallible>(answer.await.into()) }
     });
     let serving = http1::Builder::new().header_read_timeout(None).serve_connection(TokioIo::new(connection), service);
-    // A connection that breaks off is the client's own affair.
+    // A broken connection is the client's concern.
     drop(serving.await);
 }

@@ -1,15 +1,15 @@
-//! An AWS endpoint with canned answers: it answers the calls that the services make as AWS does, keeps nothing, costs as
-//! little as it can, and counts.
+//! An AWS endpoint with canned responses: it answers the services' calls like AWS, stores nothing, costs as little as
+//! possible, and counts.
 //!
-//! It is as AWS on the wire, and not in what it means:
+//! It is like AWS on the wire, but not in its semantics:
 //!
-//! - What is written is counted and forgotten. No condition ever fails, no mark is ever found.
+//! - Writes are counted and discarded. No condition ever fails, no mark is ever found.
 //! - A load ([`Load`]) offers messages and pending facts. Both are computed from a number, none is stored: a message is
-//!   received once and never comes back, a pending fact is in the index until an update takes it out.
-//! - Who calls, and for which table, queue, topic, bucket or parameter, is not looked at; the one exception is a table
-//!   whose name contains `idempotency`, in which nothing is found.
+//!   delivered once, and a pending fact is in the index until an update removes it.
+//! - The caller, and the table, queue, topic, bucket or parameter, do not matter; except that nothing is found in a
+//!   table whose name contains `idempotency`.
 //!
-//! One thread serves all, so that it stays on one core and needs no locks.
+//! One thread serves everything, so it stays on one core and needs no locks.
 
 mod answer;
 mod canned_aws;
@@ -47,28 +47,28 @@ pub(crate) use load::Load;
 use crate::leash;
 
 use endpoint::Endpoint;
-use operation::Service;
+use operation::AwsService;
 
-/// How the endpoint answers.
+/// Settings of the endpoint.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    /// How long each service takes.
+    /// Latency of each service.
     pub(crate) latency: Latency,
-    /// Where to write the certificate, as PEM, that clients are to trust. With it, the calls of AWS come by TLS.
+    /// File for the certificate, as PEM, that clients must trust. If set, AWS calls use TLS.
     pub(crate) tls: Option<PathBuf>,
 }
 
-/// How long each service takes to answer, counted from when it has read the request.
+/// Latency of each service, from the end of the request.
 ///
-/// The runtime's timer counts in milliseconds: an answer that is not immediate comes up to half of one earlier or later
-/// than asked, and on average as asked. An unknown request is answered at once.
+/// The runtime's timer counts in milliseconds: a delayed response is up to half of one early or late, and right on
+/// average. An unknown request is answered at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Latency {
     /// DynamoDB.
     pub(crate) dynamodb: Duration,
     /// SNS.
     pub(crate) sns: Duration,
-    /// SQS; the time for which an empty queue is waited at begins at the same moment.
+    /// SQS; the wait at an empty queue begins at the same moment.
     pub(crate) sqs: Duration,
     /// S3.
     pub(crate) s3: Duration,
@@ -77,10 +77,10 @@ pub(crate) struct Latency {
 }
 
 impl Latency {
-    /// Every answer is immediate.
+    /// Immediate responses.
     pub(crate) const NONE: Self = Self::all(Duration::ZERO);
 
-    /// As AWS answers within a region.
+    /// Latencies of AWS within a region.
     pub(crate) const AWS: Self = Self {
         dynamodb: Duration::from_millis(5),
         sns: Duration::from_millis(15),
@@ -95,35 +95,35 @@ impl Latency {
         Self { dynamodb: latency, sns: latency, sqs: latency, s3: latency, ssm: latency }
     }
 
-    /// Each service's, with its name.
+    /// Each service's latency, by name.
     pub(crate) fn by_name(&mut self) -> [(&'static str, &mut Duration); 5] {
         let Self { dynamodb, sns, sqs, s3, ssm } = self;
         [("dynamodb", dynamodb), ("sns", sns), ("sqs", sqs), ("s3", s3), ("ssm", ssm)]
     }
 
-    fn of(&self, service: Service) -> Duration {
+    fn of(&self, service: AwsService) -> Duration {
         match service {
-            Service::DynamoDb => self.dynamodb,
-            Service::Sns => self.sns,
-            Service::Sqs => self.sqs,
-            Service::S3 => self.s3,
-            Service::Ssm => self.ssm,
+            AwsService::DynamoDb => self.dynamodb,
+            AwsService::Sns => self.sns,
+            AwsService::Sqs => self.sqs,
+            AwsService::S3 => self.s3,
+            AwsService::Ssm => self.ssm,
         }
     }
 }
 
-/// Serves on free ports of 127.0.0.1 until standard input closes, so that it never outlives who started it.
+/// Serves on free ports of 127.0.0.1 until standard input closes, so that it never outlives its parent.
 ///
-/// Writes one line to standard output once it listens: the port for the calls of AWS, a space, and the port for control,
-/// which is always plain HTTP. There, `POST /load` takes a [`Load`], and `GET /counts` answers with the [`Counts`] since.
+/// Prints one line once it listens: the port for AWS calls, a space, and the control port, which is always plain HTTP.
+/// There, `POST /load` takes a [`Load`], and `GET /counts` returns the [`Counts`] since.
 ///
 /// # Errors
-/// When it can not listen, write its ports, or write its certificate.
+/// If it cannot listen, print its ports, or write its certificate.
 pub(crate) fn run(settings: Settings) -> anyhow::Result<()> {
     serve(settings, write_ports, leash::let_go())
 }
 
-/// Where the endpoint listens.
+/// Ports of the endpoint.
 #[derive(Clone, Copy, Debug)]
 struct Ports {
     aws: u16,
@@ -136,7 +136,7 @@ fn write_ports(ports: Ports) -> io::Result<()> {
     output.flush()
 }
 
-/// Serves until `stopped` resolves. Tells its ports once it listens.
+/// Serves until `stopped` resolves. Reports its ports once it listens.
 fn serve(
     settings: Settings,
     tell: impl FnOnce(Ports) -> io::Result<()>,
@@ -151,12 +151,12 @@ fn serve(
         tell(Ports { aws: aws.local_addr()?.port(), control: control.local_addr()?.port() })?;
         tokio::task::spawn_local(listener::serve_aws(aws, Rc::clone(&endpoint), acceptor));
         tokio::task::spawn_local(listener::serve_control(control, endpoint));
-        // A sender that is gone has stopped too.
+        // A dropped sender means stopped, too.
         drop(stopped.await);
         Ok(())
     })
 }
 
 async fn listen() -> anyhow::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("no port of 127.0.0.1 can be opened")
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("cannot listen on 127.0.0.1")
 }

@@ -1,10 +1,10 @@
-//! Which operation of AWS a request calls.
+//! The AWS operation of a request.
 
 use hyper::{Method, Uri};
 
 /// A service of AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Service {
+pub(super) enum AwsService {
     DynamoDb,
     Sns,
     Sqs,
@@ -12,7 +12,7 @@ pub(super) enum Service {
     Ssm,
 }
 
-impl Service {
+impl AwsService {
     fn name(self) -> &'static str {
         match self {
             Self::DynamoDb => "DynamoDB",
@@ -47,7 +47,7 @@ pub(super) enum Operation {
 }
 
 impl Operation {
-    /// Each operation, in the order in which they are declared.
+    /// All operations, in order of declaration.
     pub(super) const ALL: [Self; 17] = [
         Self::PutItem,
         Self::UpdateItem,
@@ -68,11 +68,11 @@ impl Operation {
         Self::GetParameter,
     ];
 
-    /// The operation that a request calls: its target says it (JSON), its form (SNS), or its method and path (S3).
+    /// The operation of a request: in its target (JSON), its form (SNS), or its method and path (S3).
     pub(super) fn of(method: &Method, uri: &Uri, target: Option<&str>, body: &[u8]) -> Option<Self> {
         match (target, action(body)) {
             (Some(target), _) => Self::of_target(target),
-            (None, Some(action)) => Self::named(Service::Sns, action),
+            (None, Some(action)) => Self::named(AwsService::Sns, action),
             (None, None) => Self::of_object(method, uri),
         }
     }
@@ -80,9 +80,9 @@ impl Operation {
     fn of_target(target: &str) -> Option<Self> {
         let (service, name) = target.split_once('.')?;
         let service = match service {
-            "DynamoDB_20120810" => Service::DynamoDb,
-            "AmazonSQS" => Service::Sqs,
-            "AmazonSSM" => Service::Ssm,
+            "DynamoDB_20120810" => AwsService::DynamoDb,
+            "AmazonSQS" => AwsService::Sqs,
+            "AmazonSSM" => AwsService::Ssm,
             _ => return None,
         };
         Self::named(service, name)
@@ -93,19 +93,19 @@ impl Operation {
         let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
         match (method, key.is_empty(), uri.query()) {
             _ if bucket.is_empty() => None,
-            // The SDK says again which operation it is.
+            // The SDK repeats the operation in a query parameter.
             (&Method::PUT, false, None | Some("x-id=PutObject")) => Some(Self::PutObject),
             (&Method::HEAD, true, None) => Some(Self::HeadBucket),
             _ => None,
         }
     }
 
-    fn named(service: Service, name: &str) -> Option<Self> {
+    fn named(service: AwsService, name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|operation| operation.name() == name && operation.service() == service)
     }
 
-    /// Whose operation it is.
-    pub(super) fn service(self) -> Service {
+    /// The service of an operation.
+    pub(super) fn service(self) -> AwsService {
         match self {
             Self::PutItem
             | Self::UpdateItem
@@ -113,15 +113,15 @@ impl Operation {
             | Self::GetItem
             | Self::BatchWriteItem
             | Self::BatchGetItem
-            | Self::Query => Service::DynamoDb,
-            Self::Publish | Self::PublishBatch => Service::Sns,
+            | Self::Query => AwsService::DynamoDb,
+            Self::Publish | Self::PublishBatch => AwsService::Sns,
             Self::ReceiveMessage
             | Self::DeleteMessageBatch
             | Self::ChangeMessageVisibilityBatch
             | Self::GetQueueAttributes
-            | Self::SendMessage => Service::Sqs,
-            Self::PutObject | Self::HeadBucket => Service::S3,
-            Self::GetParameter => Service::Ssm,
+            | Self::SendMessage => AwsService::Sqs,
+            Self::PutObject | Self::HeadBucket => AwsService::S3,
+            Self::GetParameter => AwsService::Ssm,
         }
     }
 
@@ -147,13 +147,13 @@ impl Operation {
         }
     }
 
-    /// Its name and its service's, such as `DynamoDB.PutItem`.
+    /// Its name with its service's, such as `DynamoDB.PutItem`.
     pub(super) fn full_name(self) -> String {
         format!("{}.{}", self.service().name(), self.name())
     }
 }
 
-/// The operation that a form names, which SDKs do in its first field.
+/// The operation in a form, which SDKs put into its first field.
 pub(super) fn action(body: &[u8]) -> Option<&str> {
     let rest = body.strip_prefix(b"Action=")?;
     let end = rest.iter().position(|&byte| byte == b'&').unwrap_or(rest.len());

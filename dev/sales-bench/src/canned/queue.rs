@@ -1,17 +1,16 @@
-//! The queue: messages that differ in their sales' ids alone, made from one that is prepared.
+//! The queue: messages that differ only in their sales' ids, made from a prepared one.
 
 use std::time::Duration;
 
 use sales::clock::Timestamp;
 use sales::event::{self, Event};
-use sales::region::Region;
 use sales::sale::{Fact, Sale, SaleId};
 use sales::trace::TraceParent;
 use serde_json::json;
 
 use super::answer::NotUnderstood;
 use super::ids::{Kind, LENGTH, Series};
-use crate::sample::{self, REGION};
+use crate::sample;
 
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -27,7 +26,7 @@ pub(super) struct Queue {
     prepared: Prepared,
 }
 
-/// A message's JSON, and where its sale's id stands in it.
+/// A message's JSON, and the position of its sale's id.
 #[derive(Debug, Default)]
 struct Prepared {
     text: String,
@@ -46,7 +45,7 @@ impl Queue {
         Ok(Self { series, next: 0, end: count, prepared: Prepared::new(&sale(series, now)?, now) })
     }
 
-    /// Gives out up to `most` messages, as a list in JSON, and tells how many.
+    /// Delivers up to `most` messages, as a JSON list, and returns their number.
     pub(super) fn take(&mut self, most: u32) -> Option<(u32, String)> {
         let numbers = self.next..self.end.min(self.next.saturating_add(most));
         if numbers.is_empty() {
@@ -73,7 +72,7 @@ fn sale(series: Series, now: Duration) -> Result<Sale, NotUnderstood> {
 }
 
 impl Prepared {
-    /// The message as a subscription with raw delivery sends it.
+    /// The message as delivered by a subscription with raw delivery.
     fn new(sale: &Sale, now: Duration) -> Self {
         let id = sale.id.to_string();
         let fact = Fact::Sale(sale.clone());
@@ -85,7 +84,7 @@ impl Prepared {
         let message = json!({
             "MessageId": id,
             "ReceiptHandle": format!("{:A<HANDLE_LENGTH$}", format!("AQEB{id}")),
-            // Clients of today do not compute it.
+            // Current clients do not verify it.
             "MD5OfBody": "5d41402abc4b2a76b9719d911017c592",
             "Body": body,
             "Attributes": {
@@ -99,7 +98,7 @@ impl Prepared {
         Self { text, places }
     }
 
-    /// Writes the message with this id in place of its own.
+    /// Writes the message with this id in place of the prepared one.
     fn write(&self, id: &str, list: &mut String) {
         let mut written = 0;
         for place in &self.places {

@@ -1,4 +1,4 @@
-//! What SNS answers, in its query protocol: forms are asked, XML is answered.
+//! SNS's responses, in its query protocol: forms in, XML out.
 
 use super::answer::{Answer, NotUnderstood, XML};
 
@@ -11,7 +11,7 @@ pub(super) fn published() -> Answer {
     Answer::ok(XML, format!("<PublishResponse {NAMESPACE}>{result}{METADATA}</PublishResponse>"))
 }
 
-/// All entries of a batch were published; tells how many.
+/// All entries of a batch were published; returns their number.
 pub(super) fn batch(body: &[u8]) -> Result<(u64, Answer), NotUnderstood> {
     let form = std::str::from_utf8(body).map_err(|error| NotUnderstood(error.to_string()))?;
     let mut done = format!("<PublishBatchResponse {NAMESPACE}><PublishBatchResult><Failed/><Successful>");
@@ -29,8 +29,8 @@ const NAMESPACE: &str = r#"xmlns="http://sns.amazonaws.com/doc/2010-03-31/""#;
 const METADATA: &str =
     "<ResponseMetadata><RequestId>0192f5c0-7c1d-7a3e-8f11-0123456789ab</RequestId></ResponseMetadata>";
 
-/// The ids of a batch's entries. The form is not decoded: in values `=` and `&` are always encoded, and an id has no
-/// character that is.
+/// The ids of a batch's entries. The form is not decoded: `=` and `&` are always encoded in values, and ids contain
+/// neither.
 fn ids(form: &str) -> impl Iterator<Item = &str> {
     let named = form.match_indices('=').filter(|(place, _)| form[..*place].ends_with(".Id"));
     named.map(|(place, _)| form[place + 1..].split('&').next().unwrap_or_default())

@@ -1,4 +1,4 @@
-//! What SQS answers, in its JSON protocol.
+//! SQS's responses, in its JSON protocol.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::answer::{Answer, JSON_1_0, NotUnderstood};
 use super::queue::Queue;
 
-/// What a receiver asks for.
+/// A receive request.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Receive {
@@ -16,7 +16,7 @@ pub(super) struct Receive {
     wait_time_seconds: Option<u64>,
 }
 
-/// Entries of a batch, of which only the ids matter; each is echoed as it was sent.
+/// Entries of a batch, of which only the ids matter; each is echoed as sent.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Batch<'a> {
@@ -32,17 +32,17 @@ struct Entry<'a> {
 }
 
 impl Receive {
-    /// Reads a request.
+    /// Parses a request.
     pub(super) fn parse(body: &[u8]) -> Result<Self, NotUnderstood> {
         Ok(serde_json::from_slice(body)?)
     }
 
-    /// How long the receiver waits at an empty queue.
+    /// Maximum wait at an empty queue.
     pub(super) fn wait(self) -> Duration {
         Duration::from_secs(self.wait_time_seconds.unwrap_or(0))
     }
 
-    /// The messages that are there, and how many; `None` at an empty queue.
+    /// Available messages, and their number; `None` if the queue is empty.
     pub(super) fn take(self, queue: &mut Queue) -> Option<(u32, Answer)> {
         let (count, list) = queue.take(self.max_number_of_messages.unwrap_or(1))?;
         Some((count, Answer::ok(JSON_1_0, format!(r#"{{"Messages":{list}}}"#))))
@@ -54,7 +54,7 @@ pub(super) fn nothing() -> Answer {
     Answer::fixed(JSON_1_0, "{}")
 }
 
-/// All entries of a batch are done; tells how many.
+/// All entries of a batch succeeded; returns their number.
 pub(super) fn batch(body: &[u8]) -> Result<(u64, Answer), NotUnderstood> {
     let Batch { entries } = serde_json::from_slice(body)?;
     let mut done = r#"{"Failed":[],"Successful":["#.to_owned();
@@ -65,7 +65,7 @@ pub(super) fn batch(body: &[u8]) -> Result<(u64, Answer), NotUnderstood> {
     Ok((entries.len() as u64, Answer::ok(JSON_1_0, done)))
 }
 
-/// No attributes: above all, no redrive policy.
+/// No attributes: in particular, no redrive policy.
 pub(super) fn attributes() -> Answer {
     Answer::fixed(JSON_1_0, r#"{"Attributes":{}}"#)
 }

@@ -1,4 +1,4 @@
-//! TLS with a certificate of an authority that lives and dies with the process, which clients are given to trust.
+//! TLS with a certificate of an authority that exists only as long as the process, and that clients are told to trust.
 
 use std::fs;
 use std::path::Path;
@@ -11,10 +11,10 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use tokio_rustls::TlsAcceptor;
 
-/// What speaks TLS as this machine. Writes the certificate of the authority that vouches for it, as PEM.
+/// A TLS acceptor for this machine. Writes the certificate of its authority, as PEM.
 pub(super) fn acceptor(certificate: &Path) -> anyhow::Result<TlsAcceptor> {
     let authority = authority()?;
-    fs::write(certificate, authority.pem()).with_context(|| format!("{} can not be written", certificate.display()))?;
+    fs::write(certificate, authority.pem()).with_context(|| format!("cannot write {}", certificate.display()))?;
 
     let key = KeyPair::generate()?;
     let server =

@@ -1,4 +1,4 @@
-//! An actix server that answers each sale alike, without understanding it.
+//! An actix server that gives the same response to each sale, without parsing it.
 
 use std::net::{Ipv4Addr, TcpListener};
 
@@ -8,11 +8,11 @@ use crate::leash;
 
 const SALE: &str = r#"{"id":"0192f5c0-7c1d-7a3e-8f11-0123456789ab","product":"O Pequeno Principe","amount":14,"processed":false,"timestamp":1764547199,"region":"sa-east-1"}"#;
 
-/// Answers on `port` with 201 until standard input closes. Its settings are actix's own, its threads as many as the
-/// API's.
+/// Answers on `port` with 201 until standard input closes, with actix's default settings and as many threads as the
+/// API.
 ///
 /// # Errors
-/// When it cannot listen.
+/// If it cannot listen.
 pub(crate) fn answer(port: u16) -> anyhow::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -26,7 +26,7 @@ pub(crate) fn answer(port: u16) -> anyhow::Result<()> {
     })
 }
 
-/// Takes the body, since actix closes connections whose requests are left unread.
+/// Reads the body, since actix closes connections with unread requests.
 async fn created(_: web::Bytes) -> HttpResponse {
     HttpResponse::Created().content_type("application/json").body(SALE)
 }

@@ -1,4 +1,4 @@
-//! Bare loops of the SDK's calls, of the kinds and sizes that the services make.
+//! Bare loops of SDK calls, of the kinds and sizes that the services make.
 
 #![expect(clippy::disallowed_types, reason = "what is measured here is the SDK itself")]
 
@@ -25,14 +25,14 @@ use crate::sample::{self, AMOUNT, PRODUCT, REGION};
 use crate::services::{IDEMPOTENCY_TABLE, LAKE, QUEUE, SALES_TABLE, TOPIC};
 use crate::usage::cpu_time;
 
-/// How many calls are in flight.
+/// Calls in flight.
 const IN_FLIGHT: usize = 8;
 
 /// A call of the services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Call {
-    /// `PutItem` of a sale under a condition, as the API does for a lone one.
+    /// `PutItem` of a sale with a condition, as the API does for a lone one.
     PutSale,
     /// `BatchWriteItem` of 25 sales.
     WriteSales,
@@ -40,7 +40,7 @@ pub(crate) enum Call {
     PublishEvents,
     /// `ReceiveMessage` of ten.
     ReceiveMessages,
-    /// `BatchGetItem` of ten marks that are not there.
+    /// `BatchGetItem` of ten missing marks.
     ReadMarks,
     /// `PutObject` of a sale.
     PutObject,
@@ -52,20 +52,20 @@ pub(crate) enum Call {
     DeleteMessages,
 }
 
-/// What calls have cost.
+/// Cost of the calls.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Cost {
-    /// How many.
+    /// Number of calls.
     pub(crate) calls: u64,
-    /// All of their CPU time together.
+    /// Total CPU time.
     pub(crate) cpu_seconds: f64,
 }
 
-/// Makes the same call for `time`, after half of it for warming up, some in flight at once, on one thread, and tells what
-/// it cost this process.
+/// Repeats a call for `time`, after half of it for warm-up, several in flight at once, on one thread, and returns the
+/// cost to this process.
 ///
 /// # Errors
-/// When one fails.
+/// If a call fails.
 pub(crate) fn call(call: Call, time: Duration) -> anyhow::Result<Cost> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

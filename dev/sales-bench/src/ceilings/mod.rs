@@ -1,4 +1,4 @@
-//! What the services cannot be cheaper than: an actix server that only answers, and bare loops of the SDK's calls.
+//! Lower bounds of the services' cost: an actix server that only responds, and bare loops of SDK calls.
 
 mod answer;
 mod call;

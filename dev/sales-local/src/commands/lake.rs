@@ -1,24 +1,24 @@
-//! `lake`: the keys and bodies of what has arrived.
+//! `lake`: lists the keys and bodies of the lake's objects.
 
 use anyhow::Context;
 use futures::{StreamExt, TryStreamExt, stream};
-use sales_testbed::resources::Region;
+use sales_testbed::resources::RegionResources;
 
 use crate::{arguments::LakeOptions, instance::Instance, terminal::line};
 
-/// How many bodies are fetched at a time.
+/// Concurrent reads.
 const FETCHES: usize = 16;
 
 pub(crate) async fn lake(options: &LakeOptions) -> anyhow::Result<()> {
     let deployment = Instance::running().await?.deployment();
-    let wanted = |region: &&Region| options.region.as_ref().is_none_or(|name| *name == region.name);
+    let wanted = |region: &&RegionResources| options.region.as_ref().is_none_or(|name| *name == region.name);
     for region in deployment.regions.iter().filter(wanted) {
         list(region).await.with_context(|| format!("the lake of {}", region.name))?;
     }
     Ok(())
 }
 
-async fn list(region: &Region) -> anyhow::Result<()> {
+async fn list(region: &RegionResources) -> anyhow::Result<()> {
     let keys = region.lake_keys().await?;
     line(format_args!("{}: {} objects in s3://{}", region.name, keys.len(), region.bucket));
     stream::iter(keys)

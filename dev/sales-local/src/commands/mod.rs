@@ -1,4 +1,4 @@
-//! One room a command.
+//! One module per command.
 
 pub(crate) mod aws;
 pub(crate) mod demo;

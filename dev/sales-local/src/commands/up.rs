@@ -1,4 +1,4 @@
-//! `up`: everything runs until it is told to stop.
+//! `up`: runs everything until interrupted.
 
 use std::{
     net::Ipv4Addr,
@@ -28,21 +28,21 @@ use crate::{
     terminal::{Live, Steps, line, quoted},
 };
 
-/// How often the summary is taken, unless taking it takes a while itself.
+/// Interval of the summary, unless taking it is slow.
 const SUMMARY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often numbers that have changed are said again where nothing can be redrawn.
+/// Interval at which changed numbers are printed where nothing can be redrawn.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The largest part of the time that taking summaries may take: one in ten.
+/// Maximum share of the time for summaries: one in ten.
 const SUMMARY_SHARE: u32 = 10;
 
-/// How often the ages of the queues are measured; AWS does so once a minute.
+/// Interval of measuring the queues' ages; AWS measures once a minute.
 const MEASURE_INTERVAL: Duration = Duration::from_secs(5);
 
 const HOW_LONG_ONE_MAY_TAKE: Duration = Duration::from_secs(5);
 
-/// Runs until it is dropped or fails; `serving` is set once everything serves.
+/// Runs until it is dropped or fails; sets `serving` once everything serves.
 pub(crate) async fn up(options: UpOptions, serving: &AtomicBool) -> anyhow::Result<()> {
     tcp_ports::wait_until_free(&options.ports.roles()).await?;
     let logs = Build::current()?.local_directory().join("logs");
@@ -69,7 +69,7 @@ fn what_to_try(stack: &Stack, config: &Path, logs: &Path) -> String {
     let (region, _, _) = first;
     format!(
         r#"
-Both regions serve. Try it, in another terminal:
+Both regions serve. In another terminal:
 
 {past_the_proxy}  curl -X POST {address}/sales -d '{{"product":"O Pequeno Principe", "amount": 14.00}}' -i
 
@@ -78,19 +78,19 @@ Both regions serve. Try it, in another terminal:
   curl -X GET {address}/sales/$id -i
   curl -X DELETE {address}/sales/$id -i
 
-As its operator:
+As the operator:
 
   export SALESCTL_CONFIG={config} \
     AWS_ACCESS_KEY_ID={ACCOUNT} AWS_SECRET_ACCESS_KEY=local
   cargo salesctl status
   cargo salesctl switch --to {other}
 
-  cargo local lake                 what has arrived in the lake
-  cargo local lose {name}       {name} is gone: its API, its worker, and AWS in it
-  cargo local restore {name}    it is back
+  cargo local lake                 list the objects in the lake
+  cargo local lose {name}       lose {name}: its API, its worker, and AWS in it
+  cargo local restore {name}    restore it
 
-Documentation of the API   {address}/docs
-The same for clients that go by DNS, as api.DOMAIN is on AWS
+API documentation          {address}/docs
+For clients that use DNS, like api.DOMAIN on AWS
   {dns}
 Each region's own API
 {own_addresses}
@@ -112,7 +112,7 @@ Ctrl-C stops everything.
     )
 }
 
-/// curl and the AWS CLI ask a proxy for this machine, too, unless they are told not to.
+/// curl and the AWS CLI would use a proxy for this machine, too, unless told otherwise.
 fn past_the_proxy() -> &'static str {
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|proxy| !proxy.is_empty());
     if ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"].into_iter().any(is_set) {
@@ -122,17 +122,17 @@ fn past_the_proxy() -> &'static str {
     }
 }
 
-/// Does for as long as everything runs what AWS does and the emulator does not.
+/// Does what AWS does and the emulator does not, as long as everything runs.
 async fn measure_queues(client: &reqwest::Client, deployment: &Deployment) {
     loop {
-        // What fails once is measured again soon.
+        // A failed measurement is repeated soon.
         let measured = deployment.regions.iter().map(|region| region.publish_queue_ages(client));
         drop(join_all(measured).await);
         sleep(MEASURE_INTERVAL).await;
     }
 }
 
-/// Shows what happens, for as long as everything runs.
+/// Shows the summary, as long as everything runs.
 async fn watch(client: &reqwest::Client, stack: &Stack) -> anyhow::Result<()> {
     let mut live = Live::new();
     let mut shown: Option<(Instant, Summary)> = None;
@@ -151,7 +151,7 @@ async fn watch(client: &reqwest::Client, stack: &Stack) -> anyhow::Result<()> {
             live.show(&summary.to_string());
             shown = Some((started, summary));
         }
-        // A lake that has grown large takes a while to list, and is then listed less often.
+        // A large lake takes a while to list, and is then listed less often.
         sleep(SUMMARY_INTERVAL.max(started.elapsed() * SUMMARY_SHARE)).await;
     }
 }

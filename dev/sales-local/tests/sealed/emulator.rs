@@ -1,4 +1,4 @@
-//! The Python environment with the emulator.
+//! The emulator's Python environment.
 
 use std::{
     path::PathBuf,
@@ -9,7 +9,7 @@ use sales_testbed::{local_ports::LocalPorts, testing::Sandbox};
 
 use crate::settings::hostile;
 
-/// The command with a cargo that builds nothing, and binaries that cannot be started: it gets no further than the emulator.
+/// The command with a cargo that builds nothing, and binaries that cannot be started: it stops after the emulator.
 fn up_to_the_emulator(sandbox: &Sandbox) -> Command {
     for name in ["sales-api", "sales-worker", "salesctl"] {
         std::fs::write(sandbox.binary(name), "").unwrap();
@@ -62,7 +62,7 @@ fn the_environment_is_made_whatever_the_developer_has_set_and_made_anew_once_it_
     assert_eq!(std::fs::read(&module).unwrap(), whole);
 }
 
-/// A Python that can do nothing but be asked, and whose environments hold a pip that notes what it is told.
+/// A Python that only answers version checks, and whose environments contain a pip that records its arguments.
 const NOTING: &str = r#"
     case "$*" in
     *version_info*) echo 3 12 "$0" ;;
@@ -121,7 +121,7 @@ fn pip_is_told_how_to_reach_the_developers_index_and_nothing_else_of_his_setting
     {
         assert!(!first.contains(kept_out), "{kept_out}:\n{first}");
     }
-    // Where his settings lead nowhere, it goes without.
+    // If the developer's settings fail, it goes without them.
     for kept_out in ["mirror.example", "one.example", "proxy.example"] {
         assert!(!last.contains(kept_out), "{kept_out}:\n{last}");
     }

@@ -1,4 +1,4 @@
-//! Both regions, and what asks them.
+//! Both regions, and the commands that use them.
 
 use reqwest::StatusCode;
 use sales_testbed::{
@@ -29,7 +29,7 @@ async fn sales_reach_the_lake_and_the_operator_sees_all_of_it_whatever_the_devel
     })
     .await;
 
-    // What the developer knows of his account are variables for another one here, too; so it is as in the printed commands.
+    // The developer's own account is set by variables here; the printed commands override it.
     let status = instance.shell("salesctl status -o json").await.unwrap();
     assert_eq!(status.status.code(), Some(0), "{status:?}");
     let status: Value = serde_json::from_slice(&status.stdout).unwrap();

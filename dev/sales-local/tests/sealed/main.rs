@@ -1,4 +1,4 @@
-//! The command for a developer whose own settings are for something else: nothing of them changes what it does.
+//! The command for a developer with unrelated settings: none of them affects it.
 
 #![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 

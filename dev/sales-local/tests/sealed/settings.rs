@@ -1,8 +1,8 @@
-//! Settings of a developer, each of which would break something that inherited it.
+//! A developer's settings, each of which would break a process that inherited it.
 
 use std::{ffi::OsString, path::Path};
 
-/// Nobody listens there.
+/// An address without a listener.
 const NOBODY: &str = "http://127.0.0.1:1";
 
 const AWS_CONFIG: &str = "\
@@ -29,7 +29,7 @@ no-deps = true
 no-binary = :all:
 ";
 
-/// Fills a home directory with files of them, and returns variables of them.
+/// Fills a home directory with such files, and returns such variables.
 pub(crate) fn hostile(home: &Path) -> Vec<(&'static str, OsString)> {
     for (file, text) in [
         (".aws/config", AWS_CONFIG),

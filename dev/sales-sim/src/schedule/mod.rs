@@ -1,4 +1,4 @@
-//! What happens, and when: all of it follows from the seed.
+//! Events and their times, all derived from the seed.
 
 mod of_seed;
 mod single;
@@ -6,7 +6,7 @@ mod storm;
 
 use std::time::Duration;
 
-use sales::memory::{Flow, Service};
+use sales::memory::{CloudService, Flow};
 use sales::shard::Shards;
 use sales::site_state::SiteState;
 use sales_worker::worker::Settings;
@@ -17,128 +17,134 @@ use crate::history::History;
 use crate::regions::REGIONS;
 
 /// All services of a region.
-pub const SERVICES: [Service; 6] =
-    [Service::SaleTable, Service::Marks, Service::Topic, Service::Queue, Service::Lake, Service::Switch];
+pub const SERVICES: [CloudService; 6] = [
+    CloudService::SaleTable,
+    CloudService::Marks,
+    CloudService::Topic,
+    CloudService::Queue,
+    CloudService::Lake,
+    CloudService::Switch,
+];
 
-/// Which of the two services a process is.
+/// The service of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// Takes orders.
+pub enum ProcessKind {
+    /// Accepts orders.
     Api,
-    /// Brings them to the lake.
+    /// Brings sales to the lake.
     Worker,
 }
 
-/// What kind of schedule it is. In a storm anything may happen, and all is to be well after it; the others make one
-/// thing happen, and demand that sales reach the lake soon all the same.
+/// Kinds of schedules. In a storm anything may happen, and all invariants must hold after it; each other kind has one
+/// event, and requires that sales still reach the lake soon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Anything.
+    /// Any events.
     Storm,
     /// Nothing fails: each fact is put once, and soon.
     Calm,
-    /// The switches do not answer: the last known state stays.
+    /// The switches fail: the last known state remains.
     SwitchesUnreachable,
-    /// One region's switch has never answered: it stands by, and the other works.
+    /// One region's switch has never responded: it stands by, and the other works.
     SwitchUnknown,
-    /// No region is active for longer than the grace: sales wait.
+    /// No region is ACTIVE for longer than the grace period: sales wait.
     BothPassive,
-    /// The active region has no worker, or is lost; another becomes active and takes over at once.
+    /// The ACTIVE region has no worker, or is lost; another becomes ACTIVE and takes over at once.
     Failover,
     /// Nothing is announced, and a task that holds leases dies: another takes its shards over.
     Takeover,
 }
 
-/// Something that an operator, the world or a vandal does.
+/// An action of an operator, of the environment, or of a vandal.
 #[derive(Clone, Copy, Debug)]
 pub enum Action {
-    /// A service of a region changes.
-    Become(usize, Service, Condition),
-    /// A process of a region dies, and starts again after this time.
-    Kill(Role, usize, Duration),
-    /// A process of a region is asked to end, and starts again after this time.
-    Stop(Role, usize, Duration),
-    /// A region is gone: its processes, its services and what flows to and from it.
+    /// A service of a region changes its condition.
+    Become(usize, CloudService, Condition),
+    /// A process of a region dies, and restarts after this time.
+    Kill(ProcessKind, usize, Duration),
+    /// A process of a region is asked to shut down, and restarts after this time.
+    Stop(ProcessKind, usize, Duration),
+    /// A region is lost: its processes, its services and the flows to and from it.
     Lose(usize),
-    /// It is there again.
+    /// It is restored.
     Return(usize),
-    /// A flow stops (true) or goes on (false).
+    /// A flow stops (true) or resumes (false).
     Cut(Flow, usize, usize, bool),
     /// The operator sets a region's switch; `None` removes the parameter.
     Set(usize, Option<SiteState>),
-    /// A queue delivers all that it hides again.
+    /// A queue redelivers all hidden messages.
     ShowHidden(usize),
     /// Another tool publishes a sale in a region, as a bare message.
     PublishForeign(usize),
-    /// Somebody puts a message into a region's queue that is none.
+    /// A malformed message enters a region's queue.
     Poison(usize),
 }
 
-/// Where a client sends a request.
+/// Destination of a client's request.
 #[derive(Clone, Copy, Debug)]
 pub enum Target {
-    /// Where the accelerator sends it: to an active region, if its API answers.
+    /// As the accelerator routes it: an ACTIVE region, if its API responds.
     Accelerator,
     /// To this region.
     Region(usize),
 }
 
-/// What a client wants.
+/// An order of a client.
 #[derive(Clone, Debug)]
 pub struct PlannedOrder {
-    /// When it orders, in milliseconds.
+    /// Time of the order, in milliseconds.
     pub at: u64,
-    /// Where.
+    /// Destination.
     pub target: Target,
-    /// Its name for the order, if it gives one.
+    /// Idempotency key, if any.
     pub key: Option<String>,
-    /// The body.
+    /// Body.
     pub body: String,
-    /// How often it tries until it has an answer.
+    /// Maximum attempts.
     pub tries: u32,
-    /// When it sends the same, by the same key, to the other region too, in milliseconds after the first time.
+    /// Delay in milliseconds of the same order, with the same key, to the other region, if any.
     pub hedged_after: Option<u64>,
-    /// How many milliseconds after the answer it cancels, and where.
+    /// Delay in milliseconds from the response to a cancellation, and its destination, if any.
     pub cancelled: Vec<(u64, Target)>,
 }
 
-/// All of it.
+/// A complete schedule.
 #[derive(Clone, Debug)]
 pub struct Schedule {
     /// The kind.
     pub kind: Kind,
-    /// What time it is when it begins, since 1970.
+    /// Time of its beginning, since 1970.
     pub epoch: Duration,
-    /// How often single calls fail.
+    /// Rates of failures of single calls.
     pub rates: Rates,
-    /// How the workers work.
+    /// Settings of the workers.
     pub settings: Settings,
-    /// How many APIs each region has.
+    /// Number of APIs in each region.
     pub apis: [usize; REGIONS],
-    /// How many workers each region has.
+    /// Number of workers in each region.
     pub workers: [usize; REGIONS],
-    /// What the switches say at first.
+    /// Initial states.
     pub first: [SiteState; REGIONS],
-    /// What they say once the faults are over.
+    /// Final states, once the faults end.
     pub last: [SiteState; REGIONS],
-    /// By how many milliseconds the clocks of processes may be ahead of the true time.
+    /// Maximum skew of the processes' clocks, in milliseconds ahead.
     pub clock_skew: u64,
-    /// By how much each region's storage is ahead.
+    /// Skew of each region's storage.
     pub storage_clocks: [Duration; REGIONS],
-    /// What clients want.
+    /// The clients' orders.
     pub orders: Vec<PlannedOrder>,
-    /// What happens, in order of time (milliseconds).
+    /// Actions, in order of time (milliseconds).
     pub actions: Vec<(u64, Action)>,
-    /// When everything is well again, in milliseconds.
+    /// End of the faults, in milliseconds.
     pub faults_end: u64,
     /// A region that never returns.
     pub lost_for_good: Option<usize>,
-    /// How soon after its answer a sale is to be in the lake, in milliseconds, where that is demanded.
+    /// Maximum time in milliseconds from the response until a sale is in the lake, if required.
     pub promptness: Option<u64>,
 }
 
 impl Schedule {
-    /// Notes what is going to happen, line by line.
+    /// Writes the schedule to the history, line by line.
     pub fn tell(&self, history: &History) {
         let Self { kind, rates, settings, apis, workers, first, last, clock_skew, storage_clocks, .. } = self;
         history.note(|| format!("a {kind:?} schedule at {} s since 1970, {settings:?}", self.epoch.as_secs()));
@@ -155,7 +161,7 @@ impl Schedule {
     }
 }
 
-/// The states of both regions; the last is for a while only.
+/// States of both regions; the last one is only temporary.
 const STATES: [[SiteState; REGIONS]; 4] = [
     [SiteState::Active, SiteState::Passive],
     [SiteState::Passive, SiteState::Active],

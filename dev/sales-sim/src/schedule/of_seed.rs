@@ -1,4 +1,4 @@
-//! Which kind of schedule a seed stands for, and how often each comes.
+//! The kind of a seed's schedule, and the frequency of each kind.
 
 use super::Schedule;
 use super::single::{both_passive, calm, failover, switch_unknown, switches_unreachable, takeover};

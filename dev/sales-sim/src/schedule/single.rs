@@ -1,12 +1,12 @@
-//! Schedules in which one thing happens, and sales are to reach the lake soon all the same.
+//! Schedules with one event, in which sales must still reach the lake soon.
 
 use std::time::Duration;
 
-use sales::memory::Service;
+use sales::memory::CloudService;
 use sales::ports::FailureKind;
 use sales::site_state::SiteState;
 
-use super::{Action, Kind, PlannedOrder, Role, STATES, Schedule, Target, base, body, settings};
+use super::{Action, Kind, PlannedOrder, ProcessKind, STATES, Schedule, Target, base, body, settings};
 use crate::conditions::Condition;
 use crate::dice::Dice;
 use crate::regions::REGIONS;
@@ -30,7 +30,7 @@ pub(super) fn calm(dice: &mut Dice) -> Schedule {
 pub(super) fn switches_unreachable(dice: &mut Dice) -> Schedule {
     let condition = if dice.chance(500) { Condition::Hanging } else { Condition::Refusing(FailureKind::Unavailable) };
     let orders = simple_orders(dice, 2_000, 20_000, false);
-    let actions = (0..REGIONS).map(|region| (5_000, Action::Become(region, Service::Switch, condition)));
+    let actions = (0..REGIONS).map(|region| (5_000, Action::Become(region, CloudService::Switch, condition)));
     Schedule {
         orders,
         actions: actions.collect(),
@@ -42,13 +42,13 @@ pub(super) fn switches_unreachable(dice: &mut Dice) -> Schedule {
 
 pub(super) fn switch_unknown(dice: &mut Dice) -> Schedule {
     let condition = if dice.chance(500) { Condition::Hanging } else { Condition::Refusing(FailureKind::Denied) };
-    // The first answer takes up to 3 s to fail.
+    // The first failing response takes up to 3 s.
     let orders = simple_orders(dice, 5_000, 20_000, true);
     Schedule {
         first: [SiteState::Active; REGIONS],
         last: [SiteState::Active; REGIONS],
         orders,
-        actions: vec![(0, Action::Become(1, Service::Switch, condition))],
+        actions: vec![(0, Action::Become(1, CloudService::Switch, condition))],
         faults_end: 29_000,
         promptness: Some(8_000),
         ..base(dice, Kind::SwitchUnknown)
@@ -70,7 +70,7 @@ pub(super) fn both_passive(dice: &mut Dice) -> Schedule {
 /// Enough sales for several pages of the pending index.
 pub(super) fn failover(dice: &mut Dice) -> Schedule {
     let orders = orders(dice, 32, 2_000, 10_000, false);
-    // Everything that was accepted has replicated by then.
+    // All accepted sales have replicated by then.
     let at = dice.between(14_500, 20_000);
     let mut actions =
         vec![(at, Action::Set(1, Some(SiteState::Active))), (at + 1_000, Action::Set(0, Some(SiteState::Passive)))];
@@ -78,7 +78,7 @@ pub(super) fn failover(dice: &mut Dice) -> Schedule {
         actions.insert(0, (at - 100, Action::Lose(0)));
     }
     Schedule {
-        // Neither the grace nor the next sweep is to be waited for.
+        // Neither the grace period nor the next sweep delays this.
         settings: settings(60, 40),
         workers: [0, 1],
         last: [SiteState::Passive, SiteState::Active],
@@ -96,26 +96,26 @@ pub(super) fn takeover(dice: &mut Dice) -> Schedule {
     let (grace, interval) = (5, 2);
     let refusing = Condition::Refusing(FailureKind::Unavailable);
     let (at, never) = (dice.between(8_000, 25_000), Duration::from_secs(3_600));
-    // One that is killed leaves its leases to lapse, after 36 s at most; one that is stopped gives them back to the next.
+    // A killed task's leases expire after at most 36 s; a stopped one releases them.
     let killed = dice.chance(500);
     let (workers, end, lapse) = if killed {
-        (2, Action::Kill(Role::Worker, 0, never), 36)
+        (2, Action::Kill(ProcessKind::Worker, 0, never), 36)
     } else {
-        (1, Action::Stop(Role::Worker, 0, Duration::from_secs(1)), 0)
+        (1, Action::Stop(ProcessKind::Worker, 0, Duration::from_secs(1)), 0)
     };
     Schedule {
         settings: settings(grace, interval),
         workers: [workers, 1],
         orders,
-        actions: vec![(0, Action::Become(0, Service::Topic, refusing)), (at, end)],
+        actions: vec![(0, Action::Become(0, CloudService::Topic, refusing)), (at, end)],
         faults_end: 31_000,
-        // Grace, the rest of a lease, two intervals, and a moment.
+        // The grace period, the rest of a lease, two intervals, and a moment.
         promptness: Some((grace + lapse + 3 * interval + 5) * 1_000),
         ..base(dice, Kind::Takeover)
     }
 }
 
-/// A few orders without retries; `anywhere` sends some past the edge.
+/// A few orders without retries; `anywhere` sends some past the accelerator.
 fn simple_orders(dice: &mut Dice, from: u64, to: u64, anywhere: bool) -> Vec<PlannedOrder> {
     let count = dice.between(4, 12);
     orders(dice, count, from, to, anywhere)

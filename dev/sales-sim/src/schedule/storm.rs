@@ -6,7 +6,7 @@ use sales::memory::Flow;
 use sales::ports::FailureKind;
 use sales::site_state::SiteState;
 
-use super::{Action, Kind, PlannedOrder, Role, SERVICES, STATES, Schedule, Target, base, body, settings};
+use super::{Action, Kind, PlannedOrder, ProcessKind, SERVICES, STATES, Schedule, Target, base, body, settings};
 use crate::conditions::{Condition, Rates};
 use crate::dice::Dice;
 use crate::regions::REGIONS;
@@ -68,10 +68,10 @@ fn storm_orders(dice: &mut Dice, end: u64) -> Vec<PlannedOrder> {
     (0..count).map(order).collect()
 }
 
-/// Something that begins at `from` and is over at `to`.
+/// A failure that begins at `from` and ends at `to`.
 fn trouble(dice: &mut Dice, region: usize, from: u64, to: u64, actions: &mut Vec<(u64, Action)>) {
     let restart = Duration::from_millis(dice.between(100, 10_000));
-    let role = dice.pick(&[Role::Api, Role::Worker, Role::Worker]);
+    let role = dice.pick(&[ProcessKind::Api, ProcessKind::Worker, ProcessKind::Worker]);
     match dice.below(16) {
         0..=4 => {
             let service = dice.pick(&SERVICES);
@@ -92,7 +92,7 @@ fn trouble(dice: &mut Dice, region: usize, from: u64, to: u64, actions: &mut Vec
                 .extend([(from, Action::Cut(flow, region, into, true)), (to, Action::Cut(flow, region, into, false))]);
         }
         8 => {
-            // A crash again and again, often in the middle of something.
+            // Repeated crashes, often in the middle of work.
             let times = dice.between(1, 5);
             let quick = Duration::from_millis(dice.between(10, 300));
             actions.extend(

@@ -14,16 +14,16 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::sleep};
 
-use super::{api, fault::Fault, state::State};
+use super::{api, fault::ApiError, state::AcceleratorState};
 
-/// What the header `X-Amz-Target` says before the name of the operation.
+/// The prefix of the operation's name in the header `X-Amz-Target`.
 const SERVICE: &str = "GlobalAccelerator_V20180706.";
 const LARGEST_BODY: usize = 64 * 1024;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves for ever; requests in flight end with it.
-pub(super) async fn serve(listener: TcpListener, state: watch::Sender<State>) {
+/// Serves forever; requests in flight end with it.
+pub(super) async fn serve(listener: TcpListener, state: watch::Sender<AcceleratorState>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -33,7 +33,7 @@ pub(super) async fn serve(listener: TcpListener, state: watch::Sender<State>) {
                     let service = service_fn(move |request| answer(state.clone(), request));
                     let mut server = http1::Builder::new();
                     server.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-                    // A connection that breaks off is the client's own affair.
+                    // A broken connection is the client's concern.
                     let serving = server.serve_connection(TokioIo::new(connection), service);
                     connections.spawn(async move { drop(serving.await) });
                 }
@@ -44,7 +44,10 @@ pub(super) async fn serve(listener: TcpListener, state: watch::Sender<State>) {
     }
 }
 
-async fn answer(state: watch::Sender<State>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(
+    state: watch::Sender<AcceleratorState>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let (status, body, fault) = match call(&state, request).await {
         Ok(body) => (StatusCode::OK, body, None),
         Err(fault) => {
@@ -62,13 +65,13 @@ async fn answer(state: watch::Sender<State>, request: Request<Incoming>) -> Resu
     Ok(response)
 }
 
-async fn call(state: &watch::Sender<State>, request: Request<Incoming>) -> Result<Value, Fault> {
+async fn call(state: &watch::Sender<AcceleratorState>, request: Request<Incoming>) -> Result<Value, ApiError> {
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
-    let operation = target.strip_prefix(SERVICE).ok_or_else(|| Fault::unknown_operation(target))?.to_owned();
-    let unreadable = || Fault::new("SerializationException", "the body is not a JSON object that can be read");
+    let operation = target.strip_prefix(SERVICE).ok_or_else(|| ApiError::unknown_operation(target))?.to_owned();
+    let unreadable = || ApiError::new("SerializationException", "the body is not a JSON object");
     let body = Limited::new(request.into_body(), LARGEST_BODY).collect().await.map_err(|_| unreadable())?.to_bytes();
     let input = serde_json::from_slice(&body).map_err(|_| unreadable())?;
-    let mut answer = Err(Fault::new("InternalServiceErrorException", "the operation has not run"));
+    let mut answer = Err(ApiError::new("InternalServiceErrorException", "the operation has not run"));
     state.send_modify(|state| answer = api::call(state, &operation, input));
     answer
 }

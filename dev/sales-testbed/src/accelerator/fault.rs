@@ -1,21 +1,21 @@
-//! The errors of the API.
+//! Errors of the API.
 
 use std::fmt::{self, Display};
 
-/// An error, by the name that the SDKs know it by.
+/// An error, by its name in the SDKs.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(super) struct ApiError {
     pub(super) name: &'static str,
     pub(super) message: String,
 }
 
-impl Fault {
+impl ApiError {
     pub(super) fn new(name: &'static str, message: impl Into<String>) -> Self {
         Self { name, message: message.into() }
     }
 
     pub(super) fn unknown_operation(name: &str) -> Self {
-        Self::new("UnknownOperationException", format!("{name:?} is no operation that is known here"))
+        Self::new("UnknownOperationException", format!("unknown operation {name:?}"))
     }
 
     pub(super) fn invalid(message: impl Into<String>) -> Self {
@@ -27,22 +27,22 @@ impl Fault {
     }
 
     pub(super) fn accelerator_not_found(arn: &str) -> Self {
-        Self::new("AcceleratorNotFoundException", format!("there is no accelerator {arn:?}"))
+        Self::new("AcceleratorNotFoundException", format!("no accelerator {arn:?}"))
     }
 
     pub(super) fn listener_not_found(arn: &str) -> Self {
-        Self::new("ListenerNotFoundException", format!("there is no listener {arn:?}"))
+        Self::new("ListenerNotFoundException", format!("no listener {arn:?}"))
     }
 
     pub(super) fn endpoint_group_not_found(arn: &str) -> Self {
-        Self::new("EndpointGroupNotFoundException", format!("there is no endpoint group {arn:?}"))
+        Self::new("EndpointGroupNotFoundException", format!("no endpoint group {arn:?}"))
     }
 }
 
-impl Display for Fault {
+impl Display for ApiError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}: {}", self.name, self.message)
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for ApiError {}

@@ -1,33 +1,33 @@
-//! The health checks: about every second, over a connection of their own.
+//! Health checks: about every second, over a new connection.
 
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
-/// What the accelerator's stand-in asks of each API.
+/// The path that the accelerator's stand-in requests from each API.
 pub(super) const PATH: &str = "/healthcheck";
-/// How many checks in a row must fail until a region counts as unhealthy.
+/// Consecutive failures after which a region counts as unhealthy.
 pub(super) const FAILURES_UNTIL_UNHEALTHY: u32 = 2;
 const INTERVAL: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Health {
-    /// Never checked yet.
+pub(super) enum EndpointHealth {
+    /// Not checked yet.
     Initial,
-    /// The last check succeeded, or fewer than it takes have failed since.
+    /// The last check succeeded, or too few have failed since.
     Healthy {
         failures: u32,
     },
     Unhealthy,
 }
 
-impl Health {
+impl EndpointHealth {
     pub(super) fn is_healthy(self) -> bool {
         matches!(self, Self::Healthy { .. })
     }
 
-    /// In the words of Global Accelerator.
+    /// The name in Global Accelerator.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Initial => "INITIAL",
@@ -47,9 +47,9 @@ impl Health {
     }
 }
 
-/// Asks `url` for ever, and says each time whether that succeeded.
+/// Requests `url` forever, and reports each result.
 pub(crate) fn check(url: String, note: impl Fn(bool)) -> anyhow::Result<impl Future<Output = ()>> {
-    // A new connection each time: one that is open says nothing about whether others still get in.
+    // A new connection each time: an open one does not show whether new ones succeed.
     let client = crate::http_client::builder().timeout(TIMEOUT).pool_max_idle_per_host(0);
     let client = client.danger_accept_invalid_certs(true).build()?;
     Ok(async move {
@@ -68,11 +68,11 @@ mod tests {
 
     #[test]
     fn one_failed_check_is_forgiven_and_one_success_suffices() {
-        let failed_once = Health::Initial.after(true).after(false);
-        assert_eq!(failed_once, Health::Healthy { failures: 1 });
-        assert_eq!(failed_once.after(true), Health::Healthy { failures: 0 });
-        assert_eq!(failed_once.after(false), Health::Unhealthy);
-        assert_eq!(Health::Unhealthy.after(true), Health::Healthy { failures: 0 });
-        assert_eq!(Health::Initial.after(false), Health::Unhealthy);
+        let failed_once = EndpointHealth::Initial.after(true).after(false);
+        assert_eq!(failed_once, EndpointHealth::Healthy { failures: 1 });
+        assert_eq!(failed_once.after(true), EndpointHealth::Healthy { failures: 0 });
+        assert_eq!(failed_once.after(false), EndpointHealth::Unhealthy);
+        assert_eq!(EndpointHealth::Unhealthy.after(true), EndpointHealth::Healthy { failures: 0 });
+        assert_eq!(EndpointHealth::Initial.after(false), EndpointHealth::Unhealthy);
     }
 }

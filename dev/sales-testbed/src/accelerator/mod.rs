@@ -1,28 +1,29 @@
-//! The accelerator's stand-in: what stands for AWS Global Accelerator on this machine.
+//! The accelerator's stand-in, which replaces AWS Global Accelerator on this machine.
 //!
-//! One address in front of the APIs of all regions. Like Global Accelerator it passes TCP connections on without
-//! looking into them, chooses a region for each new connection by the regions' traffic dials, leaves connections that
-//! are open where they are, takes a region out while its health check fails, ignores the dials when no region that
-//! they favour is healthy, and tries any region when none is. It is driven through Global Accelerator's own API, so
-//! that what switches regions in AWS, be it Terraform or an operator's command line, switches them here.
+//! It is one address in front of the APIs of all regions. Like Global Accelerator, it forwards TCP connections without
+//! inspecting them, chooses a region for each new connection by the regions' traffic dials, leaves open connections
+//! where they are, excludes a region while its health check fails, ignores the dials if no region that they favour is
+//! healthy, and tries any region if none is. Global Accelerator's own API controls it, so that Terraform and the
+//! operator's command line work as with AWS.
 //!
-//! It starts with an accelerator that has one listener and an endpoint group for each region ([`AcceleratorStandIn::start`]), or with
-//! nothing, for accelerators to be created through the API ([`AcceleratorStandIn::start_empty`]).
+//! It starts with an accelerator that has one listener and an endpoint group for each region
+//! ([`AcceleratorStandIn::start`]), or empty, for accelerators to be created through the API
+//! ([`AcceleratorStandIn::start_empty`]).
 //!
-//! It is a stand-in, and not as AWS in this:
+//! It differs from AWS:
 //!
-//! - There is one address. It serves the endpoint groups of the oldest TCP listener of an accelerator that is enabled,
-//!   whatever ports that listener has; without one, connections are reset.
-//! - The endpoints of a group, whatever their ids say, are its region's API. Their weights matter only in being above
-//!   zero or not, as no one can see which of them gets a connection. In a region whose API it does not know there is
-//!   nothing healthy.
-//! - All clients are equally near to all regions, so a dial is a region's share and not the share of its own
+//! - There is one address. It serves the endpoint groups of the oldest TCP listener of an enabled accelerator, whatever
+//!   that listener's ports; without one, connections are reset.
+//! - The endpoints of a group, whatever their ids, are its region's API. Of their weights, only zero or not matters,
+//!   since no one can see which of them gets a connection. In a region whose API it does not know, no endpoint is
+//!   healthy.
+//! - All clients are equally near to all regions, so a dial is a region's share of all traffic, not of its
 //!   surroundings.
-//! - Health is asked every second at the API's health check. A region that refuses a connection is passed over at once,
-//!   before its health check fails.
-//! - Kept and told back without any effect: client affinity, health check settings, port overrides, client IP
-//!   preservation, addresses that are asked for, dual-stack addresses, flow logs.
-//! - Changes are deployed at once; nobody's identity or permission is looked at.
+//! - It checks each API's health every second. It skips a region that refuses a connection at once, before its health
+//!   check fails.
+//! - Stored and returned without effect: client affinity, health check settings, port overrides, client IP
+//!   preservation, requested addresses, dual-stack addresses, flow logs.
+//! - Changes are deployed at once; identities and permissions are not checked.
 
 mod api;
 mod control;
@@ -37,18 +38,18 @@ use std::net::SocketAddr;
 
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
-use state::State;
+use state::AcceleratorState;
 pub use state::{ApiAddress, Endpoint};
 pub use traffic::Dial;
 
-/// A region's API as the accelerator's stand-in sees it.
+/// A region's API behind the accelerator's stand-in.
 #[derive(Debug, Clone)]
 pub struct Backend {
     /// The AWS name of the region.
     pub region: String,
-    /// Where its API listens.
+    /// Address of its API.
     pub address: SocketAddr,
-    /// The traffic dial that it starts with.
+    /// Its initial traffic dial.
     pub dial: Dial,
 }
 
@@ -58,33 +59,33 @@ pub struct AcceleratorStandIn {
     address: SocketAddr,
     control_endpoint: String,
     accelerator_arn: Option<String>,
-    state: watch::Sender<State>,
+    state: watch::Sender<AcceleratorState>,
     _tasks: JoinSet<()>,
 }
 
 impl AcceleratorStandIn {
-    /// Starts to pass connections of `listener` on, and to serve Global Accelerator's API on `control`.
+    /// Starts to forward connections of `listener`, and to serve Global Accelerator's API on `control`.
     pub fn start(listener: TcpListener, control: TcpListener, backends: Vec<Backend>) -> anyhow::Result<Self> {
         let regions = backends.iter().map(|backend| (backend.region.clone(), backend.address));
-        let mut state = State::new(listener.local_addr()?, regions);
+        let mut state = AcceleratorState::new(listener.local_addr()?, regions);
         let accelerator_arn = api::create_sales_accelerator(&mut state, &backends)?;
         Self::serve(listener, control, state, Some(accelerator_arn))
     }
 
-    /// Starts without any accelerator, with these regions' APIs.
+    /// Starts without an accelerator, with these regions' APIs.
     pub fn start_empty(
         listener: TcpListener,
         control: TcpListener,
         regions: impl IntoIterator<Item = (String, impl Into<ApiAddress>)>,
     ) -> anyhow::Result<Self> {
-        let state = State::new(listener.local_addr()?, regions);
+        let state = AcceleratorState::new(listener.local_addr()?, regions);
         Self::serve(listener, control, state, None)
     }
 
     fn serve(
         listener: TcpListener,
         control: TcpListener,
-        state: State,
+        state: AcceleratorState,
         accelerator_arn: Option<String>,
     ) -> anyhow::Result<Self> {
         let address = state.address;
@@ -108,30 +109,30 @@ impl AcceleratorStandIn {
         Ok(Self { address, control_endpoint, accelerator_arn, state, _tasks: tasks })
     }
 
-    /// Where clients connect to.
+    /// Address for clients.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The address of Global Accelerator's API.
+    /// Address of Global Accelerator's API.
     pub fn control_endpoint(&self) -> &str {
         &self.control_endpoint
     }
 
-    /// The ARN of the accelerator that it started with, if it did not start empty.
+    /// ARN of the initial accelerator, if any.
     pub fn accelerator_arn(&self) -> Option<&str> {
         self.accelerator_arn.as_deref()
     }
 
-    /// The regions as they are now.
+    /// Current state of the regions.
     pub fn endpoints(&self) -> Vec<Endpoint> {
         self.state.borrow().endpoints()
     }
 
     /// Waits until the health checks of all regions succeed.
     pub async fn all_healthy(&self) {
-        let are_healthy = |state: &State| state.apis.iter().all(|api| api.health.is_healthy());
-        // It fails only when the sender is gone, which `self` has.
+        let are_healthy = |state: &AcceleratorState| state.apis.iter().all(|api| api.health.is_healthy());
+        // This fails only if the sender is gone, which `self` holds.
         drop(self.state.subscribe().wait_for(are_healthy).await);
     }
 }

@@ -1,4 +1,4 @@
-//! Passing connections on, byte by byte.
+//! Forwards connections, byte by byte.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -11,11 +11,11 @@ use tokio::{
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long to wait when no connection can be accepted, as when there are no file descriptors left.
+/// Pause when no connection can be accepted, as when there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Accepts connections for ever, and passes each on to the first of its `route`'s addresses that takes it; those that
-/// are open end with it.
+/// Accepts connections forever, and forwards each to the first of its `route`'s addresses that accepts it; open ones
+/// end with it.
 pub(crate) async fn serve(listener: TcpListener, route: impl Fn() -> Vec<SocketAddr>) {
     let mut connections = JoinSet::new();
     loop {
@@ -31,11 +31,11 @@ pub(crate) async fn serve(listener: TcpListener, route: impl Fn() -> Vec<SocketA
     }
 }
 
-/// Passes one connection on until both sides have finished, each of which may finish sending before the other.
+/// Forwards one connection until both sides have finished, in either order.
 async fn pass_on(mut client: TcpStream, route: Vec<SocketAddr>) {
     match connect(&route).await {
         Some(mut server) => {
-            // A side that breaks off takes the other with it, as it would without something in between.
+            // If one side breaks, so does the other, as without a proxy.
             if without_delay(&client, &server).is_err() || copy_bidirectional(&mut client, &mut server).await.is_err() {
                 reset(&client);
                 reset(&server);
@@ -45,7 +45,7 @@ async fn pass_on(mut client: TcpStream, route: Vec<SocketAddr>) {
     }
 }
 
-/// The first of the addresses that takes the connection.
+/// The first of the addresses that accepts a connection.
 async fn connect(route: &[SocketAddr]) -> Option<TcpStream> {
     for address in route {
         if let Ok(Ok(server)) = timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
@@ -60,8 +60,8 @@ fn without_delay(client: &TcpStream, server: &TcpStream) -> std::io::Result<()> 
     server.set_nodelay(true)
 }
 
-/// Lets the connection end with a reset instead of a proper end, which a client could take for a whole answer.
+/// Ends the connection with a reset instead of a proper end, which a client could mistake for a complete response.
 fn reset(connection: &TcpStream) {
-    // It fails only on a connection that has ended already.
+    // This fails only on a closed connection.
     drop(connection.set_zero_linger());
 }

@@ -1,20 +1,20 @@
-//! Accelerators, their listeners and the endpoint groups of these, as the API has made them.
+//! Accelerators, their listeners and endpoint groups, as created through the API.
 
 use std::{collections::BTreeMap, num::NonZeroU16};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{fault::Fault, traffic::Dial};
+use super::{fault::ApiError, traffic::Dial};
 use crate::resources::ACCOUNT;
 
-/// What every resource has.
+/// The common attributes of resources.
 #[derive(Debug, Clone)]
 pub(super) struct Identity {
     pub(super) arn: String,
-    /// Its place in the order of creation.
+    /// Position in the order of creation.
     pub(super) serial: u64,
-    /// The idempotency token that it was created with.
+    /// Idempotency token of its creation.
     pub(super) token: String,
 }
 
@@ -24,7 +24,7 @@ pub(super) struct Accelerator {
     pub(super) name: String,
     pub(super) is_enabled: bool,
     pub(super) ip_address_type: IpAddressType,
-    /// The addresses that were asked for, if any.
+    /// The requested addresses, if any.
     pub(super) ip_addresses: Option<Vec<String>>,
     pub(super) flow_logs: FlowLogs,
     pub(super) tags: BTreeMap<String, String>,
@@ -53,7 +53,7 @@ pub(super) struct EndpointGroup {
 }
 
 impl EndpointGroup {
-    /// Whether any of its endpoints is to get traffic.
+    /// Whether any of its endpoints gets traffic.
     pub(super) fn has_weight(&self) -> bool {
         self.endpoints.iter().any(|endpoint| endpoint.weight() > 0)
     }
@@ -80,7 +80,7 @@ impl EndpointConfiguration {
         self.weight.unwrap_or(128)
     }
 
-    /// By default it is on for application load balancers.
+    /// By default, it is on for application load balancers.
     pub(super) fn preserves_client_ip(&self) -> bool {
         self.client_ip_preservation_enabled.unwrap_or_else(|| self.endpoint_id.contains(":loadbalancer/app/"))
     }
@@ -95,7 +95,7 @@ pub(super) struct HealthCheck {
     pub(super) threshold_count: u32,
 }
 
-/// A range that may be wrong, or lack a port: it has an error of its own then.
+/// A range that may be invalid, or lack a port: it then has an error of its own.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub(super) struct PortRange {
@@ -152,7 +152,7 @@ pub(super) enum HealthCheckProtocol {
     Https,
 }
 
-/// All accelerators, in the order of their creation.
+/// All accelerators, in order of creation.
 #[derive(Debug, Default)]
 pub(super) struct Accelerators {
     pub(super) all: Vec<Accelerator>,
@@ -177,35 +177,35 @@ impl Accelerators {
         Identity { arn, serial: self.created, token }
     }
 
-    pub(super) fn accelerator(&mut self, arn: &str) -> Result<&mut Accelerator, Fault> {
+    pub(super) fn accelerator(&mut self, arn: &str) -> Result<&mut Accelerator, ApiError> {
         let found = self.all.iter_mut().find(|accelerator| accelerator.identity.arn == arn);
-        found.ok_or_else(|| Fault::accelerator_not_found(arn))
+        found.ok_or_else(|| ApiError::accelerator_not_found(arn))
     }
 
-    /// The accelerator that has the listener, which is then certainly among its listeners.
-    pub(super) fn accelerator_of_listener(&mut self, arn: &str) -> Result<&mut Accelerator, Fault> {
+    /// The accelerator of the listener, which is certainly among its listeners.
+    pub(super) fn accelerator_of_listener(&mut self, arn: &str) -> Result<&mut Accelerator, ApiError> {
         let has_it = |accelerator: &&mut Accelerator| accelerator.listeners.iter().any(|own| own.identity.arn == arn);
-        self.all.iter_mut().find(has_it).ok_or_else(|| Fault::listener_not_found(arn))
+        self.all.iter_mut().find(has_it).ok_or_else(|| ApiError::listener_not_found(arn))
     }
 
-    pub(super) fn listener(&mut self, arn: &str) -> Result<&mut Listener, Fault> {
+    pub(super) fn listener(&mut self, arn: &str) -> Result<&mut Listener, ApiError> {
         let found = self.listeners().find(|listener| listener.identity.arn == arn);
-        found.ok_or_else(|| Fault::listener_not_found(arn))
+        found.ok_or_else(|| ApiError::listener_not_found(arn))
     }
 
-    /// The listener that has the endpoint group, and where the group is in it.
-    pub(super) fn listener_of_group(&mut self, arn: &str) -> Result<(&mut Listener, usize), Fault> {
+    /// The listener of the endpoint group, and the group's position in it.
+    pub(super) fn listener_of_group(&mut self, arn: &str) -> Result<(&mut Listener, usize), ApiError> {
         let place = |listener: &Listener| listener.groups.iter().position(|group| group.identity.arn == arn);
         let found = self.listeners().find_map(|listener| place(listener).map(|position| (listener, position)));
-        found.ok_or_else(|| Fault::endpoint_group_not_found(arn))
+        found.ok_or_else(|| ApiError::endpoint_group_not_found(arn))
     }
 
     fn listeners(&mut self) -> impl Iterator<Item = &mut Listener> {
         self.all.iter_mut().flat_map(|accelerator| &mut accelerator.listeners)
     }
 
-    /// The endpoint groups that get the accelerator's stand-in's connections: those of the oldest TCP listener of an accelerator that is
-    /// enabled.
+    /// The endpoint groups that get the connections of the accelerator's stand-in: those of the oldest TCP listener of
+    /// an enabled accelerator.
     pub(super) fn serving_groups(&self) -> &[EndpointGroup] {
         let enabled = self.all.iter().filter(|accelerator| accelerator.is_enabled);
         let mut listeners = enabled.flat_map(|accelerator| &accelerator.listeners);

@@ -1,4 +1,4 @@
-//! What the accelerator's stand-in knows: its regions with the health of their APIs, and the accelerators.
+//! State of the accelerator's stand-in: its regions with the health of their APIs, and the accelerators.
 
 use std::{
     net::{SocketAddr, ToSocketAddrs},
@@ -8,17 +8,17 @@ use std::{
 use anyhow::Context;
 
 use super::{
-    health::Health,
+    health::EndpointHealth,
     resources::Accelerators,
     traffic::{Candidate, Dial, order},
 };
 
-/// Where a region's API listens, and whether it speaks TLS there.
+/// Address of a region's API, and whether it uses TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApiAddress {
     /// Its address.
     pub address: SocketAddr,
-    /// Whether it speaks TLS, with whatever certificate, as behind load balancers, which do not look at it.
+    /// Whether it uses TLS, with any certificate, since load balancers do not verify it.
     pub tls: bool,
 }
 
@@ -35,7 +35,7 @@ impl From<SocketAddr> for ApiAddress {
     }
 }
 
-/// From `http://HOST:PORT` or `https://HOST:PORT`.
+/// Parses `http://HOST:PORT` or `https://HOST:PORT`.
 impl FromStr for ApiAddress {
     type Err = anyhow::Error;
 
@@ -45,24 +45,25 @@ impl FromStr for ApiAddress {
             (_, Some(host)) => Some((host, true)),
             (None, None) => None,
         }
-        .with_context(|| format!("{url:?} is not as http://127.0.0.1:8081 is"))?;
+        .with_context(|| format!("invalid URL {url:?}: expected http(s)://HOST:PORT"))?;
         let host = host.trim_end_matches('/');
-        let mut addresses = host.to_socket_addrs().with_context(|| format!("{host:?} is not as 127.0.0.1:8081 is"))?;
+        let mut addresses =
+            host.to_socket_addrs().with_context(|| format!("invalid address {host:?}: expected HOST:PORT"))?;
         let address = addresses.next().with_context(|| format!("{host:?} has no address"))?;
         Ok(Self { address, tls })
     }
 }
 
-/// What the accelerator's stand-in knows of one region.
+/// State of one region.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     /// The AWS name of the region.
     pub region: String,
-    /// Where its API listens.
+    /// Address of its API.
     pub address: SocketAddr,
-    /// Its traffic dial; off where it has no endpoint group.
+    /// Its traffic dial; off if it has no endpoint group.
     pub dial: Dial,
-    health: Health,
+    health: EndpointHealth,
 }
 
 impl Endpoint {
@@ -77,28 +78,32 @@ impl Endpoint {
 pub(super) struct RegionApi {
     pub(super) region: String,
     pub(super) place: ApiAddress,
-    pub(super) health: Health,
+    pub(super) health: EndpointHealth,
 }
 
 #[derive(Debug)]
-pub(super) struct State {
-    /// Where clients connect to.
+pub(super) struct AcceleratorState {
+    /// Address for clients.
     pub(super) address: SocketAddr,
     pub(super) apis: Vec<RegionApi>,
     pub(super) accelerators: Accelerators,
 }
 
-impl State {
+impl AcceleratorState {
     pub(super) fn new<Place: Into<ApiAddress>>(
         address: SocketAddr,
         regions: impl IntoIterator<Item = (String, Place)>,
     ) -> Self {
-        let api = |(region, place): (String, Place)| RegionApi { region, place: place.into(), health: Health::Initial };
+        let api = |(region, place): (String, Place)| RegionApi {
+            region,
+            place: place.into(),
+            health: EndpointHealth::Initial,
+        };
         let apis = regions.into_iter().map(api);
         Self { address, apis: apis.collect(), accelerators: Accelerators::default() }
     }
 
-    /// The regions in the order in which they were given.
+    /// The regions in the order of configuration.
     pub(super) fn endpoints(&self) -> Vec<Endpoint> {
         let groups = self.accelerators.serving_groups();
         let endpoint = |api: &RegionApi| Endpoint {
@@ -110,7 +115,7 @@ impl State {
         self.apis.iter().map(endpoint).collect()
     }
 
-    /// The addresses to try for a new connection, the first being the choice.
+    /// The addresses to try for a new connection, in order.
     pub(super) fn route(&self, draw: impl FnMut() -> f32) -> Vec<SocketAddr> {
         let groups = self.accelerators.serving_groups().iter().filter(|group| !group.endpoints.is_empty());
         let apis = groups.filter_map(|group| {
@@ -137,21 +142,21 @@ mod tests {
         SocketAddr::from(([127, 0, 0, 1], port))
     }
 
-    /// Two regions, whose APIs are at the ports 1 and 2, both healthy.
-    fn state() -> State {
-        let mut state = State::new(address(80), [(SA.to_owned(), address(1)), (US.to_owned(), address(2))]);
-        state.apis.iter_mut().for_each(|api| api.health = Health::Healthy { failures: 0 });
+    /// Two regions, with their APIs on the ports 1 and 2, both healthy.
+    fn state() -> AcceleratorState {
+        let mut state = AcceleratorState::new(address(80), [(SA.to_owned(), address(1)), (US.to_owned(), address(2))]);
+        state.apis.iter_mut().for_each(|api| api.health = EndpointHealth::Healthy { failures: 0 });
         state
     }
 
-    fn call(state: &mut State, operation: &str, mut input: Value) -> Value {
+    fn call(state: &mut AcceleratorState, operation: &str, mut input: Value) -> Value {
         input["IdempotencyToken"] = Uuid::new_v4().to_string().into();
         api::call(state, operation, input).unwrap_or_else(|fault| panic!("{operation}: {fault}"))
     }
 
-    /// An accelerator with a listener for this protocol and an endpoint group in this region, which has endpoints of
+    /// An accelerator with a listener for this protocol and an endpoint group in this region, whose endpoints have
     /// these weights.
-    fn create(state: &mut State, protocol: &str, region: &str, weights: &[u8]) -> Value {
+    fn create(state: &mut AcceleratorState, protocol: &str, region: &str, weights: &[u8]) -> Value {
         let accelerator = call(state, "CreateAccelerator", json!({ "Name": "test" }))["Accelerator"].clone();
         let arn = &accelerator["AcceleratorArn"];
         let ports = json!([{ "FromPort": 80, "ToPort": 80 }]);
@@ -166,7 +171,7 @@ mod tests {
         arn.clone()
     }
 
-    fn ports(state: &State) -> Vec<u16> {
+    fn ports(state: &AcceleratorState) -> Vec<u16> {
         state.route(|| 0.0).iter().map(SocketAddr::port).collect()
     }
 
@@ -182,7 +187,8 @@ mod tests {
         let oldest = create(&mut state, "TCP", SA, &[1]);
         create(&mut state, "TCP", US, &[1]);
         assert_eq!(ports(&state), [1]);
-        let dials = |state: &State| state.endpoints().iter().map(|endpoint| endpoint.dial).collect::<Vec<_>>();
+        let dials =
+            |state: &AcceleratorState| state.endpoints().iter().map(|endpoint| endpoint.dial).collect::<Vec<_>>();
         assert_eq!(dials(&state), [Dial::FULL, Dial::OFF]);
         call(&mut state, "UpdateAccelerator", json!({ "AcceleratorArn": oldest, "Enabled": false }));
         assert_eq!(ports(&state), [2]);
@@ -199,10 +205,10 @@ mod tests {
     #[test]
     fn a_group_is_as_usable_as_its_weights_and_its_region() {
         for (weights, health, is_first) in [
-            (&[0, 1][..], Health::Healthy { failures: 1 }, true),
-            (&[0, 0], Health::Healthy { failures: 0 }, false),
-            (&[1, 1], Health::Unhealthy, false),
-            (&[1, 1], Health::Initial, false),
+            (&[0, 1][..], EndpointHealth::Healthy { failures: 1 }, true),
+            (&[0, 0], EndpointHealth::Healthy { failures: 0 }, false),
+            (&[1, 1], EndpointHealth::Unhealthy, false),
+            (&[1, 1], EndpointHealth::Initial, false),
         ] {
             let mut state = state();
             create(&mut state, "TCP", SA, weights);

@@ -1,4 +1,4 @@
-//! Which endpoint group gets a connection: a pure choice by dials and health.
+//! The endpoint group for a connection: a pure choice by dials and health.
 
 /// A traffic dial: the share of its traffic that a region gets, 0 to 100 percent.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
@@ -10,7 +10,7 @@ impl Dial {
     /// All of its traffic.
     pub const FULL: Self = Self(100.0);
 
-    /// The dial at `percent`, if that is a percentage.
+    /// The dial at `percent`, if that is a valid percentage.
     pub fn new(percent: f32) -> Option<Self> {
         (0.0..=100.0).contains(&percent).then_some(Self(percent))
     }
@@ -21,7 +21,7 @@ impl Dial {
     }
 }
 
-/// An endpoint group as the choice sees it.
+/// An endpoint group, as far as the choice depends on it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Candidate {
     /// Whether it has a healthy endpoint whose weight is above zero.
@@ -31,9 +31,9 @@ pub(super) struct Candidate {
 
 /// The order in which to try endpoint groups.
 ///
-/// First the usable ones with a dial, drawn one after the other with their dials as weights; then the usable ones whose
-/// dial is off, since a failover ignores the dials; then all others, in any order: when nothing is usable, Global
-/// Accelerator fails open. `draw` gives numbers from 0 up to, but without, 1.
+/// First the usable ones with a dial, drawn one after the other with their dials as weights; then the usable ones with
+/// a dial of zero, since a failover ignores the dials; then all others, in any order: if nothing is usable, Global
+/// Accelerator fails open. `draw` returns numbers from 0 (inclusive) to 1 (exclusive).
 pub(super) fn order(groups: &[Candidate], mut draw: impl FnMut() -> f32) -> Vec<usize> {
     let (usable, others): (Vec<_>, Vec<_>) = (0..groups.len()).partition(|&position| groups[position].is_usable);
     let (dialled, off): (Vec<_>, Vec<_>) = usable.into_iter().partition(|&position| groups[position].dial > Dial::OFF);
@@ -43,7 +43,7 @@ pub(super) fn order(groups: &[Candidate], mut draw: impl FnMut() -> f32) -> Vec<
     order
 }
 
-/// The positions, drawn one after the other by their weights.
+/// The positions, drawn one after the other by weight.
 fn drawn(mut positions: Vec<usize>, weight: impl Fn(usize) -> f32, draw: &mut impl FnMut() -> f32) -> Vec<usize> {
     let mut order = Vec::with_capacity(positions.len());
     while positions.len() > 1 {

@@ -1,5 +1,5 @@
-//! The Python environment with an emulator in it: made once, by whichever process comes first, and kept for as long as the
-//! emulator can be started from it.
+//! The Python environment of an emulator: created once, by the first process that needs it, and kept while the emulator
+//! can be started from it.
 
 use std::{
     fs::{File, TryLockError},
@@ -17,21 +17,21 @@ use super::{
 };
 use crate::process::Program;
 
-/// An emulator as the package index has it.
+/// An emulator's package in the package index.
 #[derive(Debug)]
 pub struct Package {
     pub(super) emulator: Kind,
-    /// Its name in the package index.
+    /// Name in the package index.
     name: &'static str,
-    /// The module that it is started from.
+    /// The module that starts it.
     module: &'static str,
-    /// What the directories of its environments begin with.
+    /// Prefix of its environments' directories.
     directory: &'static str,
-    /// It and all that it needs, each file pinned by its hash.
+    /// The package and its dependencies, each file pinned by its hash.
     requirements: &'static str,
 }
 
-/// Which emulator it is.
+/// The emulator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     MiniStack,
@@ -47,7 +47,7 @@ pub static MINISTACK: Package = Package {
     requirements: include_str!("../../emulator-requirements.txt"),
 };
 
-/// The emulator of the services that MiniStack lacks, or that Terraform finds changed there although they are not.
+/// The emulator of services that MiniStack lacks, or for which Terraform reports changes that do not exist.
 pub static MOTO: Package = Package {
     emulator: Kind::Moto,
     name: "moto",
@@ -57,14 +57,14 @@ pub static MOTO: Package = Package {
 };
 
 impl Package {
-    /// The version that is pinned.
+    /// The pinned version.
     pub fn version(&self) -> &'static str {
         let pinned = self.requirements.lines().find_map(|line| line.strip_prefix(self.name)?.strip_prefix("=="));
         pinned.and_then(|rest| rest.split_whitespace().next()).unwrap_or("unpinned")
     }
 }
 
-/// Counted up when environments are made in another way.
+/// Increased when environments are created in another way.
 const RECIPE: u32 = 2;
 
 const IS_SOUND: &str = include_str!("sound.py");
@@ -77,10 +77,10 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The package's environment under `directory`, made first when it is missing, was left half made, or is broken.
+    /// The package's environment under `directory`; created if it is missing, incomplete, or broken.
     ///
-    /// Several processes may ask at once: one makes it, the others wait. The lock is the kernel's and ends with its
-    /// holder; what counts as complete has a marker that is written last, and can be started from.
+    /// Several processes may need it at once: one creates it, the others wait. The lock is the kernel's and ends with
+    /// its holder; a complete environment has a marker, written last, and can start the emulator.
     pub async fn prepare(package: &'static Package, directory: &Path) -> anyhow::Result<Self> {
         let python = Python::find().await?;
         let name = format!("{}-{}", package.directory, fingerprint(package, &python));
@@ -88,7 +88,7 @@ impl Environment {
         if environment.is_complete().await {
             return Ok(environment);
         }
-        std::fs::create_dir_all(directory).with_context(|| format!("{} cannot be created", directory.display()))?;
+        std::fs::create_dir_all(directory).with_context(|| format!("cannot create {}", directory.display()))?;
         let _lock = lock(&environment.directory.with_extension("lock")).await?;
         if !environment.is_complete().await {
             environment.make(&python).await?;
@@ -96,22 +96,22 @@ impl Environment {
         Ok(environment)
     }
 
-    /// What is in it.
+    /// Its package.
     pub(super) fn package(&self) -> &'static Package {
         self.package
     }
 
-    /// Where it is.
+    /// Its directory.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// The interpreter that sees the emulator.
+    /// The interpreter with the emulator.
     pub fn python(&self) -> PathBuf {
         self.directory.join("bin/python")
     }
 
-    /// Where the emulator keeps its temporary files.
+    /// Directory of the emulator's temporary files.
     pub(super) fn temporary(&self) -> PathBuf {
         self.directory.join("tmp")
     }
@@ -124,7 +124,7 @@ impl Environment {
         self.marker().exists() && self.temporary().is_dir() && self.defect().await.is_none()
     }
 
-    /// Why the emulator cannot be started from it, in the last words of who tried.
+    /// Why the emulator cannot be started from it, by the last line of output.
     async fn defect(&self) -> Option<String> {
         let tried = isolated(self.python()).args(["-c", IS_SOUND, self.package.module]).output().await;
         match tried {
@@ -134,7 +134,7 @@ impl Environment {
         }
     }
 
-    /// Makes it in as many ways as there are to reach a package index, until one of them works; the error is the first one's.
+    /// Creates it, trying each way to reach a package index until one works; returns the first error.
     async fn make(&self, python: &Python) -> anyhow::Result<()> {
         let mut failed = None;
         for (number, route) in Route::all(python).await.iter().enumerate() {
@@ -151,11 +151,11 @@ impl Environment {
     }
 
     async fn make_by(&self, python: &Python, route: &Route, log: &Path) -> anyhow::Result<Result<(), String>> {
-        // First what says that it is complete: whoever ends this here leaves it half made.
+        // Removes the marker first: after an interruption here, the environment counts as incomplete.
         drop(std::fs::remove_file(self.marker()));
         if self.directory.exists() {
             std::fs::remove_dir_all(&self.directory)
-                .with_context(|| format!("{}, left half made, cannot be removed", self.directory.display()))?;
+                .with_context(|| format!("cannot remove the incomplete {}", self.directory.display()))?;
         }
         let venv = Program::new(&python.executable).arguments(["-I", "-m", "venv"]).arguments([&self.directory]);
         if let Err(output) = install::run(venv, log).await? {
@@ -168,7 +168,7 @@ impl Environment {
             return Ok(Err(reason));
         }
         if let Some(defect) = self.defect().await {
-            bail!("the emulator is installed in {} and does not work: {defect}", self.directory.display());
+            bail!("the emulator installed in {} does not work: {defect}", self.directory.display());
         }
         File::create(self.marker())?;
         Ok(Ok(()))
@@ -179,22 +179,22 @@ fn last_words(output: &str) -> &str {
     output.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("no reason given")
 }
 
-/// Changes with every pinned file, with this crate's recipe, and with the Python that the environment refers to.
+/// Depends on every pinned file, on this crate's recipe, and on the Python that the environment uses.
 fn fingerprint(package: &Package, python: &Python) -> String {
     let mut hasher = DefaultHasher::new();
     (package.requirements, RECIPE, &python.executable, python.version).hash(&mut hasher);
     format!("{:016x}", hasher.finish())
 }
 
-/// Takes the lock in steps, so that a start that is interrupted while it waits ends at once.
+/// Acquires the lock in steps, so that an interrupted start ends at once.
 async fn lock(path: &Path) -> anyhow::Result<File> {
-    let file = File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
+    let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::WouldBlock) => sleep(Duration::from_millis(100)).await,
             Err(TryLockError::Error(error)) => {
-                return Err(error).with_context(|| format!("{} cannot be locked", path.display()));
+                return Err(error).with_context(|| format!("cannot lock {}", path.display()));
             }
         }
     }

@@ -1,7 +1,7 @@
-//! Installing an emulator's packages with pip.
+//! Installs an emulator's packages with pip.
 //!
-//! pip is isolated: what is installed, and where, follows from the pinned files alone. From the developer's own settings it
-//! is told only what it takes to reach a package index on his network, and where these settings lead nowhere, it goes without.
+//! pip is isolated: the pinned files alone determine what is installed, and where. From the developer's own settings,
+//! it only gets those to reach a package index on their network; if these do not work, it runs without.
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ use super::python::{Python, isolated};
 
 const READ_SETTINGS: &str = include_str!("pip_settings.py");
 
-/// The options of pip that say how an index is reached, and which of them may have several values.
+/// pip's options to reach an index, and whether they may have several values.
 const OPTIONS: [(&str, Values); 11] = [
     ("index-url", Values::One),
     ("extra-index-url", Values::Many),
@@ -34,13 +34,13 @@ const OPTIONS: [(&str, Values); 11] = [
     ("use-feature", Values::Truststore),
 ];
 
-/// Those that say whom to trust and not where the index is.
+/// Those that set trust, not the index.
 const TRUST: [&str; 3] = ["cert", "client-cert", "use-feature"];
 
-/// What pip's configuration is looked up by.
+/// Environment variables for pip's configuration.
 const CONFIGURED_BY: [&str; 5] = ["HOME", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "PIP_CONFIG_FILE", "PATH"];
 
-/// Certificates of the developer's network, by the names that Python's HTTP libraries have for them.
+/// Certificates of the developer's network, by their names in Python's HTTP libraries.
 const CERTIFICATES: [&str; 3] = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"];
 
 const PROXIES: [&str; 8] =
@@ -51,13 +51,13 @@ enum Values {
     One,
     Many,
     Flag,
-    /// A file that has to be there.
+    /// A file that must exist.
     File,
-    /// Of the features that may be named, the one that trusts what the operating system trusts.
+    /// Of pip's features, the one that trusts the operating system's certificates.
     Truststore,
 }
 
-/// How pip reaches a package index.
+/// A way to reach a package index.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Route {
     options: Vec<(&'static str, String)>,
@@ -65,8 +65,7 @@ pub(super) struct Route {
 }
 
 impl Route {
-    /// The ways that are tried one after the other: as the developer's settings say; as they say about whom to trust, and
-    /// otherwise directly; directly.
+    /// The ways to try, in order: with the developer's settings; with only their trust settings; directly.
     pub(super) async fn all(python: &Python) -> Vec<Self> {
         let configured = Self::configured(python).await;
         let mut direct = configured.clone();
@@ -99,7 +98,7 @@ impl Route {
     }
 }
 
-/// What pip's files and variables say of these options; nothing where it cannot be learnt.
+/// These options in pip's files and variables; none if they cannot be read.
 async fn settings(python: &Python) -> BTreeMap<String, String> {
     let mut command = isolated(&python.executable);
     command.envs(sealed::inherited(CONFIGURED_BY));
@@ -132,12 +131,12 @@ fn options(settings: &BTreeMap<String, String>) -> Vec<(&'static str, String)> {
     options
 }
 
-/// As pip reads it.
+/// In pip's form.
 fn is_yes(text: &str) -> bool {
     ["y", "yes", "t", "true", "on", "1"].contains(&text.to_lowercase().as_str())
 }
 
-/// The file with the names and passwords of the indices that ask for them.
+/// The file with credentials of the indices.
 fn netrc() -> Option<PathBuf> {
     let named = std::env::var_os("NETRC").map(PathBuf::from);
     let file = named.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".netrc")))?;
@@ -157,14 +156,14 @@ pub(super) async fn install(
         .arguments(["install", "--retries", "2", "--require-hashes", "--prefer-binary", "--requirement"])
         .arguments([requirements])
         .arguments(route.arguments())
-        // Its files, too, also those of the whole machine, which it reads although it is isolated.
+        // Its files, too, including the machine-wide ones, which it reads although it is isolated.
         .environment([("PIP_CONFIG_FILE", "/dev/null")])
         .environment([("TMPDIR", temporary)])
         .environment(proxies(route));
     Ok(run(pip, log).await?.map_err(|output| failure(&output, log)))
 }
 
-/// Without a proxy, none is asked for; with one, which hosts go without it is the developer's word.
+/// Without a proxy, none is used; with one, the developer's exceptions apply.
 fn proxies(route: &Route) -> Vec<(&'static str, OsString)> {
     let own = |name: &str| route.variables.iter().any(|(own, _)| *own == name);
     let mut variables = route.variables.clone();
@@ -175,14 +174,14 @@ fn proxies(route: &Route) -> Vec<(&'static str, OsString)> {
     variables
 }
 
-/// Runs `program` to its end; what it said is the error when it failed.
+/// Runs `program` to its end; if it fails, its output is the error.
 pub(super) async fn run(program: Program, log: &Path) -> anyhow::Result<Result<(), String>> {
     let file: File = log_file(log)?;
     let status = program.log(file).start()?.wait().await;
     if status == 0 { Ok(Ok(())) } else { Ok(Err(std::fs::read_to_string(log)?)) }
 }
 
-/// One line that tells the missing network from everything else.
+/// One line that distinguishes a missing network from all other causes.
 fn failure(output: &str, log: &Path) -> String {
     let unreachable =
         ["connection broken by", "Connection refused", "Network is unreachable", "timed out", "ProxyError"];

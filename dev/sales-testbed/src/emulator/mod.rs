@@ -1,5 +1,5 @@
-//! The AWS emulators: MiniStack, which has all that the services need, and moto, which has some of what Terraform needs
-//! beside that. Each is in a Python environment of its own.
+//! The AWS emulators: MiniStack, which has all that the services need, and moto, which has some of what only Terraform
+//! needs. Each has its own Python environment.
 
 mod environment;
 mod install;
@@ -25,16 +25,16 @@ use crate::{
     workspace::Build,
 };
 
-/// moto's server with what it lacks.
+/// moto's server, with additions.
 const MOTO_SERVER: &str = include_str!("moto.py");
 
 /// Starting takes about two seconds of CPU time, and much longer on a machine that is busy compiling.
 const START_DEADLINE: Duration = Duration::from_secs(120);
 
-/// How often a free port that was lost to somebody else is replaced by another.
+/// Maximum attempts to start on a free port, if another process takes the port first.
 const FREE_PORT_ATTEMPTS: usize = 5;
 
-/// A running emulator, empty at its start; it stops when dropped.
+/// A running emulator, initially empty; it stops when dropped.
 #[derive(Debug)]
 pub struct Emulator {
     endpoint: String,
@@ -45,11 +45,11 @@ impl Emulator {
     /// Starts MiniStack on `port`, or on a free one. The first start installs it, which takes some seconds.
     pub async fn start(port: Option<u16>) -> anyhow::Result<Self> {
         let environment = Environment::prepare(&MINISTACK, &Build::current()?.local_directory()).await?;
-        // A file without a name: it is read if the start fails, and nobody has to remove it.
+        // An unnamed file: it is read if the start fails, and needs no cleanup.
         Self::start_in(&environment, port, tempfile::tempfile()?).await
     }
 
-    /// Starts the emulator of an environment that is already there, with its log in the file `log`.
+    /// Starts the emulator from an existing environment, with its log in the file `log`.
     pub async fn start_in(environment: &Environment, port: Option<u16>, mut log: File) -> anyhow::Result<Self> {
         let attempts = if port.is_some() { 1 } else { FREE_PORT_ATTEMPTS };
         for _ in 0..attempts {
@@ -69,10 +69,10 @@ impl Emulator {
                 return Ok(Self { endpoint, process });
             }
         }
-        bail!("the emulator ended at its start: {}", last_line(&mut log))
+        bail!("the emulator exited at startup: {}", last_line(&mut log))
     }
 
-    /// The address of every AWS service in it, `http://127.0.0.1:PORT`.
+    /// Address of every AWS service in it, `http://127.0.0.1:PORT`.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
@@ -82,7 +82,7 @@ impl Emulator {
         self.process.id()
     }
 
-    /// Whether it has ended by itself.
+    /// Whether it has exited unexpectedly.
     pub fn has_ended(&self) -> bool {
         self.process.has_ended()
     }
@@ -96,7 +96,7 @@ impl Emulator {
 fn ministack(environment: &Environment, port: u16, identity: &Identity) -> Program {
     Program::new(environment.python())
         .arguments(["-I", "-u", "-m", "ministack"])
-        // It keeps nothing, and would wait for its clients to close their connections.
+        // It stores nothing, and would wait for its clients to close their connections.
         .grace(Duration::from_secs(1))
         .environment([
             ("GATEWAY_PORT", port.to_string().as_str()),
@@ -114,14 +114,15 @@ fn moto(environment: &Environment, port: u16) -> Program {
     Program::new(environment.python())
         .arguments(["-I", "-u", "-c", MOTO_SERVER, "-H", "127.0.0.1", "-p", &port.to_string()])
         .grace(Duration::from_secs(1))
-        // Without its images of virtual machines, which nobody here asks for, and the minute until certificates are valid.
+        // Without its machine images, which are not used here, and without the minute until certificates are valid.
         .environment([("MOTO_EC2_LOAD_DEFAULT_AMIS", "false"), ("MOTO_ACM_VALIDATION_WAIT", "0")])
         .environment([("MOTO_ACCOUNT_ID", ACCOUNT)])
         .environment([("TMPDIR", environment.temporary())])
         .directory(environment.temporary())
 }
 
-/// What MiniStack repeats in its health answer, so that another one that took the port first is not taken for it.
+/// MiniStack repeats this in its health response, so that another instance that took the port first is not mistaken for
+/// it.
 #[derive(Debug, PartialEq, Eq)]
 struct Identity(String);
 
@@ -137,7 +138,7 @@ struct Health {
     edition: String,
 }
 
-/// Waits until the emulator answers; false when it ended instead, as it does when its port is taken.
+/// Waits until the emulator responds; false if it exited instead, as it does when its port is taken.
 async fn is_serving(kind: Kind, endpoint: &str, identity: &Identity, process: &mut Process) -> anyhow::Result<bool> {
     let client = crate::http_client::builder().timeout(Duration::from_secs(5)).build()?;
     let deadline = Instant::now() + START_DEADLINE;
@@ -154,7 +155,7 @@ async fn is_serving(kind: Kind, endpoint: &str, identity: &Identity, process: &m
         }
         sleep(Duration::from_millis(20)).await;
     }
-    bail!("the emulator did not answer at {endpoint} within {} s", START_DEADLINE.as_secs())
+    bail!("the emulator did not respond at {endpoint} within {} s", START_DEADLINE.as_secs())
 }
 
 async fn ministack_serves(client: &reqwest::Client, endpoint: &str, identity: &Identity) -> reqwest::Result<bool> {
@@ -162,7 +163,7 @@ async fn ministack_serves(client: &reqwest::Client, endpoint: &str, identity: &I
     Ok(health.edition == identity.0)
 }
 
-/// It has nothing by which it could be told from another one that took the port first.
+/// It has no way to distinguish it from another one that took the port first.
 async fn moto_serves(client: &reqwest::Client, endpoint: &str) -> reqwest::Result<bool> {
     Ok(client.get(format!("{endpoint}/moto-api/data.json")).send().await?.status().is_success())
 }

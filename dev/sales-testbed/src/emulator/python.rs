@@ -1,4 +1,4 @@
-//! Finding a Python that is new enough and can make environments.
+//! Finds a Python that is new enough and can create environments.
 
 use anyhow::{anyhow, bail};
 use tokio::process::Command;
@@ -7,26 +7,26 @@ use crate::sealed;
 
 const OLDEST: (u32, u32) = (3, 10);
 
-/// The names to look for, the usual one first: a machine whose `python3` is old often has a newer one beside it.
+/// The names to look for, in order: a machine with an old `python3` often has a newer one as well.
 const NAMES: [&str; 7] = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python"];
 
-/// Where version managers keep what a `python3` on the `PATH` stands for.
+/// Where version managers keep the program behind `python3`.
 const VERSION_MANAGERS: [&str; 5] = ["HOME", "PYENV_ROOT", "ASDF_DIR", "ASDF_DATA_DIR", "MISE_DATA_DIR"];
 
-/// Of a virtual environment, which may be gone tomorrow, the Python that it was made with.
+/// In a virtual environment, which may be deleted, the Python that it was created with.
 const QUESTION: &str = "\
 import os, sys
 base = getattr(sys, '_base_executable', None)
 print(*sys.version_info[:2], base if base and os.path.exists(base) else sys.executable)";
 
-/// A Python that is new enough and can make environments.
+/// A Python that is new enough and can create environments.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Python {
-    /// The name under which it was found.
+    /// The name it was found under.
     pub(super) name: String,
-    /// Where it is.
+    /// Path.
     pub(super) executable: String,
-    /// Its version.
+    /// Version.
     pub(super) version: (u32, u32),
 }
 
@@ -44,7 +44,7 @@ impl Python {
         Err(anyhow!(too_old(&found)))
     }
 
-    /// None when there is no such program, or one that does not work.
+    /// `None` if there is no such program, or it does not work.
     async fn ask(name: &str) -> Option<Self> {
         let mut command = isolated(name);
         command.envs(sealed::inherited(VERSION_MANAGERS));
@@ -70,8 +70,8 @@ impl Python {
     }
 }
 
-/// A Python that sees nothing but what is installed with it: no variables, no packages of the user's, and none in the
-/// working directory.
+/// A Python that only uses what is installed with it: no variables, no user packages, and none in the working
+/// directory.
 pub(super) fn isolated(python: impl AsRef<std::path::Path>) -> Command {
     let mut command = sealed::command(python);
     command.arg("-I");

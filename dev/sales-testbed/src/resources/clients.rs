@@ -1,9 +1,9 @@
-//! The AWS clients of one region, all pointed at the emulator.
+//! AWS clients of one region, all with the emulator's endpoint.
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 
-/// The account that all resources belong to; the emulator takes it from the access key.
+/// The account of all resources; the emulator takes it from the access key.
 pub const ACCOUNT: &str = "111122223333";
 
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ impl Clients {
     }
 }
 
-/// What every client here is made from: nothing of the user's own AWS configuration, which is for another account.
+/// The configuration of all clients here: nothing of the user's own AWS configuration, which is for another account.
 fn configuration(endpoint: &str, region: &str) -> SdkConfig {
     let credentials = Credentials::new(ACCOUNT, "local", None, None, "sales-local");
     SdkConfig::builder()

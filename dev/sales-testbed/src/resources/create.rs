@@ -1,4 +1,4 @@
-//! Creating the resources, in the order in which they refer to each other.
+//! Creates the resources, in order of their references.
 
 use anyhow::Context;
 use aws_sdk_dynamodb::types::{
@@ -15,11 +15,11 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use futures::future::{try_join, try_join_all};
 use serde_json::json;
 
-use super::{ACCOUNT, Deployment, Region, last_part, observe::State};
+use super::{ACCOUNT, Deployment, RegionResources, last_part, observe::RegionState};
 
 const DAY: u32 = 24 * 60 * 60;
 
-/// In bytes, and never the limit: an event is far smaller than the 64 KiB that the API takes, but ten travel as one.
+/// In bytes; never reached: an event is far smaller than the API's 64 KiB, but ten are published together.
 const LARGEST_MESSAGE: u32 = 256 * 1024;
 
 pub(super) async fn create(deployment: &Deployment) -> anyhow::Result<()> {
@@ -32,11 +32,11 @@ pub(super) async fn create(deployment: &Deployment) -> anyhow::Result<()> {
     }
     try_join_all([(first, first), (first, second), (second, first), (second, second)].map(subscription)).await?;
     try_join(replication(first, second), replication(second, first)).await?;
-    try_join(first.set_state(State::Active), second.set_state(State::Passive)).await?;
+    try_join(first.set_state(RegionState::Active), second.set_state(RegionState::Passive)).await?;
     Ok(())
 }
 
-async fn sales_table(home: &Region, replica: &Region) -> anyhow::Result<()> {
+async fn sales_table(home: &RegionResources, replica: &RegionResources) -> anyhow::Result<()> {
     let pending = GlobalSecondaryIndex::builder()
         .index_name(super::observe::PENDING_INDEX)
         .key_schema(key("pending", KeyType::Hash)?)
@@ -59,7 +59,7 @@ async fn sales_table(home: &Region, replica: &Region) -> anyhow::Result<()> {
     replicate(&home.sales_table, home, replica).await
 }
 
-async fn idempotency_table(home: &Region, replica: &Region) -> anyhow::Result<()> {
+async fn idempotency_table(home: &RegionResources, replica: &RegionResources) -> anyhow::Result<()> {
     let name = &home.idempotency_table;
     let dynamodb = &home.clients.dynamodb;
     let table = dynamodb
@@ -76,7 +76,7 @@ async fn idempotency_table(home: &Region, replica: &Region) -> anyhow::Result<()
     replicate(name, home, replica).await
 }
 
-async fn replicate(table: &str, home: &Region, replica: &Region) -> anyhow::Result<()> {
+async fn replicate(table: &str, home: &RegionResources, replica: &RegionResources) -> anyhow::Result<()> {
     let member = CreateReplicationGroupMemberAction::builder().region_name(&replica.name).build()?;
     let update = ReplicationGroupUpdate::builder().create(member).build();
     let request = home.clients.dynamodb.update_table().table_name(table).replica_updates(update);
@@ -92,20 +92,20 @@ fn attribute(name: &str, kind: ScalarAttributeType) -> anyhow::Result<AttributeD
     Ok(AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build()?)
 }
 
-/// What a table must have to be replicated.
+/// Requirements for the replication of a table.
 fn stream() -> anyhow::Result<StreamSpecification> {
     let images = StreamViewType::NewAndOldImages;
     Ok(StreamSpecification::builder().stream_enabled(true).stream_view_type(images).build()?)
 }
 
-async fn topic(region: &Region) -> anyhow::Result<()> {
+async fn topic(region: &RegionResources) -> anyhow::Result<()> {
     let name = last_part(&region.topic_arn, ':');
     region.clients.sns.create_topic().name(name).send().await.with_context(|| format!("topic {name}"))?;
     Ok(())
 }
 
 /// The queue and its dead-letter queue, which keeps messages for longer: their age counts from the first queue on.
-async fn queues(region: &Region, senders: &[Region; 2]) -> anyhow::Result<()> {
+async fn queues(region: &RegionResources, senders: &[RegionResources; 2]) -> anyhow::Result<()> {
     let dead_letters = &region.dead_letter_queue_url;
     let retention = (QueueAttributeName::MessageRetentionPeriod, (14 * DAY).to_string());
     queue(region, dead_letters, [retention]).await?;
@@ -131,7 +131,7 @@ async fn queues(region: &Region, senders: &[Region; 2]) -> anyhow::Result<()> {
 }
 
 async fn queue(
-    region: &Region,
+    region: &RegionResources,
     url: &str,
     attributes: impl IntoIterator<Item = (QueueAttributeName, String)>,
 ) -> anyhow::Result<()> {
@@ -144,7 +144,7 @@ async fn queue(
 }
 
 /// Raw delivery, so that the message's attributes arrive as attributes.
-async fn subscription((from, to): (&Region, &Region)) -> anyhow::Result<()> {
+async fn subscription((from, to): (&RegionResources, &RegionResources)) -> anyhow::Result<()> {
     let request = from
         .clients
         .sns
@@ -157,9 +157,9 @@ async fn subscription((from, to): (&Region, &Region)) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn bucket(region: &Region) -> anyhow::Result<()> {
+async fn bucket(region: &RegionResources) -> anyhow::Result<()> {
     let (s3, name) = (&region.clients.s3, &region.bucket);
-    // us-east-1 is where a bucket is without a constraint, and may not be named in one.
+    // us-east-1 is the default without a constraint, and must not be named in one.
     let constraint = (region.name != "us-east-1").then(|| {
         let place = BucketLocationConstraint::from(region.name.as_str());
         CreateBucketConfiguration::builder().location_constraint(place).build()
@@ -172,7 +172,7 @@ async fn bucket(region: &Region) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn replication(from: &Region, to: &Region) -> anyhow::Result<()> {
+async fn replication(from: &RegionResources, to: &RegionResources) -> anyhow::Result<()> {
     let keeps_deleted = DeleteMarkerReplicationStatus::Disabled;
     let rule = ReplicationRule::builder()
         .id(format!("to-{}", to.name))
@@ -192,6 +192,6 @@ async fn replication(from: &Region, to: &Region) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn queue_arn(region: &Region, url: &str) -> String {
+fn queue_arn(region: &RegionResources, url: &str) -> String {
     format!("arn:aws:sqs:{}:{ACCOUNT}:{}", region.name, last_part(url, '/'))
 }

@@ -1,6 +1,6 @@
-//! Everything in AWS that the services need, for two regions, under a prefix of its own.
+//! All AWS resources of the services, in two regions, with a prefix of their own.
 //!
-//! Several deployments may share one emulator, as tests do, since every name carries the prefix.
+//! Several deployments may share one emulator, as in tests, since every name has the prefix.
 
 mod clients;
 mod create;
@@ -12,17 +12,17 @@ use serde::{Deserialize, Serialize};
 
 pub use clients::ACCOUNT;
 use clients::Clients;
-pub use observe::{Object, State};
+pub use observe::{Object, RegionState};
 
-/// The regions, in the order in which they are listed everywhere; the first is ACTIVE at first.
+/// The regions, in their order everywhere; the first is initially ACTIVE.
 pub const REGIONS: [&str; 2] = ["sa-east-1", "us-east-1"];
 
-/// Where a deployment is: all that is needed to open it again from another process.
+/// The location of a deployment: all that another process needs to open it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
-    /// The address of every AWS service.
+pub struct Location {
+    /// Address of every AWS service.
     pub endpoint: String,
-    /// What all names begin with.
+    /// Prefix of all names.
     pub prefix: String,
 }
 
@@ -30,23 +30,23 @@ pub struct Place {
 #[derive(Debug, Clone)]
 pub struct Deployment {
     /// In the order of [`REGIONS`].
-    pub regions: [Region; 2],
+    pub regions: [RegionResources; 2],
 }
 
-/// One region: the names of its resources, and a look into them.
+/// One region: the names of its resources, and its clients.
 #[derive(Debug, Clone)]
-pub struct Region {
+pub struct RegionResources {
     /// The AWS name of the region.
     pub name: String,
     /// The topic that the API publishes to, as an ARN.
     pub topic_arn: String,
     /// The queue that the worker receives from.
     pub queue_url: String,
-    /// Where messages go that nobody could process.
+    /// The queue of messages that could not be processed.
     pub dead_letter_queue_url: String,
     /// The global table of sales, the same name in both regions.
     pub sales_table: String,
-    /// The global table of what is in the lake, the same name in both regions.
+    /// The global table of marks, the same name in both regions.
     pub idempotency_table: String,
     /// The lake's bucket.
     pub bucket: String,
@@ -59,30 +59,30 @@ pub struct Region {
 impl Deployment {
     /// Creates all resources of both regions; the first region is ACTIVE, the second PASSIVE.
     pub async fn create(endpoint: &str, prefix: &str) -> anyhow::Result<Self> {
-        let place = Place { endpoint: endpoint.to_owned(), prefix: prefix.to_owned() };
+        let place = Location { endpoint: endpoint.to_owned(), prefix: prefix.to_owned() };
         let deployment = Self::named(&place);
-        create::create(&deployment).await.with_context(|| format!("the resources of {prefix} could not be created"))?;
+        create::create(&deployment).await.with_context(|| format!("cannot create the resources of {prefix}"))?;
         Ok(deployment)
     }
 
     /// A deployment that exists already.
-    pub fn open(place: &Place) -> Self {
+    pub fn open(place: &Location) -> Self {
         Self::named(place)
     }
 
     /// The region of that name.
-    pub fn region(&self, name: &str) -> Option<&Region> {
+    pub fn region(&self, name: &str) -> Option<&RegionResources> {
         self.regions.iter().find(|region| region.name == name)
     }
 
-    fn named(place: &Place) -> Self {
-        Self { regions: REGIONS.map(|name| Region::named(place, name)) }
+    fn named(place: &Location) -> Self {
+        Self { regions: REGIONS.map(|name| RegionResources::named(place, name)) }
     }
 }
 
-impl Region {
-    /// All names follow from the place and the region, as they do in AWS.
-    fn named(Place { endpoint, prefix }: &Place, name: &str) -> Self {
+impl RegionResources {
+    /// All names follow from the location and the region, as in AWS.
+    fn named(Location { endpoint, prefix }: &Location, name: &str) -> Self {
         Self {
             name: name.to_owned(),
             topic_arn: format!("arn:aws:sns:{name}:{ACCOUNT}:{prefix}-sales"),
@@ -97,14 +97,14 @@ impl Region {
         }
     }
 
-    /// The API's environment variables, except for its port.
+    /// Environment variables of the API, except for its port.
     pub fn api_environment(&self) -> Vec<(String, String)> {
         let mut variables = self.common_environment();
         variables.push(pair("SNS_SALES_PROCESSING_TOPIC", &self.topic_arn));
         variables
     }
 
-    /// The worker's environment variables, except for its port.
+    /// Environment variables of the worker, except for its port.
     pub fn worker_environment(&self) -> Vec<(String, String)> {
         let mut variables = self.common_environment();
         variables.extend([
@@ -121,7 +121,7 @@ impl Region {
             pair("SSM_PARAMETER_STORE_STATE", &self.state_parameter),
             pair("DYNAMO_SALES_TABLE", &self.sales_table),
             pair("AWS_ENDPOINT_URL", &self.endpoint),
-            // The emulator takes an access key of twelve digits for the account.
+            // The emulator uses an access key of twelve digits as the account.
             pair("AWS_ACCESS_KEY_ID", ACCOUNT),
             pair("AWS_SECRET_ACCESS_KEY", "local"),
             pair("AWS_EC2_METADATA_DISABLED", "true"),
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn each_service_gets_the_variables_of_the_guide() {
-        let place = Place { endpoint: "http://127.0.0.1:1".to_owned(), prefix: "test".to_owned() };
+        let place = Location { endpoint: "http://127.0.0.1:1".to_owned(), prefix: "test".to_owned() };
         let region = &Deployment::open(&place).regions[0];
         assert_eq!(
             names(region.api_environment()),

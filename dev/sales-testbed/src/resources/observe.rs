@@ -1,4 +1,4 @@
-//! Looking into a region, and setting its state: what the summary, the commands and the tests ask for.
+//! Reads a region's state and resources, and sets its state: for the summary, the commands and the tests.
 
 use std::{collections::HashMap, fmt, str::FromStr};
 
@@ -7,21 +7,21 @@ use aws_sdk_dynamodb::types::Select;
 use aws_sdk_sqs::types::QueueAttributeName;
 use aws_sdk_ssm::types::ParameterType;
 
-use super::Region;
+use super::RegionResources;
 
-/// The index that holds an item exactly while it is owed to the lake.
+/// The index that holds an item exactly while it is pending.
 pub(super) const PENDING_INDEX: &str = "pending-index";
 
-/// Whether a region processes sales.
+/// State of a region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum RegionState {
     /// It processes.
     Active,
     /// It stands by.
     Passive,
 }
 
-impl fmt::Display for State {
+impl fmt::Display for RegionState {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(match self {
             Self::Active => "ACTIVE",
@@ -30,14 +30,14 @@ impl fmt::Display for State {
     }
 }
 
-impl FromStr for State {
+impl FromStr for RegionState {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
         match text {
             "ACTIVE" => Ok(Self::Active),
             "PASSIVE" => Ok(Self::Passive),
-            other => bail!("{other:?} is neither ACTIVE nor PASSIVE"),
+            other => bail!("invalid state {other:?}: expected ACTIVE or PASSIVE"),
         }
     }
 }
@@ -47,20 +47,20 @@ impl FromStr for State {
 pub struct Object {
     /// Its key.
     pub key: String,
-    /// The hash of its bytes, as the store tells it.
+    /// The hash of its bytes, from the store.
     pub etag: String,
 }
 
-impl Region {
-    /// What the state parameter says.
-    pub async fn state(&self) -> anyhow::Result<State> {
+impl RegionResources {
+    /// Value of the state parameter.
+    pub async fn state(&self) -> anyhow::Result<RegionState> {
         let answer = self.clients.ssm.get_parameter().name(&self.state_parameter).send().await?;
         let value = answer.parameter.and_then(|parameter| parameter.value);
         value.with_context(|| format!("{} has no value", self.state_parameter))?.parse()
     }
 
     /// Writes the state parameter.
-    pub async fn set_state(&self, state: State) -> anyhow::Result<()> {
+    pub async fn set_state(&self, state: RegionState) -> anyhow::Result<()> {
         let request = self.clients.ssm.put_parameter().name(&self.state_parameter).value(state.to_string());
         let request = request.r#type(ParameterType::String).overwrite(true);
         request.send().await.with_context(|| format!("state of {} not set to {state}", self.name))?;
@@ -78,7 +78,7 @@ impl Region {
         Ok(keys)
     }
 
-    /// Every version of every object in the lake, sorted: an object that was written twice is here twice.
+    /// Every version of every object in the lake, sorted: an object that was written twice is listed twice.
     pub async fn lake_versions(&self) -> anyhow::Result<Vec<Object>> {
         let mut versions = Vec::new();
         let mut request = self.clients.s3.list_object_versions().bucket(&self.bucket);
@@ -104,7 +104,7 @@ impl Region {
         Ok(answer.body.collect().await?.to_vec())
     }
 
-    /// How many sales and cancellations are owed to the lake, as this region's replica of the table knows it.
+    /// Number of pending sales and cancellations in this region's replica of the table.
     pub async fn pending_count(&self) -> anyhow::Result<usize> {
         let request = self.clients.dynamodb.scan().table_name(&self.sales_table);
         let request = request.index_name(PENDING_INDEX).select(Select::Count);
@@ -116,7 +116,7 @@ impl Region {
         Ok(count)
     }
 
-    /// How many sales each region has accepted, as this region's replica of the table knows it.
+    /// Number of sales accepted by each region, in this region's replica of the table.
     pub async fn accepted_by_region(&self) -> anyhow::Result<HashMap<String, usize>> {
         let request = self.clients.dynamodb.scan().table_name(&self.sales_table);
         let request = request.filter_expression("attribute_not_exists(sale_id)");
@@ -131,12 +131,12 @@ impl Region {
         Ok(accepted)
     }
 
-    /// How many messages wait in the queue, in flight or not.
+    /// Number of messages in the queue, in flight or not.
     pub async fn queued_count(&self) -> anyhow::Result<usize> {
         self.count_messages(&self.queue_url).await
     }
 
-    /// How many messages are in the dead-letter queue.
+    /// Number of messages in the dead-letter queue.
     pub async fn dead_letter_count(&self) -> anyhow::Result<usize> {
         self.count_messages(&self.dead_letter_queue_url).await
     }

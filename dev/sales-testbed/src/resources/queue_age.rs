@@ -1,7 +1,7 @@
-//! The age of the oldest message in each queue, as CloudWatch knows it.
+//! The age of the oldest message in each queue, as reported by CloudWatch.
 //!
-//! AWS measures its own queues; the emulator does not. This stands in for that part of it: it asks the emulator what is
-//! in the queues, and puts into the emulator's CloudWatch what AWS itself would.
+//! AWS measures its queues; the emulator does not. This replaces that part: it reads the queues from the emulator, and
+//! writes the ages to the emulator's CloudWatch.
 
 use std::{
     collections::HashMap,
@@ -12,12 +12,12 @@ use anyhow::Context;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 use serde::Deserialize;
 
-use super::{ACCOUNT, Region, last_part};
+use super::{ACCOUNT, RegionResources, last_part};
 
 const NAMESPACE: &str = "AWS/SQS";
 const METRIC: &str = "ApproximateAgeOfOldestMessage";
 
-/// What the emulator says is in its queues: by account, region and queue.
+/// The emulator's queues: by account, region and queue.
 #[derive(Deserialize)]
 struct Queues {
     messages: HashMap<String, HashMap<String, HashMap<String, Vec<Message>>>>,
@@ -36,9 +36,9 @@ impl Queues {
     }
 }
 
-impl Region {
-    /// Tells CloudWatch in this region how old the oldest message is in the queue and in the dead-letter queue: zero in
-    /// an empty one.
+impl RegionResources {
+    /// Writes the age of the oldest message in the queue and in the dead-letter queue to this region's CloudWatch: zero
+    /// for an empty one.
     pub async fn publish_queue_ages(&self, client: &reqwest::Client) -> anyhow::Result<()> {
         let mut request = self.clients.cloudwatch.put_metric_data().namespace(NAMESPACE);
         for url in [&self.queue_url, &self.dead_letter_queue_url] {

@@ -1,4 +1,4 @@
-//! A test double of the address at which ECS gives a task its credentials.
+//! A test double of the endpoint where an ECS task gets its credentials.
 
 use std::{
     net::Ipv4Addr,
@@ -18,16 +18,16 @@ use crate::{
     resources::ACCOUNT,
 };
 
-/// What it does when it is asked.
+/// Its behaviour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ContainerCredentials {
-    /// It gives some that the emulator accepts, after this long, until this time (RFC 3339).
+    /// It returns credentials that the emulator accepts, after this delay, valid until this time (RFC 3339).
     After(Duration, &'static str),
     /// It refuses.
     Refused,
 }
 
-/// Gives credentials, slowly or not at all, and counts how often it is asked.
+/// Returns credentials, slowly or not at all, and counts its requests.
 #[derive(Debug)]
 pub struct CredentialsEndpoint {
     url: String,
@@ -37,7 +37,7 @@ pub struct CredentialsEndpoint {
 }
 
 impl CredentialsEndpoint {
-    /// One that does as it is told.
+    /// One with this behaviour.
     pub async fn start(answers: ContainerCredentials) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let url = format!("http://{}/credentials", listener.local_addr()?);
@@ -51,17 +51,17 @@ impl CredentialsEndpoint {
         Ok(Self { url, asked, answers, serving })
     }
 
-    /// From now on it does that.
+    /// Changes its behaviour.
     pub fn answer(&self, answers: ContainerCredentials) {
         *self.answers.lock().unwrap_or_else(PoisonError::into_inner) = answers;
     }
 
-    /// How often it has been asked.
+    /// Number of requests.
     pub fn asked(&self) -> usize {
         self.asked.load(Ordering::Relaxed)
     }
 
-    /// The variables of a service that gets its credentials here, and nowhere else.
+    /// Variables of a service that gets its credentials only here.
     pub fn instead_of_keys(&self, environment: Vec<(String, String)>) -> Vec<(String, String)> {
         let is_key = |name: &str| ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].contains(&name);
         let mut environment: Vec<_> = environment.into_iter().filter(|(name, _)| !is_key(name)).collect();

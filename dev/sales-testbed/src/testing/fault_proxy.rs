@@ -1,4 +1,4 @@
-//! A test double of the network: it stands between a service and AWS, counts the calls, and makes some fail.
+//! A test double of the network: a proxy between a service and AWS that counts calls, and makes some fail.
 
 use std::{
     collections::BTreeMap,
@@ -13,35 +13,35 @@ use tokio::{net::TcpListener, time::sleep};
 
 use crate::http_proxy::{Answer, Upstream, cut_off, refusal, serve};
 
-/// What a call meets instead of AWS.
+/// What a call gets instead of AWS's response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// An answer with this status.
+    /// A response with this status.
     Status(u16),
-    /// A refusal with this status and code, in the form of the service's protocol.
+    /// A rejection with this status and code, in the form of the service's protocol.
     Refusal(u16, &'static str),
-    /// The answer of a service that is asked too much.
+    /// The response of a throttling service.
     Throttled,
-    /// No answer for this long; then AWS is asked after all.
+    /// No response for this long; then the call is forwarded after all.
     Delay(Duration),
-    /// AWS does its work, but the answer takes this long.
+    /// AWS executes the call, but the response takes this long.
     LateAnswer(Duration),
-    /// AWS does its work, but the answer is 500.
+    /// AWS executes the call, but the response is 500.
     LostAnswer,
-    /// AWS does its work, but the connection ends instead of an answer.
+    /// AWS executes the call, but the connection ends without a response.
     CutAnswer,
 }
 
-/// Stands between a service and AWS, counts the calls, and makes some fail. A test double of the network.
+/// A proxy between a service and AWS that counts calls, and makes some fail.
 #[derive(Debug)]
 pub struct FaultProxy {
     endpoint: String,
-    state: Arc<State>,
+    state: Arc<ProxyState>,
     serving: tokio::task::JoinHandle<()>,
 }
 
 #[derive(Debug)]
-struct State {
+struct ProxyState {
     upstream: Upstream,
     rules: Mutex<Vec<Rule>>,
     calls: Mutex<BTreeMap<String, Count>>,
@@ -57,48 +57,48 @@ struct Count {
 struct Rule {
     what: &'static str,
     fault: Fault,
-    /// One call in so many meets the fault.
+    /// One call in this many gets the fault.
     every: usize,
     seen: usize,
-    /// After so many calls the fault is over.
+    /// The fault ends after this many calls.
     times: usize,
 }
 
-/// An operation and its service; a service whose protocol does not tell has no name here.
+/// An operation and its service; `None` if the protocol does not name the service.
 struct Call {
     service: String,
     operation: String,
 }
 
 impl FaultProxy {
-    /// A proxy in front of what answers at `upstream`, such as an emulator.
+    /// A proxy in front of `upstream`, such as an emulator.
     pub async fn start(upstream: &str) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let endpoint = format!("http://{}", listener.local_addr()?);
         let upstream = Upstream::new(upstream)?;
-        let state = Arc::new(State { upstream, rules: Mutex::default(), calls: Mutex::default() });
+        let state = Arc::new(ProxyState { upstream, rules: Mutex::default(), calls: Mutex::default() });
         let asked = Arc::clone(&state);
         let serving = tokio::spawn(serve(listener, move |request| answer(Arc::clone(&asked), request)));
         Ok(Self { endpoint, state, serving })
     }
 
-    /// The address to give to a service.
+    /// The address for a service.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// From now on calls of `what` meet `fault`: an operation (such as `PutItem` or `PutObject`), all of a service with
-    /// a JSON protocol (such as `DynamoDB`), or all (`*`). What was said first about a call holds.
+    /// From now on, calls of `what` get `fault`: an operation (such as `PutItem` or `PutObject`), all of a service with
+    /// a JSON protocol (such as `DynamoDB`), or all (`*`). The first matching rule applies.
     pub fn fail(&self, what: &'static str, fault: Fault) {
         self.fail_every(1, usize::MAX, what, fault);
     }
 
-    /// The same for the next of these calls alone.
+    /// The same for the next such call only.
     pub fn fail_once(&self, what: &'static str, fault: Fault) {
         self.fail_every(1, 1, what, fault);
     }
 
-    /// The same for the first, third, fifth... of these calls, so that the next try gets through.
+    /// The same for the first, third, fifth... such call, so that retries succeed.
     pub fn fail_every_other(&self, what: &'static str, fault: Fault) {
         self.fail_every(2, usize::MAX, what, fault);
     }
@@ -107,17 +107,17 @@ impl FaultProxy {
         lock(&self.state.rules).push(Rule { what, fault, every, seen: 0, times });
     }
 
-    /// From now on all calls reach AWS.
+    /// From now on, all calls reach AWS.
     pub fn heal(&self) {
         lock(&self.state.rules).clear();
     }
 
-    /// How often `operation`, or with `*` any, has been called.
+    /// Number of calls of `operation`, or of all with `*`.
     pub fn calls(&self, operation: &str) -> usize {
         self.count(operation, |count| count.made)
     }
 
-    /// How often AWS has done the work of `operation`, whether its answer got through or not.
+    /// Number of calls of `operation` that AWS executed, whether the response got through or not.
     pub fn done(&self, operation: &str) -> usize {
         self.count(operation, |count| count.done)
     }
@@ -134,7 +134,7 @@ impl Drop for FaultProxy {
     }
 }
 
-impl State {
+impl ProxyState {
     fn fault(&self, call: &Call) -> Option<Fault> {
         let mut rules = lock(&self.rules);
         let meets = |rule: &&mut Rule| ["*", &call.service, &call.operation].contains(&rule.what);
@@ -152,11 +152,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn answer(state: Arc<State>, request: Request<Incoming>) -> Answer {
+async fn answer(state: Arc<ProxyState>, request: Request<Incoming>) -> Answer {
     forward(&state, request).await.unwrap_or_else(|_| injected(502, "BadGateway"))
 }
 
-async fn forward(state: &State, request: Request<Incoming>) -> anyhow::Result<Answer> {
+async fn forward(state: &ProxyState, request: Request<Incoming>) -> anyhow::Result<Answer> {
     let (head, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
     let call = Call::of(&head, &body);
@@ -182,11 +182,11 @@ async fn forward(state: &State, request: Request<Incoming>) -> anyhow::Result<An
 }
 
 impl Call {
-    /// The operation's name is wherever the service's protocol has it.
+    /// The operation's name, in the place of the service's protocol.
     fn of(head: &Parts, body: &[u8]) -> Self {
         let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
         if let Some((service, operation)) = target.and_then(|target| target.rsplit_once('.')) {
-            // DynamoDB's has its version behind the name.
+            // DynamoDB's target has a version after the service's name.
             let service = service.split('_').next().unwrap_or(service);
             return Self { service: service.to_owned(), operation: operation.to_owned() };
         }
@@ -200,7 +200,7 @@ impl Call {
         Self { service: String::new(), operation: operation.to_owned() }
     }
 
-    /// S3 and SNS speak XML, the others JSON.
+    /// S3 and SNS use XML, the others JSON.
     fn refused(&self, status: u16, code: &str) -> Answer {
         if !self.service.is_empty() {
             return injected(status, code);

@@ -14,45 +14,45 @@ use tokio::net::TcpListener;
 
 use crate::http_proxy::{Answer, Upstream, refusal, serve};
 
-/// A service as ECS and scaling have it.
+/// A service in ECS and in scaling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FakeService {
-    /// The tasks that run.
+    /// Running tasks.
     pub running: u32,
-    /// The fewest that scaling may leave.
+    /// Scaling minimum.
     pub minimum: u32,
-    /// The most that scaling may start.
+    /// Scaling maximum.
     pub maximum: u32,
 }
 
-/// A fake of ECS, Application Auto Scaling and CloudTrail in one region; all other calls are passed on.
+/// A fake of ECS, Application Auto Scaling and CloudTrail in one region; it forwards all other calls.
 #[derive(Debug)]
 pub struct FakeFleet {
     endpoint: String,
-    state: Arc<State>,
+    state: Arc<FleetState>,
     serving: tokio::task::JoinHandle<()>,
 }
 
 #[derive(Debug)]
-struct State {
+struct FleetState {
     upstream: Upstream,
     cluster: String,
     services: Mutex<BTreeMap<String, FakeService>>,
-    /// Whether tasks that are asked for run at once, or never.
+    /// Whether requested tasks start at once, or never.
     starts: Mutex<bool>,
-    /// What CloudTrail has recorded, the newest first.
+    /// CloudTrail's records, newest first.
     records: Mutex<Vec<Value>>,
-    /// Who asked for what: the signature's scope and the operation.
+    /// The calls: the signature's scope and the operation.
     asked: Mutex<Vec<String>>,
 }
 
 impl FakeFleet {
-    /// In front of what answers at `upstream`, with these services in a cluster.
+    /// In front of `upstream`, with these services in a cluster.
     pub async fn start(upstream: &str, cluster: &str, services: &[(&str, FakeService)]) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let endpoint = format!("http://{}", listener.local_addr()?);
         let services = services.iter().map(|&(name, service)| (name.to_owned(), service)).collect();
-        let state = Arc::new(State {
+        let state = Arc::new(FleetState {
             upstream: Upstream::new(upstream)?,
             cluster: cluster.to_owned(),
             services: Mutex::new(services),
@@ -65,27 +65,27 @@ impl FakeFleet {
         Ok(Self { endpoint, state, serving })
     }
 
-    /// The address to give to who asks.
+    /// The address for callers.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// A service as it is now.
+    /// Current state of a service.
     pub fn service(&self, name: &str) -> Option<FakeService> {
         lock(&self.state.services).get(name).copied()
     }
 
-    /// From now on no task starts that is asked for.
+    /// From now on, requested tasks never start.
     pub fn start_no_tasks(&self) {
         *lock(&self.state.starts) = false;
     }
 
-    /// Has CloudTrail record an event, as the newest.
+    /// Adds CloudTrail's newest record.
     pub fn record(&self, event: Value) {
         lock(&self.state.records).insert(0, event);
     }
 
-    /// The calls so far, with the service and region that each was signed for.
+    /// The calls so far, with the service and region of their signatures.
     pub fn asked(&self) -> Vec<String> {
         lock(&self.state.asked).clone()
     }
@@ -101,7 +101,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn answer(state: Arc<State>, request: Request<Incoming>) -> Answer {
+async fn answer(state: Arc<FleetState>, request: Request<Incoming>) -> Answer {
     let (head, body) = request.into_parts();
     let Ok(body) = body.collect().await else { return refusal(StatusCode::BAD_REQUEST, "Broken", "no body") };
     let body = body.to_bytes();
@@ -116,7 +116,8 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Answer {
         "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents" => Ok(lookup_events(&state, &input())),
         _ => {
             let passed_on = state.upstream.ask(head, body).await;
-            return passed_on.unwrap_or_else(|_| refusal(StatusCode::BAD_GATEWAY, "BadGateway", "nobody answers"));
+            return passed_on
+                .unwrap_or_else(|_| refusal(StatusCode::BAD_GATEWAY, "BadGateway", "the emulator did not respond"));
         }
     };
     // Credential=KEY/DATE/REGION/SERVICE/aws4_request
@@ -136,7 +137,7 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Answer {
 
 type Answered = Result<Value, (&'static str, String)>;
 
-fn describe_services(state: &State, input: &Value) -> Answered {
+fn describe_services(state: &FleetState, input: &Value) -> Answered {
     if input["cluster"] != state.cluster.as_str() {
         return Err(("ClusterNotFoundException", "Cluster not found.".to_owned()));
     }
@@ -154,12 +155,12 @@ fn describe_services(state: &State, input: &Value) -> Answered {
     Ok(json!({ "services": found, "failures": failures }))
 }
 
-/// The service that a resource of scaling is.
-fn service_of<'a>(state: &State, resource: &'a str) -> Option<&'a str> {
+/// The service of a scaling resource.
+fn service_of<'a>(state: &FleetState, resource: &'a str) -> Option<&'a str> {
     resource.strip_prefix("service/")?.strip_prefix(state.cluster.as_str())?.strip_prefix('/')
 }
 
-fn describe_targets(state: &State, input: &Value) -> Value {
+fn describe_targets(state: &FleetState, input: &Value) -> Value {
     let services = lock(&state.services);
     let resources = input["ResourceIds"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let targets = resources.filter_map(|resource| {
@@ -169,8 +170,8 @@ fn describe_targets(state: &State, input: &Value) -> Value {
     json!({ "ScalableTargets": targets.collect::<Vec<_>>() })
 }
 
-/// A minimum above what runs has the missing tasks started; a lower one stops none at once.
-fn register_target(state: &State, input: &Value) -> Answered {
+/// A minimum above the running tasks starts the missing ones; a lower one stops none at once.
+fn register_target(state: &FleetState, input: &Value) -> Answered {
     let invalid = |what: &str| ("ValidationException", what.to_owned());
     let minimum = input["MinCapacity"].as_u64().and_then(|minimum| u32::try_from(minimum).ok());
     let minimum = minimum.ok_or_else(|| invalid("no MinCapacity"))?;
@@ -187,8 +188,8 @@ fn register_target(state: &State, input: &Value) -> Answered {
     Ok(json!({ "ScalableTargetARN": "arn:aws:application-autoscaling:x" }))
 }
 
-/// One event a page, so that who reads one page only is found out.
-fn lookup_events(state: &State, input: &Value) -> Value {
+/// One event per page, to detect callers that read only one page.
+fn lookup_events(state: &FleetState, input: &Value) -> Value {
     let records = lock(&state.records);
     let page = input["NextToken"].as_str().and_then(|token| token.parse::<usize>().ok()).unwrap_or_default();
     let event = |record: &Value| json!({ "EventName": "UpdateEndpointGroup", "CloudTrailEvent": record.to_string() });

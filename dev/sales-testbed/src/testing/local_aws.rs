@@ -1,4 +1,4 @@
-//! AWS alone, as `cargo local aws` starts it.
+//! AWS only, as started by `cargo local aws`.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -9,10 +9,10 @@ use crate::{
     tcp_ports,
 };
 
-/// Longer than everything inside may take to stop.
+/// Longer than everything inside takes to stop.
 const GRACE: Duration = Duration::from_secs(20);
 
-/// A running `cargo local aws` in a sandbox of its own, on free ports; it stops when dropped.
+/// A running `cargo local aws` in its own sandbox, on free ports; it stops when dropped.
 #[derive(Debug)]
 pub struct LocalAws {
     process: Process,
@@ -51,17 +51,17 @@ impl LocalAws {
         Ok(aws)
     }
 
-    /// The file for a shell to read.
+    /// The file for a shell to source.
     pub fn file(&self) -> PathBuf {
         self.sandbox.local_directory().join("aws.env")
     }
 
-    /// What the file has a shell export.
+    /// The variables that the file exports.
     pub fn variables(&self) -> &BTreeMap<String, String> {
         &self.variables
     }
 
-    /// Where the service of that name in the variables is.
+    /// The endpoint of a service, by its name in the variables.
     pub fn endpoint(&self, service: &str) -> &str {
         let own = self.variables.get(&format!("AWS_ENDPOINT_URL_{service}"));
         own.or_else(|| self.variables.get("AWS_ENDPOINT_URL")).map(String::as_str).unwrap_or_default()
@@ -72,12 +72,12 @@ impl LocalAws {
         self.front
     }
 
-    /// What it has said so far.
+    /// Its output so far.
     pub fn said(&self) -> String {
         std::fs::read_to_string(self.sandbox.directory().join("aws.log")).unwrap_or_default()
     }
 
-    /// Stops it as Ctrl-C does, waits for its end, and returns its exit code.
+    /// Stops it like Ctrl-C, waits for its end, and returns its exit code.
     pub async fn stop(&mut self) -> i32 {
         self.process.stop().await
     }

@@ -1,4 +1,4 @@
-//! Both regions as `cargo local` starts them, for tests that are to meet them as their user and their operator do.
+//! Both regions as started by `cargo local`, for tests that act as their user and operator.
 
 use std::{
     ffi::OsString,
@@ -17,14 +17,14 @@ use crate::{
     resources::ACCOUNT,
 };
 
-/// Longer than everything inside may take to stop.
+/// Longer than everything inside takes to stop.
 const GRACE: Duration = Duration::from_secs(60);
 
-/// A running `cargo local` in a sandbox of its own; it stops, with all that it has started, when dropped.
+/// A running `cargo local` in its own sandbox; it stops, with all its child processes, when dropped.
 ///
-/// Nothing is built or installed for it: it takes the binaries beside the running test, and the emulator's environment
-/// from the test's own target directory. Commands that are run with it find a `cargo` on their `PATH` whose `cargo local`
-/// and `cargo salesctl` are these binaries, and what `salesctl` and the AWS CLI need in their environment.
+/// It builds and installs nothing: it uses the binaries of the running test's build, and the emulator's environment in
+/// the test's own target directory. Commands run with it find a `cargo` on their `PATH` whose `cargo local` and `cargo
+/// salesctl` are these binaries, and the variables for `salesctl` and the AWS CLI.
 #[derive(Debug)]
 pub struct LocalInstance {
     process: Process,
@@ -44,7 +44,7 @@ impl LocalInstance {
         Self::start_with(ports, Vec::new()).await
     }
 
-    /// Starts it for a developer who has these variables in his environment, as have the commands that are run with it.
+    /// Starts it for a developer who has these variables, which its commands have as well.
     pub async fn start_with(ports: LocalPorts, settings: Vec<(&'static str, OsString)>) -> anyhow::Result<Self> {
         let sandbox = Sandbox::new()?;
         for name in ["sales-api", "sales-worker", "salesctl"] {
@@ -66,22 +66,22 @@ impl LocalInstance {
         Ok(instance)
     }
 
-    /// Where everything listens.
+    /// The ports.
     pub fn ports(&self) -> LocalPorts {
         self.ports
     }
 
-    /// The one address in front of both regions.
+    /// The common address of both regions.
     pub fn url(&self) -> String {
         format!("http://localhost:{}", self.ports.front)
     }
 
-    /// The configuration that it writes for `salesctl`.
+    /// The configuration file that it writes for `salesctl`.
     pub fn salesctl_config(&self) -> PathBuf {
         salesctl_config(&self.sandbox)
     }
 
-    /// What commands have in their environment beside what the test has.
+    /// Variables that commands have in addition to the test's.
     pub fn environment(&self) -> Vec<(&'static str, OsString)> {
         let mut environment = environment(&self.sandbox);
         environment.extend(self.settings.iter().cloned());
@@ -93,15 +93,16 @@ impl LocalInstance {
         self.process.id()
     }
 
-    /// What it has said so far.
+    /// Its output so far.
     pub fn said(&self) -> String {
         std::fs::read_to_string(log(&self.sandbox)).unwrap_or_default()
     }
 
-    /// A command in the environment of its user, in a directory of the sandbox. It ends with what waits for it.
+    /// A command in the environment of its user, in a directory of the sandbox. It is killed when its future is
+    /// dropped.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
-        // What the machine knows of another account must not get into this.
+        // Variables for any other account on this machine must not get in.
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_")) {
             command.env_remove(name);
         }
@@ -109,7 +110,7 @@ impl LocalInstance {
         command
     }
 
-    /// Runs a shell script as its user would type it; it ends with its first command that fails.
+    /// Runs a shell script as typed by its user; it ends at the first command that fails.
     pub async fn shell(&self, script: &str) -> anyhow::Result<Output> {
         Ok(self.command("bash").args(["-euo", "pipefail", "-c", script]).output().await?)
     }
@@ -119,13 +120,13 @@ impl LocalInstance {
         Ok(self.command(self.sandbox.binary("sales-local")).args(arguments).output().await?)
     }
 
-    /// Stops it as Ctrl-C does, waits for its end, and returns its exit code.
+    /// Stops it like Ctrl-C, waits for its end, and returns its exit code.
     pub async fn stop(&mut self) -> i32 {
         self.process.stop().await
     }
 }
 
-/// A `cargo` that has built everything already.
+/// A `cargo` that has already built everything.
 fn cargo(sandbox: &Sandbox) -> String {
     let [local, salesctl] = ["sales-local", "salesctl"].map(|name| sandbox.binary(name).display().to_string());
     format!(
@@ -141,7 +142,7 @@ esac"#
 }
 
 fn environment(sandbox: &Sandbox) -> Vec<(&'static str, OsString)> {
-    // The binaries are on it, too, as the runbook has its reader do.
+    // The `PATH` also has the binaries, as the runbook instructs.
     let binaries = sandbox.binary("salesctl");
     let mut path = sandbox.programs().into_os_string();
     if let Some(directory) = binaries.parent() {

@@ -1,4 +1,4 @@
-//! What black-box tests share: a stage of two regions, a proxy that makes AWS fail, all of it as its user starts it, and
+//! Shared parts of black-box tests: a stage of two regions, a proxy that makes AWS fail, the complete instance, and
 //! Terraform with an account to apply to.
 
 mod credentials_endpoint;
@@ -30,15 +30,15 @@ pub use sandbox::Sandbox;
 pub use stage::{Launch, Running, Stage};
 pub use terraform::{Root, Terraform};
 
-/// How long a test waits for what must happen, on a machine that may have much else to do.
+/// Deadline for expected effects, on a machine that may be busy.
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// A client without proxies, whose patience is a test's.
+/// A client without proxies, with a test's timeout.
 pub fn client() -> reqwest::Client {
     crate::http_client::builder().timeout(DEADLINE).build().unwrap_or_default()
 }
 
-/// For AWS clients of a test's own.
+/// For AWS clients of a test.
 pub fn sdk(endpoint: &str, region: &str) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -49,7 +49,7 @@ pub fn sdk(endpoint: &str, region: &str) -> SdkConfig {
         .build()
 }
 
-/// Waits until `cargo local`, or `cargo local aws`, has said all that it says once it serves.
+/// Waits until `cargo local`, or `cargo local aws`, has printed its complete startup message.
 async fn serves(process: &Process, said: impl Fn() -> String) -> anyhow::Result<()> {
     let serving = async {
         while !said().contains("Ctrl-C stops everything") {
@@ -62,10 +62,10 @@ async fn serves(process: &Process, said: impl Fn() -> String) -> anyhow::Result<
     served.unwrap_or_else(|_| Err(anyhow::anyhow!("it does not serve: {}", said())))
 }
 
-/// Asks until there is an answer, for as long as a test waits.
+/// Polls until there is a result, up to a test's deadline.
 ///
 /// # Panics
-/// When there is none in time: `what` did not happen.
+/// If there is none in time: `what` did not happen.
 pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let asking = async {
         loop {

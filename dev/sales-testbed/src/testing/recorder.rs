@@ -1,4 +1,4 @@
-//! A proxy between a service and AWS that writes down what the service asks of what, as IAM would be asked for it.
+//! A proxy between a service and AWS that records the permissions that its calls need.
 
 use std::{
     collections::BTreeMap,
@@ -13,47 +13,47 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::http_proxy::{Answer, Upstream, refusal, serve};
 
-/// What IAM is asked for a call: an action, and the name of what it is on (a table, `table/index/name`, a queue, a topic,
-/// a parameter, a bucket, `bucket/object`).
+/// A permission in IAM: an action, and the name of its resource (a table, `table/index/name`, a queue, a topic, a
+/// parameter, a bucket, `bucket/object`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Permission {
     /// Such as `dynamodb:PutItem`.
     pub action: String,
-    /// By its own name, since the account and the region are those of the service.
+    /// Without account and region, which are those of the service.
     pub resource: String,
 }
 
-/// Stands between a service and AWS, and counts the calls by the permission that each needs.
+/// A proxy between a service and AWS that counts the calls by permission.
 #[derive(Debug)]
 pub struct Recorder {
     endpoint: String,
-    state: Arc<State>,
+    state: Arc<RecorderState>,
     serving: JoinHandle<()>,
 }
 
 #[derive(Debug)]
-struct State {
+struct RecorderState {
     upstream: Upstream,
     calls: Mutex<BTreeMap<Permission, usize>>,
 }
 
 impl Recorder {
-    /// A recorder in front of what answers at `upstream`.
+    /// A recorder in front of `upstream`.
     pub async fn start(upstream: &str) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let endpoint = format!("http://{}", listener.local_addr()?);
-        let state = Arc::new(State { upstream: Upstream::new(upstream)?, calls: Mutex::default() });
+        let state = Arc::new(RecorderState { upstream: Upstream::new(upstream)?, calls: Mutex::default() });
         let asked = Arc::clone(&state);
         let serving = tokio::spawn(serve(listener, move |request| answer(Arc::clone(&asked), request)));
         Ok(Self { endpoint, state, serving })
     }
 
-    /// The address to give to the service.
+    /// The address for the service.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// What was needed so far, and how often.
+    /// The permissions needed so far, with the number of calls.
     pub fn calls(&self) -> BTreeMap<Permission, usize> {
         self.state.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -65,7 +65,7 @@ impl Drop for Recorder {
     }
 }
 
-async fn answer(state: Arc<State>, request: Request<Incoming>) -> Answer {
+async fn answer(state: Arc<RecorderState>, request: Request<Incoming>) -> Answer {
     let answer = async {
         let (head, body) = request.into_parts();
         let body = body.collect().await?.to_bytes();
@@ -78,7 +78,7 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Answer {
     answer.unwrap_or_else(|_| refusal(StatusCode::BAD_GATEWAY, "BadGateway", "AWS did not answer"))
 }
 
-/// What a call needs; one of a batch on several tables needs several.
+/// The permissions of a call; one of a batch on several tables needs several.
 fn permissions(head: &Parts, body: &[u8]) -> Vec<Permission> {
     let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
     match target.and_then(|target| target.rsplit_once('.')) {
@@ -106,14 +106,14 @@ fn of_json(service: &str, operation: &str, body: &[u8]) -> Vec<Permission> {
         "AmazonSSM" => ("ssm", text("Name").into_iter().collect()),
         other => (other, Vec::new()),
     };
-    // IAM knows no batches of messages.
+    // IAM has no batch actions for messages.
     let operation = if service == "sqs" { operation.strip_suffix("Batch").unwrap_or(operation) } else { operation };
     let resources = if resources.is_empty() { vec!["?".to_owned()] } else { resources };
     let permission = |resource| Permission { action: format!("{service}:{operation}"), resource };
     resources.into_iter().map(permission).collect()
 }
 
-/// SNS is the only one of the services here that is asked by forms.
+/// SNS is the only service here with form requests.
 fn of_form(body: &[u8]) -> Vec<Permission> {
     let form = String::from_utf8_lossy(body);
     let field = |name: &str| form.split('&').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));

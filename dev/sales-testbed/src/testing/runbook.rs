@@ -1,9 +1,9 @@
-//! Drills written down in a document: the commands that somebody types, and what is seen then.
+//! Drills in a document: commands, and their expected output.
 //!
-//! A section of a Markdown document is a drill if it has blocks of the kind `console`. In them a line that begins with
-//! `$ ` is a command, continued by lines that begin with `> `; the lines after it are what it shows, in this order, with
-//! others perhaps between them. In such a line `…` stands for anything. A command that does not end with 0 says so
-//! behind it: `# ends with 2`.
+//! A section of a Markdown document is a drill if it has `console` blocks. In these, a line that begins with `$ ` is a
+//! command, continued by lines that begin with `> `; the lines after it are expected in its output, in this order, with
+//! other lines perhaps between them. In such a line, `…` stands for anything. A command with an exit code other than 0
+//! has it in a comment: `# ends with 2`.
 
 use std::fmt::Write;
 
@@ -12,22 +12,22 @@ use std::fmt::Write;
 pub struct Drill {
     /// Its heading.
     pub title: String,
-    /// What is typed, in this order.
+    /// The commands, in order.
     pub steps: Vec<Step>,
 }
 
 /// One command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// As it is typed.
+    /// Its text.
     pub command: String,
-    /// How it ends.
+    /// Its exit code.
     pub ends_with: i32,
-    /// What it shows.
+    /// Expected lines of its output.
     pub shows: Vec<String>,
 }
 
-/// How a command that ends otherwise says so.
+/// The comment with an exit code.
 const ENDS_WITH: &str = "# ends with ";
 const BEGIN: &str = "@@ begin ";
 const END: &str = "@@ end ";
@@ -74,7 +74,7 @@ fn add(steps: &mut Vec<Step>, line: &str) {
 }
 
 impl Drill {
-    /// A shell script that does all of it, with marks between the outputs.
+    /// A shell script with all commands, with marks between their outputs.
     pub fn script(&self) -> String {
         let mut script = String::new();
         for (number, step) in self.steps.iter().enumerate() {
@@ -85,7 +85,7 @@ impl Drill {
         script
     }
 
-    /// The first thing in the script's output that is not as the document says; none if all is.
+    /// The first difference between the script's output and the document; `None` if there is none.
     pub fn difference(&self, output: &str) -> Option<String> {
         for (number, step) in self.steps.iter().enumerate() {
             let command = &step.command;
@@ -107,13 +107,13 @@ impl Drill {
     }
 }
 
-/// The first line that is not shown after those before it.
+/// The first expected line that does not follow those before it.
 fn first_missing<'a>(shown: &str, lines: &'a [String]) -> Option<&'a str> {
     let mut shown = shown.lines();
     lines.iter().find(|line| !shown.any(|candidate| matches(line, candidate))).map(String::as_str)
 }
 
-/// Whether a line is as described; runs of white space are one blank.
+/// Whether a line matches; any white space counts as one blank.
 fn matches(pattern: &str, line: &str) -> bool {
     let [pattern, line] = [pattern, line].map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
     let parts: Vec<&str> = pattern.split('…').collect();

@@ -1,4 +1,4 @@
-//! The command in a target directory of a test's own, where no other test and no running instance is in its way.
+//! The command in a test's own target directory, isolated from other tests and running instances.
 
 use std::{
     os::unix::fs::PermissionsExt,
@@ -13,7 +13,7 @@ use crate::{
     workspace::Build,
 };
 
-/// A directory with a target directory and a place for programs in it, removed when dropped.
+/// A directory with a target directory and a place for programs, removed when dropped.
 #[derive(Debug)]
 pub struct Sandbox {
     directory: TempDir,
@@ -21,7 +21,7 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// With `sales-local` as it was built beside the running test, and an empty place for programs.
+    /// With `sales-local` of the running test's build, and an empty place for programs.
     pub fn new() -> anyhow::Result<Self> {
         let build = Build::current()?;
         let parent = build.target.join("tmp");
@@ -35,7 +35,7 @@ impl Sandbox {
         Ok(sandbox)
     }
 
-    /// All of it.
+    /// Its root.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
@@ -45,7 +45,7 @@ impl Sandbox {
         self.directory().join("target")
     }
 
-    /// Where the sandbox has, or would have, the binary `name`.
+    /// Path of the binary `name`, existing or not.
     pub fn binary(&self, name: &str) -> PathBuf {
         self.target().join(&self.build.profile).join(name)
     }
@@ -55,15 +55,15 @@ impl Sandbox {
         self.directory().join("programs")
     }
 
-    /// Puts a binary into the sandbox as it was built beside the running test.
+    /// Puts a binary of the running test's build into the sandbox.
     pub fn link(&self, name: &str) -> anyhow::Result<()> {
         let built = self.build.binary(name);
-        // A copy could not be started while another test starts something that has inherited its open file.
+        // A copy could not be executed while another test spawns a process that has inherited its open file.
         std::fs::hard_link(&built, self.binary(name))
             .with_context(|| format!("{} is missing: run `cargo test --workspace`, which builds it", built.display()))
     }
 
-    /// Lets the sandbox use an emulator's environment of the real target directory, made first when it is missing.
+    /// Lets the sandbox use an emulator's environment in the real target directory, created if it is missing.
     pub async fn share(&self, package: &'static Package) -> anyhow::Result<()> {
         let environment = Environment::prepare(package, &self.build.local_directory()).await?;
         let directory = environment.directory();
@@ -72,12 +72,12 @@ impl Sandbox {
         Ok(std::os::unix::fs::symlink(directory, shared)?)
     }
 
-    /// What its `target/sales-local` is.
+    /// Its `target/sales-local`.
     pub fn local_directory(&self) -> PathBuf {
         self.target().join("sales-local")
     }
 
-    /// Puts a shell script among the programs.
+    /// Adds a shell script to the programs.
     pub fn put(&self, name: &str, script: &str) -> anyhow::Result<()> {
         let path = self.programs().join(name);
         std::fs::write(&path, format!("#!/bin/sh\n{script}\n"))?;

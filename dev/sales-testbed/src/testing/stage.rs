@@ -1,4 +1,4 @@
-//! Two regions of a test's own, and the services started on them.
+//! Two regions of a test's own, with services running on them.
 
 use std::{
     io::{Read, Seek},
@@ -13,7 +13,7 @@ use super::{DEADLINE, FaultProxy, client, sdk};
 use crate::{
     emulator::Emulator,
     process::{Process, Program},
-    resources::{Deployment, Region},
+    resources::{Deployment, RegionResources},
     tcp_ports,
 };
 
@@ -23,15 +23,15 @@ static EMULATOR: OnceCell<Emulator> = OnceCell::const_new();
 /// Two regions of a test's own, behind a proxy of its own.
 #[derive(Debug)]
 pub struct Stage {
-    /// The resources; what they look at goes past the proxy.
+    /// The resources; their own calls bypass the proxy.
     pub deployment: Deployment,
-    /// What the services' calls go through.
+    /// The proxy for the services' calls.
     pub proxy: FaultProxy,
     endpoint: String,
 }
 
 impl Stage {
-    /// A stage whose resources begin with `prefix`, which no other test of the process may use.
+    /// A stage whose resources have the prefix `prefix`, which must be unique in the process.
     pub async fn set(prefix: &str) -> anyhow::Result<Self> {
         let emulator = EMULATOR.get_or_try_init(async || Emulator::start(None).await).await?;
         let deployment = Deployment::create(emulator.endpoint(), prefix).await?;
@@ -39,27 +39,27 @@ impl Stage {
         Ok(Self { deployment, proxy, endpoint: emulator.endpoint().to_owned() })
     }
 
-    /// The region that is ACTIVE at first.
-    pub fn active(&self) -> &Region {
+    /// The region that is initially ACTIVE.
+    pub fn active(&self) -> &RegionResources {
         &self.deployment.regions[0]
     }
 
-    /// The region that is PASSIVE at first.
-    pub fn passive(&self) -> &Region {
+    /// The region that is initially PASSIVE.
+    pub fn passive(&self) -> &RegionResources {
         &self.deployment.regions[1]
     }
 
-    /// For clients of the test's own, past the proxy.
-    pub fn sdk(&self, region: &Region) -> SdkConfig {
+    /// For AWS clients of the test, bypassing the proxy.
+    pub fn sdk(&self, region: &RegionResources) -> SdkConfig {
         sdk(&self.endpoint, &region.name)
     }
 
-    /// One more proxy, for a service whose calls shall fail alone.
+    /// One more proxy, to make the calls of a single service fail.
     pub async fn own_proxy(&self) -> anyhow::Result<FaultProxy> {
         FaultProxy::start(&self.endpoint).await
     }
 
-    /// Starts a service on a free port and waits until it serves. `extra` comes after, and instead of, `environment`.
+    /// Starts a service on a free port and waits until it serves. `extra` overrides `environment`.
     pub async fn start(
         &self,
         program: &str,
@@ -70,7 +70,7 @@ impl Stage {
     }
 }
 
-/// How a service is started: again and again, at the same address.
+/// How to start a service, repeatedly, at the same address.
 #[derive(Debug)]
 pub struct Launch {
     program: PathBuf,
@@ -79,7 +79,7 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// On a free port, behind `proxy`. `extra` comes after, and instead of, `environment`.
+    /// On a free port, behind `proxy`. `extra` overrides `environment`.
     pub fn new(
         program: &Path,
         proxy: &FaultProxy,
@@ -92,14 +92,14 @@ impl Launch {
         Ok(Self { program: program.to_owned(), environment, port })
     }
 
-    /// Where it serves while it runs.
+    /// Its address while it runs.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
     /// Starts the service and waits until it serves.
     pub async fn start(&self) -> anyhow::Result<Running> {
-        // Appended to, since reading it moves the position that the service has in common with it.
+        // Appended, since reading moves the position that is shared with the service.
         let log = tempfile::Builder::new().append(true).tempfile()?.into_file();
         let process = Program::new(&self.program)
             .environment(self.environment.iter().map(|(name, value)| (name, value)))
@@ -125,7 +125,7 @@ impl Launch {
 /// A service under test; it stops when dropped.
 #[derive(Debug)]
 pub struct Running {
-    /// Where it serves.
+    /// Its address.
     pub url: String,
     /// Its process.
     pub process: Process,
@@ -133,7 +133,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// What it has logged so far.
+    /// Its log so far.
     pub fn log(&mut self) -> String {
         let mut text = String::new();
         let read = self.log.rewind().and_then(|()| self.log.read_to_string(&mut text));

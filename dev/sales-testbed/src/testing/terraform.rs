@@ -1,4 +1,4 @@
-//! Terraform, where a machine has it.
+//! Terraform, if the machine has it.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -13,36 +13,36 @@ use crate::{
     workspace::Build,
 };
 
-/// Names the directory for `terraform init -plugin-dir` with the AWS provider in it.
+/// The variable with the directory for `terraform init -plugin-dir`, which has the AWS provider.
 const PLUGIN_DIR: &str = "TERRAFORM_PLUGIN_DIR";
 
-/// Names Terraform's own configuration, which may name a mirror of providers.
+/// The variable with Terraform's own configuration, which may name a mirror of providers.
 const CONFIGURATION: &str = "TF_CLI_CONFIG_FILE";
 
-/// Below these, and the home directory's, mirrors are put by those who install programs.
+/// Directories below which, besides the home directory, installed programs put mirrors.
 const PLACES: [&str; 4] = ["/usr/local/share", "/usr/share/terraform", "/opt", "/srv"];
 
 /// Terraform on the `PATH`, with the AWS provider in a directory.
 #[derive(Debug, Clone)]
 pub struct Terraform {
-    /// What tells Terraform, and the scripts, where the provider is.
+    /// Variables that tell Terraform, and the scripts, where the provider is.
     provider: (&'static str, OsString),
 }
 
 impl Terraform {
-    /// What this machine has. If it lacks something, that is said for all to see, with what is not tested then.
+    /// Terraform on this machine. If something is missing, it prints that, and which tests are skipped.
     pub fn or_skip(what: &str) -> Option<Self> {
         match Self::find() {
             Ok(terraform) => Some(terraform),
             Err(reason) => {
-                // Not by a macro, whose output the test harness keeps to itself.
+                // Not with a macro, whose output the test harness captures.
                 drop(writeln!(std::io::stderr(), "\nSKIPPED: {what} is not tested: {reason}\n"));
                 None
             }
         }
     }
 
-    /// Looks where `.ci/infrastructure` does, but for the registry: tests download nothing of that size.
+    /// Looks where `.ci/infrastructure` does, except in the registry: tests do not download that much.
     fn find() -> Result<Self, String> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         if !std::env::split_paths(&path).any(|directory| directory.join("terraform").is_file()) {
@@ -65,7 +65,7 @@ impl Terraform {
         }
     }
 
-    /// Where the provider is, as the variable by which Terraform or scripts are told.
+    /// The provider's directory, as a variable for Terraform and the scripts.
     pub fn variable(&self) -> (&'static str, &OsStr) {
         (self.provider.0, &self.provider.1)
     }
@@ -78,7 +78,7 @@ impl Terraform {
     }
 }
 
-/// The first directory at most so many levels below `place` that has the AWS provider.
+/// The first directory at most `levels` below `place` that has the AWS provider.
 fn mirror(place: &Path, levels: u32) -> Option<PathBuf> {
     if place.join("registry.terraform.io/hashicorp/aws").is_dir() {
         return Some(place.to_owned());
@@ -87,16 +87,16 @@ fn mirror(place: &Path, levels: u32) -> Option<PathBuf> {
     std::fs::read_dir(place).ok()?.flatten().find_map(|entry| mirror(&entry.path(), below))
 }
 
-/// A directory with a configuration, and another for what Terraform keeps of it.
+/// A directory with a configuration, and another for Terraform's data.
 #[derive(Debug, Clone)]
 pub struct Root {
-    /// Whose Terraform it is.
+    /// The Terraform program.
     pub terraform: Terraform,
     /// The configuration.
     pub directory: PathBuf,
-    /// What `TF_DATA_DIR` names.
+    /// The value of `TF_DATA_DIR`.
     pub data: PathBuf,
-    /// Variables of its environment, which has nothing else.
+    /// The complete environment.
     pub environment: Vec<(String, String)>,
 }
 
@@ -110,7 +110,7 @@ impl Root {
         Ok(())
     }
 
-    /// Runs Terraform, which has to end with the code `expected`, and returns what it said.
+    /// Runs Terraform, which must exit with the code `expected`, and returns its output.
     pub async fn run(&self, arguments: &[&str], expected: i32) -> anyhow::Result<String> {
         let words: Vec<_> = arguments.iter().map(OsStr::new).collect();
         self.run_words(&words, expected).await

@@ -1,4 +1,4 @@
-//! The operations on accelerators and their tags, and what all operations have in common.
+//! Operations on accelerators and their tags, and what all operations have in common.
 
 use aws_sdk_globalaccelerator::{
     Client,
@@ -23,7 +23,7 @@ async fn describe(client: &Client, arn: &str) -> Accelerator {
     answer.accelerator.expect("an accelerator")
 }
 
-/// Whether `text` is of the shape, where `x` is any hexadecimal digit.
+/// Whether `text` matches the pattern, where `x` is any hexadecimal digit.
 fn has_shape(text: &str, shape: &str) -> bool {
     let fits = |(is, shall): (char, char)| is == shall || (shall == 'x' && is.is_ascii_hexdigit());
     text.len() == shape.len() && text.chars().zip(shape.chars()).all(fits)
@@ -206,7 +206,7 @@ async fn lists_come_in_pages_in_the_order_of_creation() {
     let first = client.list_accelerators().send().await.expect("a page");
     assert_eq!(arns(first.accelerators()), created[..10], "ten by default");
 
-    // What is deleted in between neither repeats nor skips anything.
+    // A deletion in between neither repeats nor skips anything.
     client.update_accelerator().accelerator_arn(&created[9]).enabled(false).send().await.expect("it is disabled");
     client.delete_accelerator().accelerator_arn(&created[9]).send().await.expect("it is deleted");
     let token = first.next_token().expect("more pages");

@@ -1,4 +1,4 @@
-//! The operations on endpoint groups.
+//! Operations on endpoint groups.
 
 use std::sync::atomic::Ordering;
 
@@ -6,7 +6,7 @@ use aws_sdk_globalaccelerator::{
     Client,
     error::SdkError,
     operation::update_endpoint_group::{UpdateEndpointGroupError, builders::UpdateEndpointGroupFluentBuilder},
-    types::{EndpointGroup, EndpointIdentifier, HealthCheckProtocol, HealthState, PortOverride},
+    types::{EndpointGroup, HealthCheckProtocol, HealthState, PortOverride},
 };
 use sales_testbed::accelerator::Dial;
 
@@ -107,36 +107,9 @@ async fn a_group_lives_from_its_creation_to_its_deletion() {
         fault(delete().await),
         fault(client.describe_endpoint_group().endpoint_group_arn(&id).send().await),
         fault(client.update_endpoint_group().endpoint_group_arn(&id).send().await),
-        fault(client.add_endpoints().endpoint_group_arn(&id).endpoint_configurations(endpoint("a", 1)).send().await),
-        fault(client.remove_endpoints().endpoint_group_arn(&id).endpoint_identifiers(identifier("a")).send().await),
     ];
     assert!(faults.iter().all(|name| name == "EndpointGroupNotFoundException"), "{faults:?}");
     create_group(&client, &listener, "us-east-1", 100.0).await;
-}
-
-fn identifier(id: &str) -> EndpointIdentifier {
-    EndpointIdentifier::builder().endpoint_id(id).build().expect("an identifier")
-}
-
-#[tokio::test]
-async fn endpoints_are_added_and_removed() {
-    let (stand_in, _first, _second) = start_with_fakes([100.0, 0.0]).await;
-    let client = client(&stand_in);
-    let id = arn(&groups(&client).await[0]).to_owned();
-    let own = describe(&client, &id).await.endpoint_descriptions()[0].endpoint_id().expect("an id").to_owned();
-    let add = |ids: &[&str]| {
-        let endpoints = ids.iter().map(|id| endpoint(id, 5)).collect();
-        client.add_endpoints().endpoint_group_arn(&id).set_endpoint_configurations(Some(endpoints)).send()
-    };
-    let remove =
-        |name: &str| client.remove_endpoints().endpoint_group_arn(&id).endpoint_identifiers(identifier(name)).send();
-    let added = add(&["a", "b"]).await.expect("they are added");
-    assert_eq!(added.endpoint_descriptions().len(), 3);
-    assert_eq!(fault(add(&["c", "a"]).await), "InvalidArgumentException");
-    assert_eq!(fault(add(&["1", "2", "3", "4", "5", "6", "7", "8"]).await), "LimitExceededException");
-    remove("a").await.expect("it is removed");
-    assert_eq!(fault(remove("a").await), "InvalidArgumentException");
-    assert_eq!(weights(&describe(&client, &id).await), [(own.as_str(), 128), ("b", 5)]);
 }
 
 #[tokio::test]

@@ -27,15 +27,15 @@ use tokio::{
 
 pub(crate) const REGIONS: [&str; 2] = ["sa-east-1", "us-east-1"];
 
-/// A fake of a region's API: it answers every request with its region's name, and health checks as it is told to.
+/// A fake of a region's API: it answers every request with its region's name, and health checks as configured.
 pub(crate) struct FakeApi {
     pub(crate) address: SocketAddr,
     pub(crate) healthy: Arc<AtomicBool>,
     pub(crate) active: Arc<AtomicBool>,
     pub(crate) ready: Arc<AtomicBool>,
-    /// The requests of `GET /slow` that have arrived and not been waited for yet.
+    /// Requests of `GET /slow` that have arrived and not been awaited yet.
     pub(crate) slow: Arc<Semaphore>,
-    /// How many of them may be answered.
+    /// Number of them that may be answered.
     pub(crate) released: Arc<Semaphore>,
     _task: JoinSet<()>,
 }
@@ -66,7 +66,7 @@ impl FakeApi {
     }
 }
 
-/// How each health check is answered: well, at first.
+/// Sets the response to health checks: initially success.
 #[derive(Clone)]
 struct Checks {
     healthy: Arc<AtomicBool>,
@@ -97,7 +97,7 @@ impl Checks {
     }
 }
 
-/// One line is one request; the lines of headers that follow a request of HTTP need no answer.
+/// One line is one request; further header lines need no response.
 async fn serve(
     connection: TcpStream,
     region: &'static str,
@@ -134,7 +134,7 @@ pub(crate) async fn listener() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.expect("a port")
 }
 
-/// A stand-in for the accelerator with an endpoint group for each region, in front of these addresses.
+/// A stand-in for the accelerator with an endpoint group per region, in front of these addresses.
 pub(crate) async fn start(addresses: [SocketAddr; 2], dials: [f32; 2]) -> AcceleratorStandIn {
     let backends = REGIONS.into_iter().zip(addresses).zip(dials).map(|((region, address), dial)| Backend {
         region: region.to_owned(),
@@ -161,7 +161,7 @@ pub(crate) async fn start_empty() -> (AcceleratorStandIn, FakeApi, FakeApi) {
     (stand_in, first, second)
 }
 
-/// Which region answers on an open connection.
+/// The region that answers on an open connection.
 pub(crate) async fn ask(connection: &mut TcpStream) -> String {
     try_ask(connection).await.expect("an answer")
 }
@@ -181,7 +181,7 @@ pub(crate) async fn ask_anew(stand_in: &AcceleratorStandIn) -> String {
     ask(&mut connect(stand_in).await).await
 }
 
-/// Whether a new connection gets to no region.
+/// Whether a new connection reaches no region.
 pub(crate) async fn is_reset(stand_in: &AcceleratorStandIn) -> bool {
     try_ask(&mut connect(stand_in).await).await.is_err()
 }
@@ -252,12 +252,12 @@ pub(crate) fn endpoint(id: &str, weight: i32) -> EndpointConfiguration {
     EndpointConfiguration::builder().endpoint_id(id).weight(weight).build()
 }
 
-/// What the endpoint of a region is on AWS.
+/// The endpoint of a region on AWS.
 pub(crate) fn balancer(region: &str) -> String {
     format!("arn:aws:elasticloadbalancing:{region}:111122223333:loadbalancer/net/sales/0123456789abcdef")
 }
 
-/// The name of the error that a request has failed with.
+/// Name of the error of a failed request.
 pub(crate) fn fault<T: Debug, E: ProvideErrorMetadata + Debug, R: Debug>(answer: Result<T, SdkError<E, R>>) -> String {
     let error = answer.expect_err("a fault");
     error.as_service_error().and_then(|error| error.code()).unwrap_or_else(|| panic!("{error:?}")).to_owned()

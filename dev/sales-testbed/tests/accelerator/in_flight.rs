@@ -1,4 +1,4 @@
-//! Connections that are open, and those that are opened, while something is changed.
+//! Open connections, and new ones, during changes.
 
 use std::cell::Cell;
 
@@ -80,7 +80,7 @@ async fn no_connection_is_refused_or_reset_while_the_dials_are_turned_not_even_w
     };
     let connecting = async {
         while !is_enough() {
-            // It panics unless it is answered.
+            // It panics unless it gets a response.
             ask_anew(&stand_in).await;
             answers.update(|answers| answers + 1);
         }

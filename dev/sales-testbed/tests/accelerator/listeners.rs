@@ -1,4 +1,4 @@
-//! The operations on listeners.
+//! Operations on listeners.
 
 use aws_sdk_globalaccelerator::types::{ClientAffinity, Listener, Protocol};
 

@@ -1,5 +1,5 @@
-//! The entrances in front of two fake APIs. The accelerator's stand-in: what goes where, its control API through the AWS SDK, and Terraform.
-//! The name that DNS answers: what goes where.
+//! The entry points in front of two fake APIs. The accelerator's stand-in: routing, its control API through the AWS
+//! SDK, and Terraform. The stand-in for the DNS name: routing.
 
 mod accelerators;
 mod endpoint_groups;

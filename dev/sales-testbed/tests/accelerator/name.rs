@@ -1,4 +1,4 @@
-//! The name that DNS answers: what goes where, by health checks alone.
+//! The stand-in for the DNS name: routing by health checks only.
 
 use std::sync::atomic::Ordering;
 
@@ -21,13 +21,13 @@ async fn connect(name: &Name) -> TcpStream {
     TcpStream::connect(name.address()).await.expect("the name listens")
 }
 
-/// Waits until the name leads to these regions and to no others.
+/// Waits until the name leads to exactly these regions.
 async fn leads_to(name: &Name, regions: &[&str]) {
     let as_expected = || REGIONS.iter().all(|region| name.leads_to(region) == regions.contains(region));
     eventually(&format!("the name leads to {regions:?}"), async || as_expected().then_some(())).await;
 }
 
-/// The regions that twenty connections get to, sorted.
+/// The regions that twenty connections reach, sorted.
 async fn reached(name: &Name) -> Vec<String> {
     let mut reached = Vec::new();
     for _ in 0..20 {

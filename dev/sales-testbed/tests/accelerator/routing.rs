@@ -1,4 +1,4 @@
-//! What goes where.
+//! Routing.
 
 use std::{net::SocketAddr, sync::atomic::Ordering};
 
@@ -16,7 +16,7 @@ async fn connections_are_shared_out_by_the_dials() {
     for _ in 0..500 {
         counts[usize::from(ask_anew(&stand_in).await == "us-east-1")] += 1;
     }
-    // A fifth is expected; a count outside of these bounds comes up less than once in 10^9 times.
+    // A fifth is expected; a count outside of these bounds has a probability below 10^-9.
     assert!((45..=160).contains(&counts[1]), "{counts:?}");
 }
 

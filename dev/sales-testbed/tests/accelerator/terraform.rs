@@ -1,4 +1,4 @@
-//! Terraform against a stand-in for the accelerator that starts empty.
+//! Terraform against an initially empty stand-in for the accelerator.
 //!
 //! It needs `terraform` on the `PATH`, and in the environment variable `TERRAFORM_PLUGIN_DIR` the absolute path of a
 //! directory for `terraform init -plugin-dir` with the AWS provider in it.
@@ -15,7 +15,7 @@ use crate::fake::{ask_anew, client, is_reset, start_empty};
 
 const CONFIGURATION: &str = include_str!("terraform.tf");
 
-/// A directory with the configuration, which has all that Terraform writes, too.
+/// A directory with the configuration and everything that Terraform writes.
 struct Configuration {
     directory: TempDir,
     root: Root,
@@ -60,7 +60,7 @@ impl Configuration {
     }
 }
 
-/// What a plan says by its exit code.
+/// The result of a plan, by its exit code.
 #[derive(Clone, Copy)]
 enum Plan {
     NothingToChange = 0,

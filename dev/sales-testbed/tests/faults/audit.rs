@@ -1,4 +1,4 @@
-//! Whether every promise was kept, and kept once: what is in the tables, the lakes and the queues.
+//! Checks that every accepted fact is there exactly once: in the tables, the lakes and the queues.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -8,30 +8,29 @@ use std::{
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::{StreamExt, future::join_all, stream};
-use sales_testbed::resources::Region;
+use sales_testbed::resources::RegionResources;
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep};
 
 use crate::{
     clients::Promised,
-    pipeline::{Pipeline, Service},
+    pipeline::{Pipeline, ProxiedService},
 };
 
-/// A message that was in dead hands comes back after 30 s; what has failed for minutes is looked at again after 192 at
-/// most.
+/// A message of a dead worker is redelivered after 30 s; one that has failed for minutes, after at most 192 s.
 const DEADLINE: Duration = Duration::from_secs(300);
 
-/// A sale or a cancellation as the sales table holds it: it is registered.
+/// A sale or a cancellation as stored in the sales table.
 struct Item {
     processed: bool,
     pending: bool,
-    /// Where in the lake it has to be.
+    /// Its key in the lake.
     key: String,
-    /// What has to be there.
+    /// Its expected content.
     body: String,
 }
 
-/// What is not as promised, by kind.
+/// Violations, by kind.
 #[derive(Default)]
 struct Findings(BTreeMap<String, BTreeSet<String>>);
 
@@ -59,15 +58,15 @@ impl fmt::Display for Findings {
 }
 
 impl Pipeline {
-    /// Waits until every promise is kept, then ends.
+    /// Waits until there are no violations, then ends.
     ///
     /// # Panics
-    /// When one is still not kept at the deadline, with what is missing, twice, different...
+    /// If there are some at the deadline: missing, duplicate, different...
     pub(crate) async fn audit(self) {
         let started = Instant::now();
         loop {
             let in_time = started.elapsed() < DEADLINE;
-            // Everything is asked for only when it may be over: all scenarios share one emulator.
+            // Everything is read only when it may be complete: all scenarios share one emulator.
             let findings = if in_time && !self.is_quiet().await { None } else { Some(self.findings().await) };
             match findings {
                 Some(findings) if findings.0.is_empty() => break,
@@ -75,26 +74,26 @@ impl Pipeline {
                 Some(_) | None => sleep(Duration::from_millis(500)).await,
             }
         }
-        join_all(self.services().map(Service::kill)).await;
+        join_all(self.services().map(ProxiedService::kill)).await;
     }
 
-    /// How many sales and cancellations are registered.
+    /// Number of registered sales and cancellations.
     pub(crate) async fn registered(&self) -> usize {
         self.items(&self.first().region).await.len()
     }
 
-    /// How many of them are marked as being in the lake.
+    /// Number of them with a mark.
     pub(crate) async fn marked(&self) -> usize {
         let marks = self.marks().await;
         self.items(&self.first().region).await.keys().filter(|id| marks.contains(*id)).count()
     }
 
-    /// What has to be in the lake for a registered sale.
+    /// The expected object of a registered sale.
     pub(crate) async fn body(&self, id: &str) -> String {
         self.items(&self.first().region).await.remove(id).unwrap().body
     }
 
-    /// Whether nothing is left to do in either region, as far as can be told by counting.
+    /// Whether no work is left in either region, judged by counts.
     async fn is_quiet(&self) -> bool {
         for site in &self.sites {
             let region = &site.region;
@@ -130,7 +129,7 @@ impl Pipeline {
         findings
     }
 
-    async fn items(&self, region: &Region) -> BTreeMap<String, Item> {
+    async fn items(&self, region: &RegionResources) -> BTreeMap<String, Item> {
         let tables = aws_sdk_dynamodb::Client::new(&self.stage.sdk(region));
         let request = tables.scan().table_name(&region.sales_table).consistent_read(true);
         let items = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap();
@@ -167,7 +166,7 @@ fn compare_with_promises(findings: &mut Findings, promised: &Promised, items: &B
     }
 }
 
-async fn compare_with_lake(findings: &mut Findings, region: &Region, items: &BTreeMap<String, Item>) {
+async fn compare_with_lake(findings: &mut Findings, region: &RegionResources, items: &BTreeMap<String, Item>) {
     let name = &region.name;
     let mut versions: BTreeMap<String, usize> = BTreeMap::new();
     for object in region.lake_versions().await.unwrap() {
@@ -187,7 +186,7 @@ async fn compare_with_lake(findings: &mut Findings, region: &Region, items: &BTr
         let bodies =
             stream::iter(items).map(async |(id, item)| (id, item, region.lake_object(&item.key).await.unwrap()));
         for (id, item, body) in bodies.buffer_unordered(8).collect::<Vec<_>>().await {
-            // With the table and not with the other lake: the bytes are the same then, and the right ones.
+            // Compared with the table, not the other lake: so equal bytes are also the right ones.
             findings.check(body == item.body.as_bytes(), &format!("differs in {name}"), id);
         }
     }

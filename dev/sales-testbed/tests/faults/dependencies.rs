@@ -1,10 +1,10 @@
-//! AWS services that fail, hang, or lose answers, for a while and for one process or several.
+//! AWS services that fail, hang, or lose responses, for a while and for one process or several.
 
 use std::time::Duration;
 
 use futures::future::join_all;
 use sales_testbed::{
-    resources::State,
+    resources::RegionState,
     testing::{Fault, eventually},
 };
 use tokio::time::sleep;
@@ -14,7 +14,7 @@ use crate::{
     pipeline::{NEVER, Pipeline},
 };
 
-/// A service that fails, one that is asked too much, and one that does not answer.
+/// A service that fails, one that throttles, and one that does not respond.
 const FAILURES: [Fault; 3] = [Fault::Status(500), Fault::Throttled, Fault::Delay(NEVER)];
 
 pub(crate) async fn a_lake_that_refuses_for_minutes_makes_sales_wait_without_a_rush_of_calls() {
@@ -72,7 +72,7 @@ pub(crate) async fn a_table_that_fails_throttles_or_hangs_is_503_and_recovers_by
             let key = format!("refused-{number}");
             tokio::join!(pipeline.post(site), pipeline.post_order(site, &key))
         };
-        // Without a deadline of the service's own, the clients' patience would end first.
+        // Without a deadline in the service, the clients would time out first.
         for answers in join_all((0..30).map(refused)).await {
             assert_eq!(answers, (Answer::Unavailable, Answer::Unavailable), "{fault:?}");
         }
@@ -101,14 +101,14 @@ pub(crate) async fn a_worker_that_reaches_nothing_stops_in_time_and_leaves_its_w
     let site = pipeline.first();
     let proxy = &site.worker.proxy;
     for fault in FAILURES {
-        // A few messages are in work at that moment.
+        // A few messages are in flight then.
         pipeline.accept(site, 15).await;
         let called = proxy.calls("*");
         proxy.fail("*", fault);
         pipeline.accept(site, 10).await;
         let met = async || (proxy.calls("*") >= called + 10).then_some(());
         eventually("calls fail", met).await;
-        // Nor does it hang in its end.
+        // Nor does it hang in shutdown.
         assert_eq!(site.worker.stop().await, 0, "{fault:?}");
         proxy.heal();
         site.worker.start().await;
@@ -156,7 +156,7 @@ pub(crate) async fn a_switch_that_is_lost_later_leaves_the_last_known_state() {
     let called = second.worker.proxy.calls("GetParameter");
     let asked = async || (second.worker.proxy.calls("GetParameter") > called).then_some(());
     eventually("the switch was asked", asked).await;
-    second.region.set_state(State::Active).await.unwrap();
+    second.region.set_state(RegionState::Active).await.unwrap();
     for site in &pipeline.sites {
         pipeline.accept(site, 20).await;
     }
@@ -167,6 +167,6 @@ pub(crate) async fn a_switch_that_is_lost_later_leaves_the_last_known_state() {
     for service in pipeline.services() {
         service.proxy.heal();
     }
-    second.knows(State::Active).await;
+    second.knows(RegionState::Active).await;
     pipeline.audit().await;
 }

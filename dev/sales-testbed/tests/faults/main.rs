@@ -1,9 +1,9 @@
-//! What fails in production, done to the production binaries: whatever it is, a sale answered with 201 reaches the lake
-//! exactly once.
+//! Production failures, injected into the production binaries: in all of them, a sale answered with 201 reaches the
+//! lake exactly once.
 //!
-//! Each scenario has two regions of its own and ends in the same [audit](audit). Scenarios mostly wait, for messages
-//! that come back and states that get known, so more of them run at a time than a small machine has processors. The
-//! usual harness takes that number from outside only, hence another that is used alike.
+//! Each scenario has two regions of its own and ends with the same [audit](audit). Scenarios mostly wait, for
+//! redelivered messages and state refreshes, so more of them run concurrently than a small machine has processors. The
+//! usual harness takes that number only from outside, hence another one with the same usage.
 
 #![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 
@@ -22,10 +22,10 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::pipeline::services_built;
 
-/// How many scenarios run at a time: each is four services, most of the time idle.
+/// Concurrent scenarios: each has four services, mostly idle.
 const AT_A_TIME: usize = 6;
 
-/// One for all scenarios, on threads of its own: a proxy answers while the scenario it belongs to waits for a process.
+/// One for all scenarios, on separate threads: a proxy responds while its scenario waits for a process.
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
 
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
         eprintln!("error: {missing:#}");
         return ExitCode::FAILURE;
     }
-    // The longest first, so that nothing is left waiting for it.
+    // The longest first, so that no other scenario waits for it at the end.
     let scenarios = scenarios! {
         dependencies:
             a_lake_that_refuses_for_minutes_makes_sales_wait_without_a_rush_of_calls;

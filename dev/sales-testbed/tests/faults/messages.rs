@@ -1,4 +1,4 @@
-//! Messages that come too often or make no sense, requests that come again, answers that get lost.
+//! Duplicate and malformed messages, repeated requests, and lost responses.
 
 use std::time::Duration;
 
@@ -6,21 +6,21 @@ use aws_sdk_sqs::types::{Message, MessageAttributeValue, SendMessageBatchRequest
 use futures::future::join_all;
 use reqwest::{Method, StatusCode};
 use sales_testbed::{
-    resources::{Region, State},
+    resources::{RegionResources, RegionState},
     testing::{Fault, FaultProxy, eventually},
 };
 
 use crate::{clients::Answer, pipeline::Pipeline};
 
-/// Long enough for other requests to begin meanwhile, shorter than the services' patience.
+/// Long enough for other requests to begin meanwhile, shorter than the services' timeouts.
 const SLOW: Duration = Duration::from_millis(500);
 
 pub(crate) async fn a_message_delivered_many_times_everywhere_is_one_object() {
     let pipeline = Pipeline::running(&[]).await;
-    // The last ones are anybody's, while both regions process.
+    // Either region may process the last ones, while both are ACTIVE.
     for home in [Some("sa-east-1"), Some("us-east-1"), None] {
         if home.is_none() {
-            pipeline.second().switch(State::Active).await;
+            pipeline.second().switch(RegionState::Active).await;
         }
         for id in pipeline.accept(pipeline.first(), 5).await {
             let body = pipeline.body(&id).await;
@@ -90,7 +90,7 @@ pub(crate) async fn a_key_is_one_sale_however_often_and_wherever_clients_retry()
         }
         let order = async |number: usize| {
             let key = format!("{fault:?}-{number}");
-            // Two impatient clients with the same order, who begin in different regions.
+            // Two impatient clients with the same order, which begin in different regions.
             let ids = join_all([0, 1].map(|first| insist(&pipeline, first, &key))).await.concat();
             assert!(ids.iter().all(|id| *id == ids[0]), "{key} is {ids:?}");
         };
@@ -109,7 +109,7 @@ pub(crate) async fn a_key_is_one_sale_however_often_and_wherever_clients_retry()
     pipeline.audit().await;
 }
 
-/// A client that asks in one region after the other until it was answered three times; the ids it was told.
+/// A client that posts to the regions alternately until it has three responses; returns the ids.
 async fn insist(pipeline: &Pipeline, first: usize, key: &str) -> Vec<String> {
     let (mut ids, mut sites) = (Vec::new(), pipeline.sites.iter().cycle().skip(first));
     eventually(&format!("{key} is answered three times"), async || {
@@ -137,13 +137,13 @@ pub(crate) async fn lost_answers_of_any_operation_repeat_nothing() {
     ];
     let pipeline = Pipeline::running(&[]).await;
     for operation in OPERATIONS {
-        // First the next try gets its answer, then none does.
+        // First the retry gets its response, then none does.
         for lose in [FaultProxy::fail_every_other, FaultProxy::fail] {
             let done = pipeline.done(operation);
             for service in pipeline.services() {
                 lose(&service.proxy, operation, Fault::LostAnswer);
             }
-            // Some are put alone, some together; some are answered 503 although they are stored.
+            // Some are put alone, some grouped; some get 503 although they are stored.
             for at_once in [1, 1, 6] {
                 join_all((0..at_once).map(|_| pipeline.post(pipeline.first()))).await;
             }
@@ -161,14 +161,14 @@ pub(crate) async fn late_and_lost_answers_of_grouped_writes_repeat_nothing() {
     // So short that a sale may be in the lake before its second put, which makes it pending again.
     let pipeline = Pipeline::running(&[("PENDING_GRACE_SECONDS", "1")]).await;
     let site = pipeline.first();
-    // Enough for each of the server's threads that some have to gather.
+    // Enough for each of the server's threads that some are grouped.
     let at_once = 20 * std::thread::available_parallelism().unwrap().get();
     for fault in [Fault::LostAnswer, Fault::LateAnswer(Duration::from_secs(2))] {
         for fail in [FaultProxy::fail_every_other, FaultProxy::fail] {
             let called = site.api.proxy.calls("BatchWriteItem");
             site.api.proxy.fail("PutItem", Fault::Delay(SLOW));
             fail(&site.api.proxy, "BatchWriteItem", fault);
-            // Again where a busy machine was too slow for that.
+            // Retried where a busy machine was too slow.
             eventually("some writes are grouped", async || {
                 join_all((0..at_once).map(|_| pipeline.post(site))).await;
                 (site.api.proxy.calls("BatchWriteItem") > called).then_some(())
@@ -180,8 +180,8 @@ pub(crate) async fn late_and_lost_answers_of_grouped_writes_repeat_nothing() {
     pipeline.audit().await;
 }
 
-/// Sends messages as the topic would: bodies with the region that is to process them.
-async fn send(pipeline: &Pipeline, region: &Region, messages: &[(&str, Option<&str>)]) {
+/// Sends messages like the topic: bodies with their home region.
+async fn send(pipeline: &Pipeline, region: &RegionResources, messages: &[(&str, Option<&str>)]) {
     let queues = aws_sdk_sqs::Client::new(&pipeline.stage.sdk(region));
     let attribute = |value| MessageAttributeValue::builder().data_type("String").string_value(value).build().unwrap();
     for some in messages.chunks(10) {
@@ -195,8 +195,8 @@ async fn send(pipeline: &Pipeline, region: &Region, messages: &[(&str, Option<&s
     }
 }
 
-/// Takes all messages off the dead-letter queue, so many at least: a letter whose answer is late is sent twice.
-async fn take_dead_letters(pipeline: &Pipeline, region: &Region, wanted: usize) -> Vec<Message> {
+/// Takes all messages off the dead-letter queue, at least this many: a letter whose response is late is sent twice.
+async fn take_dead_letters(pipeline: &Pipeline, region: &RegionResources, wanted: usize) -> Vec<Message> {
     let queues = aws_sdk_sqs::Client::new(&pipeline.stage.sdk(region));
     let url = &region.dead_letter_queue_url;
     let mut letters = Vec::new();

@@ -1,4 +1,4 @@
-//! Two regions as they run in production, each process behind a proxy of its own.
+//! Two regions as in production, each process behind its own proxy.
 
 use std::{
     sync::{
@@ -11,8 +11,9 @@ use std::{
 use anyhow::Context;
 use futures::future::join_all;
 use sales_testbed::{
-    resources::{Region, State},
-    services::{self, Services},
+    openmetrics::counter,
+    resources::{RegionResources, RegionState},
+    services::Services,
     testing::{FaultProxy, Launch, Running, Stage, client, eventually},
     workspace::Build,
 };
@@ -20,10 +21,10 @@ use serde_json::Value;
 
 use crate::clients::Promised;
 
-/// Longer than any scenario: what is delayed by it does not happen any more.
+/// Longer than any scenario: calls delayed by it never complete.
 pub(crate) const NEVER: Duration = Duration::from_secs(600);
 
-/// Quicker than the defaults, and gentler to the one emulator that all scenarios share. Scenarios may say otherwise.
+/// Faster than the defaults, and lighter on the one emulator that all scenarios share. Scenarios may override them.
 const SETTINGS: [(&str, &str); 4] = [
     ("PENDING_GRACE_SECONDS", "3"),
     ("SWEEP_INTERVAL_SECONDS", "1"),
@@ -31,49 +32,49 @@ const SETTINGS: [(&str, &str); 4] = [
     ("WORKER_CONCURRENCY", "4"),
 ];
 
-/// The services, as cargo built them beside this program. An error tells how to get them.
+/// The services of this program's build. An error explains how to build them.
 pub(crate) fn services_built() -> anyhow::Result<Services> {
     let built = Services::built(&Build::current()?);
     built.context("the services are missing: run `cargo test --workspace`, which builds them")
 }
 
-/// A service that can be killed and started again at the same address.
-pub(crate) struct Service {
-    /// What its calls go through, and no other's.
+/// A service that can be killed and restarted at the same address.
+pub(crate) struct ProxiedService {
+    /// The proxy for its calls only.
     pub(crate) proxy: FaultProxy,
     launch: Launch,
     running: tokio::sync::Mutex<Option<Running>>,
 }
 
 /// A region with its services.
-pub(crate) struct Site {
-    pub(crate) region: Region,
-    pub(crate) api: Service,
-    pub(crate) worker: Service,
+pub(crate) struct TestRegion {
+    pub(crate) region: RegionResources,
+    pub(crate) api: ProxiedService,
+    pub(crate) worker: ProxiedService,
 }
 
-/// Both regions, and what was promised to their clients.
+/// Both regions, and the responses to their clients.
 pub(crate) struct Pipeline {
-    /// The resources, and clients of a test's own.
+    /// The resources, and clients of the test.
     pub(crate) stage: Stage,
-    /// In the order of the deployment: the first one is ACTIVE at first.
-    pub(crate) sites: [Site; 2],
+    /// In deployment order: the first one is initially ACTIVE.
+    pub(crate) sites: [TestRegion; 2],
     pub(crate) client: reqwest::Client,
     pub(crate) promised: Mutex<Promised>,
 }
 
 impl Pipeline {
-    /// Both regions, their services running and aware of their states.
+    /// Both regions, with their services running and aware of their states.
     pub(crate) async fn running(settings: &[(&str, &str)]) -> Self {
         let pipeline = Self::set(settings).await;
         pipeline.start().await;
-        for (site, state) in pipeline.sites.iter().zip([State::Active, State::Passive]) {
+        for (site, state) in pipeline.sites.iter().zip([RegionState::Active, RegionState::Passive]) {
             site.knows(state).await;
         }
         pipeline
     }
 
-    /// Both regions, their services not started yet.
+    /// Both regions, with their services not started yet.
     pub(crate) async fn set(settings: &[(&str, &str)]) -> Self {
         static SET: AtomicUsize = AtomicUsize::new(0);
         let stage = Stage::set(&format!("faults-{}", SET.fetch_add(1, Ordering::Relaxed))).await.unwrap();
@@ -81,60 +82,60 @@ impl Pipeline {
         let binaries = services_built().unwrap();
         let settings = [&SETTINGS, settings].concat();
         let sites = [
-            Site::new(&stage, first, &binaries, &settings).await,
-            Site::new(&stage, second, &binaries, &settings).await,
+            TestRegion::new(&stage, first, &binaries, &settings).await,
+            TestRegion::new(&stage, second, &binaries, &settings).await,
         ];
         Self { stage, sites, client: client(), promised: Mutex::default() }
     }
 
     /// Starts all services.
     pub(crate) async fn start(&self) {
-        join_all(self.services().map(Service::start)).await;
+        join_all(self.services().map(ProxiedService::start)).await;
     }
 
-    pub(crate) fn services(&self) -> impl Iterator<Item = &Service> {
+    pub(crate) fn services(&self) -> impl Iterator<Item = &ProxiedService> {
         self.sites.iter().flat_map(|site| [&site.api, &site.worker])
     }
 
-    /// The region that is ACTIVE at first.
-    pub(crate) fn first(&self) -> &Site {
+    /// The region that is initially ACTIVE.
+    pub(crate) fn first(&self) -> &TestRegion {
         &self.sites[0]
     }
 
-    /// The region that is PASSIVE at first.
-    pub(crate) fn second(&self) -> &Site {
+    /// The region that is initially PASSIVE.
+    pub(crate) fn second(&self) -> &TestRegion {
         &self.sites[1]
     }
 
-    /// How many calls of `operation` were done for any service.
+    /// Number of calls of `operation` that AWS executed for any service.
     pub(crate) fn done(&self, operation: &str) -> usize {
         self.services().map(|service| service.proxy.done(operation)).sum()
     }
 }
 
-impl Site {
-    async fn new(stage: &Stage, region: &Region, binaries: &Services, settings: &[(&str, &str)]) -> Self {
+impl TestRegion {
+    async fn new(stage: &Stage, region: &RegionResources, binaries: &Services, settings: &[(&str, &str)]) -> Self {
         let (api, worker) = (stage.own_proxy().await.unwrap(), stage.own_proxy().await.unwrap());
         let launch = Launch::new(binaries.api(), &api, region.api_environment(), settings).unwrap();
-        let api = Service { proxy: api, launch, running: tokio::sync::Mutex::default() };
+        let api = ProxiedService { proxy: api, launch, running: tokio::sync::Mutex::default() };
         let launch = Launch::new(binaries.worker(), &worker, region.worker_environment(), settings).unwrap();
-        let worker = Service { proxy: worker, launch, running: tokio::sync::Mutex::default() };
+        let worker = ProxiedService { proxy: worker, launch, running: tokio::sync::Mutex::default() };
         Self { region: region.clone(), api, worker }
     }
 
     /// Sets the region's state and waits until its services know it.
-    pub(crate) async fn switch(&self, state: State) {
+    pub(crate) async fn switch(&self, state: RegionState) {
         self.region.set_state(state).await.unwrap();
         self.knows(state).await;
     }
 
-    /// Waits until both services know that the region's state is this.
-    pub(crate) async fn knows(&self, state: State) {
+    /// Waits until both services report this state.
+    pub(crate) async fn knows(&self, state: RegionState) {
         self.api.says_of_its_site(&state.to_string()).await;
         self.worker.says_of_its_site(&state.to_string()).await;
     }
 
-    /// Both services die at once.
+    /// Kills both services at once.
     pub(crate) async fn kill(&self) {
         tokio::join!(self.api.kill(), self.worker.kill());
     }
@@ -143,34 +144,34 @@ impl Site {
         tokio::join!(self.api.start(), self.worker.start());
     }
 
-    /// Waits until nothing is left in the queue, not even in somebody's hands.
+    /// Waits until the queue is empty, without messages in flight.
     pub(crate) async fn queue_is_empty(&self) {
         let empty = async || (self.region.queued_count().await.unwrap() == 0).then_some(());
         eventually(&format!("the queue of {} is empty", self.region.name), empty).await;
     }
 }
 
-impl Service {
+impl ProxiedService {
     /// Starts it and waits until it serves.
     pub(crate) async fn start(&self) {
         *self.running.lock().await = Some(self.launch.start().await.unwrap());
     }
 
-    /// SIGKILL, whatever it is doing.
+    /// Sends SIGKILL.
     pub(crate) async fn kill(&self) {
         if let Some(mut running) = self.running.lock().await.take() {
             running.process.kill().await.unwrap();
         }
     }
 
-    /// SIGTERM; the exit code.
+    /// Sends SIGTERM; returns the exit code.
     pub(crate) async fn stop(&self) -> i32 {
         let mut running = self.running.lock().await.take().unwrap();
         running.process.terminate().unwrap();
         running.process.wait().await
     }
 
-    /// Where it serves while it runs.
+    /// Its address while it runs.
     pub(crate) fn url(&self) -> String {
         self.launch.url()
     }
@@ -178,7 +179,7 @@ impl Service {
     pub(crate) async fn says_of_its_site(&self, state: &str) {
         eventually(&format!("it is known that the site is {state}"), async || {
             if let Some(running) = self.running.lock().await.as_mut() {
-                assert!(!running.process.has_ended(), "a service ended by itself: {}", running.log());
+                assert!(!running.process.has_ended(), "a service exited unexpectedly: {}", running.log());
             }
             let answer = client().get(format!("{}/readiness", self.url())).send().await.ok()?;
             (answer.json::<Value>().await.ok()?["state"] == state).then_some(())
@@ -186,12 +187,12 @@ impl Service {
         .await;
     }
 
-    /// What it has counted so far, over all labels.
+    /// The value of a counter, over all labels.
     pub(crate) async fn counted(&self, metric: &str) -> u64 {
-        services::counter(&client(), &self.url(), metric).await.unwrap().unwrap_or_default()
+        counter(&client(), &self.url(), metric).await.unwrap().unwrap_or_default()
     }
 
-    /// What it has logged of what went wrong, the newest last.
+    /// Its warnings and errors in the log, newest last.
     pub(crate) async fn warnings(&self) -> Vec<String> {
         let mut running = self.running.lock().await;
         let log = running.as_mut().map(Running::log).unwrap_or_default();

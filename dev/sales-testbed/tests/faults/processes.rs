@@ -1,4 +1,4 @@
-//! Services that die, and services that are asked to stop.
+//! Services that are killed, and services that shut down.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -14,8 +14,8 @@ use crate::{
 };
 
 pub(crate) async fn a_worker_killed_before_and_after_each_step_leaves_work_that_its_messages_repeat() {
-    // Messages come back after 30 s: before the sweep, to which they leave only what is marked already. One batch at a
-    // time, since the emulator gives messages to a waiting receiver that is dead already.
+    // Messages are redelivered after 30 s: before the sweep, so only marked facts are left to it. One batch at a time,
+    // since the emulator delivers messages even to a waiting receiver that is dead.
     killed_before_and_after_each_step(&[("PENDING_GRACE_SECONDS", "45"), ("WORKER_CONCURRENCY", "1")]).await;
 }
 
@@ -29,7 +29,7 @@ async fn killed_before_and_after_each_step(settings: &[(&str, &str)]) {
     let proxy = &site.worker.proxy;
     for step in ["BatchGetItem", "PutObject", "BatchWriteItem", "UpdateItem", "DeleteMessageBatch"] {
         for fault in [Fault::Delay(NEVER), Fault::LateAnswer(NEVER)] {
-            // A late answer is one of work that is done.
+            // A late response belongs to completed work.
             let count = if matches!(fault, Fault::Delay(_)) { FaultProxy::calls } else { FaultProxy::done };
             let seen = count(proxy, step);
             proxy.fail(step, fault);
@@ -84,7 +84,7 @@ pub(crate) async fn an_api_that_is_stopped_answers_all_that_it_has_begun_whether
             answer
         }));
         let stopping = async {
-            // Whoever has waited too long for a place is asked to try again, and its put never begins.
+            // A sale that has waited too long for its turn gets 503, and its put never begins.
             let begun = async || {
                 let begun = site.api.counted("sales_write_group_size_sum").await as usize;
                 (begun.max(answered.load(Ordering::Relaxed)) >= AT_ONCE).then_some(())
@@ -94,7 +94,7 @@ pub(crate) async fn an_api_that_is_stopped_answers_all_that_it_has_begun_whether
         };
         let (answers, code) = tokio::join!(posting, stopping);
         assert_eq!(code, 0);
-        // On a busy machine some are asked to try again, which is an answer, too.
+        // On a busy machine some get 503, which is a response, too.
         assert!(answers.iter().all(|answer| *answer != Answer::BrokenOff), "{answers:?}");
         site.api.proxy.heal();
         site.api.start().await;
@@ -105,7 +105,7 @@ pub(crate) async fn an_api_that_is_stopped_answers_all_that_it_has_begun_whether
 pub(crate) async fn services_that_are_stopped_and_started_under_load_lose_nothing() {
     let pipeline = Pipeline::running(&[]).await;
     let site = pipeline.first();
-    // Whoever comes while the API is away is refused a connection, and is promised nothing.
+    // Clients that come while the API is down cannot connect, so they get no response.
     pipeline
         .under_load(&[site], async {
             for _ in 0..3 {

@@ -1,22 +1,22 @@
-//! Regions that are lost and return, and regions that are switched.
+//! Regions that are lost and restored, and regions that are switched.
 
 use sales_testbed::{
-    resources::State,
+    resources::RegionState,
     testing::{Fault, eventually},
 };
 
-use crate::pipeline::{NEVER, Pipeline, Site};
+use crate::pipeline::{NEVER, Pipeline, TestRegion};
 
 pub(crate) async fn what_a_lost_region_accepted_ends_in_the_lake_of_the_other_and_it_may_return_passive() {
-    lost_and_returned(State::Passive).await;
+    lost_and_returned(RegionState::Passive).await;
 }
 
 pub(crate) async fn what_a_lost_region_accepted_ends_in_the_lake_of_the_other_and_it_may_return_active() {
-    lost_and_returned(State::Active).await;
+    lost_and_returned(RegionState::Active).await;
 }
 
-async fn lost_and_returned(returns_as: State) {
-    // The grace of production: the sweep at the switch must not need it.
+async fn lost_and_returned(returns_as: RegionState) {
+    // Production's grace period: the sweep at the switch must not wait for it.
     let pipeline = Pipeline::running(&[("PENDING_GRACE_SECONDS", "30")]).await;
     let (lost, left) = (pipeline.first(), pipeline.second());
     pipeline.accept(lost, 10).await;
@@ -31,7 +31,7 @@ async fn lost_and_returned(returns_as: State) {
     pipeline.accept(lost, 20).await;
     lost.kill().await;
 
-    left.switch(State::Active).await;
+    left.switch(RegionState::Active).await;
     pipeline.accept(left, 10).await;
     all_is_in_the_lake_of(&pipeline, left).await;
     assert!(lost.region.queued_count().await.unwrap() >= 20, "its messages wait for the lost region");
@@ -44,7 +44,7 @@ async fn lost_and_returned(returns_as: State) {
     pipeline.audit().await;
 }
 
-async fn all_is_in_the_lake_of(pipeline: &Pipeline, site: &Site) {
+async fn all_is_in_the_lake_of(pipeline: &Pipeline, site: &TestRegion) {
     let registered = pipeline.registered().await;
     let arrived = async || {
         let pending = site.region.pending_count().await.unwrap();
@@ -56,7 +56,7 @@ async fn all_is_in_the_lake_of(pipeline: &Pipeline, site: &Site) {
 pub(crate) async fn while_both_regions_are_passive_sales_wait_and_the_lake_stays_empty() {
     let pipeline = Pipeline::running(&[]).await;
     let (first, second) = (pipeline.first(), pipeline.second());
-    first.switch(State::Passive).await;
+    first.switch(RegionState::Passive).await;
     pipeline.under_load(&[first, second], pipeline.more_accepted(60)).await;
     let registered = pipeline.registered().await;
     for site in [first, second] {
@@ -66,7 +66,7 @@ pub(crate) async fn while_both_regions_are_passive_sales_wait_and_the_lake_stays
     }
     pipeline
         .under_load(&[first, second], async {
-            second.switch(State::Active).await;
+            second.switch(RegionState::Active).await;
             pipeline.more_accepted(20).await;
         })
         .await;
@@ -74,10 +74,10 @@ pub(crate) async fn while_both_regions_are_passive_sales_wait_and_the_lake_stays
 }
 
 pub(crate) async fn both_regions_may_be_active_and_no_sale_is_done_by_both() {
-    // The grace of production, so that a sweep does not overtake a message on a busy machine.
+    // Production's grace period, so that a sweep does not overtake a message on a busy machine.
     let pipeline = Pipeline::running(&[("PENDING_GRACE_SECONDS", "30")]).await;
     let (first, second) = (pipeline.first(), pipeline.second());
-    second.switch(State::Active).await;
+    second.switch(RegionState::Active).await;
     pipeline.under_load(&[first, second], pipeline.more_accepted(100)).await;
     for site in [first, second] {
         site.queue_is_empty().await;
@@ -93,7 +93,7 @@ pub(crate) async fn both_regions_may_be_active_and_no_sale_is_done_by_both() {
 pub(crate) async fn an_active_region_without_a_worker_is_covered_by_the_other() {
     let pipeline = Pipeline::running(&[]).await;
     let (first, second) = (pipeline.first(), pipeline.second());
-    second.switch(State::Active).await;
+    second.switch(RegionState::Active).await;
     first.worker.kill().await;
     pipeline.accept(first, 40).await;
     all_is_in_the_lake_of(&pipeline, second).await;
@@ -107,8 +107,8 @@ pub(crate) async fn regions_are_switched_back_and_forth_under_load() {
     pipeline
         .under_load(&[first, second], async {
             for (from, to) in [(first, second), (second, first), (first, second), (second, first)] {
-                to.switch(State::Active).await;
-                from.switch(State::Passive).await;
+                to.switch(RegionState::Active).await;
+                from.switch(RegionState::Passive).await;
             }
         })
         .await;

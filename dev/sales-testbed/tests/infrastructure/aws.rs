@@ -1,4 +1,4 @@
-//! `aws`: the command that starts AWS alone.
+//! `aws`: the command that starts AWS only.
 
 use sales_testbed::testing::{LocalAws, client};
 
@@ -28,6 +28,6 @@ async fn a_shell_finds_every_service_for_as_long_as_it_runs() {
 async fn the_accelerator_is_in_front_of_the_apis_that_are_named() {
     let aws = LocalAws::start(&[("eu-west-1", "https://127.0.0.1:9".to_owned())]).await.unwrap();
     assert!(aws.said().contains("eu-west-1   https://127.0.0.1:9"), "{}", aws.said());
-    // Without an accelerator it lets nobody through.
+    // Without an accelerator, connections fail.
     assert!(client().get(format!("http://127.0.0.1:{}", aws.front())).send().await.is_err());
 }

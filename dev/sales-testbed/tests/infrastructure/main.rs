@@ -1,4 +1,4 @@
-//! What infra/ says, applied to emulators: by itself, beside what this crate creates, and with the services on it.
+//! infra/ applied to emulators: alone, compared with what this crate creates, and with the services on it.
 
 #![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 

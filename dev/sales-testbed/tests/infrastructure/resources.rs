@@ -1,4 +1,4 @@
-//! What this crate creates for the services beside what Terraform creates for them: the same, but for what is meant.
+//! Compares the resources that this crate creates with those of Terraform: equal, except for intended differences.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,19 +11,19 @@ use aws_sdk_s3::types::{CreateBucketConfiguration, ReplicationRule, ReplicationR
 use aws_sdk_sqs::types::QueueAttributeName;
 use futures::future::try_join;
 use sales_testbed::{
-    resources::{Deployment, Place, REGIONS, Region},
+    resources::{Deployment, Location, REGIONS, RegionResources},
     testing::{LocalAws, Root, Terraform, sdk},
     workspace,
 };
 use serde_json::Value;
 
-/// What infra/environment/dev makes all names begin with.
+/// Prefix of all names in infra/environment/dev.
 const TERRAFORMED: &str = "sales-dev";
 const OURS: &str = "local";
-/// Where Terraform's state lies: none of the regions.
+/// Region of Terraform's state: none of the pipeline's.
 const STATE_REGION: &str = "us-west-2";
 
-/// What differs, with the reason. All else that is looked at here has to be the same.
+/// Intended differences, with the reason. All other attributes compared here must be equal.
 const MEANT: [(&str, &str, &str); 8] = [
     ("sales table", "encryption", "nothing on this machine is worth a key"),
     ("idempotency table", "encryption", "nothing on this machine is worth a key"),
@@ -32,10 +32,10 @@ const MEANT: [(&str, &str, &str); 8] = [
     ("lake", "encrypted objects", "nothing on this machine is worth a key"),
     ("sales table", "point-in-time recovery", "what is on this machine is gone with it"),
     ("idempotency table", "point-in-time recovery", "what is on this machine is gone with it"),
-    ("topic", "undeliverable", "SNS reaches the queues of one emulator or nobody does"),
+    ("topic", "undeliverable", "SNS reaches either the queues of one emulator or none"),
 ];
 
-/// A region, a resource, and what is said of it.
+/// A region, a resource, and an attribute.
 type Fact = (String, &'static str, &'static str);
 type Facts = BTreeMap<Fact, String>;
 
@@ -44,7 +44,7 @@ async fn what_runs_on_this_machine_is_what_terraform_creates() {
     let Some(terraform) = Terraform::or_skip("what Terraform creates for the services") else { return };
     let aws = LocalAws::start(&[]).await.unwrap();
     let endpoint = aws.endpoint("DYNAMODB").to_owned();
-    let place = |prefix: &str| Place { endpoint: endpoint.clone(), prefix: prefix.to_owned() };
+    let place = |prefix: &str| Location { endpoint: endpoint.clone(), prefix: prefix.to_owned() };
     try_join(apply(terraform, &aws), Deployment::create(&endpoint, OURS)).await.unwrap();
 
     let ours = facts(&place(OURS)).await;
@@ -62,7 +62,7 @@ async fn what_runs_on_this_machine_is_what_terraform_creates() {
     assert_eq!(differing, listed, "the list has no more than what differs");
 }
 
-/// Applies what the services depend on: the data part of the stages, one after the other.
+/// Applies what the services depend on: the data resources of the stages, one after the other.
 async fn apply(terraform: Terraform, aws: &LocalAws) -> anyhow::Result<()> {
     let bucket = format!("{TERRAFORMED}-terraform");
     let s3 = s3(&sdk(aws.endpoint("S3"), STATE_REGION));
@@ -88,7 +88,7 @@ async fn apply(terraform: Terraform, aws: &LocalAws) -> anyhow::Result<()> {
         root.run(&words, 0).await
     };
     stage("pre-deployment", None, &["sales_table", "idempotency_table"]).await?;
-    // Of the lake without its lifecycle, for which the provider waits for most of a minute.
+    // The lake without its lifecycle, for which the provider waits for most of a minute.
     let of_a_region = ["table_replica", "messaging", "lake.aws_s3_bucket_versioning.this"];
     let [first, second] = REGIONS.map(|region| stage("deployment", Some(region), &of_a_region));
     try_join(first, second).await?;
@@ -114,7 +114,7 @@ fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
     aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(config).force_path_style(true).build())
 }
 
-async fn facts(place: &Place) -> Facts {
+async fn facts(place: &Location) -> Facts {
     let mut facts = Facts::new();
     for region in &Deployment::open(place).regions {
         let config = sdk(&place.endpoint, &region.name);
@@ -199,7 +199,11 @@ async fn queue(
     }
 }
 
-async fn topic(config: &SdkConfig, region: &Region, note: &mut impl FnMut(&'static str, &'static str, String)) {
+async fn topic(
+    config: &SdkConfig,
+    region: &RegionResources,
+    note: &mut impl FnMut(&'static str, &'static str, String),
+) {
     let sns = aws_sdk_sns::Client::new(config);
     let subscriptions = sns.list_subscriptions_by_topic().topic_arn(&region.topic_arn).send().await.unwrap();
     let (mut told, mut undeliverable) = (Vec::new(), Vec::new());
@@ -215,7 +219,7 @@ async fn topic(config: &SdkConfig, region: &Region, note: &mut impl FnMut(&'stat
     note("topic", "undeliverable", sorted(undeliverable));
 }
 
-async fn lake(config: &SdkConfig, region: &Region, note: &mut impl FnMut(&'static str, &'static str, String)) {
+async fn lake(config: &SdkConfig, region: &RegionResources, note: &mut impl FnMut(&'static str, &'static str, String)) {
     let s3 = s3(config);
     let versioning = s3.get_bucket_versioning().bucket(&region.bucket).send().await.unwrap();
     note("lake", "versioning", text(versioning.status()));
@@ -237,7 +241,11 @@ fn rule(rule: &ReplicationRule) -> String {
     format!("{id} to {destination}, {}, priority {priority}, prefix {prefix:?}, deleted {deleted:?}", rule.status())
 }
 
-async fn state(config: &SdkConfig, region: &Region, note: &mut impl FnMut(&'static str, &'static str, String)) {
+async fn state(
+    config: &SdkConfig,
+    region: &RegionResources,
+    note: &mut impl FnMut(&'static str, &'static str, String),
+) {
     let ssm = aws_sdk_ssm::Client::new(config);
     let state = ssm.get_parameter().name(&region.state_parameter).send().await.unwrap().parameter.unwrap();
     note("state", "type", text(state.r#type()));

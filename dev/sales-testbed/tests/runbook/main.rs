@@ -1,6 +1,6 @@
-//! Every drill of `docs/runbook.md`, done as it is written there, each on two regions of its own.
+//! Every drill of `docs/runbook.md`, run as written, each on two regions of its own.
 //!
-//! The drills mostly wait, so that more of them run at a time than a small machine has processors.
+//! Drills mostly wait, so more of them run concurrently than a small machine has processors.
 
 #![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 
@@ -14,10 +14,10 @@ use sales_testbed::testing::{
 
 const RUNBOOK: &str = include_str!("../../../../docs/runbook.md");
 
-/// How many drills are done at a time: each is seven processes, most of the time idle.
+/// Concurrent drills: each has seven processes, mostly idle.
 const AT_A_TIME: usize = 3;
 
-/// Longer than any drill takes, on a machine that may have much else to do.
+/// Longer than any drill takes, on a machine that may be busy.
 const DEADLINE: Duration = Duration::from_secs(400);
 
 fn main() -> ExitCode {
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
-/// Does a drill, with the document's own commands.
+/// Runs a drill, with the document's commands.
 fn done(drill: &Drill) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {

@@ -1,21 +1,21 @@
-//! Capacity before traffic: a switch has the tasks started that its target lacks, and `capacity release` leaves them to
-//! scaling again. ECS and Application Auto Scaling are fakes.
+//! Capacity before traffic: a switch starts the tasks that its target lacks, and `capacity release` restores the usual
+//! minimum. ECS and Application Auto Scaling are fakes.
 
 use sales_testbed::{
-    resources::State,
+    resources::RegionState,
     testing::{FakeFleet, FakeService},
 };
 use serde_json::{Value, json};
 
 use crate::console::Console;
 
-const SECOND: [State; 2] = [State::Passive, State::Active];
+const SECOND: [RegionState; 2] = [RegionState::Passive, RegionState::Active];
 
 fn service(running: u32) -> FakeService {
     FakeService { running, minimum: 2, maximum: 20 }
 }
 
-/// Both regions' tasks of the API, with two of the worker, and the words that tell `salesctl` of them.
+/// API tasks of both regions, with two of the worker, and the `salesctl` options for them.
 async fn fleets(console: &Console, [first, second]: [u32; 2]) -> ([FakeFleet; 2], String) {
     let start = async |position: usize, running| {
         let services = [("api", service(running)), ("worker", service(2))];
@@ -61,7 +61,7 @@ async fn a_target_has_the_tasks_of_the_source_before_it_is_active_and_keeps_them
     assert!(target.asked().contains(&"RegisterScalableTarget for us-east-1/application-autoscaling".to_owned()));
     assert!(target.asked().contains(&"DescribeServices for us-east-1/ecs".to_owned()));
 
-    // It has just become ACTIVE: scaling has seen no traffic there.
+    // It has just become ACTIVE: scaling has not measured its traffic yet.
     let kept = console.run(&format!("capacity release{fleet}")).await;
     assert_eq!(kept.code, Some(2), "{kept:?}");
     assert!(
@@ -86,7 +86,7 @@ async fn the_plan_shows_the_tasks_and_a_target_that_has_enough_is_left_alone() {
 
     let ([_source, target], fleet) = fleets(&console, [12, 12]).await;
     let ended = console.run(&format!("switch --to us-east-1 --yes{fleet}")).await;
-    assert!(ended.out.contains("[1/5] us-east-1: tasks API 12 -> 12, worker 2 -> 2: so already"), "{ended:?}");
+    assert!(ended.out.contains("[1/5] us-east-1: tasks API 12 -> 12, worker 2 -> 2: unchanged"), "{ended:?}");
     assert!(!target.asked().iter().any(|call| call.starts_with("Register")), "{:?}", target.asked());
 }
 
@@ -100,11 +100,11 @@ async fn tasks_that_cannot_be_asked_about_or_do_not_start_are_owed_and_stop_noth
     assert_eq!((ended.code, console.states().await), (Some(2), SECOND), "{ended:?}");
     let report = ended.json();
     assert_eq!(steps(&report)[0], ("us-east-1", "capacity", "owed"));
-    assert!(report["steps"][0]["reason"].as_str().unwrap().contains("2 of 12 API tasks run after 1 s"), "{report}");
+    assert!(report["steps"][0]["reason"].as_str().unwrap().contains("2 of 12 API tasks running after 1 s"), "{report}");
     assert!(steps(&report)[1..].iter().all(|(_, _, outcome)| *outcome == "done"), "{report}");
     assert_eq!(target.service("api").unwrap().minimum, 12, "they start later");
 
-    // The source is gone: what it ran is not known.
+    // The source is lost: its number of tasks is unknown.
     assert_eq!(console.run("switch --to sa-east-1 --yes").await.code, Some(0));
     let gone = console.run(&format!("{words} --set regions.sa-east-1.endpoint_url=http://127.0.0.1:1")).await;
     assert_eq!(gone.code, Some(2), "{gone:?}");
@@ -113,7 +113,7 @@ async fn tasks_that_cannot_be_asked_about_or_do_not_start_are_owed_and_stop_noth
         report["steps"][0]["reason"].as_str().unwrap().contains("tasks of sa-east-1: DescribeServices"),
         "{report}"
     );
-    assert_eq!(console.states().await[1], State::Active);
+    assert_eq!(console.states().await[1], RegionState::Active);
 }
 
 #[tokio::test]
@@ -140,5 +140,5 @@ async fn without_a_cluster_there_is_no_such_step_and_nothing_to_release() {
     assert!(dry.out.contains("1. us-east-1: state PASSIVE -> ACTIVE") && !dry.out.contains("tasks"), "{dry:?}");
     let released = console.run("capacity release").await;
     assert_eq!(released.code, Some(64), "{released:?}");
-    assert!(released.err.contains("regions.REGION.cluster is not set"), "{released:?}");
+    assert!(released.err.contains("set regions.REGION.cluster"), "{released:?}");
 }

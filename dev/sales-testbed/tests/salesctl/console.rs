@@ -1,4 +1,5 @@
-//! Two regions with a proxy each, a stand-in for the accelerator in front with one for its API, and `salesctl` configured for them.
+//! Two regions with a proxy each, a stand-in for the accelerator with a proxy for its API, and `salesctl` configured
+//! for them.
 
 use std::{
     net::SocketAddr,
@@ -10,20 +11,20 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use rustix::process::{Pid, Signal, kill_process};
 use sales_testbed::{
     accelerator::{AcceleratorStandIn, Backend, Dial},
-    resources::State,
+    resources::RegionState,
     testing::{FaultProxy, Stage, eventually},
     workspace::Build,
 };
 use serde_json::Value;
 use tokio::{net::TcpListener, process::Command};
 
-/// Longer than any test lasts.
+/// Longer than any test takes.
 pub(crate) const NEVER: Duration = Duration::from_secs(1_000);
 
-/// What an operator has before him.
+/// The operator's environment.
 pub(crate) struct Console {
     pub(crate) stage: Stage,
-    /// In front of AWS in each region, for `salesctl` alone.
+    /// In front of AWS in each region, only for `salesctl`.
     pub(crate) aws: [FaultProxy; 2],
     /// In front of Global Accelerator's API.
     pub(crate) accelerator: FaultProxy,
@@ -31,7 +32,7 @@ pub(crate) struct Console {
     directory: tempfile::TempDir,
 }
 
-/// How a command has ended, and what it said.
+/// Exit code and output of a command.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
@@ -45,7 +46,7 @@ impl Ended {
         Self { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
     }
 
-    /// Its standard output, which is one JSON document.
+    /// Its standard output, as one JSON document.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
@@ -56,7 +57,7 @@ impl Console {
     pub(crate) async fn open(prefix: &str) -> Self {
         let stage = Stage::set(&format!("salesctl-{prefix}")).await.unwrap();
         let listener = async || TcpListener::bind("127.0.0.1:0").await.unwrap();
-        // In front of no API at all, since only its dials matter here.
+        // In front of no API, since only its dials matter here.
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
         let backends = stage.deployment.regions.iter().zip([Dial::FULL, Dial::OFF]);
         let backends = backends.map(|(region, dial)| Backend { region: region.name.clone(), address: nowhere, dial });
@@ -95,7 +96,7 @@ impl Console {
         text
     }
 
-    /// `salesctl` with these words, not started yet. Its configuration is in its working directory.
+    /// `salesctl` with these arguments, not started yet. Its configuration is in its working directory.
     pub(crate) fn command(&self, words: &str) -> Command {
         let mut command = Command::new(Build::current().unwrap().binary("salesctl"));
         command.args(words.split_whitespace()).current_dir(self.directory.path());
@@ -111,12 +112,12 @@ impl Console {
         command
     }
 
-    /// Runs `salesctl` with these words.
+    /// Runs `salesctl` with these arguments.
     pub(crate) async fn run(&self, words: &str) -> Ended {
         Ended::of(&self.command(words).output().await.unwrap())
     }
 
-    /// Runs `salesctl` with these words, and sends it SIGINT once `reached` says so.
+    /// Runs `salesctl` with these arguments, and sends it SIGINT once `reached` returns true.
     pub(crate) async fn interrupt(&self, words: &str, reached: impl Fn() -> bool) -> Ended {
         let salesctl = self.command(words).spawn().unwrap();
         let pid = Pid::from_raw(i32::try_from(salesctl.id().unwrap()).unwrap()).unwrap();
@@ -125,7 +126,7 @@ impl Console {
         Ended::of(&salesctl.wait_with_output().await.unwrap())
     }
 
-    /// From now on nothing fails.
+    /// From now on, nothing fails.
     pub(crate) fn heal(&self) {
         for proxy in self.aws.iter().chain([&self.accelerator]) {
             proxy.heal();
@@ -133,7 +134,7 @@ impl Console {
     }
 
     /// Both regions' states.
-    pub(crate) async fn states(&self) -> [State; 2] {
+    pub(crate) async fn states(&self) -> [RegionState; 2] {
         let [first, second] = &self.stage.deployment.regions;
         [first.state().await.unwrap(), second.state().await.unwrap()]
     }
@@ -148,14 +149,14 @@ impl Console {
         self.stand_in.endpoints().iter().map(|endpoint| endpoint.dial.percent()).collect()
     }
 
-    /// How often anything was changed.
+    /// Number of changes.
     pub(crate) fn changes(&self) -> usize {
         let states: usize = self.aws.iter().map(|proxy| proxy.calls("PutParameter")).sum();
         states + self.accelerator.calls("UpdateEndpointGroup")
     }
 }
 
-/// Puts a sale into the tables that is owed to the lake.
+/// Puts a pending sale into the tables.
 pub(crate) async fn owe(stage: &Stage, id: &str, timestamp: i64) {
     let region = stage.active();
     let text = |value: &str| AttributeValue::S(value.to_owned());

@@ -1,9 +1,9 @@
-//! `dlq`: listing, exporting and sending back what nobody could process.
+//! `dlq`: listing, exporting and redriving messages that could not be processed.
 
 use std::collections::BTreeSet;
 
 use aws_sdk_sqs::{Client, types::MessageAttributeValue};
-use sales_testbed::{resources::Region, testing::Fault};
+use sales_testbed::{resources::RegionResources, testing::Fault};
 use serde_json::Value;
 
 use crate::console::{Console, NEVER};
@@ -12,8 +12,8 @@ fn attribute(value: &str) -> MessageAttributeValue {
     MessageAttributeValue::builder().data_type("String").string_value(value).build().unwrap()
 }
 
-/// Puts dead letters there as the worker does, or, without a reason, as the redrive policy does.
-async fn bury(console: &Console, region: &Region, count: usize, reason: Option<&str>) {
+/// Adds dead letters like the worker or, without a reason, like the redrive policy.
+async fn bury(console: &Console, region: &RegionResources, count: usize, reason: Option<&str>) {
     let queues = Client::new(&console.stage.sdk(region));
     for number in 0..count {
         let message =
@@ -27,8 +27,8 @@ async fn bury(console: &Console, region: &Region, count: usize, reason: Option<&
     }
 }
 
-/// All that is in a region's queue, with the names of the attributes.
-async fn queued(console: &Console, region: &Region) -> Vec<(String, BTreeSet<String>)> {
+/// All messages in a region's queue, with the names of their attributes.
+async fn queued(console: &Console, region: &RegionResources) -> Vec<(String, BTreeSet<String>)> {
     let queues = Client::new(&console.stage.sdk(region));
     let mut found = Vec::new();
     loop {

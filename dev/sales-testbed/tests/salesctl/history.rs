@@ -1,7 +1,7 @@
-//! `history` and `switch --reason`: who switched what, when, and why, also with a region gone.
+//! `history` and `switch --reason`: who switched what, when, and why, also with a lost region.
 
 use sales_testbed::{
-    resources::State,
+    resources::RegionState,
     testing::{FakeFleet, Fault},
 };
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ fn changes(document: &Value) -> Vec<&Value> {
     document["changes"].as_array().unwrap().iter().collect()
 }
 
-/// The changes of a region's state, the newest first: what it became, and why.
+/// The changes of a region's state, newest first: the state and the reason.
 fn states<'a>(document: &'a Value, region: &str) -> Vec<(&'a str, Option<&'a str>)> {
     let of_region =
         changes(document).into_iter().filter(|change| change["region"] == region && change["change"] == "state");
@@ -24,8 +24,8 @@ async fn each_change_of_a_state_is_told_with_who_and_why_the_newest_first() {
     let console = Console::open("history").await;
     let mut switch = console.command("switch --to us-east-1 --yes --reason");
     assert!(switch.arg("sa-east-1 is slow").output().await.unwrap().status.success());
-    // Somebody else, who says nothing: SSM keeps the description that was there.
-    console.stage.deployment.regions[1].set_state(State::Passive).await.unwrap();
+    // A writer without a description: SSM keeps the previous one.
+    console.stage.deployment.regions[1].set_state(RegionState::Passive).await.unwrap();
     assert_eq!(console.run("switch --to us-east-1 --yes").await.code, Some(0));
 
     let ended = console.run("history --limit 0 -o json").await;
@@ -40,7 +40,7 @@ async fn each_change_of_a_state_is_told_with_who_and_why_the_newest_first() {
     let times: Vec<_> = changes(&document).iter().map(|change| change["at"].as_i64().unwrap()).collect();
     assert!(times.is_sorted_by(|newer, older| newer >= older), "{times:?}");
     assert!(changes(&document).iter().all(|change| change["by"].as_str().unwrap().starts_with("arn:aws:iam::")));
-    // The accelerator's stand-in is recorded nowhere, which is said, and is no failure.
+    // CloudTrail does not record the accelerator's stand-in, which is reported, but not a failure.
     assert!(ended.out.contains("cloudtrail_endpoint_url is not set"), "{ended:?}");
 
     let table = console.run("history --limit 2").await;
@@ -63,7 +63,7 @@ async fn with_a_region_gone_the_history_of_the_other_is_told_and_the_command_end
     assert!(document["unknown"][0]["error"].as_str().unwrap().contains("503"), "{document}");
 
     console.aws[1].fail("*", Fault::Status(503));
-    assert_eq!(console.run("history").await.code, Some(1), "nothing could be learnt");
+    assert_eq!(console.run("history").await.code, Some(1), "nothing could be read");
 }
 
 #[tokio::test]

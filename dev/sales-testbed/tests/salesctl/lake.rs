@@ -1,19 +1,19 @@
-//! `sale trace` and `lake verify`, on tables and lakes in which something is wrong.
+//! `sale trace` and `lake verify`, on tables and lakes with errors.
 
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use sales_testbed::resources::Region;
+use sales_testbed::resources::RegionResources;
 use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::console::{Console, owe};
 
-/// 2025-12-01, long before any clock that runs this.
+/// 2025-12-01, long before the current date.
 const ACCEPTED: i64 = 1_764_547_200;
 const DAYS: &str = "--from 2025-11-30 --to 2025-12-01";
 
-/// A sale, as the services leave it behind.
+/// A sale, as the services leave it.
 struct Sale {
     id: String,
     key: String,
@@ -44,9 +44,9 @@ fn number(value: i64) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-/// What a test does to tables and lakes. Tables and lakes replicate: it does each thing once.
+/// Changes of a test to tables and lakes. These replicate: it makes each change once.
 struct Hand<'a> {
-    region: &'a Region,
+    region: &'a RegionResources,
     tables: aws_sdk_dynamodb::Client,
     lake: aws_sdk_s3::Client,
 }
@@ -78,7 +78,7 @@ impl<'a> Hand<'a> {
         put.body(body.as_bytes().to_vec().into()).send().await.unwrap();
     }
 
-    /// All that becomes of a sale when all is well.
+    /// Everything for a sale without errors.
     async fn processes(&self, numbers: std::ops::Range<u8>) -> Vec<Sale> {
         let sales: Vec<Sale> = numbers.clone().map(Sale::new).collect();
         for (sale, number) in sales.iter().zip(numbers) {
@@ -126,7 +126,7 @@ async fn each_difference_is_told_with_its_kind_where_it_is() {
     let forget = first.tables.delete_item().table_name(&first.region.sales_table);
     forget.key("id", text(&forgotten.id)).send().await.unwrap();
     for hand in [&first, &second] {
-        // Of all its versions nothing is left, as if it had never been put.
+        // All versions are deleted, as if the object had never been put.
         let versions = hand.lake.list_object_versions().bucket(&hand.region.bucket).prefix(&unwritten.key);
         for version in versions.send().await.unwrap().versions() {
             let remove = hand.lake.delete_object().bucket(&hand.region.bucket).key(&unwritten.key);
@@ -192,7 +192,7 @@ async fn a_trace_says_where_a_sale_is() {
     }
     let (code, verdict, _) = trace(&owed.id, "").await;
     assert_eq!(code, Some(0), "{verdict}");
-    assert!(verdict.contains("owed to the lake"), "{verdict}");
+    assert!(verdict.contains(", pending: "), "{verdict}");
     let (code, verdict, _) = trace(&unknown.id, "").await;
     assert_eq!((code, verdict.as_str()), (Some(2), "unknown in every region"));
     let lost = "--set regions.sa-east-1.endpoint_url=http://127.0.0.1:1";
@@ -214,7 +214,7 @@ async fn what_a_lake_lacks_is_owed_again_once_that_is_asked_for() {
         async |id: &str| console.run(&format!("sale trace {id} -o json")).await.json()["regions"][1]["sale"].clone();
 
     let unasked = console.run(&format!("lake verify {DAYS} --repair")).await;
-    assert_eq!(unasked.code, Some(64), "there is nobody to ask: {unasked:?}");
+    assert_eq!(unasked.code, Some(64), "no terminal to confirm on: {unasked:?}");
     let before = trace(&lacking.id).await;
     assert_eq!((&before["item"]["pending"], before["mark"].is_null()), (&Value::from(false), false), "{before}");
 

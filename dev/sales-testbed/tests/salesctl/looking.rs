@@ -1,4 +1,4 @@
-//! `status` and `pending list`, also of regions that are gone.
+//! `status` and `pending list`, also with lost regions.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::console::{Console, owe};
 
-/// What `pending list` says, in the form of `status`.
+/// Output of `pending list`, in the form of `status`.
 fn listed_regions(listed: &Value) -> Value {
     serde_json::json!({ "regions": listed })
 }
@@ -71,7 +71,7 @@ async fn the_age_of_a_queue_is_the_newest_figure_of_cloudwatch() {
     };
     let cloudwatch = aws_sdk_cloudwatch::Client::new(&sdk);
     let figures = cloudwatch.put_metric_data().namespace("AWS/SQS");
-    // In no order of time, and the newest is neither the least nor the most.
+    // Not in order of time, and the newest is neither the smallest nor the largest.
     let figures = figures.metric_data(figure(5, 500.0)).metric_data(figure(1, 9.0)).metric_data(figure(3, 7.0));
     figures.send().await.unwrap();
     let ended = console.run("status -o json").await;
@@ -113,10 +113,10 @@ async fn what_is_pending_is_listed_with_its_reason() {
 async fn a_configuration_that_is_missing_or_wrong_is_named() {
     let console = Console::open("configuration").await;
     for (words, part) in [
-        ("status --config nowhere.toml", "nowhere.toml cannot be read"),
+        ("status --config nowhere.toml", "cannot read nowhere.toml"),
         ("status --set regions.sa-east-1.bucket=x", "unknown field `bucket`"),
-        ("status --region mars-east-1", "it must be one of sa-east-1, us-east-1"),
-        ("status --set url", "--set takes KEY=VALUE"),
+        ("status --region mars-east-1", "expected one of sa-east-1, us-east-1"),
+        ("status --set url", "expected KEY=VALUE"),
     ] {
         let ended = console.run(words).await;
         assert_eq!(ended.code, Some(64), "{words}: {ended:?}");
@@ -156,16 +156,16 @@ async fn pending_items_that_cannot_be_read_are_told_with_their_ids_and_why() {
     assert_eq!((&region["total"], &region["unreadable"]), (&3.into(), &3.into()), "{region}");
     let item = |id: &str| region["items"].as_array().unwrap().iter().find(|item| item["id"] == id).unwrap().clone();
     for (id, accepted_at, why) in [
-        ("order \u{1b}[7m7", Value::from(1_764_547_200), "its id is neither a sale's nor a cancellation's"),
+        ("order \u{1b}[7m7", Value::from(1_764_547_200), "its id is neither that of a sale nor of a cancellation"),
         (without_amount, Value::from(1_764_547_200), "no amount"),
-        (in_milliseconds, Value::Null, "its timestamp is none"),
+        (in_milliseconds, Value::Null, "invalid timestamp"),
     ] {
         let item = item(id);
         assert_eq!((&item["kind"], &item["accepted_at"]), (&"unreadable".into(), &accepted_at), "{item}");
         assert!(item["reason"].as_str().unwrap().contains(why), "{item}");
     }
     let table = console.run("pending list --region sa-east-1").await;
-    assert!(table.out.starts_with("sa-east-1: 3 items pending, of which 3 cannot be read\n"), "{table:?}");
+    assert!(table.out.starts_with("sa-east-1: 3 items pending, 3 unreadable\n"), "{table:?}");
     assert!(!table.out.contains('\u{1b}'), "{table:?}");
     let of_no_age = table.out.lines().find(|line| line.contains(in_milliseconds)).unwrap();
     assert!(of_no_age.contains(" ? "), "{of_no_age}");
@@ -184,7 +184,7 @@ async fn the_age_of_what_does_not_say_since_when_it_is_pending_is_not_known() {
     let row: Vec<&str> = status.out.lines().nth(1).unwrap().split_whitespace().collect();
     // REGION STATE SINCE API WORKER TASKS QUEUE AGE DEAD-LETTERS AGE PENDING AGE DNS DIAL
     assert_eq!(row[10..12], ["1", "?"], "{status:?}");
-    assert!(status.out.contains("none of them says since when"), "{status:?}");
+    assert!(status.out.contains("none of them has a readable timestamp"), "{status:?}");
 }
 
 #[tokio::test]

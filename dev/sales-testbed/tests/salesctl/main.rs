@@ -1,5 +1,5 @@
-//! The operator's command line, as built, on two regions that can be made to fail: what it does, what it says, and what it
-//! leaves behind when it is interrupted.
+//! The operator's command line, as built, on two regions that can be made to fail: its effects, its output, and the
+//! state after an interruption.
 
 #![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 

@@ -1,4 +1,4 @@
-//! The operator's own settings: proxies, and those of the AWS SDKs that decide where a call goes.
+//! The operator's own settings: proxies, and SDK settings that determine where a call goes.
 
 use std::sync::{
     Arc,
@@ -12,13 +12,13 @@ use tokio::{
 
 use crate::console::Console;
 
-/// Nobody listens there.
+/// An address without a listener.
 const NOBODY: &str = "http://127.0.0.1:1";
 
-/// Without addresses of its own, so that AWS itself is asked.
+/// Without endpoints, so that AWS itself is called.
 const OF_AWS: &str = "status --config /dev/null --set regions.sa-east-1.state_parameter=/sales/state";
 
-/// A proxy that refuses to connect to anybody, and counts who was asked for.
+/// A proxy that refuses all connections, and counts their destinations.
 struct Proxy {
     url: String,
     ssm: Arc<AtomicUsize>,
@@ -106,7 +106,7 @@ async fn an_error_that_comes_from_a_setting_names_the_setting_and_not_the_creden
         (&[("HTTPS_PROXY", NOBODY)], "HTTPS_PROXY is 127.0.0.1:1"),
         (
             &[("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"), ("AWS_ENDPOINT_URL", NOBODY)],
-            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is true, so that AWS itself is asked and AWS_ENDPOINT_URL has no effect",
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is true, so AWS itself is called and AWS_ENDPOINT_URL has no effect",
         ),
         (
             &[("AWS_CONFIG_FILE", config), ("AWS_ENDPOINT_URL", NOBODY)],

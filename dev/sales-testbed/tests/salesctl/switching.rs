@@ -1,17 +1,17 @@
-//! `switch`: what it does in which order, what it owes when something is gone, and that it never makes things worse.
+//! `switch`: the order of its steps, what is not done when something is lost, and that it never makes things worse.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use sales_testbed::{
-    resources::State,
+    resources::RegionState,
     testing::{Fault, FaultProxy, eventually},
 };
 
 use crate::console::{Console, NEVER, owe};
 
-const FIRST: [State; 2] = [State::Active, State::Passive];
-const SECOND: [State; 2] = [State::Passive, State::Active];
-const BOTH: [State; 2] = [State::Active, State::Active];
-const NONE: [State; 2] = [State::Passive, State::Passive];
+const FIRST: [RegionState; 2] = [RegionState::Active, RegionState::Passive];
+const SECOND: [RegionState; 2] = [RegionState::Passive, RegionState::Active];
+const BOTH: [RegionState; 2] = [RegionState::Active, RegionState::Active];
+const NONE: [RegionState; 2] = [RegionState::Passive, RegionState::Passive];
 
 #[tokio::test]
 async fn a_switch_sets_the_states_and_turns_the_dials() {
@@ -44,7 +44,7 @@ async fn a_dry_run_and_a_switch_without_a_yes_change_nothing() {
 
     let unasked = console.run("switch --to us-east-1").await;
     assert_eq!(unasked.code, Some(64), "{unasked:?}");
-    assert!(unasked.err.contains("add --yes"), "{unasked:?}");
+    assert!(unasked.err.contains("pass --yes"), "{unasked:?}");
     assert_eq!((console.changes(), console.states().await), (0, FIRST));
 }
 
@@ -88,7 +88,7 @@ async fn a_target_that_cannot_be_made_active_leaves_everything_as_it_is() {
     console.aws[1].fail("PutParameter", Fault::Status(503));
     let ended = console.run("switch --to us-east-1 --yes").await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.out.contains("not tried: no region is known to be ACTIVE"), "{ended:?}");
+    assert!(ended.out.contains("skipped: no region is known to be ACTIVE"), "{ended:?}");
     assert_eq!((console.states().await, console.dials()), (FIRST, vec![100.0, 0.0]));
 
     let forced = console.run("switch --to us-east-1 --yes --force").await;
@@ -115,12 +115,12 @@ async fn a_region_is_not_made_passive_once_somebody_else_has_made_the_target_pas
     let other = async {
         let turning = async || (console.accelerator.calls("UpdateEndpointGroup") > 0).then_some(());
         eventually("the dials are being turned", turning).await;
-        console.stage.deployment.regions[1].set_state(State::Passive).await.unwrap();
+        console.stage.deployment.regions[1].set_state(RegionState::Passive).await.unwrap();
         console.accelerator.heal();
     };
     let (ended, ()) = tokio::join!(console.run("switch --to us-east-1 --yes"), other);
     assert_eq!(ended.code, Some(2), "{ended:?}");
-    assert!(ended.out.contains("us-east-1 is PASSIVE by now"), "{ended:?}");
+    assert!(ended.out.contains("us-east-1 is now PASSIVE"), "{ended:?}");
     assert_eq!(console.states().await, FIRST);
 }
 
@@ -144,7 +144,7 @@ async fn a_switch_that_is_interrupted_at_any_step_is_safe_and_is_finished_by_rep
             let ended = console.interrupt("switch --to us-east-1 --yes --wait", || proxy.calls(call) > before).await;
             assert_eq!(ended.code, Some(130), "{call}: {ended:?}");
             let states = console.states().await;
-            assert!(states.contains(&State::Active), "{call}: {states:?}");
+            assert!(states.contains(&RegionState::Active), "{call}: {states:?}");
 
             console.heal();
             let repeated = console.run("switch --to us-east-1 --yes --wait").await;
@@ -160,7 +160,7 @@ async fn a_wrong_name_is_told_and_nothing_is_created_under_it() {
     let console = Console::open("names").await;
     let unknown = console.run("switch --to mars-east-1 --yes").await;
     assert_eq!(unknown.code, Some(64), "{unknown:?}");
-    assert!(unknown.err.contains("it must be one of sa-east-1, us-east-1"), "{unknown:?}");
+    assert!(unknown.err.contains("expected one of sa-east-1, us-east-1"), "{unknown:?}");
 
     let wrong = console.run("switch --to us-east-1 --yes --set regions.us-east-1.state_parameter=/no/such/state").await;
     assert_eq!(wrong.code, Some(1), "{wrong:?}");
@@ -188,7 +188,7 @@ async fn without_credentials_or_permission_the_next_step_is_told() {
     console.aws[1].fail("PutParameter", Fault::Status(403));
     let denied = console.run("switch --to us-east-1 --yes").await;
     assert_eq!(denied.code, Some(1), "{denied:?}");
-    assert!(denied.out.contains("these credentials may not do that"), "{denied:?}");
+    assert!(denied.out.contains("not allowed with these credentials"), "{denied:?}");
     assert_eq!(console.states().await, FIRST);
 }
 
@@ -216,7 +216,7 @@ async fn waiting_ends_with_2_while_something_from_before_the_switch_is_pending()
         report["pending"]["regions"].as_array().unwrap().iter().all(|region| region["from_before_the_switch"] == true)
     );
     assert_eq!(console.states().await, BOTH, "what could be done is done");
-    // One from long after the switch does not hold it up.
+    // One from long after the switch does not delay it.
     let item = console.stage.active();
     let tables = aws_sdk_dynamodb::Client::new(&console.stage.sdk(item));
     let settle = tables.delete_item().table_name(&item.sales_table);

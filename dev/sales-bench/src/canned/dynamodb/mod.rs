@@ -1,4 +1,4 @@
-//! What DynamoDB answers, in its JSON protocol.
+//! DynamoDB's responses, in its JSON protocol.
 
 mod query;
 mod reads;
@@ -19,26 +19,26 @@ struct Key<'a> {
     id: Text<'a>,
 }
 
-/// An attribute that is a string; one with escaped characters is none of ours.
+/// A string attribute; the services send none with escaped characters.
 #[derive(Deserialize)]
 struct Text<'a> {
     #[serde(rename = "S")]
     text: &'a str,
 }
 
-/// An attribute that is a number.
+/// A number attribute.
 #[derive(Deserialize)]
 struct Number<'a> {
     #[serde(rename = "N")]
     digits: &'a str,
 }
 
-/// Nothing to say: an item was written, or is not there.
+/// An empty response: an item was written, or does not exist.
 pub(super) fn nothing() -> Answer {
     Answer::fixed(JSON_1_0, "{}")
 }
 
-/// Nothing of a batch is left unprocessed.
+/// A batch without unprocessed items.
 pub(super) fn all_written() -> Answer {
     Answer::fixed(JSON_1_0, r#"{"UnprocessedItems":{}}"#)
 }

@@ -9,16 +9,16 @@ use crate::canned::ids::LENGTH;
 
 const INDEX: &str = "pending-index";
 
-/// As many entries as one call reads at most: about 1 MB of them.
+/// Maximum entries of a call: about 1 MB of them.
 const MOST: usize = 10_000;
 
-/// What an entry of the index counts: its three attributes with their names have 62 bytes.
+/// Size of an index entry: its three attributes with their names have 62 bytes.
 const ENTRY: usize = 64;
 
-/// Half a unit reads so many bytes, as it is not consistent.
+/// Bytes read by half a unit, since the read is not consistent.
 const HALF_UNIT: usize = 4 * 1024;
 
-/// About as long as an entry's JSON.
+/// Approximate length of an entry's JSON.
 const ENTRY_JSON: usize = 110;
 
 #[derive(Deserialize)]
@@ -41,8 +41,8 @@ struct Values<'a> {
     before: Option<Number<'a>>,
 }
 
-/// The page of the pending index that is asked for, and what reading it costs. It begins with the oldest, also where the
-/// newest are asked for: those are looked at for what cannot be read, which nothing here is.
+/// The requested page of the pending index, and its cost. It begins with the oldest, even if the newest are requested:
+/// the services check those only for unreadable entries, and there are none.
 pub(in crate::canned) fn query(body: &[u8], facts: &PendingFacts) -> Result<(f64, Answer), NotUnderstood> {
     let query: Query<'_> = serde_json::from_slice(body)?;
     let shard = query.shard()?;
@@ -67,7 +67,7 @@ impl Query<'_> {
         known.ok_or_else(|| NotUnderstood(format!("shard {shard} of {}", self.index_name)))
     }
 
-    /// A start that this load did not give is of an earlier one, whose facts come before all of this one.
+    /// A start key of an earlier load precedes all facts of this one.
     fn after(&self, facts: &PendingFacts) -> Option<u32> {
         facts.number(self.exclusive_start_key.as_ref()?.id.text)
     }
@@ -78,7 +78,7 @@ impl Query<'_> {
     }
 }
 
-/// A page in the making.
+/// A page in progress.
 struct Page<'a> {
     facts: &'a PendingFacts,
     shard: String,
@@ -121,7 +121,7 @@ impl<'a> Page<'a> {
     }
 }
 
-/// An entry of the index, which is the key of the index and of the table.
+/// An index entry, which is the key of the index and of the table.
 fn write_entry(number: u32, shard: &str, facts: &PendingFacts, json: &mut String) {
     let timestamp = facts.timestamp(number).to_string();
     let id = &mut [0; LENGTH];

@@ -1,4 +1,4 @@
-//! Reads by key: pending facts are found, and nothing else.
+//! Reads by key: only pending facts exist.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use crate::canned::facts::{self, PendingFacts};
 use crate::canned::ids::LENGTH;
 use crate::sample::{AMOUNT, PRODUCT, REGION};
 
-/// What the name of the table of marks contains.
+/// Substring of the name of the table of marks.
 const MARKS: &str = "idempotency";
 
-/// About as long as an item's JSON.
+/// Approximate length of an item's JSON.
 const ITEM: usize = 256;
 
 #[derive(Deserialize)]
@@ -37,13 +37,13 @@ struct Keys<'a> {
     consistent_read: Option<bool>,
 }
 
-/// What reading an item costs. It is not there: only the services' probes ask for single items.
+/// Cost of reading a missing item: only the services' probes read single items.
 pub(in crate::canned) fn get(body: &[u8]) -> Result<f64, NotUnderstood> {
     let Get { consistent_read } = serde_json::from_slice(body)?;
     Ok(units(consistent_read))
 }
 
-/// The items that a batch asks for, and what reading them costs.
+/// The items of a batch, and its cost.
 pub(in crate::canned) fn batch_get(body: &[u8], facts: &PendingFacts) -> Result<(f64, Answer), NotUnderstood> {
     let BatchGet { request_items } = serde_json::from_slice(body)?;
     let keys = request_items.values().map(|keys| keys.keys.len()).sum::<usize>();
@@ -62,7 +62,7 @@ pub(in crate::canned) fn batch_get(body: &[u8], facts: &PendingFacts) -> Result<
     Ok((cost, Answer::ok(JSON_1_0, found)))
 }
 
-/// What an item of up to 4 KiB costs, whether it is there or not.
+/// Cost of an item of up to 4 KiB, existing or not.
 fn units(consistent_read: Option<bool>) -> f64 {
     if consistent_read == Some(true) { 1.0 } else { 0.5 }
 }
@@ -75,7 +75,7 @@ fn write_items(keys: &[Key<'_>], facts: &PendingFacts, list: &mut String) {
     }
 }
 
-/// A sale that is pending, with the attributes that the services write.
+/// A pending sale, with the attributes that the services write.
 fn write_item(number: u32, facts: &PendingFacts, list: &mut String) {
     let (timestamp, shard) = (facts.timestamp(number).to_string(), facts::shard(number).to_string());
     list.extend([

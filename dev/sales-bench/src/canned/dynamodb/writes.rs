@@ -1,4 +1,4 @@
-//! What writes cost, in write request units.
+//! Costs of writes, in write request units.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use serde_json::value::RawValue;
 use super::Key;
 use crate::canned::answer::NotUnderstood;
 
-/// A unit writes so many bytes.
+/// Bytes written by a unit.
 const UNIT: usize = 1024;
 
-/// What an item without a pending attribute costs, whatever becomes of it.
+/// Cost of a write of an item without a pending attribute.
 pub(in crate::canned) const ONE: u64 = 1;
 
 #[derive(Deserialize)]
@@ -50,18 +50,18 @@ struct Update<'a> {
 pub(in crate::canned) struct Updated<'a> {
     /// The item's id.
     pub(in crate::canned) id: &'a str,
-    /// Whether it is taken out of the pending index.
+    /// Whether it removes the item from the pending index.
     pub(in crate::canned) settles: bool,
-    /// What that costs.
+    /// Its cost.
     pub(in crate::canned) units: u64,
 }
 
-/// What putting an item costs.
+/// Cost of putting an item.
 pub(in crate::canned) fn put(body: &[u8]) -> Result<u64, NotUnderstood> {
     Ok(serde_json::from_slice::<Put<'_>>(body)?.units())
 }
 
-/// What each write of a batch costs.
+/// Cost of each write of a batch.
 pub(in crate::canned) fn batch_write(body: &[u8]) -> Result<impl Iterator<Item = u64>, NotUnderstood> {
     let BatchWrite { request_items } = serde_json::from_slice(body)?;
     Ok(request_items.into_values().flatten().map(|write| match write {
@@ -70,7 +70,7 @@ pub(in crate::canned) fn batch_write(body: &[u8]) -> Result<impl Iterator<Item =
     }))
 }
 
-/// What an update does.
+/// Effect of an update.
 pub(in crate::canned) fn update(body: &[u8]) -> Result<Updated<'_>, NotUnderstood> {
     let Update { key, update_expression } = serde_json::from_slice(body)?;
     let settles = update_expression.contains("REMOVE pending");
@@ -78,10 +78,10 @@ pub(in crate::canned) fn update(body: &[u8]) -> Result<Updated<'_>, NotUnderstoo
 }
 
 impl Put<'_> {
-    /// Its JSON is longer than what DynamoDB counts. An item that is pending is put into the index as well.
+    /// The JSON is longer than what DynamoDB counts. A pending item is also written to the index.
     fn units(&self) -> u64 {
         let item = self.item.get();
-        // Within a string its first quote would be escaped, and the last one with it.
+        // Within a JSON string, the quotes of this text would be escaped.
         let pending = item.contains(r#""pending":"#);
         item.len().div_ceil(UNIT) as u64 + u64::from(pending)
     }

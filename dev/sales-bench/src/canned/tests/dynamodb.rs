@@ -1,4 +1,4 @@
-//! DynamoDB, as the adapters of the tables, the marks and the leases call it.
+//! DynamoDB, as called by the adapters of the tables, the marks and the leases.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -8,7 +8,6 @@ use sales::aws::{DynamoLeases, DynamoMarks, DynamoSaleTable};
 use sales::clock::{Clock, Timestamp};
 use sales::entropy::Entropy;
 use sales::ports::{Backlog, Holder, Insert, InsertSale, Lease, Leases, Marks, SaleTable};
-use sales::region::Region;
 use sales::sale::{Amount, Cancellation, Fact, FactId, Product, Sale, SaleId};
 use sales::shard::{Shard, Shards};
 
@@ -48,7 +47,7 @@ fn facts(backlog: &[Backlog]) -> u64 {
     backlog.iter().map(|backlog| backlog.facts).sum()
 }
 
-/// Settles what a shard holds, and tells the facts.
+/// Settles the facts of a shard, and returns them.
 async fn sweep(table: &DynamoSaleTable, shard: Shard) -> Vec<FactId> {
     let (mut swept, mut page) = (Vec::new(), None);
     loop {
@@ -87,8 +86,8 @@ async fn a_sweep_sees_every_pending_fact_once_and_leaves_an_empty_index() {
     let counts = running.counts().await;
     assert_eq!(counts.unknown, [""; 0]);
     assert_eq!((counts.settled, counts.items_written, counts.write_units), (1_000, 1_000, 2_000));
-    // Of a shard: its backlog is asked for twice, each by one query for the oldest and, unless empty, one for the newest
-    // and one to count.
+    // Per shard: its backlog is measured twice, each time with one query for the oldest and, unless empty, one for the
+    // newest and one to count.
     assert_eq!(counts.calls["DynamoDB.Query"], 16 * 5);
     assert_eq!(counts.calls["DynamoDB.BatchGetItem"], 16);
     assert_eq!(counts.calls["DynamoDB.UpdateItem"], 1_000);
@@ -145,7 +144,7 @@ async fn what_is_put_is_counted_and_forgotten() {
     table.probe().await.unwrap();
 
     let counts = running.counts().await;
-    // Two keys of the sale and one of what is held, both consistent, and the probe's, which is not.
+    // Two keys of the sale and one of the held facts, all consistent, and the probe's, which is not.
     assert!((counts.read_units - 3.5).abs() < f64::EPSILON, "{}", counts.read_units);
     assert_eq!((counts.items_written, counts.write_units, counts.settled), (27, 54, 0));
     let expected = called(&[

@@ -1,4 +1,4 @@
-//! SNS and SQS, as the adapters of the topic and the queue call them.
+//! SNS and SQS, as called by the adapters of the topic and the queue.
 
 use std::collections::HashSet;
 use std::io::Write;
@@ -9,7 +9,6 @@ use aws_sdk_sns::types::PublishBatchRequestEntry;
 use sales::aws::{SnsSaleTopic, SqsSaleQueue};
 use sales::event::Event;
 use sales::ports::{DeadLetter, Delivery, SaleQueue, SaleTopic};
-use sales::region::Region;
 use sales_testbed::testing::eventually;
 
 use super::{Latency, Running, called, dependency};
@@ -119,7 +118,7 @@ async fn a_load_ends_the_wait_at_an_empty_queue() {
     let receivers = futures::future::join(queue.receive(wait, HIDDEN), queue.receive(wait, HIDDEN));
     let loading = async {
         connected(&running, 2).await;
-        // Twelve are for both: what one leaves the other gets.
+        // Twelve for both receivers: the second gets what the first leaves.
         running.load(12, 0).await;
     };
     let ((one, other), ()) = futures::future::join(receivers, loading).await;
@@ -143,7 +142,7 @@ async fn a_receiver_that_has_hung_up_gets_nothing() {
     assert_eq!(running.calls().await, called(&[("SQS.ReceiveMessage", 1)]));
 }
 
-/// Waits until so many receivers are connected, and a little longer, for their requests.
+/// Waits until this many receivers are connected, and a little longer, for their requests.
 async fn connected(running: &Running, receivers: u64) {
     eventually("receivers connect", async || (running.counts().await.connections == receivers).then_some(())).await;
     tokio::time::sleep(Duration::from_millis(100)).await;

@@ -1,4 +1,4 @@
-//! The endpoint as its clients see it: those of the SDK, and the services' own adapters.
+//! The endpoint as its clients see it: the SDK's, and the services' own adapters.
 
 #![expect(clippy::disallowed_types, reason = "what answers as AWS is asked with the SDK's clients")]
 
@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use super::{Counts, Latency, Load, Ports, Settings, serve};
 
-/// An endpoint on a thread of its own; it stops when dropped.
+/// An endpoint on a separate thread; it stops when dropped.
 struct Running {
     ports: Ports,
     stop: Option<oneshot::Sender<()>>,
@@ -34,7 +34,7 @@ impl Running {
         Self { ports: told.recv().unwrap(), stop: Some(stop), thread: Some(thread) }
     }
 
-    /// Without latency and TLS, offering this.
+    /// Without latency and TLS, offering this load.
     async fn loaded(messages: u64, pending: u64) -> Self {
         let running = Self::start(Latency::NONE, None);
         running.load(messages, pending).await;
@@ -64,7 +64,7 @@ impl Running {
         testing::client().get(url).send().await.unwrap().json().await.unwrap()
     }
 
-    /// The counts of calls, of which all were understood.
+    /// The counts of calls; all calls must be known.
     async fn calls(&self) -> Vec<(String, u64)> {
         let counts = self.counts().await;
         assert_eq!(counts.unknown, [""; 0]);

@@ -1,4 +1,4 @@
-//! S3, SSM, what is unknown, TLS, and control.
+//! S3, SSM, unknown requests, TLS, and control.
 
 use aws_config::SdkConfig;
 use aws_sdk_sqs::config::SharedHttpClient;
@@ -59,7 +59,7 @@ async fn what_is_unknown_is_refused_and_named() {
         "POST / ListTopics",
         "GET /lake/a?b",
         "POST / DynamoDB_20120810.PutItem missing field `Item` at line 1 column 2",
-        "POST / DynamoDB_20120810.PutItem a body that can not be read",
+        "POST / DynamoDB_20120810.PutItem an unreadable body",
     ];
     assert_eq!(unknown, expected);
     assert_eq!(running.counts().await.calls.len(), 0);
@@ -76,7 +76,7 @@ async fn a_load_forgets_what_was_counted_and_offered() {
     running.load(0, 0).await;
     assert_eq!(running.counts().await, Counts::default());
     assert_eq!(queue.receive(Default::default(), Default::default()).await.unwrap().len(), 0);
-    // The connection was there before.
+    // An existing connection.
     assert_eq!(running.counts().await.connections, 0);
 }
 

@@ -1,7 +1,7 @@
-//! The keys that AWS manages for DynamoDB, one in each region.
+//! The AWS managed keys of DynamoDB, one in each region.
 //!
-//! AWS has them by itself, MiniStack does not. Terraform asks for a region's whenever it reads a replica of a table, even if
-//! the replica has another key, and fails without it.
+//! AWS creates them automatically, MiniStack does not. Terraform reads a region's key whenever it reads a replica of a
+//! table, even if the replica has another key, and fails without it.
 
 use anyhow::Context;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 const ALIAS: &str = "alias/aws/dynamodb";
 
-/// Where DynamoDB is, of all regions that an account can have.
+/// Regions with DynamoDB that are available to every account.
 const REGIONS: [&str; 34] = [
     "af-south-1",
     "ap-east-1",
@@ -67,7 +67,7 @@ async fn create_in(client: &reqwest::Client, endpoint: &str, region: &str) -> an
     Ok(())
 }
 
-/// Calls KMS. The emulator takes the account and the region from the signature's scope, and does not check the rest.
+/// Calls KMS. The emulator takes account and region from the signature's scope, and does not verify the rest.
 async fn call(
     client: &reqwest::Client,
     endpoint: &str,
@@ -83,6 +83,6 @@ async fn call(
         .header("X-Amz-Target", format!("TrentService.{operation}"))
         .body(input.to_string());
     let answer = request.send().await?.error_for_status()?.bytes().await?;
-    // CreateAlias answers nothing at all.
+    // CreateAlias has an empty response.
     Ok(serde_json::from_slice(&answer).unwrap_or_default())
 }

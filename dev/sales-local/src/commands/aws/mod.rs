@@ -1,7 +1,7 @@
-//! `aws`: an AWS account on this machine, empty, for Terraform.
+//! `aws`: an empty AWS account on this machine, for Terraform.
 //!
-//! MiniStack is most of it. What MiniStack lacks, or tells Terraform wrongly, is moto's or the accelerator's stand-in's; Terraform and the
-//! SDKs find each service by a variable of its own.
+//! MiniStack provides most of it. What MiniStack lacks, or reports incorrectly to Terraform, moto or the accelerator's
+//! stand-in provides; Terraform and the SDKs find each service by its own variable.
 
 mod managed_keys;
 
@@ -30,36 +30,36 @@ use crate::{
     terminal::{Steps, line, quoted},
 };
 
-/// The services that are moto's, by the names that the SDKs have for them in variables.
+/// The services that moto provides, by their names in SDK variables.
 const OF_MOTO: [&str; 9] = [
-    // MiniStack finds no flow logs and no interface endpoints again that it has made.
+    // MiniStack does not list the flow logs and interface endpoints that it has created.
     "EC2",
-    // Load balancers and services refer to the networks of EC2, and load balancers to certificates and firewalls.
+    // Load balancers and services refer to EC2's networks, and load balancers to certificates and firewalls.
     "ELASTIC_LOAD_BALANCING_V2",
     "ECS",
     "ACM",
     "WAFV2",
-    // MiniStack has none.
+    // MiniStack lacks it.
     "APPLICATION_AUTO_SCALING",
-    // MiniStack has no VPC links and no custom domains.
+    // MiniStack lacks VPC links and custom domains.
     "API_GATEWAY",
-    // MiniStack forgets parts of alarms.
+    // MiniStack loses parts of alarms.
     "CLOUDWATCH",
-    // MiniStack has no replication of images.
+    // MiniStack lacks image replication.
     "ECR",
 ];
 
-/// How often it is looked whether everything still runs.
+/// Interval of checks that everything still runs.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The fields are in the order in which they stop.
+/// The fields are in the order of shutdown.
 struct Account {
     accelerator: AcceleratorStandIn,
     moto: Emulator,
     ministack: Emulator,
 }
 
-/// Runs until it is dropped or fails; `serving` is set once everything serves.
+/// Runs until it is dropped or fails; sets `serving` once everything serves.
 pub(crate) async fn aws(options: &AwsOptions, serving: &AtomicBool) -> anyhow::Result<()> {
     tcp_ports::wait_until_free(&options.roles()).await?;
     let directory = Build::current()?.local_directory();
@@ -96,24 +96,24 @@ impl Account {
             let (front, control) = try_join(listen(options.port), listen(options.accelerator_port)).await?;
             AcceleratorStandIn::start_empty(front, control, options.apis.clone())
         };
-        let accelerator = steps.quiet("opening what stands for Global Accelerator", accelerator).await?;
+        let accelerator = steps.quiet("starting the stand-in for Global Accelerator", accelerator).await?;
         Ok(Self { accelerator, moto, ministack })
     }
 
-    /// What Terraform, the AWS CLI and the SDKs must have in their environment.
+    /// Environment variables for Terraform, the AWS CLI and the SDKs.
     fn variables(&self, config: &Path) -> Vec<(String, String)> {
         let endpoint = |service: &str, url: &str| (format!("AWS_ENDPOINT_URL_{service}"), url.to_owned());
         let mut variables = vec![("AWS_ENDPOINT_URL".to_owned(), self.ministack.endpoint().to_owned())];
         variables.extend(OF_MOTO.map(|service| endpoint(service, self.moto.endpoint())));
         variables.push(endpoint("GLOBAL_ACCELERATOR", self.accelerator.control_endpoint()));
         let others = [
-            // The emulators take it for the account.
+            // The emulators use it as the account.
             ("AWS_ACCESS_KEY_ID", ACCOUNT),
             ("AWS_SECRET_ACCESS_KEY", "local"),
             ("AWS_REGION", REGIONS[0]),
             ("AWS_DEFAULT_REGION", REGIONS[0]),
             ("AWS_EC2_METADATA_DISABLED", "true"),
-            // Nothing of the user's own files, which are for another account.
+            // The user's own files are for another account.
             ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
         ];
         variables.extend(others.map(|(name, value)| (name.to_owned(), value.to_owned())));
@@ -121,12 +121,12 @@ impl Account {
         variables
     }
 
-    /// Ends with an error once something has ended by itself.
+    /// Ends with an error when a process has exited unexpectedly.
     async fn watch(&self) -> anyhow::Result<()> {
         loop {
             for (emulator, name) in [(&self.ministack, "MiniStack"), (&self.moto, "moto")] {
                 if emulator.has_ended() {
-                    bail!("{name} has ended by itself");
+                    bail!("{name} exited unexpectedly");
                 }
             }
             sleep(CHECK_INTERVAL).await;
@@ -134,7 +134,7 @@ impl Account {
     }
 }
 
-/// `BUCKET.localhost` is no address everywhere.
+/// Not every system resolves `BUCKET.localhost`.
 const CONFIG: &str = "\
 # For the AWS CLI, for as long as `cargo local aws` runs.
 [default]
@@ -142,7 +142,7 @@ s3 =
     addressing_style = path
 ";
 
-/// What a shell reads first: what it may know of another account goes, whatever it is; and no proxy is asked for this machine.
+/// Prologue for a shell: removes variables of any other account, and excludes this machine from the proxy.
 const FIRST: &str = r#"# AWS on this machine, for as long as `cargo local aws` runs.
 unset AWS_PROFILE $(env | sed -n 's/^\(AWS_[A-Za-z0-9_]*\)=.*/\1/p')
 no_proxy=localhost,127.0.0.1,::1,${no_proxy:-${NO_PROXY:-}} NO_PROXY=$no_proxy
@@ -165,19 +165,19 @@ fn what_to_try(variables: &[(String, String)], options: &AwsOptions, file: &Path
     });
     format!(
         r#"
-AWS serves, and is empty. In another terminal:
+AWS is ready, and empty. In another terminal:
 
   . {file}
   ./pipeline.sh --env dev
   ./pipeline-destroy.sh --env dev
 
-The file says:
+The file contains:
 
 {variables}
-The accelerator that Terraform creates is at http://localhost:{port}, in front of these APIs, once they run:
+The accelerator that Terraform creates listens on http://localhost:{port}, in front of these APIs, once they run:
 {apis}
 
-Ctrl-C stops everything; what was created is gone then.
+Ctrl-C stops everything and deletes all resources.
 "#,
         file = quoted(file.display()),
         variables = self::file(variables),

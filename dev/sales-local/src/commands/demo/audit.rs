@@ -1,35 +1,35 @@
-//! Whether what was accepted is in the lakes: nothing missing, nothing twice.
+//! Checks that accepted sales are in the lakes: nothing missing, nothing twice.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sales_testbed::resources::Object;
 
-/// What the API has promised.
+/// Facts that the API has accepted.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Promised {
-    /// The ids of the sales that were answered with 201 or, when asked again, 200.
+    /// Ids of the sales answered with 201 or, on a retry, 200.
     pub(crate) sales: BTreeSet<String>,
-    /// The ids of those that were cancelled afterwards.
+    /// Ids of those that were cancelled afterwards.
     pub(crate) cancelled: BTreeSet<String>,
 }
 
-/// What is in one region's lake of that.
+/// Result for one region's lake.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Audit {
-    /// How many of the sales are there.
+    /// Number of sales found.
     pub(crate) sales: usize,
-    /// How many of the cancellations are there.
+    /// Number of cancellations found.
     pub(crate) cancellations: usize,
-    /// The ids of sales and cancellations that are not there.
+    /// Ids of missing sales and cancellations.
     pub(crate) missing: Vec<String>,
-    /// The ids of those that were written more than once, under one key or several.
+    /// Ids written more than once, under one key or several.
     pub(crate) twice: Vec<String>,
-    /// The keys of objects that nobody was promised.
+    /// Keys of objects that were never accepted.
     pub(crate) unknown: Vec<String>,
 }
 
 impl Audit {
-    /// Compares what was promised with every version of every object in a lake.
+    /// Compares the accepted facts with every version of every object in a lake.
     pub(crate) fn of(promised: &Promised, lake: &[Object]) -> Self {
         let (mut sales, mut cancellations) = (Copies::of(&promised.sales), Copies::of(&promised.cancelled));
         let mut unknown = Vec::new();
@@ -52,13 +52,13 @@ impl Audit {
         }
     }
 
-    /// Whether each promise is kept, and kept once.
+    /// Whether each accepted fact is there exactly once.
     pub(crate) fn is_clean(&self) -> bool {
         self.missing.is_empty() && self.twice.is_empty() && self.unknown.is_empty()
     }
 }
 
-/// How many objects there are for each id.
+/// Number of objects by id.
 struct Copies(BTreeMap<String, usize>);
 
 impl Copies {
@@ -66,7 +66,7 @@ impl Copies {
         Self(ids.iter().map(|id| (id.clone(), 0)).collect())
     }
 
-    /// Counts an object, `2025-01-31/ID.json` or with more around the id, as a cancellation's key has.
+    /// Counts an object, `2025-01-31/ID.json`, or with a suffix after the id in a cancellation's key.
     fn count(&mut self, key: &str) -> bool {
         let name = key.rsplit('/').next().unwrap_or(key);
         let id = name.get(..UUID_LENGTH).unwrap_or(name);
@@ -87,7 +87,7 @@ impl Copies {
 
 const UUID_LENGTH: usize = 36;
 
-/// The keys under which the lakes hold different bytes.
+/// Keys whose objects differ between the lakes.
 pub(crate) fn differing(lakes: [&[Object]; 2]) -> Vec<String> {
     let [one, other] =
         lakes.map(|lake| -> HashMap<_, _> { lake.iter().map(|object| (&object.key, &object.etag)).collect() });

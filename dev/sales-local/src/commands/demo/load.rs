@@ -1,4 +1,4 @@
-//! Posting sales through the one address, each until it is answered.
+//! Posts sales to the common address, each until it is answered.
 
 use std::{
     collections::BTreeSet,
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
-/// Longer than a region takes to be found unhealthy and replaced.
+/// Longer than it takes to find a region unhealthy and replace it.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(60);
 
 #[derive(Deserialize)]
@@ -32,13 +32,14 @@ pub(crate) struct Load {
 impl Load {
     /// A client of the API at `address`.
     pub(crate) fn new(address: &str) -> anyhow::Result<Self> {
-        // A new connection for each request: the accelerator's stand-in chooses a region for a connection, not for a request.
+        // A new connection for each request: the accelerator's stand-in chooses a region per connection, not per
+        // request.
         let client =
             sales_testbed::http_client::builder().pool_max_idle_per_host(0).timeout(Duration::from_secs(10)).build()?;
         Ok(Self { client, sales: format!("{address}/sales") })
     }
 
-    /// Posts `count` sales, `concurrency` at a time, tells `answered` how many are, and returns their ids.
+    /// Posts `count` sales, `concurrency` at a time, reports their number to `answered`, and returns their ids.
     pub(crate) async fn post(
         &self,
         count: usize,
@@ -55,12 +56,12 @@ impl Load {
             .try_collect()
             .await?;
         if ids.len() != count {
-            bail!("{count} sales were answered with only {} different ids", ids.len());
+            bail!("{count} sales got only {} different ids", ids.len());
         }
         Ok(ids)
     }
 
-    /// The key makes it safe to ask again: the same key is the same sale.
+    /// The key makes a retry safe: the same key is the same sale.
     async fn post_one(&self, number: usize) -> anyhow::Result<String> {
         let key = Uuid::new_v4().to_string();
         let body = format!(r#"{{"product":"book {number}","amount":{}.{:02}}}"#, 1 + number % 90, number % 100);
@@ -82,7 +83,7 @@ impl Load {
     }
 }
 
-/// Asks again while connections fail and the service is unavailable, as a client of the API should.
+/// Retries while connections fail and the service is unavailable, as a client of the API should.
 async fn until_answered(request: impl Fn() -> reqwest::RequestBuilder) -> anyhow::Result<Response> {
     let deadline = Instant::now() + ANSWER_DEADLINE;
     loop {

@@ -1,5 +1,4 @@
-//! `demo`: the promise shown at work, and checked: sales are posted, the regions switched in the middle of it, and
-//! what was accepted is counted in both lakes.
+//! `demo`: posts sales, switches regions half-way, and checks that both lakes hold exactly the accepted sales.
 
 mod audit;
 mod load;
@@ -33,17 +32,17 @@ use crate::{
 use audit::{Audit, Promised, differing};
 use load::Load;
 
-/// How long nothing may arrive anywhere until the demo gives up.
+/// Time without progress after which the demo gives up.
 const PATIENCE: Duration = Duration::from_secs(120);
 const CANCELLATIONS: usize = 2;
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 const STEPS: usize = Stack::STEPS + 3;
 
-/// How `salesctl` ends when a step is owed, and how often it is asked to do what is.
-const OWED: i32 = 2;
+/// Exit code of `salesctl` when a step was not done, and the number of retries.
+const NOT_DONE: i32 = 2;
 const SWITCHES: usize = 5;
 
-/// How many of many ids or keys are named.
+/// Maximum ids or keys shown.
 const EXAMPLES: usize = 5;
 
 pub(crate) async fn demo(options: &DemoOptions) -> anyhow::Result<()> {
@@ -66,8 +65,8 @@ async fn run(options: &DemoOptions, logs: &Path) -> anyhow::Result<()> {
 
     let what = format!("posting {} sales, switching regions half-way", options.sales);
     let promised = steps.talking(&what, post_and_switch(&stack, options, logs)).await?;
-    let lakes = steps.talking("waiting until all of it is in the lake", settle(&stack, &promised)).await?;
-    let report = steps.quiet("counting", report(&stack, &promised, &lakes)).await?;
+    let lakes = steps.talking("waiting until all sales are in the lakes", settle(&stack, &promised)).await?;
+    let report = steps.quiet("checking the lakes", report(&stack, &promised, &lakes)).await?;
 
     line(format_args!("\n{}\n", report.table));
     if !report.faults.is_empty() {
@@ -99,10 +98,10 @@ async fn post_and_switch(stack: &Stack, options: &DemoOptions, logs: &Path) -> a
     Ok(Promised { sales, cancelled: cancelled.into_iter().collect() })
 }
 
-/// As an operator does it, with `salesctl`, which says what it does.
+/// Switches with `salesctl`, like an operator, and shows its output.
 async fn switch(stack: &Stack, region: &str, directory: &Path) -> anyhow::Result<()> {
     let configuration = salesctl_config::write(stack, directory)?;
-    let mut code = OWED;
+    let mut code = NOT_DONE;
     for _ in 0..SWITCHES {
         let mut salesctl = Program::new(stack.salesctl())
             .arguments(["switch", "--to", region, "--yes"])
@@ -110,8 +109,8 @@ async fn switch(stack: &Stack, region: &str, directory: &Path) -> anyhow::Result
             .environment([("AWS_ACCESS_KEY_ID", ACCOUNT), ("AWS_SECRET_ACCESS_KEY", "local")])
             .start()?;
         code = salesctl.wait().await;
-        // On a machine that has much to do, a step may be owed; then the same command does it.
-        if code != OWED {
+        // On a busy machine, a step may fail; the same command then completes it.
+        if code != NOT_DONE {
             break;
         }
     }
@@ -130,7 +129,7 @@ async fn lakes(deployment: &Deployment) -> anyhow::Result<Lakes> {
     Ok([first, second])
 }
 
-/// What is still to come: zero everywhere once nothing more can arrive.
+/// Work that is still outstanding: zero everywhere once nothing more can arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Outstanding {
     missing: usize,
@@ -153,7 +152,7 @@ impl Outstanding {
     }
 }
 
-/// Waits until nothing is outstanding, or for too long nothing has changed, and returns the lakes as they are then.
+/// Waits until nothing is outstanding, or nothing has changed for too long, and returns the lakes as they are then.
 async fn settle(stack: &Stack, promised: &Promised) -> anyhow::Result<Lakes> {
     let mut live = Live::new();
     let mut last = None;
@@ -207,13 +206,13 @@ async fn report(stack: &Stack, promised: &Promised, lakes: &Lakes) -> anyhow::Re
     }
     let known: usize = accepted.values().sum();
     if known != promised.sales.len() {
-        faults.push(format!("{} sales were answered, but {known} are in the table", promised.sales.len()));
+        faults.push(format!("{} sales were accepted, but {known} are in the table", promised.sales.len()));
     }
     faults.extend(fault("not the same bytes in", "both lakes", &differing(lakes.each_ref().map(Vec::as_slice))));
     Ok(Report { table, faults })
 }
 
-/// One line for a fault that some ids or keys have; none when none has.
+/// One line for a fault of some ids or keys; `None` if there are none.
 fn fault(what: &str, place: &str, which: &[String]) -> Option<String> {
     let dots = if which.len() > EXAMPLES { ", ..." } else { "" };
     let named = which.iter().take(EXAMPLES).cloned().collect::<Vec<_>>().join(", ");

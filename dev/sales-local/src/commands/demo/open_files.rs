@@ -1,19 +1,20 @@
-//! Whether the operating system lets this program have as many connections open as a demonstration needs.
+//! The limit of open files, for the connections of a demo.
 
 use anyhow::bail;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Of each request in flight: the client's connection, both sides of the accelerator's stand-in, and both sides of the region's AWS endpoint.
+/// Files per request in flight: the client's connection, both sides of the accelerator's stand-in, and both sides of
+/// the region's AWS endpoint.
 const OF_A_REQUEST: u64 = 5;
 
-/// Of everything else, most of all both sides of what the workers have open to AWS; measured: 260 with few requests.
+/// Other files, mostly both sides of the workers' connections to AWS; measured: 260 with few requests.
 const OF_ALL_ELSE: u64 = 256;
 
-/// Allows as many open files as so many requests in flight need; an error where that is more than the user may have.
+/// Allows as many open files as `requests` in flight need; an error if the limit cannot be raised that far.
 pub(crate) fn allow(requests: u32) -> anyhow::Result<()> {
     let limit = getrlimit(Resource::Nofile);
     let needed = needed(requests);
-    // No limit is none.
+    // There may be no limit.
     let (current, maximum) = (limit.current.unwrap_or(u64::MAX), limit.maximum.unwrap_or(u64::MAX));
     if current >= needed {
         return Ok(());
@@ -26,7 +27,7 @@ pub(crate) fn allow(requests: u32) -> anyhow::Result<()> {
              raises the limit{fewer}"
         );
     }
-    // What this program starts has the same limit from then on.
+    // Child processes inherit the raised limit.
     Ok(setrlimit(Resource::Nofile, Rlimit { current: Some(needed), maximum: limit.maximum })?)
 }
 

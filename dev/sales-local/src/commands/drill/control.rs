@@ -1,4 +1,4 @@
-//! How another command has a running instance do something: a line of JSON there, and a line back.
+//! Control connection to a running instance: a line of JSON there, and a line back.
 
 use std::net::SocketAddr;
 
@@ -13,11 +13,11 @@ use tokio::{
 use super::Change;
 use crate::stack::Stack;
 
-/// More than any line here.
+/// Longer than any line here.
 const LONGEST_LINE: u64 = 4 * 1024;
 
-/// What a change has led to: what was done, or why it was not.
-type Outcome = Result<String, String>;
+/// Result of a change: what was done, or why it failed.
+type Reply = Result<String, String>;
 
 /// Takes changes forever.
 pub(crate) async fn serve(listener: TcpListener, stack: &Stack) {
@@ -25,7 +25,7 @@ pub(crate) async fn serve(listener: TcpListener, stack: &Stack) {
     connections
         .for_each_concurrent(None, async |accepted| {
             if let Ok((mut connection, _)) = accepted {
-                // Some only look whether somebody is here, and some leave before they are answered.
+                // Some clients only check whether an instance runs, and some leave before the response.
                 drop(answer(&mut connection, stack).await);
             }
         })
@@ -34,16 +34,16 @@ pub(crate) async fn serve(listener: TcpListener, stack: &Stack) {
 
 async fn answer(connection: &mut TcpStream, stack: &Stack) -> anyhow::Result<()> {
     let change: Change = read(connection).await?;
-    let outcome: Outcome = change.carry_out(stack).await.map_err(|error| format!("{error:#}"));
+    let outcome: Reply = change.carry_out(stack).await.map_err(|error| format!("{error:#}"));
     write(connection, &outcome).await
 }
 
-/// Has the instance that takes changes at `address` make this one, and returns what it says of that.
+/// Sends this change to the instance at `address`, and returns its response.
 pub(crate) async fn send(address: SocketAddr, change: Change) -> anyhow::Result<String> {
     let exchange = async {
         let mut connection = TcpStream::connect(address).await?;
         write(&mut connection, &change).await?;
-        read::<Outcome>(&mut connection).await
+        read::<Reply>(&mut connection).await
     };
     exchange.await.context("what runs here ended before it answered")?.map_err(|error| anyhow!(error))
 }

@@ -1,4 +1,4 @@
-//! `lose` and `restore`: what fails in a drill, and what it says of that.
+//! `lose` and `restore`: failures for drills.
 
 pub(crate) mod control;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{part::Part, stack::Stack};
 
-/// What another command asks of a running instance.
+/// A request of another command to the running instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Change {
     Lose(Part),
@@ -15,7 +15,7 @@ pub(crate) enum Change {
 }
 
 impl Change {
-    /// Does what is asked, and says what was done.
+    /// Executes the change, and returns what was done.
     pub(crate) async fn carry_out(self, stack: &Stack) -> anyhow::Result<String> {
         match self {
             Self::Lose(part) => Ok(lose(stack, part).await),

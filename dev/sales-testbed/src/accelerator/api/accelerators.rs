@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::resources::{Accelerator, Accelerators, FlowLogs, IpAddressType},
-    Fault,
+    ApiError,
     page::Page,
     tags::{Tag, tagged},
 };
@@ -39,7 +39,7 @@ pub(super) struct Update {
     enabled: Option<bool>,
 }
 
-/// The parameters of the operations that need no more than to know which accelerator is meant.
+/// Parameters of operations that only need the accelerator.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Which {
@@ -57,7 +57,7 @@ pub(super) struct UpdateAttributes {
     flow_logs_prefix: Option<String>,
 }
 
-pub(super) fn create(accelerators: &mut Accelerators, input: Create, address: SocketAddr) -> Result<Value, Fault> {
+pub(super) fn create(accelerators: &mut Accelerators, input: Create, address: SocketAddr) -> Result<Value, ApiError> {
     if let Some(same) = accelerators.all.iter().find(|own| own.identity.token == input.idempotency_token) {
         return Ok(json!({ "Accelerator": view(same, address) }));
     }
@@ -65,7 +65,7 @@ pub(super) fn create(accelerators: &mut Accelerators, input: Create, address: So
     check_addresses(input.ip_addresses.as_deref())?;
     let tags = tagged(Default::default(), input.tags.unwrap_or_default())?;
     if accelerators.all.len() >= LARGEST_NUMBER {
-        return Err(Fault::limit_exceeded(format!("an account has at most {LARGEST_NUMBER} accelerators")));
+        return Err(ApiError::limit_exceeded(format!("an account has at most {LARGEST_NUMBER} accelerators")));
     }
     let now = now();
     let accelerator = Accelerator {
@@ -85,17 +85,17 @@ pub(super) fn create(accelerators: &mut Accelerators, input: Create, address: So
     Ok(answer)
 }
 
-pub(super) fn describe(accelerators: &mut Accelerators, input: &Which, address: SocketAddr) -> Result<Value, Fault> {
+pub(super) fn describe(accelerators: &mut Accelerators, input: &Which, address: SocketAddr) -> Result<Value, ApiError> {
     let accelerator = accelerators.accelerator(&input.accelerator_arn)?;
     Ok(json!({ "Accelerator": view(accelerator, address) }))
 }
 
-pub(super) fn list(accelerators: &Accelerators, page: &Page, address: SocketAddr) -> Result<Value, Fault> {
+pub(super) fn list(accelerators: &Accelerators, page: &Page, address: SocketAddr) -> Result<Value, ApiError> {
     let items = accelerators.all.iter().map(|accelerator| (&accelerator.identity, view(accelerator, address)));
     page.answer("accelerators", "Accelerators", items)
 }
 
-pub(super) fn update(accelerators: &mut Accelerators, input: Update, address: SocketAddr) -> Result<Value, Fault> {
+pub(super) fn update(accelerators: &mut Accelerators, input: Update, address: SocketAddr) -> Result<Value, ApiError> {
     let accelerator = accelerators.accelerator(&input.accelerator_arn)?;
     check_addresses(input.ip_addresses.as_deref())?;
     if let Some(name) = input.name {
@@ -109,25 +109,25 @@ pub(super) fn update(accelerators: &mut Accelerators, input: Update, address: So
     Ok(json!({ "Accelerator": view(accelerator, address) }))
 }
 
-pub(super) fn delete(accelerators: &mut Accelerators, input: &Which) -> Result<Value, Fault> {
+pub(super) fn delete(accelerators: &mut Accelerators, input: &Which) -> Result<Value, ApiError> {
     let accelerator = accelerators.accelerator(&input.accelerator_arn)?;
     if accelerator.is_enabled {
-        return Err(Fault::new("AcceleratorNotDisabledException", "an accelerator is disabled before it is deleted"));
+        return Err(ApiError::new("AcceleratorNotDisabledException", "disable an accelerator before you delete it"));
     }
     if !accelerator.listeners.is_empty() {
-        let message = "the listeners of an accelerator are deleted before it is";
-        return Err(Fault::new("AssociatedListenerFoundException", message));
+        let message = "delete the listeners of an accelerator before you delete it";
+        return Err(ApiError::new("AssociatedListenerFoundException", message));
     }
     accelerators.all.retain(|accelerator| accelerator.identity.arn != input.accelerator_arn);
     Ok(json!({}))
 }
 
-pub(super) fn describe_attributes(accelerators: &mut Accelerators, input: &Which) -> Result<Value, Fault> {
+pub(super) fn describe_attributes(accelerators: &mut Accelerators, input: &Which) -> Result<Value, ApiError> {
     Ok(attributes(&accelerators.accelerator(&input.accelerator_arn)?.flow_logs))
 }
 
-/// Flow logs are never written, but what is said of them is kept.
-pub(super) fn update_attributes(accelerators: &mut Accelerators, input: UpdateAttributes) -> Result<Value, Fault> {
+/// Flow logs are never written, but their settings are stored.
+pub(super) fn update_attributes(accelerators: &mut Accelerators, input: UpdateAttributes) -> Result<Value, ApiError> {
     let accelerator = accelerators.accelerator(&input.accelerator_arn)?;
     let old = accelerator.flow_logs.clone();
     let flow_logs = FlowLogs {
@@ -136,7 +136,7 @@ pub(super) fn update_attributes(accelerators: &mut Accelerators, input: UpdateAt
         prefix: input.flow_logs_prefix.or(old.prefix),
     };
     if flow_logs.are_enabled && (flow_logs.bucket.is_none() || flow_logs.prefix.is_none()) {
-        return Err(Fault::invalid("flow logs need FlowLogsS3Bucket and FlowLogsS3Prefix"));
+        return Err(ApiError::invalid("flow logs need FlowLogsS3Bucket and FlowLogsS3Prefix"));
     }
     accelerator.flow_logs = flow_logs;
     accelerator.modified = now();
@@ -172,19 +172,19 @@ fn view(accelerator: &Accelerator, address: SocketAddr) -> Value {
     })
 }
 
-fn check_name(name: &str) -> Result<(), Fault> {
+fn check_name(name: &str) -> Result<(), ApiError> {
     let is_known = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '.');
     let is_valid = (1..=LONGEST_NAME).contains(&name.len())
         && name.chars().all(is_known)
         && !name.starts_with(['-', '.'])
         && !name.ends_with(['-', '.']);
-    if is_valid { Ok(()) } else { Err(Fault::invalid(format!("{name:?} is no name of an accelerator"))) }
+    if is_valid { Ok(()) } else { Err(ApiError::invalid(format!("invalid accelerator name {name:?}"))) }
 }
 
-/// Two at most, as on AWS, where they must come from a pool of the account's own, which nothing here stands for.
-fn check_addresses(addresses: Option<&[String]>) -> Result<(), Fault> {
+/// Two at most, as on AWS, where they must come from the account's own pool, which has no stand-in.
+fn check_addresses(addresses: Option<&[String]>) -> Result<(), ApiError> {
     if addresses.is_some_and(|addresses| addresses.len() > 2) {
-        return Err(Fault::invalid("an accelerator has at most 2 addresses"));
+        return Err(ApiError::invalid("an accelerator has at most 2 addresses"));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
-        health::Health,
+        health::EndpointHealth,
         resources::{
             Accelerators, EndpointConfiguration, EndpointGroup, HealthCheck, HealthCheckProtocol, Listener,
             PortOverride,
@@ -15,7 +15,7 @@ use super::{
         state::RegionApi,
         traffic::Dial,
     },
-    Fault,
+    ApiError,
     page::Page,
 };
 
@@ -41,11 +41,11 @@ pub(super) struct Update {
     settings: Settings,
 }
 
-/// What can be said when a group is created and changed afterwards. What is not said stays as it is.
+/// Settings of an endpoint group at creation and in changes. Missing settings stay unchanged.
 ///
-/// Health checks and port overrides are kept and told back, but nothing else comes of them: on AWS it is a load
-/// balancer's own health checks that count, and here the accelerator's stand-in's own; and here an endpoint is a region's API, which has
-/// one port.
+/// Health check settings and port overrides are stored and returned, without effect: on AWS, a load balancer's own
+/// health checks decide, and here those of the accelerator's stand-in; and an endpoint here is a region's API, which
+/// has one port.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Settings {
@@ -67,49 +67,29 @@ pub(super) struct List {
     page: Page,
 }
 
-/// The parameters of the operations that need no more than to know which endpoint group is meant.
+/// Parameters of operations that only need the endpoint group.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Which {
     endpoint_group_arn: String,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct AddEndpoints {
-    endpoint_group_arn: String,
-    endpoint_configurations: Vec<EndpointConfiguration>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct RemoveEndpoints {
-    endpoint_group_arn: String,
-    endpoint_identifiers: Vec<EndpointIdentifier>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct EndpointIdentifier {
-    endpoint_id: String,
-}
-
-pub(super) fn create(accelerators: &mut Accelerators, input: Create, apis: &[RegionApi]) -> Result<Value, Fault> {
+pub(super) fn create(accelerators: &mut Accelerators, input: Create, apis: &[RegionApi]) -> Result<Value, ApiError> {
     let Create { listener_arn, endpoint_group_region: region, idempotency_token, settings } = input;
     let listener = accelerators.listener(&listener_arn)?;
     if let Some(same) = listener.groups.iter().find(|own| own.identity.token == idempotency_token) {
         return Ok(json!({ "EndpointGroup": view(same, apis) }));
     }
     if !is_a_region(&region) {
-        return Err(Fault::invalid(format!("there is no region {region:?}")));
+        return Err(ApiError::invalid(format!("unknown region {region:?}")));
     }
     if listener.groups.iter().any(|group| group.region == region) {
-        let message = format!("the listener has an endpoint group in {region}");
-        return Err(Fault::new("EndpointGroupAlreadyExistsException", message));
+        let message = format!("the listener already has an endpoint group in {region}");
+        return Err(ApiError::new("EndpointGroupAlreadyExistsException", message));
     }
     let accelerator = accelerators.accelerator_of_listener(&listener_arn)?;
     if accelerator.listeners.iter().map(|listener| listener.groups.len()).sum::<usize>() >= LARGEST_NUMBER {
-        return Err(Fault::limit_exceeded(format!("an accelerator has at most {LARGEST_NUMBER} endpoint groups")));
+        return Err(ApiError::limit_exceeded(format!("an accelerator has at most {LARGEST_NUMBER} endpoint groups")));
     }
     let identity = accelerators.new_endpoint_group(&listener_arn, idempotency_token);
     let listener = accelerators.listener(&listener_arn)?;
@@ -134,7 +114,7 @@ pub(super) fn create(accelerators: &mut Accelerators, input: Create, apis: &[Reg
     Ok(answer)
 }
 
-/// Whether it has the form of a region's name: AWS has more regions than are kept here.
+/// Whether it has the form of a region's name: AWS has more regions than this code could list.
 fn is_a_region(name: &str) -> bool {
     let is_word = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
     match name.split('-').collect::<Vec<_>>()[..] {
@@ -150,71 +130,39 @@ fn is_a_region(name: &str) -> bool {
     }
 }
 
-pub(super) fn describe(accelerators: &mut Accelerators, input: &Which, apis: &[RegionApi]) -> Result<Value, Fault> {
+pub(super) fn describe(accelerators: &mut Accelerators, input: &Which, apis: &[RegionApi]) -> Result<Value, ApiError> {
     let (listener, position) = accelerators.listener_of_group(&input.endpoint_group_arn)?;
     Ok(json!({ "EndpointGroup": view(&listener.groups[position], apis) }))
 }
 
-pub(super) fn list(accelerators: &mut Accelerators, input: &List, apis: &[RegionApi]) -> Result<Value, Fault> {
+pub(super) fn list(accelerators: &mut Accelerators, input: &List, apis: &[RegionApi]) -> Result<Value, ApiError> {
     let listener = accelerators.listener(&input.listener_arn)?;
     let items = listener.groups.iter().map(|group| (&group.identity, view(group, apis)));
     input.page.answer(&input.listener_arn, "EndpointGroups", items)
 }
 
-pub(super) fn update(accelerators: &mut Accelerators, input: Update, apis: &[RegionApi]) -> Result<Value, Fault> {
+pub(super) fn update(accelerators: &mut Accelerators, input: Update, apis: &[RegionApi]) -> Result<Value, ApiError> {
     let (listener, position) = accelerators.listener_of_group(&input.endpoint_group_arn)?;
     listener.groups[position] = input.settings.applied(listener.groups[position].clone(), listener)?;
     Ok(json!({ "EndpointGroup": view(&listener.groups[position], apis) }))
 }
 
-pub(super) fn delete(accelerators: &mut Accelerators, input: &Which) -> Result<Value, Fault> {
+pub(super) fn delete(accelerators: &mut Accelerators, input: &Which) -> Result<Value, ApiError> {
     let (listener, position) = accelerators.listener_of_group(&input.endpoint_group_arn)?;
     listener.groups.remove(position);
     Ok(json!({}))
 }
 
-pub(super) fn add_endpoints(
-    accelerators: &mut Accelerators,
-    input: AddEndpoints,
-    apis: &[RegionApi],
-) -> Result<Value, Fault> {
-    let (listener, position) = accelerators.listener_of_group(&input.endpoint_group_arn)?;
-    let group = &mut listener.groups[position];
-    if group.endpoints.len() + input.endpoint_configurations.len() > MOST_ENDPOINTS {
-        return Err(Fault::limit_exceeded(format!("an endpoint group has at most {MOST_ENDPOINTS} endpoints")));
-    }
-    let endpoints = [group.endpoints.clone(), input.endpoint_configurations].concat();
-    check_endpoints(&endpoints)?;
-    group.endpoints = endpoints;
-    Ok(json!({
-        "EndpointGroupArn": input.endpoint_group_arn,
-        "EndpointDescriptions": view(group, apis)["EndpointDescriptions"],
-    }))
-}
-
-pub(super) fn remove_endpoints(accelerators: &mut Accelerators, input: &RemoveEndpoints) -> Result<Value, Fault> {
-    let (listener, position) = accelerators.listener_of_group(&input.endpoint_group_arn)?;
-    let endpoints = &mut listener.groups[position].endpoints;
-    for EndpointIdentifier { endpoint_id } in &input.endpoint_identifiers {
-        if !endpoints.iter().any(|endpoint| endpoint.endpoint_id == *endpoint_id) {
-            return Err(Fault::invalid(format!("there is no endpoint {endpoint_id:?} in this group")));
-        }
-    }
-    let is_removed = |id: &str| input.endpoint_identifiers.iter().any(|removed| removed.endpoint_id == id);
-    endpoints.retain(|endpoint| !is_removed(&endpoint.endpoint_id));
-    Ok(json!({}))
-}
-
 impl Settings {
     /// The group with these settings, if they are valid for a group of this listener.
-    fn applied(self, mut group: EndpointGroup, listener: &Listener) -> Result<EndpointGroup, Fault> {
+    fn applied(self, mut group: EndpointGroup, listener: &Listener) -> Result<EndpointGroup, ApiError> {
         if let Some(endpoints) = self.endpoint_configurations {
             check_endpoints(&endpoints)?;
             group.endpoints = endpoints;
         }
         if let Some(percent) = self.traffic_dial_percentage {
             let dial = Dial::new(percent);
-            group.dial = dial.ok_or_else(|| Fault::invalid("TrafficDialPercentage must be between 0 and 100"))?;
+            group.dial = dial.ok_or_else(|| ApiError::invalid("TrafficDialPercentage must be between 0 and 100"))?;
         }
         if let Some(overrides) = self.port_overrides {
             check_port_overrides(&overrides, listener)?;
@@ -234,46 +182,46 @@ impl Settings {
     }
 }
 
-fn check_endpoints(endpoints: &[EndpointConfiguration]) -> Result<(), Fault> {
+fn check_endpoints(endpoints: &[EndpointConfiguration]) -> Result<(), ApiError> {
     let ids: HashSet<_> = endpoints.iter().map(|endpoint| endpoint.endpoint_id.as_str()).collect();
     if ids.len() < endpoints.len() || ids.contains("") {
-        return Err(Fault::invalid("every endpoint has an id of its own"));
+        return Err(ApiError::invalid("endpoint ids must be unique"));
     }
     if endpoints.len() > MOST_ENDPOINTS {
-        return Err(Fault::invalid(format!("an endpoint group has at most {MOST_ENDPOINTS} endpoints")));
+        return Err(ApiError::invalid(format!("an endpoint group has at most {MOST_ENDPOINTS} endpoints")));
     }
     Ok(())
 }
 
-fn check_port_overrides(overrides: &[PortOverride], listener: &Listener) -> Result<(), Fault> {
+fn check_port_overrides(overrides: &[PortOverride], listener: &Listener) -> Result<(), ApiError> {
     let ports: HashSet<_> = overrides.iter().map(|over| over.listener_port).collect();
     let is_listened_to =
         |port: &NonZeroU16| listener.port_ranges.iter().any(|range| range.contains(i64::from(port.get())));
     if ports.len() < overrides.len() || !ports.iter().all(is_listened_to) {
-        return Err(Fault::invalid("a port override is for a port of the listener, and the only one for it"));
+        return Err(ApiError::invalid("a port override must name a listener port, each at most once"));
     }
     if overrides.len() > MOST_PORT_OVERRIDES {
-        return Err(Fault::invalid(format!("an endpoint group has at most {MOST_PORT_OVERRIDES} port overrides")));
+        return Err(ApiError::invalid(format!("an endpoint group has at most {MOST_PORT_OVERRIDES} port overrides")));
     }
     Ok(())
 }
 
-fn check_health_check(check: &HealthCheck) -> Result<(), Fault> {
+fn check_health_check(check: &HealthCheck) -> Result<(), ApiError> {
     if ![10, 30].contains(&check.interval_seconds) {
-        return Err(Fault::invalid("HealthCheckIntervalSeconds must be 10 or 30"));
+        return Err(ApiError::invalid("HealthCheckIntervalSeconds must be 10 or 30"));
     }
     if !(1..=10).contains(&check.threshold_count) {
-        return Err(Fault::invalid("ThresholdCount must be between 1 and 10"));
+        return Err(ApiError::invalid("ThresholdCount must be between 1 and 10"));
     }
     if check.path.as_deref().is_some_and(|path| !path.starts_with('/') || path.len() > 255) {
-        return Err(Fault::invalid("HealthCheckPath must start with a slash and be no longer than 255 characters"));
+        return Err(ApiError::invalid("HealthCheckPath must start with a slash and be no longer than 255 characters"));
     }
     Ok(())
 }
 
 fn view(group: &EndpointGroup, apis: &[RegionApi]) -> Value {
     let api = apis.iter().find(|api| api.region == group.region);
-    let health = api.map_or(Health::Unhealthy, |api| api.health).name();
+    let health = api.map_or(EndpointHealth::Unhealthy, |api| api.health).name();
     let endpoint = |endpoint: &EndpointConfiguration| {
         json!({
             "EndpointId": endpoint.endpoint_id,
@@ -297,7 +245,7 @@ fn view(group: &EndpointGroup, apis: &[RegionApi]) -> Value {
     })
 }
 
-/// 33.3 and not 33.29999923706055, which the same number is with more digits than it has.
+/// 33.3 instead of 33.29999923706055, which has more digits than the number's precision.
 fn as_it_was_said(dial: Dial) -> Value {
     let percent = dial.percent();
     percent.to_string().parse().map_or_else(|_| json!(percent), |exact: f64| json!(exact))

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::resources::{Accelerator, Accelerators, ClientAffinity, Listener, PortRange, Protocol},
-    Fault,
+    ApiError,
     page::Page,
 };
 
@@ -39,21 +39,21 @@ pub(super) struct List {
     page: Page,
 }
 
-/// The parameters of the operations that need no more than to know which listener is meant.
+/// Parameters of operations that only need the listener.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Which {
     listener_arn: String,
 }
 
-pub(super) fn create(accelerators: &mut Accelerators, input: Create) -> Result<Value, Fault> {
+pub(super) fn create(accelerators: &mut Accelerators, input: Create) -> Result<Value, ApiError> {
     let accelerator = accelerators.accelerator(&input.accelerator_arn)?;
     if let Some(same) = accelerator.listeners.iter().find(|own| own.identity.token == input.idempotency_token) {
         return Ok(json!({ "Listener": view(same) }));
     }
     check_ports(&input.port_ranges, input.protocol, accelerator, None)?;
     if accelerator.listeners.len() >= LARGEST_NUMBER {
-        return Err(Fault::limit_exceeded(format!("an accelerator has at most {LARGEST_NUMBER} listeners")));
+        return Err(ApiError::limit_exceeded(format!("an accelerator has at most {LARGEST_NUMBER} listeners")));
     }
     let listener = Listener {
         identity: accelerators.new_listener(&input.accelerator_arn, input.idempotency_token),
@@ -67,17 +67,17 @@ pub(super) fn create(accelerators: &mut Accelerators, input: Create) -> Result<V
     Ok(answer)
 }
 
-pub(super) fn describe(accelerators: &mut Accelerators, input: &Which) -> Result<Value, Fault> {
+pub(super) fn describe(accelerators: &mut Accelerators, input: &Which) -> Result<Value, ApiError> {
     Ok(json!({ "Listener": view(accelerators.listener(&input.listener_arn)?) }))
 }
 
-pub(super) fn list(accelerators: &mut Accelerators, input: &List) -> Result<Value, Fault> {
+pub(super) fn list(accelerators: &mut Accelerators, input: &List) -> Result<Value, ApiError> {
     let accelerator = accelerators.accelerator(&input.accelerator_arn)?;
     let items = accelerator.listeners.iter().map(|listener| (&listener.identity, view(listener)));
     input.page.answer(&input.accelerator_arn, "Listeners", items)
 }
 
-pub(super) fn update(accelerators: &mut Accelerators, input: Update) -> Result<Value, Fault> {
+pub(super) fn update(accelerators: &mut Accelerators, input: Update) -> Result<Value, ApiError> {
     let listener = accelerators.listener(&input.listener_arn)?;
     let port_ranges = input.port_ranges.unwrap_or_else(|| listener.port_ranges.clone());
     let protocol = input.protocol.unwrap_or(listener.protocol);
@@ -90,25 +90,25 @@ pub(super) fn update(accelerators: &mut Accelerators, input: Update) -> Result<V
     Ok(json!({ "Listener": view(listener) }))
 }
 
-pub(super) fn delete(accelerators: &mut Accelerators, input: &Which) -> Result<Value, Fault> {
+pub(super) fn delete(accelerators: &mut Accelerators, input: &Which) -> Result<Value, ApiError> {
     if !accelerators.listener(&input.listener_arn)?.groups.is_empty() {
-        let message = "the endpoint groups of a listener are deleted before it is";
-        return Err(Fault::new("AssociatedEndpointGroupFoundException", message));
+        let message = "delete the endpoint groups of a listener before you delete it";
+        return Err(ApiError::new("AssociatedEndpointGroupFoundException", message));
     }
     let accelerator = accelerators.accelerator_of_listener(&input.listener_arn)?;
     accelerator.listeners.retain(|listener| listener.identity.arn != input.listener_arn);
     Ok(json!({}))
 }
 
-/// All ports of an accelerator's listeners of one protocol differ; the listener `except` is not compared with.
+/// All ports of an accelerator's listeners of one protocol must differ; the listener `except` is not compared.
 fn check_ports(
     ranges: &[PortRange],
     protocol: Protocol,
     accelerator: &Accelerator,
     except: Option<&str>,
-) -> Result<(), Fault> {
+) -> Result<(), ApiError> {
     if !(1..=MOST_PORT_RANGES).contains(&ranges.len()) {
-        return Err(Fault::invalid(format!("a listener has between 1 and {MOST_PORT_RANGES} port ranges")));
+        return Err(ApiError::invalid(format!("a listener has between 1 and {MOST_PORT_RANGES} port ranges")));
     }
     let others = accelerator.listeners.iter();
     let others = others.filter(|other| other.protocol == protocol && Some(other.identity.arn.as_str()) != except);
@@ -116,12 +116,12 @@ fn check_ports(
     for &range in ranges {
         let PortRange { from_port, to_port } = range;
         if from_port < 1 || from_port > to_port || to_port > i64::from(u16::MAX) {
-            let message = format!("{from_port} to {to_port} is no range of ports");
-            return Err(Fault::new("InvalidPortRangeException", message));
+            let message = format!("invalid port range: {from_port} to {to_port}");
+            return Err(ApiError::new("InvalidPortRangeException", message));
         }
         if taken.iter().any(|other| other.overlaps(range)) {
-            let message = format!("ports from {from_port} to {to_port} are given twice on this accelerator");
-            return Err(Fault::new("InvalidPortRangeException", message));
+            let message = format!("the accelerator already has a listener with ports from {from_port} to {to_port}");
+            return Err(ApiError::new("InvalidPortRangeException", message));
         }
         taken.push(range);
     }

@@ -1,7 +1,7 @@
-//! The operations of Global Accelerator's API, each from its parameters to its answer.
+//! Operations of Global Accelerator's API, each from its parameters to its response.
 //!
-//! Names, shapes, defaults, limits and errors are those of the real service. Changes are done when they are answered,
-//! so the status of an accelerator is always `DEPLOYED`.
+//! Names, shapes, defaults, limits and errors are those of the real service. Changes are complete when the operation
+//! returns, so the status of an accelerator is always `DEPLOYED`.
 
 mod accelerators;
 mod endpoint_groups;
@@ -12,11 +12,11 @@ mod tags;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Backend, fault::Fault, health, state::State};
+use super::{Backend, fault::ApiError, health, state::AcceleratorState};
 
-/// Runs one operation. One that fails has changed nothing.
-pub(super) fn call(state: &mut State, operation: &str, input: Value) -> Result<Value, Fault> {
-    let State { address, apis, accelerators } = state;
+/// Runs one operation. A failed one has changed nothing.
+pub(super) fn call(state: &mut AcceleratorState, operation: &str, input: Value) -> Result<Value, ApiError> {
+    let AcceleratorState { address, apis, accelerators } = state;
     match operation {
         "CreateAccelerator" => accelerators::create(accelerators, parse(input)?, *address),
         "DescribeAccelerator" => accelerators::describe(accelerators, &parse(input)?, *address),
@@ -35,18 +35,16 @@ pub(super) fn call(state: &mut State, operation: &str, input: Value) -> Result<V
         "ListEndpointGroups" => endpoint_groups::list(accelerators, &parse(input)?, apis),
         "UpdateEndpointGroup" => endpoint_groups::update(accelerators, parse(input)?, apis),
         "DeleteEndpointGroup" => endpoint_groups::delete(accelerators, &parse(input)?),
-        "AddEndpoints" => endpoint_groups::add_endpoints(accelerators, parse(input)?, apis),
-        "RemoveEndpoints" => endpoint_groups::remove_endpoints(accelerators, &parse(input)?),
         "ListCrossAccountResources" => Ok(json!({ "CrossAccountResources": [] })),
         "ListTagsForResource" => tags::list(accelerators, &parse(input)?),
         "TagResource" => tags::tag(accelerators, parse(input)?),
         "UntagResource" => tags::untag(accelerators, &parse(input)?),
-        other => Err(Fault::unknown_operation(other)),
+        other => Err(ApiError::unknown_operation(other)),
     }
 }
 
 /// Creates the accelerator `sales`, with one listener and an endpoint group for each backend, and returns its ARN.
-pub(super) fn create_sales_accelerator(state: &mut State, backends: &[Backend]) -> Result<String, Fault> {
+pub(super) fn create_sales_accelerator(state: &mut AcceleratorState, backends: &[Backend]) -> Result<String, ApiError> {
     let port = state.address.port();
     let input = json!({ "Name": "sales", "IdempotencyToken": "sales" });
     let accelerator = created(call(state, "CreateAccelerator", input)?, "Accelerator");
@@ -80,6 +78,6 @@ fn created(answer: Value, resource: &str) -> String {
     arn.unwrap_or_default().to_owned()
 }
 
-fn parse<T: for<'input> Deserialize<'input>>(input: Value) -> Result<T, Fault> {
-    serde_json::from_value(input).map_err(|error| Fault::invalid(error.to_string()))
+fn parse<T: for<'input> Deserialize<'input>>(input: Value) -> Result<T, ApiError> {
+    serde_json::from_value(input).map_err(|error| ApiError::invalid(error.to_string()))
 }

@@ -1,14 +1,14 @@
-//! Lists, page by page.
+//! Pagination of lists.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{super::resources::Identity, Fault};
+use super::{super::resources::Identity, ApiError};
 
 const DEFAULT_SIZE: usize = 10;
 const LARGEST: usize = 100;
 
-/// Which part of a list is asked for.
+/// The requested page of a list.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Page {
@@ -17,20 +17,20 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// The answer with this page of the `items`, as the member `name`. The `list` says which list it is, since a token
-    /// is good for the list only that gave it.
+    /// The response with this page of the `items`, as the member `name`. `list` identifies the list, since a token is
+    /// valid only for the list that returned it.
     ///
-    /// A token holds the last item's place in the order of creation, so nothing is skipped or told twice when something
+    /// A token holds the last item's position in the order of creation, so nothing is skipped or repeated if something
     /// is created or deleted between two pages.
     pub(super) fn answer<'item>(
         &self,
         list: &str,
         name: &str,
         items: impl Iterator<Item = (&'item Identity, Value)>,
-    ) -> Result<Value, Fault> {
+    ) -> Result<Value, ApiError> {
         let size = self.max_results.unwrap_or(DEFAULT_SIZE);
         if !(1..=LARGEST).contains(&size) {
-            return Err(Fault::invalid(format!("MaxResults must be between 1 and {LARGEST}")));
+            return Err(ApiError::invalid(format!("MaxResults must be between 1 and {LARGEST}")));
         }
         let after = self.after(list)?;
         let mut rest = items.filter(|(identity, _)| identity.serial > after).peekable();
@@ -43,9 +43,9 @@ impl Page {
         Ok(answer)
     }
 
-    fn after(&self, list: &str) -> Result<u64, Fault> {
+    fn after(&self, list: &str) -> Result<u64, ApiError> {
         let Some(token) = &self.next_token else { return Ok(0) };
         let serial = token.split_once('@').filter(|(_, of)| *of == list).and_then(|(serial, _)| serial.parse().ok());
-        serial.ok_or_else(|| Fault::new("InvalidNextTokenException", "the token was not given for this list"))
+        serial.ok_or_else(|| ApiError::new("InvalidNextTokenException", "the token is not from this list"))
     }
 }

@@ -1,11 +1,11 @@
-//! The tags, which only accelerators have.
+//! Tags, which only accelerators have.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{super::resources::Accelerators, Fault};
+use super::{super::resources::Accelerators, ApiError};
 
 const LARGEST_NUMBER: usize = 50;
 const LONGEST_KEY: usize = 128;
@@ -38,7 +38,7 @@ pub(super) struct UntagResource {
     tag_keys: Vec<String>,
 }
 
-pub(super) fn list(accelerators: &mut Accelerators, input: &List) -> Result<Value, Fault> {
+pub(super) fn list(accelerators: &mut Accelerators, input: &List) -> Result<Value, ApiError> {
     let arn = &input.resource_arn;
     let none = BTreeMap::new();
     let tags = if arn.contains("/endpoint-group/") {
@@ -52,31 +52,31 @@ pub(super) fn list(accelerators: &mut Accelerators, input: &List) -> Result<Valu
     Ok(json!({ "Tags": tags }))
 }
 
-pub(super) fn tag(accelerators: &mut Accelerators, input: TagResource) -> Result<Value, Fault> {
+pub(super) fn tag(accelerators: &mut Accelerators, input: TagResource) -> Result<Value, ApiError> {
     let accelerator = accelerators.accelerator(&input.resource_arn)?;
     accelerator.tags = tagged(accelerator.tags.clone(), input.tags)?;
     Ok(json!({}))
 }
 
-/// As documented, it succeeds for an accelerator that has been removed, too.
-pub(super) fn untag(accelerators: &mut Accelerators, input: &UntagResource) -> Result<Value, Fault> {
+/// As documented, it succeeds for a deleted accelerator, too.
+pub(super) fn untag(accelerators: &mut Accelerators, input: &UntagResource) -> Result<Value, ApiError> {
     if let Ok(accelerator) = accelerators.accelerator(&input.resource_arn) {
         accelerator.tags.retain(|key, _| !input.tag_keys.contains(key));
     }
     Ok(json!({}))
 }
 
-/// The tags with more of them, if that is allowed.
-pub(super) fn tagged(mut tags: BTreeMap<String, String>, more: Vec<Tag>) -> Result<BTreeMap<String, String>, Fault> {
+/// The tags with these additions, if valid.
+pub(super) fn tagged(mut tags: BTreeMap<String, String>, more: Vec<Tag>) -> Result<BTreeMap<String, String>, ApiError> {
     for Tag { key, value } in more {
         let is_long = key.chars().count() > LONGEST_KEY || value.chars().count() > LONGEST_VALUE;
         if key.is_empty() || is_long || key.starts_with("aws:") {
-            return Err(Fault::invalid(format!("{key:?} is no tag, or its value is too long")));
+            return Err(ApiError::invalid(format!("invalid tag {key:?}, or its value is too long")));
         }
         tags.insert(key, value);
     }
     if tags.len() > LARGEST_NUMBER {
-        return Err(Fault::invalid(format!("a resource has at most {LARGEST_NUMBER} tags")));
+        return Err(ApiError::invalid(format!("a resource has at most {LARGEST_NUMBER} tags")));
     }
     Ok(tags)
 }

@@ -1,11 +1,11 @@
-//! What is left in the account: whatever an API still lists of it.
+//! Leftovers in the account: whatever an API still lists.
 
 use sales_testbed::testing::LocalAws;
 use serde_json::Value;
 
 use super::pipeline::Pipeline;
 
-/// What is asked in each region.
+/// Queries for each region.
 const LISTS: [(&str, &str); 19] = [
     ("dynamodb list-tables", "TableNames[]"),
     ("sqs list-queues", "QueueUrls[]"),
@@ -18,7 +18,7 @@ const LISTS: [(&str, &str); 19] = [
     ("ec2 describe-vpc-endpoints", "VpcEndpoints[?State!='deleted'].VpcEndpointId"),
     ("elbv2 describe-load-balancers", "LoadBalancers[].LoadBalancerArn"),
     ("elbv2 describe-target-groups", "TargetGroups[].TargetGroupArn"),
-    // Those that are deleted stay listed for a while.
+    // Deleted ones stay listed for a while.
     ("ecs describe-clusters --clusters sales-dev", "clusters[?status!='INACTIVE'].clusterArn"),
     ("apigateway get-rest-apis", "items[].id"),
     ("logs describe-log-groups", "logGroups[].logGroupName"),
@@ -29,7 +29,7 @@ const LISTS: [(&str, &str); 19] = [
     ("ecr describe-repository-creation-templates", "repositoryCreationTemplates[].prefix"),
 ];
 
-/// What is asked once.
+/// Queries for the account.
 const LISTS_OF_ALL: [(&str, &str); 5] = [
     ("s3api list-buckets", "Buckets[].Name"),
     ("iam list-roles", "Roles[?starts_with(RoleName, 'sales-dev')].RoleName"),
@@ -38,7 +38,7 @@ const LISTS_OF_ALL: [(&str, &str); 5] = [
     ("budgets describe-budgets --account-id 111122223333", "Budgets[].BudgetName"),
 ];
 
-/// Everything that is left, as lines.
+/// All leftovers, as lines.
 pub(crate) async fn left(pipeline: &Pipeline, aws: &LocalAws, regions: &[&str]) -> Vec<String> {
     let ask = async |what: &str, query: &str| ask(pipeline, aws, what, query).await;
     let mut left = Vec::new();
@@ -46,7 +46,7 @@ pub(crate) async fn left(pipeline: &Pipeline, aws: &LocalAws, regions: &[&str]) 
         for (what, query) in LISTS {
             left.extend(ask(&format!("{what} --region {region}"), query).await);
         }
-        // A key cannot be deleted at once: it has to be on its way out. AWS's own stay.
+        // A key cannot be deleted at once: it must be pending deletion. AWS managed keys stay.
         let keys = ask(&format!("kms list-keys --region {region}"), "Keys[].KeyId").await;
         for key in keys {
             let key = key.rsplit(' ').next().unwrap();
@@ -65,7 +65,7 @@ async fn ask(pipeline: &Pipeline, aws: &LocalAws, what: &str, query: &str) -> Ve
     let mut command = pipeline.command("aws");
     command.args(what.split(' ')).args(["--output", "json", "--query", query]);
     if what.starts_with("sqs ") {
-        // The AWS CLI's first version does not look for it in the environment for this one service.
+        // The first version of the AWS CLI ignores the variable for this one service.
         command.args(["--endpoint-url", aws.endpoint("SQS")]);
     }
     let output = command.output().await.unwrap();

@@ -1,4 +1,4 @@
-//! All of infra/ on this machine, by the scripts that people run, with the services on it as Terraform tells them.
+//! All of infra/ on this machine, applied by the scripts, with the services configured by Terraform's outputs.
 
 mod left;
 mod pipeline;
@@ -8,24 +8,24 @@ use std::{collections::BTreeSet, io::Write, time::Instant};
 
 use futures::future::join_all;
 use sales_testbed::{
-    ports,
-    resources::{Deployment, Place, State},
+    resources::{Deployment, Location, RegionState},
+    tcp_ports,
     testing::{LocalAws, Terraform, eventually, sdk},
     workspace::Build,
 };
 use serde_json::{Value, json};
 
 use pipeline::{ENVIRONMENT, Pipeline};
-use services::{Service, trusting_client};
+use services::{DeployedService, trusting_client};
 
 const REGIONS: [&str; 3] = ["sa-east-1", "us-east-1", "eu-west-1"];
 const PREFIX: &str = "sales-dev";
 
-/// Everything that runs, and what was sold.
+/// All running parts, and the posted sales.
 struct Proof {
     aws: LocalAws,
     pipeline: Pipeline,
-    services: Vec<Service>,
+    services: Vec<DeployedService>,
     ports: [u16; 6],
     began: Instant,
 }
@@ -46,16 +46,16 @@ async fn all_of_it_is_applied_serves_switches_grows_and_goes() {
     proof.arrives(&first, &REGIONS[..2]).await;
     proof.tell("sales are in both lakes");
 
-    proof.switch_by_the_map([State::Passive, State::Active]).await;
-    proof.is([State::Passive, State::Active]).await;
+    proof.switch_by_the_map([RegionState::Passive, RegionState::Active]).await;
+    proof.is([RegionState::Passive, RegionState::Active]).await;
     let second = proof.sell(40).await;
     proof.arrives(&second, &REGIONS[..2]).await;
     proof.tell("switched by the map of states");
 
     proof.switch_by_salesctl("sa-east-1").await;
-    proof.is([State::Active, State::Passive]).await;
+    proof.is([RegionState::Active, RegionState::Passive]).await;
     proof.refuses_to_undo_it().await;
-    proof.map([State::Active, State::Passive]);
+    proof.map([RegionState::Active, RegionState::Passive]);
     proof.pipeline.apply(&["--stage", "post-deployment"]).await;
     proof.pipeline.has_nothing_to_change().await;
     proof.tell("switched by salesctl, which the map has to follow");
@@ -64,7 +64,8 @@ async fn all_of_it_is_applied_serves_switches_grows_and_goes() {
     proof.start_services(&[2]).await;
     let third = proof.sell(40).await;
     proof.replicates_everywhere().await;
-    // MiniStack obeys one rule of a lake, where AWS obeys all: of two other regions the first one gets a copy.
+    // MiniStack applies one replication rule of a lake, where AWS applies all: of two other regions, the first gets a
+    // copy.
     proof.arrives(&third, &["sa-east-1", "eu-west-1"]).await;
     proof.tell("a third region is there, with its lake");
 
@@ -86,7 +87,7 @@ impl Proof {
         Self { aws, pipeline, services: Vec::new(), ports, began: Instant::now() }
     }
 
-    /// Says how far it is, past the test harness.
+    /// Prints progress, bypassing the test harness.
     fn tell(&self, what: &str) {
         drop(writeln!(std::io::stderr(), "{:>5} s  {what}", self.began.elapsed().as_secs()));
     }
@@ -94,7 +95,7 @@ impl Proof {
     async fn start_services(&mut self, regions: &[usize]) {
         for &region in regions {
             for (kind, port) in [("api", self.ports[region]), ("worker", self.ports[region + 3])] {
-                let service = Service::start(&self.pipeline, &self.aws, REGIONS[region], kind, port).await;
+                let service = DeployedService::start(&self.pipeline, &self.aws, REGIONS[region], kind, port).await;
                 self.services.push(service);
             }
         }
@@ -156,12 +157,12 @@ impl Proof {
     }
 
     /// Writes the map of states of two regions.
-    fn map(&self, states: [State; 2]) {
+    fn map(&self, states: [RegionState; 2]) {
         let lines = [0, 1].map(|region| format!("  {} = \"{}\"", REGIONS[region], states[region]));
         self.pipeline.change("states", &lines.each_ref().map(String::as_str));
     }
 
-    async fn switch_by_the_map(&self, states: [State; 2]) {
+    async fn switch_by_the_map(&self, states: [RegionState; 2]) {
         self.map(states);
         self.pipeline.apply(&["--stage", "post-deployment"]).await;
     }
@@ -182,13 +183,13 @@ impl Proof {
         assert!(said.contains("has been switched since the map of states was last applied"), "{}", ended.said);
     }
 
-    /// Parameters and dials are as the states say.
-    async fn is(&self, states: [State; 2]) {
-        let place = Place { endpoint: self.aws.endpoint("SSM").to_owned(), prefix: PREFIX.to_owned() };
+    /// Parameters and dials match the states.
+    async fn is(&self, states: [RegionState; 2]) {
+        let place = Location { endpoint: self.aws.endpoint("SSM").to_owned(), prefix: PREFIX.to_owned() };
         let dials = self.dials().await;
         for (region, state) in Deployment::open(&place).regions.iter().zip(states) {
             assert_eq!(region.state().await.unwrap(), state, "{}", region.name);
-            let dial = if state == State::Active { 100.0 } else { 0.0 };
+            let dial = if state == RegionState::Active { 100.0 } else { 0.0 };
             assert!(dials.contains(&(region.name.clone(), dial)), "{} is not at {dial}: {dials:?}", region.name);
         }
     }
@@ -213,14 +214,14 @@ impl Proof {
         let regions = [0, 1, 2].map(|region| format!("  {} = {{ cidr = \"{}\" }}", REGIONS[region], cidrs[region]));
         self.pipeline.change("regions", &regions.each_ref().map(String::as_str));
         let states = [0, 1, 2].map(|region| {
-            let state = if region == 0 { State::Active } else { State::Passive };
+            let state = if region == 0 { RegionState::Active } else { RegionState::Passive };
             format!("  {} = \"{state}\"", REGIONS[region])
         });
         self.pipeline.change("states", &states.each_ref().map(String::as_str));
         self.pipeline.apply(&["--parallel"]).await;
     }
 
-    /// Stops the services, and says what they asked AWS for. All of it they may.
+    /// Stops the services, and checks that all their calls were permitted.
     async fn stop_services(&mut self) {
         for service in &mut self.services {
             service.stop().await;

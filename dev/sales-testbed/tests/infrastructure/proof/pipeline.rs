@@ -18,7 +18,7 @@ use tokio::process::Command;
 
 pub(crate) const ENVIRONMENT: &str = "dev";
 
-/// What an emulator tells otherwise than it was told, with the reason. Anything else that a plan finds is wrong.
+/// Attributes that an emulator reports incorrectly, with the reason. Any other planned change is an error.
 const DRIFT: [(&str, &str, &str); 7] = [
     ("aws_ecs_service", "availability_zone_rebalancing", "moto does not keep it"),
     ("aws_ecs_service", "enable_ecs_managed_tags", "moto does not keep it"),
@@ -34,7 +34,7 @@ pub(crate) struct Pipeline {
     environment: Vec<(OsString, OsString)>,
 }
 
-/// How a script has ended, and what it said.
+/// Exit code and output of a script.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
@@ -57,7 +57,7 @@ impl Pipeline {
         self.directory.path().join("target/pipeline").join(ENVIRONMENT)
     }
 
-    /// A program where the scripts are, with AWS and nothing of another account in its environment.
+    /// A program in the scripts' directory, with the emulators' AWS variables and none of another account.
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_")) {
@@ -81,7 +81,7 @@ impl Pipeline {
         assert_eq!(ended.code, Some(0), "{arguments:?}: {}", ended.said);
     }
 
-    /// Plans all, and looks into what is planned: nothing but what an emulator makes of it.
+    /// Plans everything, and checks the plans: they contain only the emulators' deviations.
     pub(crate) async fn has_nothing_to_change(&self) {
         let ended = self.run("pipeline.sh", &["--plan", "--parallel"]).await;
         assert!([Some(0), Some(2)].contains(&ended.code), "{}", ended.said);
@@ -117,7 +117,7 @@ impl Pipeline {
         output.stdout
     }
 
-    /// What a region's service is told, as its deployment outputs it.
+    /// The variables of a region's service, from its deployment's outputs.
     pub(crate) async fn environment_of(&self, region: &str, service: &str) -> BTreeMap<String, String> {
         let target = format!("deployment-{region}");
         let output = self.terraform(&target, &[&"output".into(), &"-json".into(), &"region".into()]).await;

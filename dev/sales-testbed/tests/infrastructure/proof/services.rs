@@ -1,4 +1,4 @@
-//! The services as Terraform's outputs have them started, each behind a recorder of its own.
+//! The services as configured by Terraform's outputs, each behind its own recorder.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -11,10 +11,10 @@ use serde_json::Value;
 
 use super::pipeline::Pipeline;
 
-/// Longer than a service may take for what is in flight.
+/// Longer than a service may take to finish work in flight.
 const GRACE: Duration = Duration::from_secs(25);
 
-pub(crate) struct Service {
+pub(crate) struct DeployedService {
     kind: &'static str,
     region: String,
     environment: BTreeMap<String, String>,
@@ -22,8 +22,8 @@ pub(crate) struct Service {
     process: Process,
 }
 
-impl Service {
-    /// Starts a region's API or worker on `port` and waits until it is well.
+impl DeployedService {
+    /// Starts a region's API or worker on `port` and waits until it is healthy.
     pub(crate) async fn start(
         pipeline: &Pipeline,
         aws: &LocalAws,
@@ -63,7 +63,7 @@ impl Service {
         self.process.stop().await;
     }
 
-    /// What it may do that it never did, once everything that it did is what it may do.
+    /// Permissions that it never used, after checking that it used no others.
     pub(crate) fn unused_permissions(&self) -> Vec<String> {
         let allowed = self.allowed();
         let calls = self.recorder.calls();
@@ -79,7 +79,7 @@ impl Service {
         allowed.iter().filter(|(_, own)| !is_used(own)).map(|(kind, own)| format!("{} on {kind}", own.action)).collect()
     }
 
-    /// How often it asked for what.
+    /// Number of calls by permission.
     pub(crate) fn counted(&self) -> BTreeMap<String, usize> {
         let mut counted = BTreeMap::new();
         for (call, times) in self.recorder.calls() {
@@ -88,7 +88,7 @@ impl Service {
         counted
     }
 
-    /// What permissions.json allows it, by the names that Terraform tells it. KMS is never called by a service itself.
+    /// Permissions of permissions.json, with the names from Terraform's outputs. A service never calls KMS itself.
     fn allowed(&self) -> Vec<(String, Permission)> {
         let text = std::fs::read_to_string(workspace::root().join("modules/task-role/permissions.json")).unwrap();
         let document: Value = serde_json::from_str(&text).unwrap();
@@ -125,9 +125,9 @@ fn matches(pattern: &str, resource: &str) -> bool {
     pattern.strip_suffix('*').map_or(pattern == resource, |prefix| resource.starts_with(prefix))
 }
 
-/// A client that does not ask who has signed a certificate, as load balancers do not.
+/// A client that does not verify certificates, like load balancers.
 pub(crate) fn trusting_client() -> reqwest::Client {
     let client = sales_testbed::http_client::builder().danger_accept_invalid_certs(true);
-    // A connection of its own for each request, as it takes the accelerator to choose a region anew.
+    // A new connection for each request, so that the accelerator chooses a region anew.
     client.pool_max_idle_per_host(0).timeout(Duration::from_secs(30)).build().unwrap()
 }

@@ -1,8 +1,8 @@
-//! An object of the lake, measured by the fact that it should be a copy of.
+//! An object of the lake, compared with the fact that it should be a copy of.
 //!
-//! A sale with an `Idempotency-Key`, and a cancellation, may have been accepted in two regions, each at a moment of its
-//! own (decision 3). The tables settle on one of the two, the lake may hold the other: the same order under the key
-//! and with the bytes that follow from another moment. That is no difference; anything else is one.
+//! A sale with an `Idempotency-Key`, and a cancellation, may have been accepted in two regions at different moments
+//! (decision 3). The tables converge on one of the two, and the lake may hold the other: the same order under the key
+//! and with the bytes of another moment. That is not a difference; anything else is one.
 
 use sales::{
     clock::Timestamp,
@@ -13,22 +13,22 @@ use serde::Deserialize;
 
 use crate::day::Day;
 
-/// Where an object of the lake is.
+/// The location of an object in the lake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Place {
-    /// The day of its folder.
+pub(crate) struct ObjectLocation {
+    /// Day of its folder.
     pub(crate) day: Day,
-    /// The fact that it is named by.
+    /// The fact that it is named after.
     pub(crate) id: FactId,
 }
 
-impl Place {
-    /// Where the lake keeps a fact.
+impl ObjectLocation {
+    /// The location of a fact in the lake.
     pub(crate) fn of(fact: &Fact) -> Self {
         Self { day: Day::of(fact.timestamp()), id: fact.id() }
     }
 
-    /// Reads a key; none if it is none that the workers write.
+    /// Parses a key; `None` if no worker writes such a key.
     pub(crate) fn parse(key: &str) -> Option<Self> {
         let (day, name) = key.split_once("/dt=")?.1.split_once('/')?;
         let place = Self { day: Day::parse(day)?, id: name.strip_suffix(".json")?.parse().ok()? };
@@ -41,14 +41,14 @@ impl Place {
     }
 }
 
-/// What the bytes of an object are.
+/// Result of comparing an object's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bytes {
-    /// Those that the fact has.
+    /// The bytes of the fact.
     Same,
-    /// Those of the same order, accepted at this other moment.
+    /// The bytes of the same order, accepted at this other moment.
     OtherVersion(Timestamp),
-    /// Any other.
+    /// Different bytes.
     Different,
 }
 
@@ -118,18 +118,18 @@ mod tests {
     #[test]
     fn a_key_is_read_as_the_lake_has_it() {
         for fact in [sale(without_key(), 1_764_547_199), sale(with_key(), 1_764_547_200)] {
-            assert_eq!(Place::parse(&event::lake_key(&fact)), Some(Place::of(&fact)));
+            assert_eq!(ObjectLocation::parse(&event::lake_key(&fact)), Some(ObjectLocation::of(&fact)));
         }
         let id = FactId::Cancellation(with_key());
-        let place = Place { day: "2025-12-01".parse().unwrap(), id };
-        assert_eq!(Place::parse(&place.key()), Some(place));
+        let place = ObjectLocation { day: "2025-12-01".parse().unwrap(), id };
+        assert_eq!(ObjectLocation::parse(&place.key()), Some(place));
         for wrong in [
             "sales/dt=2025-12-01/readme.txt".to_owned(),
             "sales/dt=2025-13-01/0192f5c0-7c1d-7a3e-8f11-0123456789ab.json".to_owned(),
             "sales/dt=2025-12-01/0192F5C0-7c1d-7a3e-8f11-0123456789ab.json".to_owned(),
             place.key().replace("cancellations", "sales"),
         ] {
-            assert_eq!(Place::parse(&wrong), None, "{wrong}");
+            assert_eq!(ObjectLocation::parse(&wrong), None, "{wrong}");
         }
     }
 

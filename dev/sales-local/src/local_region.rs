@@ -1,37 +1,37 @@
-//! A region as it runs: its AWS endpoint and its services, which can be lost and restored together.
+//! A running region: its AWS endpoint and its services, which are lost and restored together.
 
 use std::path::Path;
 
 use futures::{future::try_join, join};
 use sales_testbed::{
     aws_endpoint::AwsEndpoint,
-    resources::Region,
-    services::{Service, Services},
+    resources::RegionResources,
+    services::{ServiceProcess, Services},
 };
 
-/// Where the parts of a region listen.
+/// Ports of a region.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct SitePorts {
+pub(crate) struct LocalRegionPorts {
     pub(crate) aws: u16,
     pub(crate) api: u16,
     pub(crate) worker: u16,
 }
 
-/// The fields are in the order in which they stop.
+/// The fields are in the order of shutdown.
 #[derive(Debug)]
-pub(crate) struct Site {
-    api: Service,
-    worker: Service,
+pub(crate) struct LocalRegion {
+    api: ServiceProcess,
+    worker: ServiceProcess,
     endpoint: AwsEndpoint,
 }
 
-impl Site {
+impl LocalRegion {
     /// A region's endpoint in front of the server at `aws`; its services are not started yet.
     pub(crate) async fn open(
         services: &Services,
-        region: &Region,
+        region: &RegionResources,
         aws: &str,
-        ports: SitePorts,
+        ports: LocalRegionPorts,
         logs: &Path,
     ) -> anyhow::Result<Self> {
         let endpoint = AwsEndpoint::open(ports.aws, aws).await?;
@@ -48,26 +48,26 @@ impl Site {
         &self.endpoint
     }
 
-    /// Starts what does not run, and waits until all of it serves. False when all of it did.
+    /// Starts stopped services, and waits until all serve. Returns false if all were running.
     pub(crate) async fn start(&mut self) -> anyhow::Result<bool> {
         let (api, worker) = try_join(self.api.start(), self.worker.start()).await?;
         Ok(api || worker)
     }
 
-    /// Kills the services and cuts the AWS endpoint. False when there was nothing left to lose.
+    /// Kills the services and cuts the AWS endpoint. Returns false if nothing was left to lose.
     pub(crate) async fn lose(&mut self) -> bool {
         let (endpoint, api, worker) = join!(self.endpoint.lose(), self.api.kill(), self.worker.kill());
         endpoint || api || worker
     }
 
-    /// Opens the AWS endpoint, starts the services, and waits until they serve. False when nothing was lost.
+    /// Opens the AWS endpoint, starts the services, and waits until they serve. Returns false if nothing was lost.
     pub(crate) async fn restore(&mut self) -> anyhow::Result<bool> {
         let opened = self.endpoint.restore().await?;
         let started = self.start().await?;
         Ok(opened || started)
     }
 
-    /// Asks the services to stop, and does not wait for that.
+    /// Asks the services to stop, without waiting.
     pub(crate) fn release(&mut self) {
         self.api.release();
         self.worker.release();
