@@ -46,8 +46,8 @@ module "api" {
 
   health_check = ["/usr/local/bin/sales-api", "--healthcheck"]
 
-  # Requests in flight may take 8 s (DRAIN_SECONDS in sales/src/http/server.rs), then announcements 6 s (FLUSH_TIME in
-  # sales-api/src/server.rs).
+  # Requests in flight may take 8 s (DRAIN_TIME in sales-service/src/http/server.rs), then announcements 6 s
+  # (FLUSH_TIME in sales-api/src/sales.rs).
   stop_timeout = 30
 
   load_balancer = {
@@ -110,8 +110,8 @@ module "worker" {
 
   health_check = ["/usr/local/bin/sales-worker", "--healthcheck"]
 
-  # Work in progress may take 25 s (DRAIN_TIME in sales-worker/src/work.rs), then the health check's server 8 s
-  # (DRAIN_SECONDS in sales/src/http/server.rs).
+  # Work in progress may take 25 s (DRAIN_TIME in sales-worker/src/worker.rs), then the health check's server 8 s
+  # (DRAIN_TIME in sales-service/src/http/server.rs).
   stop_timeout = 60
 
   scaling = {

@@ -61,8 +61,8 @@ resource "aws_lb" "application" {
   enable_deletion_protection = var.deletion_protection
   drop_invalid_header_fields = true
 
-  # Below the 75 s for which the API keeps idle connections (KEEP_ALIVE in sales/src/http/server.rs): were it the other
-  # way round, requests would meet connections that the API has just closed, and be answered with 502.
+  # Below the 75 s for which the API keeps idle connections (KEEP_ALIVE in sales-service/src/http/server.rs): otherwise
+  # requests could use connections that the API has just closed, and get 502.
   idle_timeout = 60
 
   access_logs {
@@ -156,7 +156,7 @@ resource "aws_lb_target_group" "api" {
   protocol                      = "HTTPS"
   load_balancing_algorithm_type = "least_outstanding_requests"
 
-  # Longer than the longest request: 10 s for its body (BODY_TIME in sales-api/src/requests.rs) and 4.8 s for its answer
+  # Longer than the longest request: 10 s for its body (BODY_TIME in sales-api/src/routes/extractors.rs) and 4.8 s for its response
   # (DEADLINE in sales-api/src/routes/sale.rs).
   deregistration_delay = 20
 
