@@ -221,7 +221,7 @@ start_apply() {
 finish_apply() {
     if (($2 == 0)); then
         has_state "$1" || states+=("$1.tfstate")
-        record "${1/\// }" "applied: $(summary_of "$1")" "$3"
+        record "${1/\// }" "applied: $(summary_of "$1" | sed -E 's/ to (import|add|destroy)/ \1ed/g; s/ to change/ changed/')" "$3"
     elif grep -q 'Error: Saved plan is stale' "$4"; then
         warn "${1/\// }: the plan is out of date; make and review a new one: $0 --env $name --plan"
         failure=$failed
