@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Destroys an environment, or one region of it: what pipeline.sh has applied, from the end; see --help.
+# Destroys what pipeline.sh has applied, in reverse order: an environment, or one of its regions; see --help.
 
 # The functions start_* and finish_* are called by the names of their steps.
 # shellcheck disable=SC2317,SC2329
@@ -16,26 +16,28 @@ print_help() {
     cat <<'HELP'
 usage: ./pipeline-destroy.sh --env NAME [option...]
 
-Destroys what pipeline.sh has applied, in the opposite order. It asks for the environment's name first. What holds data
-blocks it (objects in buckets, images, recovery points of backups, tables and load balancers with deletion protection):
-that is listed before anything is destroyed. With --force Terraform is first told that all of it may go (the variable
-teardown). It can be repeated after any failure, and when only half exists. What AWS's services leave behind is removed,
-too: Global Accelerator's interfaces and security group, and the log group of Container Insights.
+Destroys what pipeline.sh has applied, in reverse order, after asking for the environment's name. Resources that hold data
+block it (objects in buckets, images, recovery points, tables and load balancers with deletion protection); they are listed
+before anything is destroyed. --force first removes their protection (variable teardown). Safe to repeat after any failure,
+and if only some resources exist. Resources that AWS services create are deleted, too: the repositories of replicated images,
+Global Accelerator's security group, and the log group of Container Insights.
 
   --env NAME        a directory in infra/environment
-  --region NAME     only this region and what connects it, also if it is no longer in the environment's data; not if it is
-                    ACTIVE there
-  --force           delete what would block with what it holds, for good, and remove the state's bucket at the end
-  --confirm NAME    the environment's name, for scripts: nothing is asked
+  --region NAME     only this region and its peerings, even if it is no longer in the environment's data. Not allowed while
+                    it is ACTIVE there, or receives traffic from the accelerator
+  --force           delete resources with the data that they hold, permanently, and at the end the state bucket
+  --confirm NAME    the environment's name, for scripts; without it, it is asked for
   --parallel        all regions at once
-  --help            this
+  --help            show this help
 
-Moving a region away: make it PASSIVE in infra/environment/NAME/pipeline.tfvars and run pipeline.sh; take it out of the
-data and run pipeline.sh again; then this, with --region.
+To remove a region: make it PASSIVE in infra/environment/NAME/pipeline.tfvars and run pipeline.sh; remove it from the data
+and run pipeline.sh again; then run this with --region.
 
-Exit codes: 0 destroyed, or nothing was there; 1 failed or refused; 64 wrong usage, 69 a tool is missing, 75 somebody
-else is at work on it, 77 no credentials, 130 interrupted. The environment variables are those of pipeline.sh;
-INTERFACES_SECONDS: how long Global Accelerator may take to give up its interfaces in a region, 1800 by default.
+Exit codes: 0 destroyed, or nothing to destroy; 1 failed or refused; 64 wrong usage, 69 a tool is missing, 75 another process
+is working on it, 77 no credentials, 130 interrupted. Environment variables are those of pipeline.sh, and in seconds:
+
+  INTERFACES_SECONDS    until Global Accelerator has deleted its network interfaces in a region; 1800
+  INSIGHTS_SECONDS      until ECS has recreated the log group of Container Insights, if it does; 90
 HELP
 }
 
@@ -54,13 +56,12 @@ while (($# > 0)); do
             print_help
             exit 0
             ;;
-        *) wrong_usage "$1 is no option" ;;
+        *) wrong_usage "unknown option $1" ;;
     esac
     shift
 done
 
-# known_regions ROOT ORDER: all regions, or pairs of them, that are in the data or have a state of this root, in the order
-# of the rollout's line.
+# known_regions ROOT ORDER: all regions, or pairs of them, that are in the data or have a state of this root, in rollout order.
 known_regions() {
     local known state region
     known=$(list_regions "$2")
@@ -72,7 +73,7 @@ known_regions() {
     done
 }
 
-# What is to be destroyed, in its order: each line one or more targets side by side.
+# The targets to destroy, in order; those on the same line in parallel.
 list_targets() {
     local root order region i group
     for ((i = ${#rollout[@]} - 1; i >= 0; i--)); do
@@ -101,8 +102,8 @@ cidr_in_state() {
         | select(.mode == "managed" and .type == "aws_vpc") | .instances[].attributes.cidr_block) // empty'
 }
 
-# set_destroy_variables TARGET: as when it was applied, as far as that matters for what is no longer to be. A VPC keeps
-# its address range, since another one would replace it.
+# set_destroy_variables TARGET: as when it was applied, as far as it matters for a destruction. A VPC keeps its address
+# range, since a different one would replace it.
 set_destroy_variables() {
     local region left=() cidr
     set_variables "$1"
@@ -113,8 +114,8 @@ set_destroy_variables() {
     done
     cidr=$(cidr_in_state "$1")
     if ((${#left[@]} > 0)) || [[ -n $cidr ]]; then
-        # No longer in the data, but the code still has to know them. Any range will do for a region whose VPC is not in
-        # this state, as long as it is nobody else's.
+        # Regions that are no longer in the data must still be known to the code. If their VPC is not in this state, any unused
+        # range will do.
         variables+=(-var="regions=$(jq -c --arg region "${1#*/}" --arg cidr "$cidr" '
                 ((.cidrs | map_values(select(. != $cidr)))
                     + (if $cidr == "" then {} else {($region): $cidr} end)) as $kept
@@ -153,14 +154,14 @@ finish_destroy() {
     if (($2 == 0)); then
         read -r _ _ count _ <<<"$(counts_of "$1" destroy)"
         record "${1/\// }" "$count destroyed" "$3"
-        # So that the list of states is the list of what exists; the bucket keeps the old version.
+        # So that states list what exists; the bucket keeps the old version.
         aws_state s3api delete-object --bucket "$state_bucket" --key "$1.tfstate" >/dev/null
         for state in "${states[@]}"; do
             [[ $state == "$1.tfstate" ]] || kept+=("$state")
         done
         states=("${kept[@]}")
         if [[ $1 == deployment/* ]]; then
-            destroyed_regions+=("${1#*/}")
+            destroyed_at[${1#*/}]=$SECONDS
             delete_checked_images "${1#*/}"
         fi
     else
@@ -168,7 +169,7 @@ finish_destroy() {
     fi
 }
 
-# Has Terraform know that all of it may go: only what it knows is emptied, and only what is not protected is deleted.
+# Applies the variable teardown: Terraform empties only what it was told to, and deletes only what is not protected.
 start_plan_teardown() {
     local address targets=()
     rm -f "$(plan_of "$1" teardown)"
@@ -184,19 +185,19 @@ start_plan_teardown() {
         plan -input=false -no-color -out="$(plan_of "$1" teardown)" "${targets[@]}" "${variables[@]}"
 }
 
-# A target brings what it depends on, which is to stay until its turn comes. Only the lock is taken off by deleting it.
+# A plan with -target includes dependencies, which must stay for now. Only the vault lock is removed by deleting it.
 finish_plan_teardown() {
     local deleted
     if (($2 != 0)); then
-        report_failure "$1" "plan of the teardown" "$4"
+        report_failure "$1" "teardown plan" "$4"
         return 0
     fi
     [[ -f $(plan_of "$1" teardown) ]] || return 0
     deleted=$(in_plan "$1" '[.resource_changes[]? | select(.change.actions | index("delete"))
         | select(.type != "aws_backup_vault_lock_configuration") | .address] | join(", ")' teardown) ||
-        die "$failed" "the plan of the teardown of ${1/\// } cannot be read: $(log_of show "$1")"
+        die "$failed" "cannot read the teardown plan of ${1/\// }: see $(log_of show "$1")"
     if [[ -n $deleted ]]; then
-        warn "${1/\// }: lifting the protection would delete or replace $deleted: nothing was changed; see $4"
+        warn "${1/\// }: removing the protection would delete or replace $deleted; nothing was changed, see $4"
         failure=$failed
     fi
 }
@@ -238,7 +239,7 @@ destroy() {
     side_by_side destroy "$@"
 }
 
-# The state's bucket alone is not Terraform's.
+# Terraform does not manage the state bucket.
 empty_bucket() {
     local batch=$work/versions.json
     while aws s3api list-object-versions --region "$1" --bucket "$2" --no-paginate --max-keys 1000 --output json |
@@ -256,10 +257,10 @@ remove_state() {
         aws_state kms delete-alias --alias-name "$state_key_alias"
         aws_state kms schedule-key-deletion --key-id "$state_key" --pending-window-in-days 7 >/dev/null
     fi
-    record "state" "bucket $state_bucket is removed" $((SECONDS - began))
+    record "state" "bucket $state_bucket is deleted" $((SECONDS - began))
 }
 
-destroyed_regions=()
+declare -A destroyed_at=()
 
 main() {
     local groups targets target blockers group region
@@ -268,17 +269,17 @@ main() {
     load_settings "$name"
     require_tools aws
     if [[ -n $only_region && $(setting ".states[\"$only_region\"] // empty") == ACTIVE ]]; then
-        die "$failed" "$only_region is ACTIVE in infra/environment/$name/pipeline.tfvars; make it PASSIVE and run" \
+        die "$failed" "$only_region is ACTIVE in infra/environment/$name/pipeline.tfvars: make it PASSIVE, and run" \
             "./pipeline.sh --env $name first"
     fi
     claim_work
     find_aws
     if $emulated; then
-        warn "AWS_ENDPOINT_URL is set: this goes to an emulator, account $account"
+        warn "AWS_ENDPOINT_URL is set: using an emulator, account $account"
     fi
     find_state
     if ! $state_exists; then
-        say "nothing to destroy: there is no bucket $state_bucket"
+        say "nothing to destroy: bucket $state_bucket does not exist"
         exit "$ok"
     fi
 
@@ -289,39 +290,39 @@ main() {
         exit "$ok"
     fi
 
-    # Its VPC could not be deleted: the accelerator keeps its interfaces in it, and would get them back.
+    # Its VPC could not be deleted: the accelerator would keep its network interfaces there.
     if [[ -n $only_region && " ${regions[*]} " == *" $only_region "* ]] && has_state post-deployment; then
         die "$failed" "$only_region is still in infra/environment/$name/pipeline.tfvars, and the accelerator sends traffic" \
-            "to it; take it out of regions and states, and run ./pipeline.sh --env $name --stage post-deployment first"
+            "to it: remove it from regions and states, and run ./pipeline.sh --env $name --stage post-deployment first"
     fi
     if ((${#targets[@]} > 0)); then
-        say "to be destroyed in account $account, in this order:"
+        say "these will be destroyed in account $account, in this order:"
         printf '    %s\n' "${targets[@]/\// }"
     fi
     if [[ -z $confirmation ]]; then
-        printf 'This cannot be undone. Type the name of the environment to destroy it: '
+        printf 'This cannot be undone. Type the name of the environment to confirm: '
         read -r confirmation || true
         [[ -t 0 ]] || echo
     fi
     [[ $confirmation == "$name" ]] ||
-        die "$failed" "\"$confirmation\" is not the environment's name, $name; nothing was destroyed"
+        die "$failed" "\"$confirmation\" is not the environment's name $name; nothing was destroyed"
 
     blockers=
     for target in "${targets[@]}"; do
         init_target "$target"
         blockers+=$(list_blockers "$target")$'\n'
     done
-    ! $force || blockers=$(grep ' locked for good since ' <<<"$blockers") || true
+    ! $force || blockers=$(grep ' locked permanently since ' <<<"$blockers") || true
     blockers=$(grep . <<<"$blockers") || true
     if [[ -n $blockers ]]; then
-        warn "nothing was destroyed, since this would block it:"
+        warn "nothing was destroyed; these resources block it:"
         printf '%s\n' "$blockers" >&2
         if $force; then
-            warn "nobody can delete these before their time. To keep them and destroy the rest, have Terraform forget them:"
+            warn "cannot be deleted before their retention ends. To keep them and destroy the rest, remove them from the state:"
             printf '    TF_DATA_DIR=%s terraform -chdir=infra/post-deployment state rm %s\n' "$work/data/post-deployment" \
                 "module.backup.aws_backup_vault{_lock_configuration,}.copies module.backup.aws_kms_{alias,key}.copies" >&2
         else
-            warn "empty it yourself, or let --force do it, for good"
+            warn "empty them, or delete their data permanently with --force"
         fi
         exit "$failed"
     fi
@@ -330,19 +331,18 @@ main() {
         # shellcheck disable=SC2086  # Several targets.
         destroy $group
     done
-    # At the end, since ECS may take a minute.
-    for region in "${destroyed_regions[@]}"; do
-        delete_insights_group "$region"
+    for region in "${!destroyed_at[@]}"; do
+        delete_insights_group "$region" "${destroyed_at[$region]}"
     done
 
     if [[ -n $only_region ]]; then
         [[ " ${regions[*]} " != *" $only_region "* ]] ||
             warn "$only_region is still in infra/environment/$name/pipeline.tfvars:" \
-                "the next pipeline.sh creates it again"
+                "the next pipeline.sh recreates it"
     elif $force; then
         remove_state
     else
-        say "the state's bucket $state_bucket stays, with the old versions; --force removes it, too"
+        say "the state bucket $state_bucket and its old versions are kept; --force deletes them"
     fi
     print_records
     exit "$ok"

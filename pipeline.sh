@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings an environment to what infra/ says, in AWS or in an emulator in its place; see --help.
+# Applies infra/ to an environment, in AWS or in an emulator; see --help.
 
 # The functions start_* and finish_* are called by the names of their steps.
 # shellcheck disable=SC2317,SC2329
@@ -14,41 +14,42 @@ print_help() {
     cat <<'HELP'
 usage: ./pipeline.sh --env NAME [option...]
 
-Brings an environment to what infra/ says: what regions share, then each region (the PASSIVE ones first), then the wires
-between them, and last the connections of their networks. Each step is planned, and exactly this plan is applied. It can
-be repeated at any time: what is as it should be stays as it is.
+Applies infra/ to an environment: global resources, each region (PASSIVE first), the wiring, then network peering. Each
+step applies exactly its own plan. Safe to repeat; unchanged resources are not touched.
 
-A region is followed by the next one only after it runs and serves the images that were rolled out, is ready, has taken a
-sale that was found in a lake and cancelled, and none of its alarms has rung for a while. At the first rollout the sale
-comes at the end, when the wires are there.
+The next region starts only after this one serves the new images, is ready, has processed a test sale, and has had no new
+alarm. In the first rollout the test sale comes last, after the wiring. A rollout that was stopped by a check repeats it.
 
   --env NAME         a directory in infra/environment
-  --plan             only show what would change; changes nothing, takes no lock, needs no more than the right to read
-  --planned          apply the plans that --plan has saved, and refuse those that are no longer true
+  --plan             only show changes; changes nothing, takes no lock, needs read permissions only
+  --planned          apply the plans saved by --plan; plans that are out of date are refused
   --stage NAME       only this stage: pre-deployment, deployment or post-deployment
-  --region NAME      only what is in this region, or connects it
-  --parallel         all regions at once, instead of one after the other with a test between
+  --region NAME      only this region and its peerings
+  --parallel         all regions at once, instead of one by one with checks in between
   --images PAIR      api=sha256:...,worker=sha256:... as infra/push-images.sh prints them; default: what runs now
-  --undo-switch      let the map of states override what an operator has switched by salesctl
-  --yes              ask nothing at a terminal; without a terminal nothing is asked anyway
-  --list             print the environment's data as JSON, the regions in their order; needs no credentials
-  --help             this
+  --undo-switch      let the map of states override a switch by salesctl
+  --yes              do not ask for confirmation; without a terminal there is none
+  --list             print the environment's data as JSON, regions in rollout order; needs no credentials
+  --help             show this help
 
-Which region is ACTIVE, and which regions there are, is in infra/environment/NAME/pipeline.tfvars.
+infra/environment/NAME/pipeline.tfvars defines the regions and which of them are ACTIVE.
 
-Environment: AWS_PROFILE and all that the AWS CLI reads. AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_SERVICE: an emulator.
-TERRAFORM_PLUGIN_DIR: a directory that holds the provider, instead of the registry. SMOKE_URL_SA_EAST_1: where that
-region's API is asked for /readiness, if not where Terraform's output says; SMOKE_URL: likewise the one address in front
-of all. SMOKE_SECONDS: how long each may take to become ready, 300 by default; SALE_SECONDS: likewise a sale to reach a
-lake; CAPACITY_SECONDS: a region to start its least number of tasks, 600 by default. How long alarms are to be quiet is
-data (rollout); ALARM_SECONDS: how long they may take until then, 600 by default. REPLICATION_SECONDS:
-how long an object may take from one lake into the others, 900 by default.
+Environment variables: AWS_PROFILE and the others of the AWS CLI; AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_SERVICE for an
+emulator; TERRAFORM_PLUGIN_DIR, a directory with the provider, used instead of the registry; SMOKE_URL_SA_EAST_1, the URL
+of that region's API (default: from Terraform's output), and SMOKE_URL, the URL of the accelerator. Timeouts in seconds:
 
-Plans, logs and salesctl.toml are in target/pipeline/NAME; --plan writes there what would change, in full, as plan.md. The state is in the bucket PROJECT-NAME-terraform-ACCOUNT,
-which the first run makes.
+  SMOKE_SECONDS          until the API is ready; 300
+  SALE_SECONDS           until the test sale reaches a lake; 300
+  CAPACITY_SECONDS       until the minimum number of tasks runs; 600
+  ALARM_SECONDS          until new alarms are resolved, in addition to rollout.soak_seconds of the environment; 600
+  REPLICATION_SECONDS    until an object is replicated to the other lakes; 900
+  PROGRESS_SECONDS       between two reports of a wait; 60
+
+Plans, logs and salesctl.toml are in target/pipeline/NAME; --plan also writes all changes to plan.md there. The state is
+in the bucket PROJECT-NAME-terraform-ACCOUNT, which the first run creates.
 
 Exit codes: 0 done (with --plan: nothing to change), 1 failed, 2 --plan found changes, 64 wrong usage, 69 a tool is
-missing, 75 somebody else is at work on it, 77 no credentials, 130 interrupted.
+missing, 75 another process is working on it, 77 no credentials, 130 interrupted.
 HELP
 }
 
@@ -73,20 +74,20 @@ while (($# > 0)); do
             print_help
             exit 0
             ;;
-        *) wrong_usage "$1 is no option" ;;
+        *) wrong_usage "unknown option $1" ;;
     esac
     shift
 done
 case $only_stage in
     '' | pre-deployment | deployment | post-deployment) ;;
-    *) wrong_usage "--stage is pre-deployment, deployment or post-deployment, not $only_stage" ;;
+    *) wrong_usage "invalid --stage $only_stage: expected pre-deployment, deployment or post-deployment" ;;
 esac
 [[ -z $images || $images =~ ^api=(sha256:[0-9a-f]{64}),worker=(sha256:[0-9a-f]{64})$ ]] ||
-    wrong_usage "--images has the form api=sha256:...,worker=sha256:..., as infra/push-images.sh prints it"
+    wrong_usage "invalid --images: expected api=sha256:...,worker=sha256:..., as printed by infra/push-images.sh"
 [[ -z $images ]] || images="{\"api\":\"${BASH_REMATCH[1]}\",\"worker\":\"${BASH_REMATCH[2]}\"}"
-[[ -z $only_region || $only_stage != pre-deployment ]] || wrong_usage "pre-deployment is not done region by region"
+[[ -z $only_region || $only_stage != pre-deployment ]] || wrong_usage "--region does not apply to pre-deployment"
 
-# Whether what a target builds upon is there; if not, says what is missing.
+# Prints the first missing dependency of a target, nothing if there is none.
 lacks() {
     local region
     case ${1%%/*} in
@@ -102,10 +103,10 @@ lacks() {
     esac
 }
 
-# A region pulls from its own registry, and replication brings only what was pushed after it was set up: a new region
-# has none of the older images, and its tasks would fail to start until the circuit breaker gives up.
+# A region pulls from its own registry, and replication only copies images that are pushed after it was set up: a new region
+# lacks the older images, and its tasks would fail to start until the circuit breaker opens.
 #
-# A plan of what runs is only warned: a region that is new in the data cannot have them before its replication is applied.
+# A plan with the running images is only a warning: a new region cannot have them before its replication is applied.
 require_images() {
     local service digest log=$logs/describe-images.log why
     for service in api worker; do
@@ -113,17 +114,17 @@ require_images() {
         aws ecr describe-images --region "$1" --repository-name "$prefix/sales-$service" \
             --image-ids "imageDigest=$digest" >/dev/null 2>"$log" && continue
         if grep -qvE 'ImageNotFoundException|RepositoryNotFoundException|^$' "$log"; then
-            why="whether the registry of $1 has the image of sales-$service, $digest, cannot be told: $(tail -n 1 "$log")"
+            why="cannot check whether the registry of $1 has sales-$service $digest: $(tail -n 1 "$log")"
         else
-            why="the image of sales-$service, $digest, is not in the registry of $1: push under a new tag,"
-            why+=" infra/push-images.sh --env $name --tag TAG, and give what it prints by --images"
+            why="sales-$service $digest is not in the registry of $1: push it under a new tag with"
+            why+=" infra/push-images.sh --env $name --tag TAG, and pass the digests that it prints to --images"
         fi
         [[ $mode == plan && -z $images ]] || die "$failed" "$why"
         warn "$why"
     done
 }
 
-# The digests that a region is to run. In this order: those given, what it runs, what another region runs.
+# The digests for a region, in this order of preference: those given, those it runs, those another region runs.
 choose_images() {
     local region found
     if [[ -n $images ]]; then
@@ -132,29 +133,29 @@ choose_images() {
     fi
     for region in "$1" "${regions[@]}"; do
         has_state "deployment/$region" || continue
-        # Not what Terraform wanted to run: ECS goes back by itself where new tasks fail.
+        # Not those that Terraform requested: ECS rolls back if new tasks fail.
         if ! images_that_run "$region"; then
-            warn "$region: ECS does not tell which images run: $(tail -n 1 "$logs/describe-services.log")"
-            [[ $region != "$1" ]] || die "$failed" "give the images of $1 by --images"
+            warn "$region: cannot read the running images from ECS: $(tail -n 1 "$logs/describe-services.log")"
+            [[ $region != "$1" ]] || die "$failed" "pass the images of $1 to --images"
             continue
         fi
         if [[ -n $found ]]; then
             chosen=$found
-            [[ $region == "$1" ]] || say "$1 gets the images that run in $region"
+            [[ $region == "$1" ]] || say "$1: using the images that run in $region"
             return 0
         fi
     done
     if $emulated; then
-        warn "no images are given, and an emulator runs no tasks: the task definitions of $1 get a placeholder"
+        warn "no images given: the task definitions of $1 get a placeholder, since emulators run no tasks"
         chosen=$(jq -nc '("sha256:" + "0" * 64) as $none | {api: $none, worker: $none}')
         return 0
     fi
-    die "$failed" "nothing says which images $1 is to run: build and push them by infra/push-images.sh --env $name," \
-        "and give what it prints by --images"
+    die "$failed" "no images known for $1: build and push them with infra/push-images.sh --env $name, and pass the digests" \
+        "that it prints to --images"
 }
 
-# A key that was deleted with its region waits for 30 days, and KMS makes no other replica in that region meanwhile. One
-# that does not wait is taken over. Adds to `variables`.
+# A key that was deleted with its region is pending deletion for 30 days, during which KMS creates no other replica in that
+# region. A replica that is not pending deletion is imported. Adds to `variables`.
 keep_replica_of_key() {
     local home id answer state until
     home=$(setting .home_region)
@@ -166,14 +167,14 @@ keep_replica_of_key() {
         --output text 2>/dev/null) || return 0
     read -r state until <<<"$answer"
     [[ $state != PendingDeletion ]] ||
-        die "$failed" "the environment's key in $1 is to be deleted on $until, and there can be no other one before;" \
-            "keep it, and run this again, which takes it over: aws kms cancel-key-deletion --region $1 --key-id $id"
+        die "$failed" "the environment's key in $1 is pending deletion until $until, and KMS creates no other one before;" \
+            "keep it, then repeat this command, which imports it: aws kms cancel-key-deletion --region $1 --key-id $id"
     variables+=(-var="kept_key=$id")
 }
 
 start_plan() {
     local options=(-input=false -no-color -detailed-exitcode -out="$(plan_of "$1")")
-    # To look on needs neither the right to write nor a turn.
+    # A plan alone needs neither write permissions nor the lock.
     [[ $mode != plan ]] || options+=(-lock=false)
     set_variables "$1"
     ! $undo_switch || variables+=(-var=undo_switch=true)
@@ -189,7 +190,7 @@ start_plan() {
 }
 
 finish_plan() {
-    local log=$4
+    local log=$4 summary
     has_changes[$1]=false
     case $2 in
         0) record "${1/\// }" "nothing to change" "$3" ;;
@@ -197,10 +198,15 @@ finish_plan() {
             has_changes[$1]=true
             any_changes=true
             planned+=("$1")
-            record "${1/\// }" "planned: $(summary_of "$1")" "$3"
+            if ! summary=$(summary_of "$1"); then
+                warn "the plan of ${1/\// } cannot be read: $(log_of show "$1")"
+                failure=$failed
+                return 0
+            fi
+            record "${1/\// }" "planned: $summary" "$3"
             if [[ $mode == plan ]] || $ask; then
                 changes_of "$1"
-                echo "    in full: $log"
+                echo "    full output: $log"
             fi
             ;;
         *) report_failure "$1" plan "$log" ;;
@@ -215,24 +221,24 @@ start_apply() {
 finish_apply() {
     if (($2 == 0)); then
         has_state "$1" || states+=("$1.tfstate")
-        record "${1/\// }" "applied: $(summary_of "$1")" "$3"
+        record "${1/\// }" "applied: $(summary_of "$1" | sed -E 's/ to (import|add|destroy)/ \1ed/g; s/ to change/ changed/')" "$3"
     elif grep -q 'Error: Saved plan is stale' "$4"; then
-        warn "${1/\// }: something has changed since the plan was made; look at a new one: $0 --env $name --plan"
+        warn "${1/\// }: the plan is out of date; make and review a new one: $0 --env $name --plan"
         failure=$failed
     else
         report_failure "$1" apply "$4"
     fi
 }
 
-# Whether a person at the terminal lets it go on.
+# Asks at a terminal whether to continue.
 agreed() {
     local answer
     $ask || return 0
-    read -r -p "          apply this to ${1/\// } of $name? Only yes means yes: " answer || answer=no
+    read -r -p "          apply this plan to ${1/\// } of $name? Only yes is accepted: " answer || answer=no
     [[ $answer == yes ]]
 }
 
-# smoke WHAT URL [CONNECT]: waits until it is ready. CONNECT is the host to connect to, where its name is not known yet.
+# smoke WHAT URL [CONNECT]: waits until it is ready. CONNECT is the host to connect to if the name does not resolve yet.
 smoke() {
     local what=$1 url=${2%/}/readiness began=$SECONDS deadline=${SMOKE_SECONDS:-300} status options=()
     if [[ -n ${3:-} ]]; then
@@ -248,7 +254,7 @@ smoke() {
         if ((SECONDS - began >= deadline)); then
             warn "$what: $url is not ready after $deadline s: $status"
             [[ $status == "no answer" ]] || head -c 1000 "$logs/smoke.body" >&2
-            warn "the regions that were to follow are left as they are; back: --images with the digests before"
+            warn "the remaining regions are unchanged; to roll back: --images with the previous digests"
             failure=$failed
             give_up
         fi
@@ -263,14 +269,14 @@ smoke_region() {
     url=${!variable:-}
     if [[ -z $url ]]; then
         if $emulated; then
-            warn "an emulator runs no tasks, so nobody asked whether $1 is ready; $variable can say where its API is"
+            warn "readiness of $1 not checked: emulators run no tasks; set $variable to the URL of its API"
             return 0
         fi
         output=$(terraform_at "deployment/$1" output -json region 2>/dev/null) ||
-            die "$failed" "deployment $1 has no output region, so nobody knows where its API is"
+            die "$failed" "deployment $1 has no output \"region\": cannot determine the API's URL"
         url=$(jq -r .api_url <<<"$output")
-        # Its name is known only after post-deployment, which is the last step of the first rollout. API Gateway has an
-        # address of its own for each host.
+        # Its name does not resolve before post-deployment, the last step of the first rollout. API Gateway has one address
+        # per host.
         connect=$(jq -r '.api_gateway_region_domain_name // empty' <<<"$output")
     fi
     $emulated || check_images "$1" "${images_of[deployment/$1]}"
@@ -278,70 +284,73 @@ smoke_region() {
     $emulated || check_version "$1" "$url" "$connect" "$(jq -r .api <<<"${images_of[deployment/$1]}")"
     [[ $(checked_images "$1") != "${images_of[deployment/$1]}" ]] || return 0
     if ! has_state "wiring/$1"; then
-        say "$1: no sale is made yet, since nothing would bring it to a lake before the wires are there"
+        say "$1: skipping the test sale: it cannot reach a lake before the wiring is applied"
         return 0
     fi
     sell "$1" "$url" "$connect" "$1"
     if $emulated; then
-        warn "an emulator's alarms never ring, so nobody waited for those of $1"
+        warn "alarms of $1 not checked: emulators do not evaluate alarms"
     else
         check_alarms "$1"
     fi
     remember_checked "$1" "${images_of[deployment/$1]}"
 }
 
-# Waits until a region runs the least number of tasks that it is to keep. Terraform waits for tasks that it replaces, not
-# for those that a raised minimum starts; and what comes next may be the traffic.
+# Waits until a region runs its minimum number of tasks. Terraform waits for the tasks that it replaces, not for those that
+# a raised minimum starts; and traffic may follow next.
 await_capacity() {
-    local least running short began=$SECONDS deadline=${CAPACITY_SECONDS:-600}
+    local least services short began=$SECONDS deadline=${CAPACITY_SECONDS:-600}
     ! $emulated || return 0
+    said_at=$SECONDS
     least=$(terraform_at "deployment/$1" output -json region 2>/dev/null | jq -c '.minimum // {}') || true
     [[ -n $least ]] || least={}
     while :; do
-        running=$(aws ecs describe-services --region "$1" --cluster "$prefix" --output json \
-            --services "$prefix-api" "$prefix-worker" 2>"$logs/describe-services.log") || running='{"services":[]}'
+        services=$(aws ecs describe-services --region "$1" --cluster "$prefix" --output json \
+            --services "$prefix-api" "$prefix-worker" 2>"$logs/describe-services.log") || services='{"services":[]}'
         short=$(jq -r --arg prefix "$prefix" --argjson least "$least" '
             (.services | map({key: .serviceName, value: .runningCount}) | from_entries) as $running
             | [$least | to_entries[] | {name: .key, least: .value, runs: ($running["\($prefix)-\(.key)"] // 0)}
-                | select(.runs < .least) | "\(.name) runs \(.runs) of \(.least) tasks"] | join(", ")' <<<"$running")
+                | select(.runs < .least) | "\(.name) runs \(.runs) of \(.least) tasks"] | join(", ")' <<<"$services")
         if [[ -z $short ]]; then
-            record "$1" "runs the tasks that it keeps at least" $((SECONDS - began))
+            record "$1" "runs its minimum number of tasks" $((SECONDS - began))
             return 0
         fi
         if ((SECONDS - began >= deadline)); then
-            warn "$1: still short of tasks after $deadline s: $short; see the service's events: aws ecs" \
+            warn "$1: too few tasks after $deadline s: $short; see the service events: aws ecs" \
                 "describe-services --region $1 --cluster $prefix --services $prefix-api $prefix-worker"
-            warn "no state and no traffic was changed"
+            warn "states and traffic are unchanged"
             failure=$failed
             give_up
         fi
+        say_progress "$1: waiting for tasks, $((SECONDS - began)) s: $short"
         sleep 3
     done
 }
 
-# Whether what lies in the lake of a region comes to the others: S3 takes every configuration, and a role that lacks
-# something shows by the status of an object alone. Readers of tables pass over what begins with _.
+# Whether objects in the lake of a region are replicated to the others: S3 accepts any configuration, and missing
+# permissions of the role only show in the status of an object. Readers of tables ignore names that begin with _.
 smoke_replication() {
-    local output bucket key deadline=${REPLICATION_SECONDS:-900} began=$SECONDS version status region name late
+    local output bucket key deadline=${REPLICATION_SECONDS:-900} began=$SECONDS version status region name late pause
     local -A lakes=()
     if $emulated; then
-        warn "an emulator replicates whatever a role may do, so nobody looked whether the lake of $1 is replicated"
+        warn "lake replication of $1 not checked: emulators ignore the role's permissions"
         return 0
     fi
     output=$(terraform_at "wiring/$1" output -json lake_replication 2>/dev/null) ||
-        die "$failed" "wiring $1 has no output lake_replication, so nobody knows to where its lake is replicated"
+        die "$failed" "wiring $1 has no output \"lake_replication\": cannot determine the destinations"
     [[ $output != null ]] || return 0
     bucket=$(jq -r .bucket <<<"$output")
     key=$(jq -r .prefix <<<"$output")_replication-test/$1
     while read -r region name; do lakes[$region]=$name; done < <(
         jq -r '.destinations | to_entries[] | "\(.key) \(.value)"' <<<"$output")
 
-    status=FAILED
+    status=FAILED pause=0 said_at=$SECONDS
     while :; do
-        # S3 does not try again; and a role that was made just now is not known everywhere yet.
+        # S3 does not retry, and a new role is not effective everywhere yet. Each attempt adds a version of the object, so
+        # the interval grows.
         if [[ $status == FAILED ]]; then
             version=$(aws s3api put-object --region "$1" --bucket "$bucket" --key "$key" --query VersionId \
-                --output text) || die "$failed" "no object could be put into the lake of $1, $bucket"
+                --output text) || die "$failed" "cannot put an object into the lake of $1, $bucket"
         fi
         late=
         for region in "${!lakes[@]}"; do
@@ -352,13 +361,19 @@ smoke_replication() {
         if [[ -z $late ]] || ((SECONDS - began >= deadline)); then
             break
         fi
-        sleep 3
+        say_progress "waiting for the lake of $1 to be replicated to $late, $((SECONDS - began)) s"
+        if [[ $status == FAILED ]]; then
+            pause=$((pause == 0 ? 3 : pause < 15 ? 2 * pause : 30))
+            sleep "$pause"
+        else
+            sleep 3
+        fi
     done
     remove_versions "$1" "$bucket" "$key"
     for region in "${!lakes[@]}"; do remove_versions "$region" "${lakes[$region]}" "$key"; done
     if [[ -n $late ]]; then
         warn "the lake of $1 is not replicated to $late: after $((SECONDS - began)) s the status of an object in" \
-            "$bucket is $status; look at its role, the keys and the rules: aws s3api get-bucket-replication --bucket $bucket"
+            "$bucket is $status; check the role, the keys and the rules: aws s3api get-bucket-replication --bucket $bucket"
         failure=$failed
         give_up
     fi
@@ -383,7 +398,7 @@ remove_versions() {
 smoke_all() {
     local url=${SMOKE_URL:-}
     if [[ -z $url ]] && $emulated; then
-        warn "an emulator has no accelerator, so nobody asked whether it lets sales through; SMOKE_URL can say where"
+        warn "accelerator not checked: emulators have none; set SMOKE_URL to check one"
         return 0
     fi
     [[ -n $url ]] || url=https://$(setting .domain)
@@ -395,15 +410,14 @@ write_salesctl_toml() {
     local file=$work/salesctl.toml
     if terraform_at post-deployment output -json 2>/dev/null | jq -er .salesctl_toml.value >"$file.new"; then
         mv "$file.new" "$file"
-        say "salesctl finds the pipeline by: export SALESCTL_CONFIG=$(printf '%q' "$file")"
+        say "to use salesctl: export SALESCTL_CONFIG=$(printf '%q' "$file")"
     else
         rm -f "$file.new"
-        warn "post-deployment has no output salesctl_toml"
+        warn "post-deployment has no output \"salesctl_toml\": salesctl.toml was not written"
     fi
 }
 
-# Plans without a state, while there is none: everything would be created. A copy of the root, so that it is left as it
-# is.
+# For plans while there is no state: everything would be created. In a copy, so that the root stays unchanged.
 prepare_without_state() {
     local copy=$work/without-state file options=(-input=false -no-color -lockfile=readonly)
     rm -rf "$copy"
@@ -422,7 +436,7 @@ prepare_without_state() {
     }
 }
 
-# refuse_if_switched TARGET MESSAGE: ends the rollout if somebody has switched, which applying the target might undo.
+# refuse_if_switched TARGET MESSAGE: ends the rollout if an operator has switched, which applying the target might undo.
 refuse_if_switched() {
     local why
     why=$(why_outdated "$1")
@@ -433,9 +447,9 @@ refuse_if_switched() {
     give_up
 }
 
-# What the plans say, in full, for who approves them where no terminal is: as Markdown, and within the megabyte that
-# GitHub takes of a step. Each target gets its share, so that the first one leaves room for the last. Terraform itself
-# shows what is secret as (sensitive value).
+# The complete plans as Markdown, for approval without a terminal, within the megabyte that GitHub accepts per step. Each
+# target gets its share, so that the first one leaves room for the last. Terraform shows sensitive values as
+# (sensitive value).
 write_plans() {
     local file=$work/plan.md target left=900000 count=${#planned[@]} text
     : >"$file"
@@ -443,7 +457,7 @@ write_plans() {
         text=$(diff_of "$target" | LC_ALL=C awk -v most=$((left / count)) \
             -v log_file="log/${target//\//-}.plan.log" '
             { size += length($0) + 1 }
-            size > most && !is_cut { is_cut = 1; print "... and more: the whole of it is in " log_file }
+            size > most && !is_cut { is_cut = 1; print "... truncated; full output: " log_file }
             !is_cut')
         printf '\n### %s\n\n~~~~~~~~~~diff\n%s\n~~~~~~~~~~\n' "${target/\// }" "$text" >>"$file"
         left=$((left - $(wc -c <<<"$text"))) count=$((count - 1))
@@ -456,18 +470,18 @@ roll_out() {
     for target; do
         without=$(lacks "$target")
         if [[ -n $without && $mode == plan ]]; then
-            say "${target/\// }: cannot be planned yet, since it builds upon $without, which has not been applied"
+            say "${target/\// }: cannot be planned yet: it depends on $without, which has not been applied"
             rm -f "$(plan_of "$target")"
             any_changes=true
             continue
         fi
         [[ -z $without ]] ||
-            die "$failed" "${target/\// } builds upon $without, which has not been applied; apply that first"
+            die "$failed" "${target/\// } depends on $without, which has not been applied; apply it first"
         directory_of[$target]=$infra/${target%%/*}
         if $state_exists; then
             init_target "$target"
         else
-            say "there is no state yet: the bucket $state_bucket does not exist"
+            say "no state yet: bucket $state_bucket does not exist"
             prepare_without_state "$target"
         fi
         ready+=("$target")
@@ -477,11 +491,11 @@ roll_out() {
     if [[ $mode == planned ]]; then
         for target in "${ready[@]}"; do
             [[ -f $(plan_of "$target") ]] ||
-                die "$failed" "no plan is saved for ${target/\// }: $(plan_of "$target") is missing"
+                die "$failed" "no saved plan for ${target/\// }: $(plan_of "$target") is missing"
             has_changes[$target]=true
             if [[ $target == deployment/* ]]; then
                 images_of[$target]=$(in_plan "$target" '.variables.images.value | tojson') ||
-                    die "$failed" "the plan of ${target/\// } cannot be read: $(log_of show "$target")"
+                    die_of_plan "$target"
                 $emulated || require_images "${target#*/}" "${images_of[$target]}"
             fi
         done
@@ -520,7 +534,7 @@ roll_out() {
                 ;;
             wiring/*) smoke_replication "${target#*/}" ;;
             post-deployment)
-                refuse_if_switched "$target" "the dials may be those of the map: salesctl status, and switch again"
+                refuse_if_switched "$target" "the dials may follow the map again: check with salesctl status, and repeat the switch"
                 smoke_all
                 write_salesctl_toml
                 ;;
@@ -536,7 +550,7 @@ roll_out_line() {
         [[ -n $only_region ]] || roll_out "$root"
         return 0
     fi
-    # Deployments do not depend on each other; but states are set ACTIVE before PASSIVE also when there is hurry.
+    # Deployments do not depend on each other; but states are always set ACTIVE before PASSIVE.
     if ! $parallel || [[ $root == wiring ]]; then
         order=${order//,/ }
     fi
@@ -557,7 +571,7 @@ roll_out_line() {
 warn_of_left_regions() {
     local region
     for region in $(list_left_regions); do
-        warn "$region is no longer in the data, but is still there: ./pipeline-destroy.sh --env $name --region $region"
+        warn "$region is no longer in the data, but still exists; to remove it: ./pipeline-destroy.sh --env $name --region $region"
     done
 }
 
@@ -574,12 +588,12 @@ main() {
         exit 0
     fi
     [[ -z $only_region || " ${regions[*]} " == *" $only_region "* ]] ||
-        wrong_usage "$only_region is not a region of $name, only: ${regions[*]}"
+        wrong_usage "unknown region $only_region in $name: expected one of ${regions[*]}"
     require_tools aws curl
     claim_work
     find_aws
     if $emulated; then
-        warn "AWS_ENDPOINT_URL is set: this goes to an emulator, account $account"
+        warn "AWS_ENDPOINT_URL is set: using an emulator, account $account"
     fi
     find_state
     if [[ $mode != plan ]]; then

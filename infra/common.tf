@@ -1,4 +1,4 @@
-# What every stage shares; each has it by a symbolic link. The inputs are in variables.tf.
+# Shared by all roots through symbolic links. The inputs are in variables.tf.
 
 terraform {
   required_version = "~> 1.11"
@@ -10,7 +10,7 @@ terraform {
     }
   }
 
-  # Bucket, key and encryption key are given by pipeline.sh, the rest by environment/<name>/backend.hcl.
+  # pipeline.sh sets bucket, key and encryption key; environment/<name>/backend.hcl the rest.
   backend "s3" {}
 }
 
@@ -38,7 +38,7 @@ locals {
     managed-by  = "terraform"
   }
 
-  # Where the state of another stage is.
+  # Location of the states of other stages.
   remote_state = {
     bucket                      = try(var.state_store.bucket, null)
     region                      = try(var.state_store.region, null)

@@ -1,19 +1,18 @@
 # shellcheck shell=bash
-# What keeps pipeline-destroy.sh from destroying a target: what holds data or refuses to go. For sourcing, after
-# pipeline-lib.sh.
+# Resources that block pipeline-destroy.sh: they hold data or are protected. For sourcing, after pipeline-lib.sh.
 #
-# What is not assigned here is so there; why_* are called by the names of what may hold something.
+# Variables that are not assigned here are assigned there; why_* are called by kind.
 # shellcheck disable=SC2154,SC2317,SC2329
 
-# What of a target may hold data or refuse to go, as Terraform's state knows it: lines KIND REGION NAME.
+# list_holders TARGET: its resources that may hold data or be protected, from its state: lines KIND REGION NAME.
 list_holders() {
-    # The repositories of replicated images are made by ECR, from the template that is in this state.
+    # ECR creates the repositories of replicated images from the template in this state.
     [[ $1 != registry/* ]] || printf "repository\t${1#*/}\t$prefix/sales-%s\n" api worker
     terraform_at "$1" state pull 2>/dev/null | jq -r --argjson regions "$(setting .regions)" '
         .resources[]? | select(.mode == "managed") | .type as $type | .instances[].attributes
         | (.arn // "" | split(":")[3] // "") as $region
         | if $type == "aws_s3_bucket" then ["bucket", .region, .bucket]
-          # Replication creates repositories of the same name, which Terraform does not know.
+          # Replication creates repositories of the same name outside Terraform.
           elif $type == "aws_ecr_repository" then
               (([$region] + $regions) | unique[]) as $place | ["repository", $place, .name]
           elif $type == "aws_backup_vault" then ["vault", $region, .name]
@@ -24,7 +23,7 @@ list_holders() {
         | @tsv'
 }
 
-# Each kind of holder: why it blocks, or nothing.
+# For each kind: why it blocks, or nothing.
 why_bucket() {
     aws s3api list-object-versions --region "$1" --bucket "$2" --max-items 1 --output json 2>/dev/null |
         jq -r 'if (.Versions // []) + (.DeleteMarkers // []) | length > 0 then "holds objects" else empty end'
@@ -44,12 +43,12 @@ why_vault() {
     [[ $found == 0 || $found == None ]] || echo "holds recovery points of backups$(since_when_locked "$1" "$2")"
 }
 
-# A lock in governance mode is taken off with the rest (teardown). In compliance mode, which nothing here asks for, nobody
-# can take it off from its date on.
+# A lock in governance mode is removed with the other protection (teardown). In compliance mode, which is not used here, no one
+# can remove it from its date on.
 since_when_locked() {
     aws backup describe-backup-vault --region "$1" --backup-vault-name "$2" --output json 2>/dev/null |
         jq -r "$jq_epoch"' select(.Locked and .LockDate) | .LockDate | epoch
-            | select(. < now) | ", and is locked for good since \(todate)"'
+            | select(. < now) | ", and is locked permanently since \(todate)"'
 }
 
 why_table() {
@@ -73,8 +72,7 @@ list_blockers() {
     done < <(list_holders "$1")
 }
 
-# What of a target's state the variable teardown changes: resources that are still there, so that those that are gone are
-# not made again.
+# list_protected TARGET: the resources in its state that the variable teardown changes; those that are gone are not recreated.
 list_protected() {
     terraform_at "$1" state pull 2>/dev/null | jq -r '
         ["aws_s3_bucket", "aws_ecr_repository", "aws_backup_vault", "aws_backup_vault_lock_configuration",

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# What pipeline.sh, pipeline-destroy.sh and infra/push-images.sh share: an environment's data, credentials, the bucket
-# that holds Terraform's state, and Terraform itself, run so that it can be interrupted. For sourcing.
+# Shared by pipeline.sh, pipeline-destroy.sh and infra/push-images.sh: an environment's data, credentials, the state bucket,
+# and running Terraform so that it can be interrupted. For sourcing.
 #
-# A target is what Terraform is run for once: a root (pre-deployment), a root in a region (deployment/us-east-1), or a
+# A target is one run of Terraform: a root (pre-deployment), a root in a region (deployment/us-east-1), or a
 # root for a pair of regions (peering/sa-east-1_us-east-1). Its name is also that of its state, TARGET.tfstate.
 #
-# What is unused here is used by those that source this; the backquotes in single quotes are JMESPath's.
+# Variables that are unused here are used by the scripts that source this; backquotes in single quotes are JMESPath.
 # shellcheck disable=SC2034,SC2016
 
 program=${0##*/}
@@ -16,10 +16,10 @@ infra=$repository/infra
 
 readonly ok=0 failed=1 changes=2 usage=64 missing=69 busy=75 no_permission=77
 
-# The order of a rollout, one root a line: the stage that it belongs to, its directory in infra, and `once`, the order of
-# its regions (others are all but the home region), or `pairs`. What is switched on comes last: the PASSIVE regions show first that the new code works; but of the
-# states, the ACTIVE one is set first, so that no moment is without one. pipeline-destroy.sh goes through it from the
-# end.
+# The order of a rollout, one root per line: its stage, its directory in infra, and `once`, the order of its regions
+# (`others` are all but the home region), or `pairs`. The ACTIVE regions are deployed last, after the PASSIVE ones have shown
+# that the new code works; but states are set ACTIVE first, so that there always is an ACTIVE region. pipeline-destroy.sh
+# uses the reverse order.
 readonly rollout=(
     "pre-deployment   pre-deployment   once"
     "pre-deployment   registry         others"
@@ -38,7 +38,7 @@ die() {
 }
 
 wrong_usage() {
-    die "$usage" "$*; --help tells more"
+    die "$usage" "$*; see --help"
 }
 
 say() {
@@ -46,7 +46,17 @@ say() {
     printf '%(%H:%M:%S)T  %s\n' -1 "$*"
 }
 
-# For what must not be overlooked.
+said_at=0
+
+# say_progress TEXT: called in each iteration of a wait; prints it once a minute. A wait starts by setting `said_at`.
+say_progress() {
+    if ((SECONDS - said_at >= ${PROGRESS_SECONDS:-60})); then
+        said_at=$SECONDS
+        say "$1"
+    fi
+}
+
+# For messages that must not be overlooked.
 warn() {
     clear_status
     printf '%(%H:%M:%S)T  ** %s\n' -1 "$*" >&2
@@ -55,9 +65,9 @@ warn() {
 require_tools() {
     local tool
     ((BASH_VERSINFO[0] > 4 || (BASH_VERSINFO[0] == 4 && BASH_VERSINFO[1] >= 4))) ||
-        die "$missing" "bash 4.4 or newer is needed, this is $BASH_VERSION (on macOS: brew install bash)"
+        die "$missing" "unsupported bash $BASH_VERSION: expected 4.4 or newer (on macOS: brew install bash)"
     for tool; do
-        command -v "$tool" >/dev/null || die "$missing" "$tool is missing; $(where_from "$tool")"
+        command -v "$tool" >/dev/null || die "$missing" "$tool is missing: $(where_from "$tool")"
     done
 }
 
@@ -66,7 +76,7 @@ where_from() {
         terraform) echo "install Terraform 1.11 or a newer 1.x: https://developer.hashicorp.com/terraform/install" ;;
         aws) echo "install the AWS CLI: https://docs.aws.amazon.com/cli" ;;
         docker) echo "install Docker with buildx: https://docs.docker.com/engine/install" ;;
-        *) echo "install it with the package manager of your system" ;;
+        *) echo "install it with your system's package manager" ;;
     esac
 }
 
@@ -76,28 +86,27 @@ require_terraform() {
     version=$(terraform version -json 2>/dev/null | jq -r .terraform_version) || version=unknown
     case $version in
         1.[0-9].* | 1.10.* | 0.* | unknown)
-            die "$missing" "Terraform is $version, and 1.11 or a newer 1.x is needed; $(where_from terraform)"
+            die "$missing" "unsupported Terraform $version: expected 1.11 or a newer 1.x; $(where_from terraform)"
             ;;
     esac
-    # Nobody is asked by Terraform itself, and nobody is told of newer versions in the middle of a rollout.
+    # Terraform asks no questions, and does not check for newer versions during a rollout.
     export TF_IN_AUTOMATION=1 TF_INPUT=0 CHECKPOINT_DISABLE=1
     if [[ -z ${TERRAFORM_PLUGIN_DIR:-} && -z ${TF_PLUGIN_CACHE_DIR:-} ]] &&
         ! grep -qs provider_installation "${TF_CLI_CONFIG_FILE:-$HOME/.terraformrc}"; then
-        # Without a cache, each root would download the provider for itself in each region: 0.7 GB unpacked.
+        # Without a cache, each root would download the provider in each region: 0.7 GB unpacked.
         export TF_PLUGIN_CACHE_DIR=$repository/target/pipeline/providers
         mkdir -p "$TF_PLUGIN_CACHE_DIR"
     fi
 }
 
-# load_settings NAME: the environment's data as Terraform reads them, which refuses what is wrong before anything is
-# touched.
+# load_settings NAME: the environment's data as Terraform reads it, so that invalid data is rejected before any AWS call.
 load_settings() {
     local known
     known=$(cd "$infra/environment" && printf '%s ' */)
     known=${known//\//}
-    [[ -n $1 ]] || wrong_usage "--env says which environment: ${known% }"
+    [[ -n $1 ]] || wrong_usage "--env is required: one of ${known% }"
     [[ $1 =~ ^[a-z0-9]+$ && -f $infra/environment/$1/pipeline.tfvars ]] ||
-        die "$usage" "there is no environment $1 in infra/environment, only: ${known% }"
+        die "$usage" "unknown environment $1: expected one of ${known% }, the directories in infra/environment"
 
     environment=$1
     environment_data=$infra/environment/$1
@@ -105,24 +114,24 @@ load_settings() {
     logs=$work/log
     mkdir -p "$logs"
 
-    # A backend's file has no variables, so Terraform cannot be asked; but it is flat.
+    # Terraform does not print the contents of a backend file; but it is flat.
     state_region=$(sed -nE 's/^region[[:space:]]*=[[:space:]]*"([a-z0-9-]+)"[[:space:]]*$/\1/p' \
         "$environment_data/backend.hcl")
     [[ $state_region =~ ^[a-z]+(-[a-z]+)+-[0-9]+$ ]] ||
-        die "$failed" "infra/environment/$1/backend.hcl must have one line region = \"...\""
+        die "$failed" "invalid infra/environment/$1/backend.hcl: expected one line region = \"...\""
 
     local plan=$work/settings.plan log=$logs/settings.log
     if ! TF_DATA_DIR=$work/data/settings terraform -chdir="$infra/settings" plan -no-color -input=false -lock=false \
         -state="$work/settings.tfstate" -var-file="$environment_data/pipeline.tfvars" \
         -var="state_store={bucket=\"\",region=\"$state_region\"}" -out="$plan" >"$log" 2>&1; then
-        warn "the data in infra/environment/$1 are refused, and nothing was touched:"
+        warn "invalid data in infra/environment/$1, nothing was changed:"
         show_errors "$log"
         exit "$failed"
     fi
     settings=$(TF_DATA_DIR=$work/data/settings terraform -chdir="$infra/settings" show -json "$plan" |
         jq -c .planned_values.outputs.settings.value)
     [[ $(setting .environment) == "$1" ]] ||
-        die "$failed" "infra/environment/$1/pipeline.tfvars says environment = \"$(setting .environment)\", not \"$1\""
+        die "$failed" "wrong environment \"$(setting .environment)\" in infra/environment/$1/pipeline.tfvars: expected \"$1\""
     prefix=$(setting .project)-$1
     # In the order of a rollout.
     read -ra regions <<<"$(setting '.regions | join(" ")')"
@@ -145,19 +154,19 @@ list_regions() {
     jq -r --arg order "$1" '. as $all | $order | split(",") | map($all[.]) | add | .[]' <<<"$settings"
 }
 
-# AWS, or an emulator in its place: what the emulator needs otherwise is here, and nowhere else.
+# AWS, or an emulator: its special settings are here only.
 find_aws() {
     local variable
     emulated=false
     for variable in $(compgen -e AWS_ENDPOINT_URL); do
         [[ -z ${!variable} ]] || emulated=true
     done
-    # An answer longer than the screen would wait for a key.
+    # A pager would wait for a key.
     export AWS_PAGER=
     if $emulated; then
         export AWS_EC2_METADATA_DISABLED=true
         if [[ -z ${AWS_CONFIG_FILE:-} && -z ${AWS_PROFILE:-} ]]; then
-            # BUCKET.localhost is no address everywhere.
+            # BUCKET.localhost does not resolve everywhere.
             export AWS_CONFIG_FILE=$work/aws-config
             printf '[default]\ns3 =\n    addressing_style = path\n' >"$AWS_CONFIG_FILE"
         fi
@@ -166,7 +175,7 @@ find_aws() {
     local answer
     if ! answer=$(aws sts get-caller-identity --region "$state_region" --query Account --output text 2>&1); then
         answer=$(grep -v '^$' <<<"$answer" | tail -n 1)
-        die "$no_permission" "there are no credentials that AWS accepts: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and" \
+        die "$no_permission" "no valid AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and" \
             "AWS_SECRET_ACCESS_KEY, and try \`aws sts get-caller-identity\` ($answer)"
     fi
     account=$answer
@@ -178,18 +187,18 @@ aws_state() {
     aws "$@" --region "$state_region"
 }
 
-# Whether the bucket of the state is there, and its key (an ARN, empty if there is none).
+# Whether the state bucket exists, and the ARN of its key, empty if there is none.
 find_state() {
     local answer
     state_exists=false
     if answer=$(aws_state s3api head-bucket --bucket "$state_bucket" --query BucketRegion --output text 2>&1); then
-        # The command line finds a bucket wherever it is; Terraform and the key do not.
+        # The AWS CLI finds a bucket in any region; Terraform and the key do not.
         $emulated || [[ $answer != *-*-* || $answer == "$state_region" ]] ||
-            die "$failed" "the state's bucket $state_bucket lies in $answer, and infra/environment/$environment/backend.hcl" \
-                "says $state_region; docs/infrastructure.md says how it is moved"
+            die "$failed" "state bucket $state_bucket is in $answer, but infra/environment/$environment/backend.hcl expects" \
+                "$state_region; to move it, see \"Moving the state\" in docs/infrastructure.md"
         state_exists=true
     elif [[ $answer != *404* && $answer != *NoSuchBucket* ]]; then
-        die "$no_permission" "the state's bucket $state_bucket cannot be reached:" \
+        die "$no_permission" "cannot access state bucket $state_bucket:" \
             "$(grep -v '^$' <<<"$answer" | tail -n 1)"
     fi
     state_key=$(aws_state kms describe-key --key-id "$state_key_alias" --query KeyMetadata.Arn --output text \
@@ -202,12 +211,12 @@ find_state() {
     fi
 }
 
-# has_state TARGET: whether it was ever applied, and not destroyed since.
+# has_state TARGET: whether it has been applied, and not destroyed since.
 has_state() {
     [[ " ${states[*]} " == *" $1.tfstate "* ]]
 }
 
-# regions_of TARGET: the region that a target is in, both of a pair, or none.
+# regions_of TARGET: its region, both of a pair, or none.
 regions_of() {
     [[ $1 != */* ]] || tr _ '\n' <<<"${1#*/}"
 }
@@ -217,7 +226,7 @@ is_in() {
     [[ _${1#*/}_ == *_"$2"_* ]]
 }
 
-# list_left_regions: those that have a state, but are no longer in the environment's data.
+# list_left_regions: those that have a state, but are no longer in the data.
 list_left_regions() {
     local state region
     for state in "${states[@]}"; do
@@ -227,8 +236,7 @@ list_left_regions() {
     done | sort -u
 }
 
-# Makes the bucket of the state, and its key. Safe to repeat: the tag comes last, so that what was interrupted is
-# finished.
+# Creates the state bucket and its key. Safe to repeat: the tag comes last, so that an interrupted run is completed.
 make_state() {
     local done_with tag=2026-11-a
     if $state_exists && [[ -n $state_key ]]; then
@@ -246,7 +254,7 @@ make_state() {
     aws_state kms enable-key-rotation --key-id "$state_key"
     if ! $state_exists; then
         local location=()
-        # The one region that may not be named.
+        # The only region that may not be named.
         [[ $state_region == us-east-1 ]] || location=(--create-bucket-configuration "LocationConstraint=$state_region")
         aws_state s3api create-bucket --bucket "$state_bucket" "${location[@]}" >/dev/null
         aws_state s3api wait bucket-exists --bucket "$state_bucket"
@@ -275,28 +283,27 @@ make_state() {
             {Key: "project", Value: $project}, {Key: "environment", Value: $environment},
             {Key: "made-by-pipeline", Value: $tag}]}'
     )"
-    record "state" "bucket $state_bucket is made" $((SECONDS - started))
+    record "state" "bucket $state_bucket is created" $((SECONDS - started))
 }
 
-# AWS makes this key by itself when a table is first used in a region; an emulator may not, and Terraform asks for it.
+# AWS creates this key when a region's first table is used; an emulator may not, and Terraform reads it.
 supply_managed_keys() {
     local region key
     for region; do
         aws kms describe-key --region "$region" --key-id alias/aws/dynamodb >/dev/null 2>&1 && continue
-        key=$(aws kms create-key --region "$region" --description "stands for the key that AWS manages" \
+        key=$(aws kms create-key --region "$region" --description "stand-in for the AWS managed key" \
             --query KeyMetadata.Arn --output text)
         aws kms create-alias --region "$region" --alias-name alias/aws/dynamodb --target-key-id "$key"
     done
 }
 
-# Two runs in one directory would overwrite each other's plans; two in different ones are kept apart by the state's
-# lock.
+# Two runs in one directory would overwrite each other's plans; the state lock separates runs in different directories.
 claim_work() {
     local owner
     if ! mkdir "$work/claim" 2>/dev/null; then
         owner=$(cat "$work/claim/pid" 2>/dev/null) || owner=
         if [[ -n $owner ]] && kill -0 "$owner" 2>/dev/null; then
-            die "$busy" "process $owner works on $environment from this directory; wait for it, or interrupt it:" \
+            die "$busy" "process $owner is working on $environment in this directory; wait for it, or interrupt it:" \
                 "kill -INT $owner"
         fi
     fi
@@ -332,7 +339,7 @@ init_target() {
     }
 }
 
-# Where a target's root is, if not in infra.
+# The root of a target, if it is not in infra.
 declare -A directory_of=()
 
 # plan_of TARGET [KIND]: the file of its saved plan; KIND tells several of a target apart.
@@ -340,8 +347,8 @@ plan_of() {
     echo "$work/${1//\//-}${2:+.$2}.tfplan"
 }
 
-# in_plan TARGET FILTER [KIND]: a part of its saved plan, by a filter of jq. As JSON it takes Terraform some seconds, so
-# that it is kept, beside what else Terraform keeps of the target.
+# in_plan TARGET FILTER [KIND]: a part of its saved plan, by a filter of jq. The conversion to JSON takes some seconds, so
+# the result is kept beside Terraform's other data of the target.
 in_plan() {
     local plan data=$work/data/${1//\//-} json
     plan=$(plan_of "$1" "${3:-}")
@@ -355,7 +362,7 @@ in_plan() {
     jq -r "$2" "$json"
 }
 
-# The values of the variables that do not come from the environment's data. Sets `variables`.
+# The variables that are not in the environment's data. Sets `variables`.
 set_variables() {
     variables=(-var-file="$environment_data/pipeline.tfvars" -var="emulated=$emulated"
         -var="state_store={bucket=\"$state_bucket\",region=\"$state_region\"}")
@@ -369,8 +376,8 @@ running=()
 interrupted=
 status_shown=false
 
-# start LOG COMMAND...: in the background, in a process group of its own: Ctrl-C at the terminal reaches this script
-# alone, which passes it on once, since Terraform takes a second one as an order to drop everything. Sets `started_pid`.
+# start LOG COMMAND...: in the background, in a separate process group: Ctrl-C at the terminal reaches only this script,
+# which forwards it once, because a second one makes Terraform abort at once. Sets `started_pid`.
 start() {
     local log=$1
     shift
@@ -386,7 +393,7 @@ on_signal() {
     local pid
     interrupted=$1
     ((${#running[@]} > 0)) || exit 130
-    warn "interrupted: waiting for Terraform to finish what it has begun and to release its lock"
+    warn "interrupted: waiting for Terraform to complete pending operations and to release its lock"
     for pid in "${running[@]}"; do
         kill -INT -- "-$pid" 2>/dev/null || true
     done
@@ -398,8 +405,9 @@ trap 'on_signal HUP' HUP
 # side_by_side STEP TARGET...: starts STEP for each (start_STEP TARGET, with its log), waits for all, and has
 # finish_STEP TARGET STATUS SECONDS LOG called as each ends.
 side_by_side() {
-    local step=$1 target status began=$SECONDS told=$SECONDS
+    local step=$1 target status began=$SECONDS
     shift
+    said_at=$SECONDS
     local -A pids=()
     for target; do
         "start_$step" "$target"
@@ -412,23 +420,22 @@ side_by_side() {
             status=0
             wait "${pids[$target]}" || status=$?
             unset "pids[$target]"
+            # Its pid may be reused.
+            running=("${pids[@]}")
             "finish_$step" "$target" "$status" $((SECONDS - began)) "$(log_of "$step" "$target")"
         done
         if ((${#pids[@]} > 0)); then
             show_status "$step" $((SECONDS - began)) "${!pids[@]}"
-            if ((SECONDS - told >= 60)) && [[ ! -t 1 ]]; then
-                told=$SECONDS
-                say "$(status_of "$step" $((SECONDS - began)) "${!pids[@]}")"
-            fi
+            [[ -t 1 ]] || say_progress "$(status_of "$step" $((SECONDS - began)) "${!pids[@]}")"
         fi
     done
     running=()
     if [[ -n $interrupted ]]; then
-        warn "interrupted; what was done is in the state, and the same command goes on from here"
+        warn "interrupted; completed changes are in the state; repeat the command to continue"
         print_records
         exit 130
     fi
-    # Only now: what ran beside it was not to be left alone.
+    # Only now, when nothing runs any more.
     ((failure == 0)) || give_up
 }
 
@@ -436,7 +443,7 @@ log_of() {
     echo "$logs/${2//\//-}.$1.log"
 }
 
-# The line at a terminal that tells how far it is.
+# The progress line at a terminal.
 show_status() {
     [[ -t 1 ]] || return 0
     clear_status
@@ -464,17 +471,17 @@ status_of() {
 
 failure=0
 
-# report_failure TARGET STEP LOG: says in short what went wrong, and has it end after what runs beside it.
+# report_failure TARGET STEP LOG: reports the error; the script ends when the other targets have finished.
 report_failure() {
     local target=$1 step=$2 log=$3 id
-    # That it was interrupted is said once, and is nothing to explain.
+    # An interruption is reported once, without details.
     [[ -z $interrupted ]] || return 0
     failure=$failed
     if grep -q 'Error acquiring the state lock' "$log"; then
         id=$(sed -nE 's/^ *ID: +//p' "$log" | head -n 1)
-        warn "${target/\// }: somebody else is at work on its state:" \
+        warn "${target/\// }: its state is locked by" \
             "$(sed -nE 's/^ *Who: +//p' "$log" | head -n 1), since $(sed -nE 's/^ *Created: +//p' "$log" | head -n 1)"
-        warn "if that run is dead, and only then, release its lock and run this again:"
+        warn "only if that run no longer exists, release its lock and repeat this command:"
         printf '    TF_DATA_DIR=%q terraform -chdir=infra/%s force-unlock -force %s\n' \
             "$work/data/${target//\//-}" "${target%%/*}" "$id" >&2
         failure=$busy
@@ -482,20 +489,22 @@ report_failure() {
     fi
     warn "${target/\// }: $step failed:"
     show_errors "$log"
-    echo "    the whole output is in $log" >&2
+    ! grep -q 'execution halted' "$log" ||
+        warn "Terraform received a signal that was not sent by this script (a cancelled job, or a shutdown)"
+    echo "    full output: $log" >&2
     if grep -qE 'Failed to query available provider packages|Failed to install provider' "$log"; then
-        warn "without a way to registry.terraform.io, TERRAFORM_PLUGIN_DIR can name a directory that holds the provider"
+        warn "registry.terraform.io cannot be reached: set TERRAFORM_PLUGIN_DIR to a directory that holds the provider"
     fi
 }
 
 give_up() {
     ((failure == busy)) || [[ ${mode:-} == plan ]] ||
-        warn "what was done is in the state: the same command goes on from here once this is repaired"
+        warn "completed changes are in the state; fix the cause and repeat the command"
     print_records
     exit "$failure"
 }
 
-# show_errors LOG: Terraform's errors without what it did before.
+# show_errors LOG: only Terraform's errors.
 show_errors() {
     if grep -q '^Error: ' "$1"; then
         sed -n '/^Error: /,$p' "$1" | grep -v '^$' | head -n 60 | sed 's/^/    /' >&2
@@ -504,7 +513,7 @@ show_errors() {
     fi
 }
 
-# changes_of TARGET: what a plan changes, one resource a line.
+# changes_of TARGET: the changes of a plan, one resource per line.
 changes_of() {
     # shellcheck disable=SC2016  # Of jq.
     in_plan "$1" '.resource_changes[]?
@@ -513,25 +522,26 @@ changes_of() {
         | if $sign then "    \($sign) \(.address)" elif .change.importing then "    import \(.address)" else empty end'
 }
 
-# diff_of TARGET: what a plan changes, in full; each sign at the beginning of its line, where a diff has it.
+# diff_of TARGET: the complete changes of a plan, as a diff: signs at the beginning of a line.
 diff_of() {
     TF_DATA_DIR=$work/data/${1//\//-} terraform -chdir="${directory_of[$1]:-$infra/${1%%/*}}" show -no-color \
         "$(plan_of "$1")" 2>"$(log_of show "$1")" | sed -E -e 's/^( +)([-+~]) /\2\1 /' -e 's/^~/!/'
 }
 
-# counts_of TARGET [KIND]: how many resources a plan adds, changes, destroys and imports; what is replaced counts twice,
-# as Terraform counts it.
+# counts_of TARGET [KIND]: how many resources a plan adds, changes, destroys and imports; a replaced one is counted as
+# added and as destroyed, as in Terraform's summary.
 counts_of() {
     in_plan "$1" '[.resource_changes[]?.change] | [
         ("create", "update", "delete") as $action | map(select(.actions | index($action))) | length
         ] + [map(select(.importing)) | length] | join(" ")' "${2:-}"
 }
 
-# summary_of TARGET [KIND]: how much a plan changes.
+# summary_of TARGET [KIND]: the counts in words.
 summary_of() {
-    local add change destroy import
-    read -r add change destroy import <<<"$(counts_of "$1" "${2:-}")"
-    case "$add $change $destroy $import" in
+    local counts add change destroy import
+    counts=$(counts_of "$1" "${2:-}") || return
+    read -r add change destroy import <<<"$counts"
+    case $counts in
         "0 0 0 0") echo "only outputs change" ;;
         *" 0") echo "$add to add, $change to change, $destroy to destroy" ;;
         *) echo "$import to import, $add to add, $change to change, $destroy to destroy" ;;
@@ -540,7 +550,7 @@ summary_of() {
 
 records=()
 
-# record WHAT OUTCOME SECONDS: says it, and keeps it for the table at the end.
+# record WHAT OUTCOME SECONDS: prints it now, and again in the table at the end.
 record() {
     say "$(printf '%-28s %s (%d s)' "$1" "$2" "$3")"
     records+=("$(printf '%-28s %6d s  %s' "$1" "$3" "$2")")

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Builds the images of both services once, pushes them to the home region's registry, and waits until they are in every
-# region; see --help.
+# Builds the images of both services, pushes them to the home region's registry, and waits for their replication; see --help.
 
 set -euo pipefail
 # shellcheck source=infra/pipeline-lib.sh
@@ -11,16 +10,17 @@ print_help() {
 usage: infra/push-images.sh --env NAME [--tag TAG]
 
 Builds Dockerfile.api and Dockerfile.worker for the environment's architecture, pushes them to ECR in the home region,
-waits until they have been replicated to every region, and prints, as the only line on standard output,
+waits until they are replicated to every region, and prints one line to standard output, the value of --images of
+pipeline.sh:
 
   api=sha256:...,worker=sha256:...
 
-which pipeline.sh takes by --images. pre-deployment must have been applied: it makes the repositories.
+pre-deployment must have been applied, since it creates the repositories.
 
   --env NAME     a directory in infra/environment
-  --tag TAG      the images' tag; default: the revision that is checked out. Tags are immutable: what is there under
-                 this tag is taken and not built again
-  --help         this
+  --tag TAG      tag of the images; default: the checked out revision. Tags are immutable: an image that exists with this
+                 tag is used and not built again
+  --help         show this help
 
 REPLICATION_SECONDS: how long the replication may take, 900 by default. Exit codes are those of pipeline.sh.
 HELP
@@ -38,13 +38,13 @@ while (($# > 0)); do
             print_help
             exit 0
             ;;
-        *) wrong_usage "$1 is no option" ;;
+        *) wrong_usage "unknown option $1" ;;
     esac
     shift
 done
-[[ -z $tag || $tag =~ ^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$ ]] || wrong_usage "$tag is no tag of an image"
+[[ -z $tag || $tag =~ ^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$ ]] || wrong_usage "invalid --tag $tag: expected letters, digits and _.-, at most 128"
 
-# digest_in REGION SERVICE: empty while it is not there.
+# digest_in REGION SERVICE: empty while the image is not there.
 digest_in() {
     local found
     found=$(aws ecr describe-images --region "$1" --repository-name "$prefix/sales-$2" --image-ids "imageTag=$tag" \
@@ -52,35 +52,35 @@ digest_in() {
     [[ $found == None ]] || echo "$found"
 }
 
-# Without provenance, so that the digest is the image's own and not that of a list with the image in it.
+# Without provenance, so that the digest is that of the image and not that of an index.
 push() {
     local service=$1 image=$registry/$prefix/sales-$1:$tag
     (cd "$repository" && docker buildx build --platform "$platform" --file "Dockerfile.$service" \
         --build-arg "REVISION=$revision" --provenance=false --tag "$image" --push .) \
         >"$logs/build-$service.log" 2>&1 || {
         tail -n 30 "$logs/build-$service.log" | sed 's/^/    /' >&2
-        die "$failed" "sales-$service was not built or not pushed; the whole output is in $logs/build-$service.log"
+        die "$failed" "cannot build or push sales-$service; full output: $logs/build-$service.log"
     }
 }
 
-# What is said goes to standard error: standard output is for other programs.
+# Messages go to standard error: standard output is for other programs.
 exec 3>&1 1>&2
 
 require_tools jq git
 require_terraform
 load_settings "$name"
 require_tools aws docker
-docker buildx version >/dev/null 2>&1 || die "$missing" "docker has no buildx; $(where_from docker)"
+docker buildx version >/dev/null 2>&1 || die "$missing" "docker has no buildx: $(where_from docker)"
 find_aws
 
 revision=$(git -C "$repository" rev-parse HEAD)
 if [[ -z $tag ]]; then
     [[ -z $(git -C "$repository" status --porcelain) ]] ||
-        die "$failed" "the working tree differs from revision ${revision:0:12}, which would be the images' tag;" \
-            "commit, or give another one by --tag"
+        die "$failed" "the working tree differs from revision ${revision:0:12}, the default tag: commit the changes, or choose" \
+            "a tag with --tag"
     tag=${revision:0:12}
 elif [[ -n $(git -C "$repository" status --porcelain) ]]; then
-    # What is built is no commit's.
+    # The image is not that of a commit.
     revision+=-dirty
 fi
 home=$(setting .home_region)
@@ -92,7 +92,7 @@ esac
 
 aws ecr describe-repositories --region "$home" --repository-names "$prefix/sales-api" "$prefix/sales-worker" \
     >/dev/null 2>&1 ||
-    die "$failed" "there are no repositories $prefix/sales-api and -worker in $home; apply them first:" \
+    die "$failed" "no repositories $prefix/sales-api and -worker in $home; create them first:" \
         "./pipeline.sh --env $name --stage pre-deployment"
 
 declare -A digests=()
@@ -101,7 +101,7 @@ for service in api worker; do
     began=$SECONDS
     digests[$service]=$(digest_in "$home" "$service")
     if [[ -n ${digests[$service]} ]]; then
-        record "sales-$service" "is there already: $tag" 0
+        record "sales-$service" "already pushed: $tag" 0
         continue
     fi
     if ! $signed_in; then
@@ -113,8 +113,8 @@ for service in api worker; do
     push "$service"
     digests[$service]=$(digest_in "$home" "$service")
     [[ ${digests[$service]} =~ ^sha256:[0-9a-f]{64}$ ]] ||
-        die "$failed" "sales-$service:$tag was pushed, but the registry does not know its digest"
-    record "sales-$service" "is built and pushed: $tag, $platform" $((SECONDS - began))
+        die "$failed" "sales-$service:$tag was pushed, but the registry returns no digest"
+    record "sales-$service" "built and pushed: $tag, $platform" $((SECONDS - began))
 done
 
 began=$SECONDS
@@ -123,14 +123,13 @@ for region in "${regions[@]}"; do
         until found=$(digest_in "$region" "$service") && [[ -n $found ]]; do
             ((SECONDS - began < ${REPLICATION_SECONDS:-900})) ||
                 die "$failed" "sales-$service:$tag has not reached $region after ${REPLICATION_SECONDS:-900} s;" \
-                    "if $region is new: replication takes only what is pushed after its rule, so push under another" \
-                    "--tag"
+                    "if $region is new: only images pushed after its replication rule are replicated, so use a new --tag"
             sleep 5
         done
         [[ $found == "${digests[$service]}" ]] ||
             die "$failed" "sales-$service:$tag is $found in $region, but ${digests[$service]} in $home"
     done
 done
-record "all regions" "have both images" $((SECONDS - began))
+record "all regions" "both images are available" $((SECONDS - began))
 print_records
 echo "api=${digests[api]},worker=${digests[worker]}" >&3

@@ -1,16 +1,15 @@
 # shellcheck shell=bash
-# What pipeline.sh looks at before it goes on: what ECS runs and the API serves, a sale that goes through, alarms that
-# are quiet, what has passed all of this, and states that nobody has switched meanwhile. For sourcing, after pipeline-lib.sh; what it says of a
-# failure ends with `give_up`.
+# The checks of pipeline.sh: the images that ECS runs and the API serves, a test sale, alarms, which regions have passed, and
+# whether an operator has switched meanwhile. For sourcing, after pipeline-lib.sh. A failed check ends with `give_up`.
 #
-# What is unused or not assigned here is so in those two.
+# Variables that are unused or not assigned here are used or assigned in those two.
 # shellcheck disable=SC2034,SC2154
 
 # --- What runs ---
 
-# ask_ecs REGION SERVICE: how a service is rolled out, as ECS knows it. Sets `ecs_state` (COMPLETED, IN_PROGRESS, FAILED;
-# empty if there is no such service), `ecs_runs` (the image's digest of the rollout that was completed last) and
-# `ecs_intends` (that of the newest). Fails if ECS does not tell.
+# ask_ecs REGION SERVICE: the rollout of a service according to ECS. Sets `ecs_state` (COMPLETED, IN_PROGRESS, FAILED; empty
+# if there is no such service), `ecs_runs` (the image digest of the last completed rollout) and `ecs_intends` (that of the
+# newest rollout). Fails if ECS does not respond.
 ask_ecs() {
     local service definitions
     ecs_state='' ecs_runs='' ecs_intends=''
@@ -22,7 +21,7 @@ ask_ecs() {
     service=$(jq -c '.services[]? | select(.status == "ACTIVE")' <<<"$service") || return
     [[ -n $service ]] || return 0
     ecs_state=$(jq -r 'first(.deployments[]? | select(.status == "PRIMARY") | .rolloutState) // "COMPLETED"' <<<"$service")
-    # The newest one, and the last one that went well: while new tasks start, and after they have failed, they differ.
+    # The newest and the last completed one: they differ while new tasks start, and after they have failed.
     definitions=$(jq -r '.taskDefinition,
         (first(.deployments[]? | select(.rolloutState == "COMPLETED") | .taskDefinition) // .taskDefinition)' <<<"$service")
     ecs_intends=$(digest_of "$1" "${definitions%%$'\n'*}") && ecs_runs=$(digest_of "$1" "${definitions##*$'\n'}")
@@ -36,7 +35,7 @@ digest_of() {
 }
 
 # images_that_run REGION: sets `found` to {"api": DIGEST, "worker": DIGEST}, empty if there are no services. Fails if ECS
-# does not tell.
+# does not respond.
 images_that_run() {
     local service digests=()
     found=
@@ -48,18 +47,18 @@ images_that_run() {
     found=$(jq -nc --arg api "${digests[0]}" --arg worker "${digests[1]}" '{api: $api, worker: $worker}')
 }
 
-# check_images REGION IMAGES: waits until ECS says that both services run them. ECS goes back by itself where new tasks
-# fail, and calls that steady.
+# check_images REGION IMAGES: waits until both services run them according to ECS. If new tasks fail, ECS rolls back and
+# reports a steady state.
 check_images() {
     local region=$1 service wanted began=$SECONDS deadline=${SMOKE_SECONDS:-300}
     for service in api worker; do
         wanted=$(jq -r ".$service" <<<"$2")
         while :; do
-            ask_ecs "$region" "$service" || fail_region "$region: ECS does not tell what sales-$service runs:" \
+            ask_ecs "$region" "$service" || fail_region "$region: cannot read from ECS which image sales-$service runs:" \
                 "$(tail -n 1 "$logs/describe-services.log" "$logs/describe-task-definition.log" 2>/dev/null | tail -n 1)"
             if [[ $ecs_state == FAILED || $ecs_intends != "$wanted" ]]; then
-                fail_region "$region: sales-$service runs ${ecs_runs:-nothing}, and not $wanted, which was rolled out:" \
-                    "its tasks failed, and ECS went back; why: aws ecs describe-services --region $region --cluster" \
+                fail_region "$region: sales-$service runs ${ecs_runs:-nothing} instead of $wanted: its tasks failed and" \
+                    "ECS rolled back; see aws ecs describe-services --region $region --cluster" \
                     "$prefix --services $prefix-$service --query 'services[0].events[:10].message'"
             fi
             [[ $ecs_state != COMPLETED ]] || break
@@ -68,21 +67,21 @@ check_images() {
             sleep 3
         done
     done
-    record "$region" "runs what was rolled out" $((SECONDS - began))
+    record "$region" "runs the new images" $((SECONDS - began))
 }
 
-# fail_region MESSAGE...: what ends the rollout here.
+# fail_region MESSAGE...: ends the rollout here.
 fail_region() {
     warn "$@"
-    warn "the regions that were to follow are left as they are; back: --images with the digests before"
+    warn "the remaining regions are unchanged; to roll back: --images with the previous digests"
     failure=$failed
     give_up
 }
 
 # --- What is served ---
 
-# call URL CONNECT METHOD PATH [OPTION...]: prints the answer's status; the answer is in $logs/call.body. CONNECT is the
-# host to connect to, empty where the URL's own is known.
+# call URL CONNECT METHOD PATH [OPTION...]: prints the status of the response; its body is in $logs/call.body. CONNECT is the
+# host to connect to, empty if that of the URL resolves.
 call() {
     local url=${1%/} connect=$2 method=$3 path=$4 options=()
     shift 4
@@ -91,7 +90,7 @@ call() {
         "${options[@]}" "$@" "$url$path" || echo "no answer"
 }
 
-# check_version REGION URL CONNECT DIGEST: waits until what is served is what was rolled out.
+# check_version REGION URL CONNECT DIGEST: waits until the API serves the image that was rolled out.
 check_version() {
     local region=$1 wanted=$4 status served commit began=$SECONDS deadline=${SMOKE_SECONDS:-300}
     while :; do
@@ -103,50 +102,53 @@ check_version() {
             return 0
         fi
         if [[ $status == 200 && -z $served ]]; then
-            warn "$region: /version names no image, as before it was told of one; ECS says that it is $wanted"
+            warn "$region: /version reports no image (IMAGE not set in this version); ECS runs $wanted"
             return 0
         fi
-        ((SECONDS - began < deadline)) || fail_region "$region: ${2%/}/version names ${served:-no image} ($status)" \
-            "after $deadline s, and not $wanted, which was rolled out"
+        ((SECONDS - began < deadline)) || fail_region "$region: ${2%/}/version reports ${served:-no image} ($status)" \
+            "after $deadline s instead of $wanted"
         sleep 3
     done
 }
 
 # --- A sale ---
 
-# sell WHAT URL CONNECT REGION: a real sale, accepted by REGION (by any if empty), found in a lake and cancelled. It stays
-# there as a sale and its cancellation, like any other.
+# sell WHAT URL CONNECT REGION: a real sale, accepted by REGION (by any if empty), found in a lake and cancelled. The sale
+# and its cancellation stay in the lake, as any other.
 sell() {
     local what=$1 url=$2 connect=$3 region=$4 began=$SECONDS deadline=${SALE_SECONDS:-300} status id day accepted lake=
     local sale='{"product":"rollout check","amount":0.01}' key
-    # Whichever answer is lost, it stays one sale.
+    # One sale, even if a response is lost and the request repeated.
     key="rollout-$account-$(date +%s)-$$-$RANDOM"
+    said_at=$SECONDS
     while :; do
         status=$(call "$url" "$connect" POST /sales --header 'Content-Type: application/json' \
             --header "Idempotency-Key: $key" --data "$sale")
         [[ $status != 20[01] ]] || break
         if [[ $status == 4?? && $status != 429 ]] || ((SECONDS - began >= deadline)); then
-            fail_region "$what: a sale is not accepted: $status $(head -c 500 "$logs/call.body" 2>/dev/null)"
+            fail_region "$what: the test sale was not accepted: $status $(head -c 500 "$logs/call.body" 2>/dev/null)"
         fi
+        say_progress "$what: waiting until the test sale is accepted, $((SECONDS - began)) s: $status"
         sleep 3
     done
     id=$(jq -r .id "$logs/call.body" 2>/dev/null) || id=
     [[ $id =~ ^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$ ]] ||
-        fail_region "$what: the answer to a sale has no id: $(head -c 500 "$logs/call.body")"
+        fail_region "$what: the response to the test sale has no id: $(head -c 500 "$logs/call.body")"
     day=$(jq -r '.timestamp | strftime("%Y-%m-%d")' "$logs/call.body")
     accepted=$(jq -r '.region // empty' "$logs/call.body")
 
     until lake=$(lake_that_holds "$id" "$day") && [[ -n $lake ]]; do
         if ((SECONDS - began >= deadline)); then
             cancel "$what" "$url" "$connect" "$id"
-            fail_region "$what: sale $id is in no lake after $deadline s: salesctl sale trace $id"
+            fail_region "$what: sale $id has not reached a lake after $deadline s: salesctl sale trace $id"
         fi
+        say_progress "$what: waiting until sale $id reaches a lake, $((SECONDS - began)) s"
         sleep 3
     done
     cancel "$what" "$url" "$connect" "$id"
     [[ -z $region || -z $accepted || $accepted == "$region" ]] ||
-        fail_region "$what: a sale that was posted to ${url%/} was accepted by $accepted"
-    record "$what" "a sale went through to the lake of $lake, and was cancelled" $((SECONDS - began))
+        fail_region "$what: the test sale was posted to ${url%/}, but accepted by $accepted"
+    record "$what" "the test sale reached the lake of $lake and was cancelled" $((SECONDS - began))
 }
 
 # lake_that_holds ID DAY: prints the first region in whose lake the sale is. The key is that of lake_key in
@@ -171,13 +173,13 @@ cancel() {
         [[ $status != 204 ]] || return 0
         ((attempt == 5)) || sleep 3
     done
-    fail_region "$1: sale $4, which was made for this rollout, could not be cancelled ($status); do it by hand:" \
+    fail_region "$1: cannot cancel the test sale $4 ($status); cancel it by hand:" \
         "curl -X DELETE ${2%/}/sales/$4"
 }
 
 # --- Alarms ---
 
-# alarms_of REGION: the names of those that ring, one a line.
+# alarms_of REGION: the names of active alarms, one per line.
 alarms_of() {
     aws cloudwatch describe-alarms --region "$1" --alarm-name-prefix "$prefix-" --state-value ALARM \
         --alarm-types MetricAlarm CompositeAlarm --output json 2>"$logs/describe-alarms.log" |
@@ -196,28 +198,29 @@ note_alarms() {
     fi
 }
 
-# check_alarms REGION: waits until no alarm of the region has rung for the soak time; one that rang before is only told.
+# check_alarms REGION: waits until no new alarm has been active in the region for the soak time. An alarm that was active
+# before is only reported.
 check_alarms() {
     local region=$1 began=$SECONDS quiet_since=$SECONDS soak limit ringing new told=
     soak=$(setting .soak_seconds)
     limit=$((soak + ${ALARM_SECONDS:-600}))
-    say "$region: its alarms are to be quiet for $soak s"
+    say "$region: waiting $soak s for new alarms"
     while :; do
         ringing=$(alarms_of "$region") ||
-            fail_region "$region: CloudWatch does not tell its alarms: $(tail -n 1 "$logs/describe-alarms.log")"
+            fail_region "$region: cannot read alarms from CloudWatch: $(tail -n 1 "$logs/describe-alarms.log")"
         new=$(grep -vxF -- "${rang_before[$region]:-}" <<<"$ringing" | paste -sd ' ') || new=
         if [[ -n $new ]]; then
             quiet_since=$SECONDS
-            [[ $told == "$new" ]] || warn "$region: in alarm: $new"
+            [[ $told == "$new" ]] || warn "$region: active alarms: $new"
             told=$new
-            ((SECONDS - began < limit)) || fail_region "$region: still in alarm after $((SECONDS - began)) s: $new"
+            ((SECONDS - began < limit)) || fail_region "$region: alarms still active after $((SECONDS - began)) s: $new"
         elif ((SECONDS - quiet_since >= soak)); then
             break
         fi
         sleep 5
     done
-    [[ -z $ringing ]] || warn "$region: in alarm since before this rollout: ${ringing//$'\n'/ }"
-    record "$region" "its alarms were quiet for $soak s" $((SECONDS - began))
+    [[ -z $ringing ]] || warn "$region: alarms that were active before this rollout: ${ringing//$'\n'/ }"
+    record "$region" "no new alarms for $soak s" $((SECONDS - began))
 }
 
 # --- What has passed ---
@@ -225,8 +228,8 @@ check_alarms() {
 # The images with which a region has passed all checks since it was last changed are in an SSM parameter of the region: a
 # rollout that was stopped may be repeated from anywhere, and then finds nothing to change.
 
-# checked_images REGION: prints them, nothing if the last rollout has not passed. If SSM does not answer, the
-# checks are repeated.
+# checked_images REGION: prints them, nothing if the last rollout has not passed. If SSM does not respond,
+# the checks are repeated.
 checked_images() {
     local log=$logs/get-checked-images.log
     aws ssm get-parameter --region "$1" --name "/$prefix/$checked_parameter" --query Parameter.Value --output text \
@@ -253,74 +256,84 @@ forget_checked() {
 # --- Switches by operators ---
 
 # state_in REGION: prints the value and the version of the region's state and when it was changed, with tabs between;
-# nothing if there is none. Fails if SSM does not answer.
+# nothing if there is none. Fails if SSM does not respond.
 state_in() {
     local log=$logs/get-parameter.log
     aws ssm get-parameter --region "$1" --name "/$prefix/site/state" \
-        --query '[Parameter.Value, Parameter.Version, Parameter.LastModifiedDate]' --output text --cli-connect-timeout 5 --cli-read-timeout 15 2>"$log" || grep -q ParameterNotFound "$log"
+        --query '[Parameter.Value, Parameter.Version, Parameter.LastModifiedDate]' --output text \
+        --cli-connect-timeout 5 --cli-read-timeout 15 2>"$log" || grep -q ParameterNotFound "$log"
 }
 
-# why_outdated TARGET: whether somebody has switched since the target was planned, which applying might undo: Terraform
-# compares the states while it plans, and an approval may take hours. salesctl waits for no rollout, so this says so
-# afterwards, too.
+# die_of_plan TARGET
+die_of_plan() {
+    die "$failed" "the plan of ${1/\// } cannot be read: $(log_of show "$1")"
+}
+
+# why_outdated TARGET: prints why the plan of a target is out of date: an operator has switched since, which applying it might
+# undo. Terraform compares the states while it plans, and an approval may take hours. salesctl does not wait for rollouts, so
+# a switch during one is reported afterwards, too.
 why_outdated() {
     local target=$1 region state value version changed planned
     case $target in
         deployment/*)
             region=${target#*/}
-            # What the region's capacity follows from.
+            # The region's capacity depends on it.
             planned=$(in_plan "$target" '[.prior_state | .. | objects
                 | select(.address? == "data.aws_ssm_parameters_by_path.site") | .values
                 | ([.names, .values] | transpose | map({(.[0]): .[1]}) | add // {})["/'"$prefix"'/site/state"] // "PASSIVE"
-                ][0] // empty') || return 0
+                ][0] // empty') || die_of_plan "$target"
             state=$(state_in "$region") || return 0
             IFS=$'\t' read -r value version changed <<<"$state"
             [[ -z $planned || -z $value || $value == "$planned" ]] ||
-                echo "$region has been switched since this was planned: its state is $value"
+                echo "$region has been switched since this plan was made: its state is $value"
             [[ -z $value ]] || why_it_lowers_minimum "$target" "$changed"
             ;;
         wiring/*)
             region=${target#*/}
             planned=$(in_plan "$target" '[.prior_state | .. | objects
-                | select(.address? == "module.site_state.aws_ssm_parameter.state") | .values.version][0] // empty') || return 0
+                | select(.address? == "module.site_state.aws_ssm_parameter.state") | .values.version][0] // empty') ||
+                die_of_plan "$target"
             state=$(state_in "$region") || return 0
             IFS=$'\t' read -r value version changed <<<"$state"
             [[ -z $planned || -z $version || $version == "$planned" ]] ||
-                echo "$region has been switched since this was planned: its state is $value"
+                echo "$region has been switched since this plan was made: its state is $value"
             ;;
         post-deployment)
             for region in "${regions[@]}"; do
                 if ! state=$(state_in "$region"); then
-                    warn "$region does not tell its state, so that nobody knows whether it has been switched" >&2
+                    warn "$region: cannot read its state: a concurrent switch would go unnoticed" >&2
                     continue
                 fi
                 IFS=$'\t' read -r value version changed <<<"$state"
                 [[ -z $value || $value == $(setting ".states[\"$region\"]") ]] ||
-                    echo "$region has been switched while this was rolled out: its state is $value"
+                    echo "$region has been switched during this rollout: its state is $value"
             done
             ;;
     esac
 }
 
-# As long as `salesctl capacity release` refuses to lower what a switch has raised.
+# `salesctl capacity release` refuses to lower a raised minimum for the same time.
 readonly capacity_minutes=20
 
-# why_it_lowers_minimum TARGET CHANGED: whether applying it stops tasks that a switch has just started: it has raised the
-# scaling minimum, of which the environment's data know nothing. CHANGED is when the region's state was.
+# why_it_lowers_minimum TARGET CHANGED: whether applying it would stop tasks that a switch has just started: a switch raises
+# the scaling minimum above that of the environment's data. CHANGED is the time of the last change of the region's state.
 why_it_lowers_minimum() {
     local region=${1#*/} planned targets minutes log=$logs/describe-scalable-targets.log
     planned=$(in_plan "$1" '[.resource_changes[]? | select(.type == "aws_appautoscaling_target")
         | select(.change.actions | index("create") or index("update")) | .change.after
-        | {(.resource_id // ""): .min_capacity}] | add // {} | tojson') || return 0
+        | {(.resource_id // ""): .min_capacity}] | add // {} | tojson') || die_of_plan "$1"
     minutes=$(jq -nr --arg changed "$2" "$jq_epoch"' (now - ($changed | epoch)) / 60 | floor')
     [[ $planned != "{}" ]] && ((minutes < capacity_minutes)) || return 0
     targets=$(aws application-autoscaling describe-scalable-targets --region "$region" --service-namespace ecs \
         --resource-ids "service/$prefix/$prefix-api" "service/$prefix/$prefix-worker" --output json 2>"$log") || {
-        echo "$region was switched $minutes minutes ago, and its scaling minimum cannot be read: $(tail -n 1 "$log")"
+        echo "the state of $region was changed $minutes minutes ago, and its scaling minimum cannot be read:" \
+            "$(tail -n 1 "$log")"
         return 0
     }
-    jq -r --argjson planned "$planned" --arg region "$region" --arg minutes "$minutes" '.ScalableTargets[]
-        | (.ResourceId | split("/")[2]) as $service | $planned[.ResourceId] as $to | select($to != null and $to < .MinCapacity)
-        | "\($region) was switched \($minutes) minutes ago, and this would lower the minimum of \($service) from "
-            + "\(.MinCapacity) tasks to \($to)"' <<<"$targets"
+    jq -r --argjson planned "$planned" --arg region "$region" --arg minutes "$minutes" --arg wait "$capacity_minutes" '
+        .ScalableTargets[] | (.ResourceId | split("/")[2]) as $service | $planned[.ResourceId] as $to
+        | select($to != null and $to < .MinCapacity)
+        | "the state of \($region) was changed \($minutes) minutes ago, and this plan lowers the minimum of \($service) from "
+            + "\(.MinCapacity) tasks to \($to), which a switch may have raised: wait until \($wait) minutes have passed"' \
+        <<<"$targets"
 }

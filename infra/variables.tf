@@ -1,13 +1,13 @@
-# The inputs of all stages, and what is refused. Each stage has them by a symbolic link, as has infra/settings, in which
-# pipeline.sh has them checked before anything is touched. The values are data: environment/<name>/pipeline.tfvars.
+# The inputs of all roots, with validation, shared through symbolic links. pipeline.sh validates them in infra/settings before
+# any AWS call. The values are in environment/<name>/pipeline.tfvars.
 
 variable "project" {
-  description = "What all names begin with, together with the environment."
+  description = "First part of all names, followed by the environment."
   type        = string
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{1,14}[a-z0-9]$", var.project))
-    error_message = "project must be 3 to 16 lower-case letters, digits and hyphens, and begin with a letter."
+    error_message = "project must be 3 to 16 lower-case letters, digits and hyphens, starting with a letter."
   }
 }
 
@@ -17,22 +17,22 @@ variable "environment" {
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9]{1,9}$", var.environment))
-    error_message = "environment must be 2 to 10 lower-case letters and digits, and begin with a letter."
+    error_message = "environment must be 2 to 10 lower-case letters and digits, starting with a letter."
   }
 }
 
 variable "domain" {
-  description = "DNS name of the pipeline, such as sales.example.com; its zone is created by pre-deployment and must be delegated to."
+  description = "DNS name of the pipeline, such as sales.example.com; its zone is created by pre-deployment, and the parent zone must delegate to it."
   type        = string
 
   validation {
     condition     = can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$", var.domain))
-    error_message = "domain must be a DNS name in lower case without a dot at its end."
+    error_message = "domain must be a lower-case DNS name without a trailing dot."
   }
 }
 
 variable "regions" {
-  description = "The regions by name. One is added, moved or removed here and in states, and nowhere else."
+  description = "The regions by name. To add, move or remove one, change only this and states."
   type = map(object({
     # Address range of the region's VPC, a /16; those of two regions may not overlap.
     cidr = string
@@ -40,7 +40,7 @@ variable "regions" {
 
   validation {
     condition     = alltrue([for region in keys(var.regions) : can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", region))])
-    error_message = "regions must have the names of AWS regions, such as sa-east-1."
+    error_message = "the keys of regions must be names of AWS regions, such as sa-east-1."
   }
 
   validation {
@@ -48,8 +48,8 @@ variable "regions" {
     error_message = "the cidr of a region must be a /16, such as 10.0.0.0/16."
   }
 
-  # The address ranges that no network of the internet has: the networks of the regions are connected, and a route to
-  # another region must not take the place of one to somebody else.
+  # Only private address ranges: the networks of the regions are peered, and a route to another region must not replace one
+  # to the internet.
   validation {
     condition = alltrue([
       for region in values(var.regions) : try(cidrsubnet(region.cidr, 0, 0) == region.cidr && anytrue([
@@ -60,15 +60,15 @@ variable "regions" {
     error_message = "the cidr of a region must be the whole /16 in 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 100.64.0.0/10, such as 10.0.0.0/16."
   }
 
-  # All are a /16, so that two of them overlap only if they are the same.
+  # All are a /16, so two of them overlap only if they are equal.
   validation {
     condition     = length(distinct([for region in values(var.regions) : try(cidrsubnet(region.cidr, 0, 0), region.cidr)])) == length(var.regions)
-    error_message = "the cidrs of two regions overlap: their networks are connected, and each needs its own."
+    error_message = "the cidrs of two regions overlap: their networks are peered, so each needs its own range."
   }
 }
 
 variable "home_region" {
-  description = "The region in which the global tables are created and from which the rest of what exists once is managed."
+  description = "The region in which the global tables and other global resources are created."
   type        = string
 
   validation {
@@ -78,7 +78,7 @@ variable "home_region" {
 }
 
 variable "states" {
-  description = "ACTIVE or PASSIVE for each region: the only place that says where traffic goes. Parameters and traffic dials follow from it, and health checks from the parameters."
+  description = "ACTIVE or PASSIVE for each region. It alone determines where traffic goes: state parameters and traffic dials follow from it, and health checks from the parameters."
   type        = map(string)
 
   validation {
@@ -103,7 +103,7 @@ variable "states" {
 }
 
 variable "region" {
-  description = "The region that is applied, for the stages that exist once per region; given by pipeline.sh."
+  description = "The region to apply, for the stages that exist once per region; set by pipeline.sh."
   type        = string
   default     = null
 
@@ -114,14 +114,14 @@ variable "region" {
 }
 
 variable "state_store" {
-  description = "S3 bucket that holds the state of all stages, and its region; given by pipeline.sh."
+  description = "S3 bucket that holds the state of all stages, and its region; set by pipeline.sh."
   type = object({
     bucket = string
     region = string
   })
   default = null
 
-  # Terraform is wanted most when a region is lost: to replace it, or to make another one ACTIVE for good.
+  # Terraform is needed most when a region is lost: to replace it, or to make another one ACTIVE permanently.
   validation {
     condition     = !contains(keys(var.regions), try(var.state_store.region, "none"))
     error_message = "Terraform's state would be lost with ${try(var.state_store.region, "its region")}, where services run. In environment/NAME/backend.hcl, region must be none of regions, such as backup_region: ${var.backup_region}."
@@ -129,7 +129,7 @@ variable "state_store" {
 }
 
 variable "images" {
-  description = "Digests (sha256:...) of the images that the services run; given by pipeline.sh."
+  description = "Digests (sha256:...) of the services' images; set by pipeline.sh."
   type = object({
     api    = string
     worker = string
@@ -143,19 +143,19 @@ variable "images" {
 }
 
 variable "kept_key" {
-  description = "Id of the environment's key, where a replica of it is in the region already; given by pipeline.sh."
+  description = "ID of the environment's key, if the region already has a replica of it; set by pipeline.sh."
   type        = string
   default     = null
 }
 
 variable "undo_switch" {
-  description = "Whether the map of states overrides what an operator has switched since it was last applied."
+  description = "Whether the map of states overrides switches by operators since it was last applied."
   type        = bool
   default     = false
 }
 
 variable "compute" {
-  description = "Size of the services. cpu in units of 1/1024 vCPU, memory in MiB, as Fargate combines them."
+  description = "Size of the services: cpu in units of 1/1024 vCPU, memory in MiB, in a combination that Fargate supports."
   type = object({
     architecture = optional(string, "ARM64")
     api = optional(object({
@@ -180,23 +180,23 @@ variable "compute" {
 
   validation {
     condition     = alltrue([for service in [var.compute.api, var.compute.worker] : service.minimum >= 2 && service.maximum >= service.minimum])
-    error_message = "a service needs at least two tasks, in different zones, and a maximum that is not below its minimum."
+    error_message = "a service needs at least two tasks, in different zones, and a maximum of at least its minimum."
   }
 }
 
 variable "standby" {
-  description = "Share of its least number of tasks that a PASSIVE region keeps, two at the least. 1 is what an ACTIVE one has, and what a region needs that takes over another's load at once; with less, tasks are started while clients wait."
+  description = "Share of the minimum number of tasks that a PASSIVE region keeps, at least two tasks. With 1 it can take over the load of another region at once; with less, it starts tasks while clients wait."
   type        = number
   default     = 1
 
   validation {
     condition     = var.standby > 0 && var.standby <= 1
-    error_message = "standby must be above 0 and at most 1: a PASSIVE region without tasks would accept no sale."
+    error_message = "standby must be above 0 and at most 1: a PASSIVE region without tasks could not accept sales."
   }
 }
 
 variable "pending_shards" {
-  description = "Partitions of the index of what is owed to the lake, for some 500 sales a second each. More can be added at any time; with fewer, what is pending in the others is left."
+  description = "Partitions of the pending index, each for about 500 sales a second. Can be raised at any time; if it is lowered, items in the removed partitions stay pending."
   type        = number
   default     = 16
 
@@ -207,7 +207,7 @@ variable "pending_shards" {
 }
 
 variable "pending_grace_seconds" {
-  description = "Age from which the sweep brings a pending sale to the lake, and time after which one that has not replicated is adopted."
+  description = "Age at which the sweep processes a pending sale, and time after which a sale that has not replicated is adopted."
   type        = number
   default     = 30
 
@@ -218,7 +218,7 @@ variable "pending_grace_seconds" {
 }
 
 variable "requests" {
-  description = "Requests a second and in a burst that each region's API Gateway lets through."
+  description = "Rate in requests per second, and burst, that API Gateway accepts in each region."
   type = object({
     rate  = optional(number, 1000)
     burst = optional(number, 2000)
@@ -227,7 +227,7 @@ variable "requests" {
 }
 
 variable "retention" {
-  description = "Days that logs, old versions of objects in the lake, and backups are kept."
+  description = "Retention in days of logs, old versions of objects in the lake, and backups."
   type = object({
     logs          = optional(number, 30)
     lake_versions = optional(number, 90)
@@ -237,19 +237,19 @@ variable "retention" {
 }
 
 variable "deletion_protection" {
-  description = "Whether tables and load balancers refuse to be deleted."
+  description = "Whether tables and load balancers have deletion protection."
   type        = bool
   default     = true
 }
 
 variable "teardown" {
-  description = "Whether all may be deleted with what it holds: nothing is protected, and nothing writes what would be left. Given by pipeline-destroy.sh --force, which applies it before it destroys; never data of an environment."
+  description = "Whether resources may be deleted with their data: removes all deletion protection, and stops Container Insights. Set by pipeline-destroy.sh --force, which applies it before destroying; never in the data of an environment."
   type        = bool
   default     = false
 }
 
 variable "rollout" {
-  description = "What a region has to show before the rollout goes on to the next one: seconds without an alarm."
+  description = "Checks of a region before the rollout continues with the next one. soak_seconds: how long no new alarm may be raised. Alarms evaluate up to five minutes of metrics, which arrive up to two minutes late, so that some are raised only after the default of 120; 480 waits for all of them."
   type = object({
     soak_seconds = optional(number, 120)
   })
@@ -262,17 +262,17 @@ variable "rollout" {
 }
 
 variable "backup_region" {
-  description = "Region of the backups, which is none of regions."
+  description = "Region of the backups, not one of regions."
   type        = string
 
   validation {
     condition     = !contains(keys(var.regions), var.backup_region)
-    error_message = "backup_region must be none of regions: what a region takes with it is restored from there."
+    error_message = "backup_region must be none of regions: a lost region is restored from there."
   }
 }
 
 variable "alerts" {
-  description = "Who is told of alarms, and how many US dollars a month are expected."
+  description = "E-mail addresses for alarms, and the expected monthly cost in US dollars."
   type = object({
     emails         = optional(list(string), [])
     monthly_budget = optional(number, 1500)
@@ -281,7 +281,7 @@ variable "alerts" {
 }
 
 variable "github_repository" {
-  description = "The repository whose workflows may plan and apply, OWNER/NAME or OWNER@ID/NAME@ID, as its OIDC subject says; none may without it."
+  description = "The repository whose workflows may plan and apply, OWNER/NAME or OWNER@ID/NAME@ID as in its OIDC subject; without it, none may."
   type        = string
   default     = null
 
@@ -292,7 +292,7 @@ variable "github_repository" {
 }
 
 variable "emulated" {
-  description = "Whether AWS is an emulator, found by AWS_ENDPOINT_URL: buckets by path, credentials not looked up; given by pipeline.sh."
+  description = "Whether AWS is an emulator (AWS_ENDPOINT_URL): path-style buckets, no lookup of credentials; set by pipeline.sh."
   type        = bool
   default     = false
 }

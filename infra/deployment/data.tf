@@ -1,5 +1,4 @@
-# What a region keeps and carries: its key, its replicas of the tables, topic and queues, its lake, and what its
-# services may do with them.
+# The data of a region: key, replicas of the tables, topic and queues, lake, and the services' permissions for them.
 
 data "terraform_remote_state" "pre_deployment" {
   backend = "s3"
@@ -23,8 +22,8 @@ module "key" {
   sns_principals = module.names.sns_principals
 }
 
-# A region that comes back while its replica was waiting to be deleted: there is no second one beside it. In a state that
-# has it already, this changes nothing.
+# For a region that is added again while its replica was pending deletion: there cannot be a second one. No change if the
+# state has it already.
 import {
   for_each = toset(var.kept_key[*])
 
@@ -32,7 +31,7 @@ import {
   id = each.value
 }
 
-# At home are the tables themselves.
+# The home region has the primary tables.
 module "table_replica" {
   source = "../../modules/table-replica"
   for_each = local.region == var.home_region ? {} : {

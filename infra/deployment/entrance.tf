@@ -1,7 +1,7 @@
-# How clients get in: through Global Accelerator to the network load balancer, or through API Gateway to the same one.
+# The entry points: Global Accelerator and API Gateway, both to the same network load balancer.
 
 locals {
-  # The first is asked through Global Accelerator, the second in any region, the third in this one.
+  # Requests through Global Accelerator, through API Gateway in any region, and to this region only.
   hosts = [module.names.url_host, module.names.api_host, local.names.api_host]
 }
 

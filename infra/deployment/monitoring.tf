@@ -25,7 +25,7 @@ module "monitoring" {
   tables = [module.names.regions[local.region].sales_table, module.names.regions[local.region].idempotency_table]
   lake = {
     bucket = module.lake.bucket
-    # The rules are made by the stage that connects the regions; modules/lake-replication names them like this.
+    # infra/wiring creates the rules; modules/lake-replication defines their names.
     replication = {
       for region in local.other_regions : region => { bucket = module.names.regions[region].lake, rule = "to-${region}" }
     }

@@ -1,10 +1,10 @@
-# Where a region's services run, and what they can reach from there.
+# The network of a region's services.
 
 locals {
-  # As modules/service and its images have it.
+  # As in modules/service and the images.
   service_port = 8080
 
-  # What modules want to know of logs.
+  # Log settings for modules.
   logs = {
     retention_days = var.retention.logs
     key_arn        = module.key.arn

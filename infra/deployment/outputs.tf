@@ -1,11 +1,11 @@
 output "region" {
-  description = "What the stages after this one, operators and tests need to know of the region."
+  description = "Values of the region for later stages, operators and tests."
   value = {
     nlb_arn      = module.load_balancers.nlb_arn
     nlb_dns_name = module.load_balancers.nlb_dns_name
     nlb_zone_id  = module.load_balancers.nlb_zone_id
 
-    # Where the record of the host for all regions leads to, and that of this region's own host.
+    # Targets of the DNS records: of the host for all regions, and of this region's own host.
     api_gateway_domain_name        = module.api_gateway.domains.all.domain_name
     api_gateway_zone_id            = module.api_gateway.domains.all.zone_id
     api_gateway_region_domain_name = module.api_gateway.domains.region.domain_name
@@ -16,7 +16,7 @@ output "region" {
     dead_letter_queue_url = module.messaging.dead_letter_queue_url
     minimum               = local.minimum
 
-    # What infra/peering connects with other regions.
+    # For infra/peering.
     network = {
       vpc_id                      = module.network.vpc_id
       cidr                        = module.network.cidr

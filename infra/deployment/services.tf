@@ -1,7 +1,7 @@
-# The API and the worker. What they are told is all that differs between regions.
+# The API and the worker. Regions differ only in their environment variables.
 
 locals {
-  # Without digests there is no image: the services refuse it by name.
+  # Without digests there is no image, and modules/service rejects it.
   images = {
     api    = "${local.names.api_repository}@${try(var.images.api, "none")}"
     worker = "${local.names.worker_repository}@${try(var.images.worker, "none")}"
@@ -40,14 +40,14 @@ module "api" {
     PENDING_SHARDS             = tostring(var.pending_shards)
     SNS_SALES_PROCESSING_TOPIC = module.messaging.topic_arn
     SSM_PARAMETER_STORE_STATE  = local.names.state_parameter
-    # Encrypted up to the task. Load balancers do not ask who has signed a target's certificate.
+    # Encrypted up to the task. Load balancers do not validate a target's certificate.
     TLS = "self-signed"
   }
 
   health_check = ["/usr/local/bin/sales-api", "--healthcheck"]
 
-  # Requests in flight may take 8 s (DRAIN_SECONDS in sales/src/http/server.rs), then announcements 6 s (FLUSH_TIME in
-  # sales-api/src/server.rs).
+  # Requests in flight may take 8 s (DRAIN_TIME in sales-service/src/http/server.rs), then announcements 6 s
+  # (FLUSH_TIME in sales-api/src/sales.rs).
   stop_timeout = 30
 
   load_balancer = {
@@ -56,10 +56,10 @@ module "api" {
   }
 
   scaling = {
-    # The other half of the CPU is for the minutes until new tasks serve, and for a region that takes over another's.
+    # The rest of the CPU is for the minutes until new tasks serve, and for taking over another region's load.
     cpu_percent = 50
     requests = {
-      # 500 a second, far below what a quarter of a core can answer.
+      # 500 a second, far below the limit of a quarter of a core.
       per_task_and_minute = 30000
       resource_label = join("/", [
         module.load_balancers.alb_arn_suffix, module.load_balancers.target_group_arn_suffix
@@ -110,13 +110,13 @@ module "worker" {
 
   health_check = ["/usr/local/bin/sales-worker", "--healthcheck"]
 
-  # What is in work may take 25 s (DRAIN_TIME in sales-worker/src/work.rs), then the health check's server 8 s
-  # (DRAIN_SECONDS in sales/src/http/server.rs).
+  # Work in progress may take 25 s (DRAIN_TIME in sales-worker/src/worker.rs), then the health check's server 8 s
+  # (DRAIN_TIME in sales-service/src/http/server.rs).
   stop_timeout = 60
 
   scaling = {
     backlog = {
-      # Some seconds of work for a task.
+      # Some seconds of work for one task.
       messages_per_task = 500
       queue_name        = module.messaging.queue_name
     }
@@ -127,6 +127,6 @@ module "worker" {
 }
 
 locals {
-  # An emulator keeps services, but starts none of their tasks.
+  # Emulators store services, but do not start tasks.
   tasks_run = !var.emulated
 }

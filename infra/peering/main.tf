@@ -1,9 +1,9 @@
-# The networks of two regions, connected for operators. One state for each pair of regions, since both sides take part:
-# see docs/decisions/0010-a-state-for-each-pair-of-regions.md. It is applied last, so that nothing waits for it, and
-# nothing of what accepts and processes sales depends on it.
+# Peering between the networks of two regions, for operators. One state per pair of regions, since it needs both sides: see
+# docs/decisions/0010-a-state-for-each-pair-of-regions.md. It is applied last, so that nothing waits for it, and accepting and
+# processing sales does not depend on it.
 
 variable "peer" {
-  description = "The other region of the pair, whose name comes after that of region; given by pipeline.sh."
+  description = "The other region of the pair, alphabetically after region; set by pipeline.sh."
   type        = string
 
   validation {
@@ -11,10 +11,10 @@ variable "peer" {
     error_message = "peer must be one of regions."
   }
 
-  # So that a pair is the same one whichever region is named first.
+  # So that a pair has one name.
   validation {
     condition     = var.region != null && var.region != var.peer && try(sort([var.region, var.peer])[0] == var.region, false)
-    error_message = "region must come before peer in the alphabet: a pair of regions has one state."
+    error_message = "region must come before peer alphabetically: each pair of regions has one state."
   }
 }
 
@@ -59,6 +59,6 @@ module "peering" {
 }
 
 output "id" {
-  description = "Id of the connection."
+  description = "ID of the peering connection."
   value       = module.peering.id
 }

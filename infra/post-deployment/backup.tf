@@ -16,7 +16,7 @@ locals {
   home = module.names.regions[var.home_region]
 }
 
-# What is at home is everywhere: tables and lake replicate to and from all regions.
+# The home region has all data: tables and lake replicate to and from all regions.
 module "backup" {
   source = "../../modules/backup"
 
@@ -30,7 +30,7 @@ module "backup" {
   key_arn        = data.terraform_remote_state.pre_deployment.outputs.key_arn
   resources      = [local.home.sales_table_arn, local.home.idempotency_table_arn, local.home.lake_arn]
   retention_days = var.retention.backups
-  # What may not be deleted by mistake may not lose its backups by mistake.
+  # Backups are protected if the tables are.
   lock          = var.deletion_protection && !var.teardown
   force_destroy = var.teardown
 }

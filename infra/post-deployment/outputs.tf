@@ -1,20 +1,20 @@
 output "states" {
-  description = "The map of states as it is applied: ACTIVE or PASSIVE for each region."
+  description = "The applied map of states: ACTIVE or PASSIVE for each region."
   value       = var.states
 }
 
 output "url" {
-  description = "The one address in front of all regions: Global Accelerator."
+  description = "URL of Global Accelerator, for all regions."
   value       = local.url
 }
 
 output "api_url" {
-  description = "The same through API Gateway, by health checks."
+  description = "URL of API Gateway, for all regions; DNS follows health checks."
   value       = "https://${module.names.api_host}"
 }
 
 output "dns" {
-  description = "What Route 53 answers that by: its zone, the name, the names of the two choices, each region's health checks, and all records."
+  description = "The DNS configuration of api_url: zone, name, the names of both choices, the health checks of each region, and all records."
   value = {
     zone_id       = data.terraform_remote_state.pre_deployment.outputs.zone_id
     host          = module.names.api_host
@@ -25,12 +25,12 @@ output "dns" {
 }
 
 output "accelerator_arn" {
-  description = "ARN of the accelerator, for whoever turns its dials."
+  description = "ARN of the accelerator."
   value       = module.accelerator.arn
 }
 
 output "backup_vaults" {
-  description = "Names of the vaults of backups, by region."
+  description = "Names of the backup vaults, by region."
   value = {
     (var.home_region)   = module.backup.vault
     (var.backup_region) = module.backup.copies_vault
@@ -38,14 +38,14 @@ output "backup_vaults" {
 }
 
 output "salesctl_toml" {
-  description = "The configuration of salesctl: where everything is."
+  description = "The configuration of salesctl, salesctl.toml."
   value       = local.salesctl_toml
 }
 
 locals {
   url = "https://${module.names.url_host}"
 
-  # Strings of JSON are strings of TOML, too.
+  # A JSON string is also a TOML string.
   salesctl_toml = join("\n", concat(
     [
       "url = ${jsonencode(local.url)}",

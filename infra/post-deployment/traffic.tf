@@ -1,6 +1,6 @@
-# One address in front of all regions, and how much of it each gets.
+# Global Accelerator for all regions, and each region's share of its traffic.
 
-# Global Accelerator has its API there and nowhere else.
+# The only region with the API of Global Accelerator.
 provider "aws" {
   alias  = "us_west_2"
   region = "us-west-2"

@@ -1,4 +1,4 @@
-# The key of the environment. Its replicas are made by deployment, each in its own region.
+# The key of the environment. infra/deployment creates its replicas, each in its region.
 module "key" {
   source = "../../modules/key"
 
@@ -11,10 +11,10 @@ module "key" {
 }
 
 locals {
-  # What is applied once is applied at home.
+  # Global resources are created in the home region.
   names = module.names.regions[var.home_region]
 
-  # The replicas of a multi-region key have its id.
+  # The replicas of a multi-region key have the same ID.
   key_arns = {
     for region in keys(var.regions) : region => replace(module.key.arn, ":${var.home_region}:", ":${region}:")
   }

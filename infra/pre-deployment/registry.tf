@@ -1,4 +1,4 @@
-# Images are pushed here once; ECR copies them to the other regions, which then need nothing from this one.
+# Images are pushed here and replicated by ECR to the other regions, which then do not depend on this one.
 module "registry" {
   source = "../../modules/registry"
 

@@ -1,4 +1,4 @@
-# The roles that belong to no region. Those of the tasks do, and are made by deployment.
+# Global roles. The task roles belong to a region; infra/deployment creates them.
 
 module "execution_role" {
   source = "../../modules/execution-role"
@@ -12,7 +12,7 @@ module "execution_role" {
 
 module "github" {
   source = "../../modules/github-oidc"
-  # By a name that stays when the repository's does not: an account has one provider for GitHub, and roles are unique.
+  # A fixed key, independent of the repository's name: an account has one provider for GitHub, and role names are unique.
   for_each = { for repository in var.github_repository[*] : "github" => repository }
 
   repository       = each.value

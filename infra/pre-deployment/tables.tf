@@ -1,4 +1,4 @@
-# The global tables, as they are at home; deployment adds a replica in each other region.
+# The global tables in the home region; infra/deployment adds a replica in each other region.
 
 module "sales_table" {
   source = "../../modules/table"
@@ -7,7 +7,7 @@ module "sales_table" {
   deletion_protection = var.deletion_protection && !var.teardown
   key_arn             = module.key.arn
 
-  # What is owed to the lake; the services spread it over shards.
+  # The pending index; the services distribute it over shards.
   index = {
     name  = "pending-index"
     hash  = { name = "pending", type = "S" }
@@ -15,7 +15,7 @@ module "sales_table" {
   }
 }
 
-# What is in the lake, and who sweeps.
+# Idempotency records, and the leases of the sweep.
 module "idempotency_table" {
   source = "../../modules/table"
 

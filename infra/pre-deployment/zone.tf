@@ -1,4 +1,4 @@
-# The zone of the pipeline's name. Whoever owns the domain above delegates to its name servers, which are an output.
+# The hosted zone of the domain. The parent zone must delegate to its name servers, which are an output.
 
 resource "aws_route53_zone" "this" {
   #checkov:skip=CKV2_AWS_38:whether the domain above is signed is not ours to say, and half a chain breaks all names
@@ -7,9 +7,8 @@ resource "aws_route53_zone" "this" {
   comment = "${module.names.prefix}: the accelerator, and the API in front of all regions and of each."
 }
 
-# The certificates of all regions are validated by one and the same record, since they have the same names and account.
-# It is owned here, so that no region takes it along when it goes; nobody waits here, because the zone may not be
-# delegated yet.
+# One record validates the certificates of all regions, since they have the same names and account. It is created here, so that
+# removing a region does not remove it; validation is not awaited here, because the zone may not be delegated to yet.
 resource "aws_acm_certificate" "this" {
   domain_name               = var.domain
   subject_alternative_names = ["*.${var.domain}"]
@@ -21,7 +20,7 @@ resource "aws_acm_certificate" "this" {
 }
 
 locals {
-  # The wildcard has the same one.
+  # The same record validates the wildcard.
   validation = one([
     for option in aws_acm_certificate.this.domain_validation_options : option if option.domain_name == var.domain
   ])

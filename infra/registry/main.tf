@@ -1,5 +1,5 @@
-# What has to be in a region before images are copied into it: deployment itself comes too late, since it starts tasks
-# from them. At home are the originals.
+# Required in a region before images are replicated to it; infra/deployment would be too late, since it starts tasks. The
+# home region has the original repositories.
 module "registry_replica" {
   source = "../../modules/registry-replica"
 

@@ -1,5 +1,5 @@
-# What the scripts ask of an environment's data. Nothing is created, so it needs no provider, no credentials and no
-# state; but Terraform itself reads the data and refuses what is wrong with them.
+# An environment's data for the scripts, validated by Terraform. It creates nothing, so it needs no provider, no credentials
+# and no state.
 
 terraform {
   required_version = "~> 1.11"
@@ -12,7 +12,7 @@ locals {
 }
 
 output "settings" {
-  description = "What pipeline.sh --list prints: the names, the regions in the order in which they are deployed, their pairs, and the architecture of the images."
+  description = "Output of pipeline.sh --list: names, regions in rollout order, their pairs, and the architecture of the images."
   value = {
     project       = var.project
     environment   = var.environment
@@ -22,7 +22,7 @@ output "settings" {
     regions       = concat(local.passive, local.active)
     passive       = local.passive
     active        = local.active
-    # Each pair once, whose names no change of states turns round.
+    # Each pair once, in an order that does not depend on states.
     pairs = flatten([
       for index, region in local.names : [
         for peer in slice(local.names, index + 1, length(local.names)) : "${region}_${peer}"

@@ -1,5 +1,5 @@
-# What connects a region to all others. It comes when all of them are there: a topic can be subscribed to, and a bucket
-# replicated to, only if it exists.
+# Connections from a region to all others. Applied when all of them exist: subscriptions need the topic, and replication the
+# destination bucket.
 
 data "terraform_remote_state" "pre_deployment" {
   backend = "s3"
@@ -10,7 +10,7 @@ locals {
   names  = module.names.regions[local.region]
   others = setsubtract(keys(var.regions), [local.region])
 
-  # The replicas of a multi-region key have its id.
+  # The replicas of a multi-region key have the same ID.
   key_arns = {
     for region in keys(var.regions) : region =>
     replace(data.terraform_remote_state.pre_deployment.outputs.key_arn, ":${var.home_region}:", ":${region}:")
@@ -27,7 +27,7 @@ module "subscriptions" {
 
 module "lake_replication" {
   source = "../../modules/lake-replication"
-  # One region alone has nobody to replicate to.
+  # A single region has no destination.
   for_each = toset(length(local.others) > 0 ? [local.region] : [])
 
   role_name = "${module.names.prefix}-lake-replication-${each.value}"
@@ -48,7 +48,7 @@ module "lake_replication" {
 }
 
 output "lake_replication" {
-  description = "How pipeline.sh tries whether the lake is replicated: bucket, prefix, and the bucket in each other region; null where there is none."
+  description = "For the replication check of pipeline.sh: bucket, prefix, and the bucket of each other region; null if there is only one region."
   value = one([for replication in values(module.lake_replication) : {
     bucket       = local.names.lake
     prefix       = replication.prefix

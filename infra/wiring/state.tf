@@ -1,4 +1,4 @@
-# The region's state. It is here and not in an earlier stage, so that one map is applied in one place: see
+# The region's state. It is here and not in an earlier stage, so that the map is applied in one place: see
 # docs/decisions/0006-state-parameters-live-with-the-wiring.md.
 module "site_state" {
   source = "../../modules/site-state"
@@ -11,6 +11,6 @@ module "site_state" {
 }
 
 output "state" {
-  description = "The region's state as it is applied: ACTIVE or PASSIVE."
+  description = "The applied state of the region: ACTIVE or PASSIVE."
   value       = module.site_state.state
 }

@@ -1,4 +1,4 @@
-# One address in front of all regions. Its API is in us-west-2 only; so must the provider be.
+# One accelerator for all regions. Its API is only in us-west-2, so the provider must be there.
 
 locals {
   port = 443
@@ -29,8 +29,8 @@ resource "aws_globalaccelerator_endpoint_group" "region" {
   # The one switch: an endpoint's weight would only shift traffic between the endpoints of one region.
   traffic_dial_percentage = each.value.dial
 
-  # Whether a load balancer is healthy, Global Accelerator takes from its target group. Said all the same: AWS fills in
-  # what is left out, and Terraform would find a difference.
+  # Global Accelerator uses the health of the load balancer's target group. Set nevertheless: AWS fills in defaults, which
+  # Terraform would report as drift.
   health_check_port             = local.port
   health_check_protocol         = "TCP"
   health_check_interval_seconds = 10
@@ -38,9 +38,9 @@ resource "aws_globalaccelerator_endpoint_group" "region" {
 
   endpoint_configuration {
     endpoint_id = each.value.load_balancer_arn
-    # The only endpoint of its group, so that any weight but 0 means all; 128 is what AWS would fill in.
+    # The only endpoint of its group, so any weight above 0 means all traffic; 128 is AWS's default.
     weight = 128
-    # For the firewall's rates and the access logs. The load balancer's security group must let clients in.
+    # For the firewall's rate limits and the access logs. The load balancer's security group must admit clients.
     client_ip_preservation_enabled = true
   }
 }

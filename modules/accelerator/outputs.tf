@@ -4,7 +4,7 @@ output "arn" {
 }
 
 output "dns_name" {
-  description = "Its own DNS name."
+  description = "DNS name of the accelerator."
   value       = aws_globalaccelerator_accelerator.this.dns_name
 }
 
@@ -19,7 +19,7 @@ output "dials" {
 }
 
 output "endpoint_weights" {
-  description = "Weight of each region's only endpoint; what switches traffic is the dial."
+  description = "Weight of each region's only endpoint. Traffic is switched by the dial."
   value = {
     for region, group in aws_globalaccelerator_endpoint_group.region : region => one(group.endpoint_configuration).weight
   }

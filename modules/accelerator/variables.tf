@@ -4,7 +4,7 @@ variable "name" {
 }
 
 variable "regions" {
-  description = "What each region has: the ARN of its load balancer, and its traffic dial in percent."
+  description = "For each region, the ARN of its load balancer, and its traffic dial in percent."
   type = map(object({
     load_balancer_arn = string
     dial              = number
@@ -12,7 +12,7 @@ variable "regions" {
 
   validation {
     condition     = alltrue([for region in values(var.regions) : region.dial >= 0 && region.dial <= 100])
-    error_message = "a dial is a percentage: 0 to 100."
+    error_message = "a dial must be 0 to 100 percent."
   }
 
   validation {

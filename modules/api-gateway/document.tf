@@ -1,6 +1,6 @@
-# What API Gateway publishes: the paths that clients need of the description that the code writes. Of each operation it
-# takes only what it must know to hand it on. Schemas stay out: the API checks bodies itself, with decimals that API
-# Gateway does not know, and the description is OpenAPI 3.1, of which API Gateway reads no more than 3.0.
+# The published part of the OpenAPI document: the paths for clients, and of each operation only what is needed to forward it.
+# Schemas are left out: the API validates bodies itself, with decimals that API Gateway does not support, and the document is
+# OpenAPI 3.1, of which API Gateway supports 3.0.
 
 locals {
   description = jsondecode(var.openapi)
@@ -46,7 +46,7 @@ locals {
     }
   }
 
-  # HEAD, and methods that a path does not have: what to answer is the API's to say.
+  # HEAD, and methods that a path does not have, are answered by the API.
   any_method = {
     for path in var.paths : path => {
       "x-amazon-apigateway-any-method" = {
@@ -57,7 +57,7 @@ locals {
     }
   }
 
-  # What API Gateway answers itself, in the form of the API's own errors.
+  # Errors by API Gateway itself, in the format of the API's errors.
   refusals = {
     MISSING_AUTHENTICATION_TOKEN = { status = 404, title = "Not Found", detail = "there is nothing at this path" }
     REQUEST_TOO_LARGE            = { status = 413, title = "Content Too Large", detail = "the body is too large" }

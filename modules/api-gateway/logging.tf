@@ -5,7 +5,7 @@ resource "aws_cloudwatch_log_group" "access" {
   kms_key_id        = var.logs.key_arn
 }
 
-# Otherwise API Gateway makes the group, without encryption and for ever.
+# Otherwise API Gateway creates the group, without encryption or retention.
 resource "aws_cloudwatch_log_group" "execution" {
   #checkov:skip=CKV_AWS_338:how long logs are kept is the environment's choice
   name              = "API-Gateway-Execution-Logs_${aws_api_gateway_rest_api.this.id}/live"
@@ -13,8 +13,8 @@ resource "aws_cloudwatch_log_group" "execution" {
   kms_key_id        = var.logs.key_arn
 }
 
-# The role with which API Gateway writes logs is a setting of the account in a region, not of an API. Environments that
-# share an account also share it: the last one that is applied gives the role, and all roles are alike.
+# The logging role of API Gateway is a setting per account and region, not per API. Environments in one account share it: the
+# last one applied sets the role, and all roles are equal.
 resource "aws_api_gateway_account" "this" {
   cloudwatch_role_arn = aws_iam_role.logs.arn
 
@@ -29,7 +29,7 @@ resource "aws_iam_role" "logs" {
   assume_role_policy = data.aws_iam_policy_document.logs_trust.json
 }
 
-# API Gateway refuses a role that may do less than this.
+# API Gateway rejects a role with fewer permissions.
 resource "aws_iam_role_policy_attachment" "logs" {
   role       = aws_iam_role.logs.name
   policy_arn = "arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"

@@ -1,4 +1,4 @@
-# The API as clients on the internet see it in one region: through a private link to the network load balancer.
+# The public API in one region, with a private link to the network load balancer.
 
 resource "aws_api_gateway_vpc_link" "this" {
   name        = var.name
@@ -12,7 +12,7 @@ resource "aws_api_gateway_rest_api" "this" {
   body              = local.body
   put_rest_api_mode = "overwrite"
 
-  # There is one way in: the custom domains.
+  # Clients must use the custom domains.
   disable_execute_api_endpoint = true
 
   endpoint_configuration {
@@ -24,7 +24,7 @@ resource "aws_api_gateway_rest_api" "this" {
   }
 }
 
-# What a stage serves does not change with the API, but with its deployment.
+# A changed API is served only after a new deployment.
 resource "aws_api_gateway_deployment" "this" {
   rest_api_id = aws_api_gateway_rest_api.this.id
 
@@ -48,7 +48,7 @@ resource "aws_api_gateway_stage" "this" {
 
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.access.arn
-    # No bodies, and nothing that clients write freely, as API Gateway does not escape it.
+    # No bodies, and no free text from clients, because API Gateway does not escape it.
     format = jsonencode({
       requestId            = "$context.requestId"
       requestTime          = "$context.requestTime"
@@ -79,7 +79,7 @@ resource "aws_api_gateway_method_settings" "all" {
     throttling_burst_limit = var.throttle.burst
     metrics_enabled        = true
     logging_level          = "ERROR"
-    # It would log whole requests, sales included.
+    # It would log complete requests, including sales.
     data_trace_enabled = false
   }
 }

@@ -1,10 +1,10 @@
 variable "name" {
-  description = "Name of the API and of what belongs to it."
+  description = "Name of the API and its resources."
   type        = string
 }
 
 variable "openapi" {
-  description = "The API's description as the code writes it: OpenAPI in JSON."
+  description = "The OpenAPI document in JSON, as generated from the code."
   type        = string
 
   validation {
@@ -14,7 +14,7 @@ variable "openapi" {
 }
 
 variable "paths" {
-  description = "Paths of the description that are published. What is for operators alone stays inside."
+  description = "Published paths of the OpenAPI document. Paths for operators stay internal."
   type        = set(string)
   default     = ["/sales", "/sales/{id}", "/active", "/healthcheck", "/readiness", "/version"]
 
@@ -22,27 +22,27 @@ variable "paths" {
     condition = length(var.paths) > 0 && alltrue([
       for path in var.paths : can(jsondecode(var.openapi).paths[path])
     ])
-    error_message = "paths must be paths that the description has."
+    error_message = "paths must be in the OpenAPI document."
   }
 
   validation {
     condition     = length(setintersection(var.paths, ["/metrics", "/liveness"])) == 0
-    error_message = "/metrics and /liveness are for operators inside."
+    error_message = "/metrics and /liveness must not be published: they are for operators."
   }
 }
 
 variable "nlb_arn" {
-  description = "ARN of the network load balancer that requests are handed to."
+  description = "ARN of the network load balancer that requests are forwarded to."
   type        = string
 }
 
 variable "backend_host" {
-  description = "Host by which the load balancers are asked, which their certificate covers."
+  description = "Host name of the load balancers, covered by their certificate."
   type        = string
 }
 
 variable "timeout_ms" {
-  description = "Milliseconds that an answer may take; the API's own deadline is 4,800 (sales-api/src/routes/sale.rs)."
+  description = "Timeout of a response in milliseconds; the API's own deadline is 4,800 (sales-api/src/routes/sale.rs)."
   type        = number
   default     = 10000
 
@@ -53,7 +53,7 @@ variable "timeout_ms" {
 }
 
 variable "hosts" {
-  description = "Hosts under which clients ask, each under a name."
+  description = "Host names for clients, by name."
   type        = map(string)
 }
 
@@ -63,7 +63,7 @@ variable "certificate_arn" {
 }
 
 variable "throttle" {
-  description = "Requests a second, and in a burst, that are let through."
+  description = "Accepted rate in requests per second, and burst."
   type = object({
     rate  = number
     burst = number
@@ -71,7 +71,7 @@ variable "throttle" {
 }
 
 variable "logs" {
-  description = "How many days logs are kept, and the ARN of the KMS key that encrypts them."
+  description = "Retention of logs in days, and the ARN of the KMS key that encrypts them."
   type = object({
     retention_days = number
     key_arn        = string

@@ -1,12 +1,12 @@
-# Backups of what the pipeline may not lose, made in the home region and copied to a region where nothing else runs.
-# Point-in-time recovery covers the last 35 days by the second; this covers the loss of tables, and the years before.
+# Backups in the home region, copied to a region where nothing else runs. Point-in-time recovery covers the last 35 days by
+# the second; backups cover the loss of tables, and earlier years.
 
 locals {
-  # What is made at home lives until its copy has long been made.
+  # Backups in the home region are kept until long after they have been copied.
   home_days  = 7
   daily_days = 35
 
-  # Cold storage costs a third, and bills at least 90 days. Backups of buckets stay warm, whatever is said here.
+  # Cold storage costs a third, with a minimum of 90 days. Backups of buckets always stay warm.
   cold_after = 30
   is_cold    = var.retention_days >= local.cold_after + 90
 
@@ -15,7 +15,7 @@ locals {
       schedule = "cron(0 5 * * ? *)"
       copy     = { delete_after = local.daily_days, cold_storage_after = null }
     }
-    # A backup of a table is a whole one each time: one a day for years would cost more than the pipeline.
+    # Backups of tables are not incremental: daily backups kept for years would cost more than the pipeline.
     monthly = {
       schedule = "cron(0 6 1 * ? *)"
       copy     = { delete_after = var.retention_days, cold_storage_after = local.is_cold ? local.cold_after : null }
@@ -46,7 +46,7 @@ resource "aws_backup_vault_lock_configuration" "copies" {
   max_retention_days = var.retention_days
 }
 
-# Its own key: the copies must be readable when everything in the regions of the pipeline is gone, keys included.
+# A separate key: the copies must be readable even if the pipeline's regions and their keys are lost.
 resource "aws_kms_key" "copies" {
   provider = aws.copies
 
@@ -79,9 +79,8 @@ data "aws_iam_policy_document" "key" {
   }
 }
 
-# Tables are copied to other regions, and get cold, only with the service's own format of backups, and buckets are backed
-# up only where that is opted in to. Both are settings of the account, not of an environment: docs/infrastructure.md says
-# how they are made, once.
+# Copying tables to other regions and cold storage require AWS Backup's advanced features, and backups of buckets an opt-in.
+# Both are account settings, which are set once: see docs/infrastructure.md.
 resource "aws_backup_plan" "this" {
   name = var.name
 
@@ -92,7 +91,7 @@ resource "aws_backup_plan" "this" {
       rule_name         = rule.key
       target_vault_name = aws_backup_vault.home.name
       schedule          = rule.value.schedule
-      # In minutes. A bucket's first backup is a full one.
+      # In minutes. The first backup of a bucket is a full one.
       start_window      = 60
       completion_window = 2880
 
@@ -121,7 +120,7 @@ resource "aws_backup_selection" "this" {
   depends_on = [aws_iam_role_policy_attachment.this]
 }
 
-# It makes backups and cannot restore any: who restores is given a role for that on the day.
+# It can create backups but not restore them: a role for restoring is created when needed.
 resource "aws_iam_role" "this" {
   name               = "${var.name}-backup"
   assume_role_policy = data.aws_iam_policy_document.trust.json
@@ -138,7 +137,7 @@ data "aws_iam_policy_document" "trust" {
   }
 }
 
-# AWS's own, which it keeps in step with what the service calls.
+# Managed by AWS, which keeps it up to date with the service's calls.
 resource "aws_iam_role_policy_attachment" "this" {
   for_each = toset([
     "arn:aws:iam::aws:policy/service-role/AWSBackupServiceRolePolicyForBackup",

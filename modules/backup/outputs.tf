@@ -4,6 +4,6 @@ output "vault" {
 }
 
 output "copies_vault" {
-  description = "Name of the vault in the region of the copies."
+  description = "Name of the vault in the backup region."
   value       = aws_backup_vault.copies.name
 }

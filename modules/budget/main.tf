@@ -1,8 +1,8 @@
-# The whole account's costs: one by a tag would count nothing until somebody activates that tag in the paying account,
-# and a budget that counts nothing never alarms. So each environment should have an account of its own.
+# The costs of the whole account: a budget by tag counts nothing until the tag is activated in the paying account, and a budget
+# that counts nothing never alarms. So each environment should have its own account.
 
 locals {
-  # In percent of the limit. What is forecast tells days before what is spent.
+  # In percent of the limit. A forecast alarms days before actual costs.
   notifications = {
     "forecast to exceed it" = { type = "FORECASTED", threshold = 100 }
     "most of it spent"      = { type = "ACTUAL", threshold = 80 }
@@ -18,7 +18,7 @@ resource "aws_budgets_budget" "monthly" {
   limit_unit   = "USD"
 
   dynamic "notification" {
-    # A notification needs somebody to be told.
+    # A notification needs at least one address.
     for_each = length(var.emails) == 0 ? {} : local.notifications
 
     content {

@@ -4,7 +4,7 @@ variable "name" {
 }
 
 variable "monthly_limit" {
-  description = "US dollars that a month may cost."
+  description = "Limit in US dollars per month."
   type        = number
 
   validation {
@@ -14,12 +14,12 @@ variable "monthly_limit" {
 }
 
 variable "emails" {
-  description = "Who is told. Nobody is when it is empty; the budget can be looked at all the same."
+  description = "E-mail addresses for notifications. If empty, the budget exists without notifications."
   type        = list(string)
   default     = []
 
   validation {
     condition     = length(var.emails) <= 10
-    error_message = "AWS Budgets tells at most ten addresses."
+    error_message = "emails must be at most ten addresses, the limit of AWS Budgets."
   }
 }

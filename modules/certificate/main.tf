@@ -1,5 +1,5 @@
-# A region's certificate. The record that proves the domain is the same for every certificate of an account, so it is
-# owned once, where the zone is: here it is only waited for.
+# A region's certificate. All certificates of an account share one validation record, which is created with the zone; here its
+# validation is awaited.
 
 resource "aws_acm_certificate" "this" {
   domain_name               = var.domain

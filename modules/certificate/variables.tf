@@ -1,9 +1,9 @@
 variable "domain" {
-  description = "DNS name that the certificate is for, together with all names one label below it."
+  description = "DNS name of the certificate, which also covers all names one label below it."
   type        = string
 
   validation {
     condition     = !startswith(var.domain, "*.")
-    error_message = "domain must be without *: names one label below it are covered anyway."
+    error_message = "domain must not contain *: names one label below it are always covered."
   }
 }

@@ -1,4 +1,4 @@
-# Where the services of a region run. On Fargate alone, and not on Spot: all tasks could be taken away at once.
+# The ECS cluster of a region: Fargate without Spot, which could stop all tasks at once.
 
 resource "aws_ecs_cluster" "this" {
   #checkov:skip=CKV_AWS_65:on unless the cluster is about to be destroyed
@@ -10,7 +10,7 @@ resource "aws_ecs_cluster" "this" {
     value = var.insights ? "enabled" : "disabled"
   }
 
-  # Otherwise ECS makes the group, without encryption and for ever.
+  # Otherwise ECS creates the group, without encryption or retention.
   depends_on = [aws_cloudwatch_log_group.insights]
 }
 

@@ -2,7 +2,7 @@ output "name" {
   description = "Name of the cluster."
   value       = aws_ecs_cluster.this.name
 
-  # Services of a cluster that has no Fargate yet would not start.
+  # Services would not start before the cluster has the capacity provider Fargate.
   depends_on = [aws_ecs_cluster_capacity_providers.this]
 }
 

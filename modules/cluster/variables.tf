@@ -4,7 +4,7 @@ variable "name" {
 }
 
 variable "logs" {
-  description = "How many days the logs of Container Insights are kept, and the ARN of the KMS key that encrypts them."
+  description = "Retention of the logs of Container Insights in days, and the ARN of the KMS key that encrypts them."
   type = object({
     retention_days = number
     key_arn        = string
@@ -12,7 +12,7 @@ variable "logs" {
 }
 
 variable "insights" {
-  description = "Whether ECS counts the tasks. Off before all is destroyed: what it still writes would make its log group again."
+  description = "Whether Container Insights is enabled. Disabled before a destruction, because late logs would recreate its log group."
   type        = bool
   default     = true
 }

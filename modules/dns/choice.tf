@@ -1,16 +1,16 @@
-# How the host of API Gateway in front of all regions follows a switch: by health checks alone. No record depends on the
-# map of states, so that nothing has to be changed when a region is switched or lost, and Route 53's control plane, which
-# is in us-east-1, is not needed on the day.
+# The host of API Gateway for all regions follows a switch by health checks alone. No record depends on the map of states, so
+# nothing has to be changed when a region is switched or lost, and Route 53's control plane, which is in us-east-1, is not
+# needed.
 #
 #   api.DOMAIN
 #   |- primary:   active.api.DOMAIN, the nearest region that is ACTIVE and ready
 #   `- secondary: ready.api.DOMAIN, the nearest region that is ready, in whatever state: all accept sales
 #
-# When no region is either, Route 53 takes all records for healthy, from the primary on: the nearest region is asked.
+# If no region is either, Route 53 treats all records as healthy, from the primary on, and returns the nearest region.
 
 locals {
-  # Three places on three continents, the fewest that Route 53 takes. One that is cut off does not decide: a region is
-  # healthy while more than 18 % of the checkers say so.
+  # Three locations on three continents, the minimum of Route 53. One that is isolated changes nothing: a region is healthy
+  # while more than 18 % of the checkers report success.
   checkers = ["ap-southeast-1", "eu-west-1", "us-west-2"]
 
   questions = { active = "/active", ready = "/readiness" }
@@ -28,7 +28,7 @@ locals {
   }
 }
 
-# All the way through: API Gateway, both load balancers, a task.
+# End to end: API Gateway, both load balancers, a task.
 resource "aws_route53_health_check" "region" {
   for_each = local.checks
 
@@ -36,17 +36,17 @@ resource "aws_route53_health_check" "region" {
   fqdn          = each.value.host
   port          = 443
   resource_path = each.value.path
-  # API Gateway knows its domains by the name in the handshake.
+  # API Gateway selects the domain by the name in the TLS handshake.
   enable_sni = true
   regions    = local.checkers
-  # Half a minute until a switch or a failure is noticed.
+  # Half a minute until a switch or a failure is detected.
   request_interval  = 10
   failure_threshold = 3
 
   tags = { Name = "${each.value.host}${each.value.path}" }
 }
 
-# An ACTIVE region whose table fails would be asked, and answer 503, while another one could take the sale.
+# Otherwise an ACTIVE region whose table fails would keep its clients and answer 503, while another one could accept the sale.
 resource "aws_route53_health_check" "first_choice" {
   for_each = var.regions
 
@@ -115,10 +115,10 @@ resource "aws_route53_record" "api" {
   alias {
     name    = each.value.name
     zone_id = var.zone_id
-    # Without it the primary would be answered whether or not a region is ACTIVE.
+    # Without it, the primary would be returned even if no region is ACTIVE.
     evaluate_target_health = true
   }
 
-  # Route 53 refuses an alias to a name that is not there.
+  # Route 53 rejects an alias to a name that does not exist.
   depends_on = [aws_route53_record.active, aws_route53_record.ready]
 }

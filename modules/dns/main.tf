@@ -1,4 +1,4 @@
-# The names that clients use. Only A records: neither the accelerator nor a regional API Gateway has an IPv6 address here.
+# DNS names for clients. Only A records: neither the accelerator nor a regional API Gateway has an IPv6 address here.
 
 resource "aws_route53_record" "accelerator" {
   zone_id = var.zone_id
@@ -8,12 +8,12 @@ resource "aws_route53_record" "accelerator" {
   alias {
     name    = var.accelerator.dns_name
     zone_id = var.accelerator.zone_id
-    # There is nothing else that could be answered.
+    # There is no alternative target.
     evaluate_target_health = false
   }
 }
 
-# Each region by itself: for its health checks, for operators, and for API Gateway's own way to the load balancer.
+# Each region's own host: for its health checks, for operators, and as API Gateway's backend.
 resource "aws_route53_record" "region" {
   #checkov:skip=CKV2_AWS_23:It leads to the API Gateway of a region, which another stage has made
   for_each = var.regions

@@ -1,5 +1,5 @@
 output "health_checks" {
-  description = "Identifiers of each region's health checks: whether it is active, whether it is ready."
+  description = "IDs of each region's health checks: active and ready."
   value = {
     for region in keys(var.regions) : region => {
       for question in keys(local.questions) : question => aws_route53_health_check.region["${question}/${region}"].id
@@ -8,12 +8,12 @@ output "health_checks" {
 }
 
 output "choices" {
-  description = "Names of the first and the second choice behind the host of API Gateway in front of all regions."
+  description = "Names of the first and the second choice behind api_host."
   value       = { first = local.choices.PRIMARY.name, second = local.choices.SECONDARY.name }
 }
 
 output "answers" {
-  description = "What each record of the choices leads to, by which rule, and by whose health."
+  description = "Target, routing rule and health check of each record of the choices."
   value = {
     for record in concat(values(aws_route53_record.api), values(aws_route53_record.active), values(aws_route53_record.ready)) :
     "${record.name} ${record.set_identifier}" => {

@@ -4,22 +4,22 @@ variable "zone_id" {
 }
 
 variable "domain" {
-  description = "Host of the one address in front of all regions: the accelerator."
+  description = "Host name of the accelerator, for all regions."
   type        = string
 }
 
 variable "api_host" {
-  description = "Host of API Gateway in front of all regions."
+  description = "Host name of API Gateway, for all regions."
   type        = string
 
   validation {
     condition     = endswith(var.api_host, ".${var.domain}")
-    error_message = "api_host must be below domain, for whose names there are certificates."
+    error_message = "api_host must be below domain, which the certificates cover."
   }
 }
 
 variable "accelerator" {
-  description = "Where the accelerator is: its DNS name and that name's hosted zone."
+  description = "DNS name of the accelerator, and the hosted zone of that name."
   type = object({
     dns_name = string
     zone_id  = string
@@ -27,7 +27,7 @@ variable "accelerator" {
 }
 
 variable "regions" {
-  description = "Each region's own host, and where its API Gateway answers that host and the shared one. Not its state: no record may depend on it."
+  description = "For each region, its own host name, and the targets of its API Gateway for that and for the shared one. Not its state: records must not depend on it."
   type = map(object({
     host   = string
     own    = object({ domain_name = string, zone_id = string })
@@ -36,12 +36,12 @@ variable "regions" {
 
   validation {
     condition     = length(var.regions) > 0
-    error_message = "regions is empty: the names would lead nowhere."
+    error_message = "regions must not be empty: the names would have no target."
   }
 
-  # Route 53 calls the results of a health check unpredictable that asks for the name that it decides about.
+  # Route 53 warns of unpredictable results if a health check requests the name whose records depend on it.
   validation {
     condition     = alltrue([for region in values(var.regions) : region.host != var.api_host])
-    error_message = "a region's own host must not be api_host, whose records its health checks decide about."
+    error_message = "a region's own host must not be api_host, whose records depend on the region's health checks."
   }
 }

@@ -1,4 +1,4 @@
-# What ECS itself needs to start a task: its image, and a place for its log. One role for all services and regions.
+# Permissions of ECS for starting tasks: pull images and write logs. One role for all services and regions.
 
 resource "aws_iam_role" "this" {
   name               = var.name

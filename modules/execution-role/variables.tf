@@ -4,12 +4,12 @@ variable "name" {
 }
 
 variable "account" {
-  description = "Number of the AWS account."
+  description = "ID of the AWS account."
   type        = string
 }
 
 variable "regions" {
-  description = "Regions in which tasks are started."
+  description = "Regions in which tasks run."
   type        = set(string)
 }
 
@@ -24,6 +24,6 @@ variable "log_groups" {
 
   validation {
     condition     = !anytrue([for name in var.log_groups : strcontains(name, "*")])
-    error_message = "log_groups must be exact names."
+    error_message = "log_groups must be exact names, without wildcards."
   }
 }

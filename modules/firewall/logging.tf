@@ -1,4 +1,4 @@
-# What was refused, or would have been: what passes is in the access logs.
+# Logs of blocked and counted requests; all others are in the access logs.
 
 data "aws_caller_identity" "current" {}
 
@@ -52,7 +52,7 @@ resource "aws_wafv2_web_acl_logging_configuration" "this" {
 
 resource "aws_cloudwatch_log_group" "this" {
   #checkov:skip=CKV_AWS_338:how long logs are kept is the environment's choice
-  # WAF writes only to groups with this beginning.
+  # WAF requires this prefix.
   name              = "aws-waf-logs-${var.name}"
   retention_in_days = var.logs.retention_days
   kms_key_id        = var.logs.key_arn

@@ -1,4 +1,4 @@
-# What is refused before it reaches the API, at both ways in: API Gateway and the load balancer.
+# The firewall at both entry points: API Gateway and the load balancer.
 
 resource "aws_wafv2_web_acl" "this" {
   name        = var.name
@@ -22,8 +22,8 @@ resource "aws_wafv2_web_acl" "this" {
         vendor_name = "AWS"
         name        = "AWSManagedRulesAmazonIpReputationList"
 
-        # The one rule that judges by the address alone. Were it ever wrong about Route 53's health checkers, all regions
-        # would be unhealthy at once; and what these paths answer is no secret.
+        # The only rule based on addresses alone. If it ever listed Route 53's health checkers, all regions would become
+        # unhealthy at once; and the responses of these paths are not secret.
         scope_down_statement {
           not_statement {
             statement {
@@ -75,8 +75,8 @@ resource "aws_wafv2_web_acl" "this" {
         aggregate_key_type    = "IP"
         evaluation_window_sec = 300
 
-        # What comes through API Gateway has been counted there, and reaches the load balancer from the VPC's own few
-        # addresses, as do health checks: all clients together would be taken for one.
+        # Requests through API Gateway are counted there, and reach the load balancer from a few addresses of the VPC, as do
+        # health checks: all clients together would count as one.
         scope_down_statement {
           not_statement {
             statement {
@@ -131,7 +131,7 @@ resource "aws_wafv2_web_acl" "this" {
         vendor_name = "AWS"
         name        = "AWSManagedRulesCommonRuleSet"
 
-        # It refuses bodies above 8 KiB with 403. Sales are small, some hundred bytes, but the longest product with all
+        # It blocks bodies above 8 KiB with 403. Most sales have some hundred bytes, but the longest product with all
         # characters escaped takes 12 KiB, and above 64 KiB the API promises 413. So this rule only counts.
         rule_action_override {
           name = "SizeRestrictions_BODY"
@@ -141,7 +141,7 @@ resource "aws_wafv2_web_acl" "this" {
           }
         }
 
-        # Clients are programs, and many say no User-Agent.
+        # Clients are programs, many without User-Agent.
         rule_action_override {
           name = "NoUserAgent_HEADER"
 

@@ -1,4 +1,4 @@
 output "name" {
-  description = "Name of the web ACL, as metrics call it."
+  description = "Name of the web ACL in metrics."
   value       = aws_wafv2_web_acl.this.name
 }

@@ -1,36 +1,36 @@
 variable "name" {
-  description = "What the names of all resources begin with."
+  description = "Prefix of all resource names."
   type        = string
 }
 
 variable "protected" {
-  description = "ARNs of what the firewall stands before, each under a name: load balancers and API Gateway's stages."
+  description = "ARNs of the protected load balancers and API Gateway stages, by name."
   type        = map(string)
 
   validation {
     condition     = length(var.protected) > 0
-    error_message = "protected is empty: the firewall would stand before nothing."
+    error_message = "protected must not be empty: the firewall would protect nothing."
   }
 }
 
 variable "vpc_cidr" {
-  description = "Address range of the VPC, whose requests are not counted as one client's."
+  description = "Address range of the VPC, which is exempt from the limit per address."
   type        = string
 }
 
 variable "requests_per_address" {
-  description = "Requests in five minutes above which an address is refused; a chain of shops may have one."
+  description = "Requests in five minutes above which an address is blocked; all shops of a chain may share one."
   type        = number
   default     = 30000
 
   validation {
     condition     = var.requests_per_address >= 10 && var.requests_per_address <= 2000000000
-    error_message = "requests_per_address must be 10 to 2,000,000,000, as WAF has it."
+    error_message = "requests_per_address must be 10 to 2,000,000,000, the limits of WAF."
   }
 }
 
 variable "logs" {
-  description = "How many days logs are kept, and the ARN of the KMS key that encrypts them."
+  description = "Retention of logs in days, and the ARN of the KMS key that encrypts them."
   type = object({
     retention_days = number
     key_arn        = string

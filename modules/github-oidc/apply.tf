@@ -1,7 +1,7 @@
-# Whoever applies makes roles, and so could give itself everything in the end: the approval that the environment demands
-# is the gate. Within it, the role is kept to what Terraform manages here: the services used, of those that have names
-# the resources with ours, and roles with ours, which it can pass to the services that run here alone. It cannot make
-# users or keys, and cannot change who may take it, or what it may do: that is applied by a person.
+# The role that applies creates roles, and could so extend its permissions indirectly: the gate is the approval by the GitHub
+# environment. The role is limited to what Terraform manages here: the services in use; resources with our prefix, if they have
+# names; and roles with our prefix, which it can pass only to the services that run here. It cannot create users or access keys,
+# nor change its own trust or permissions, which a person applies.
 
 resource "aws_iam_role_policy" "apply" {
   for_each = {
@@ -25,7 +25,7 @@ locals {
     ecs = [
       for kind in ["cluster", "service", "task-definition"] : "arn:aws:ecs:*:${var.account}:${kind}/${var.prefix}*"
     ]
-    # API Gateway chooses the names of its own.
+    # API Gateway chooses the names of its log groups.
     logs = [
       for name in ["*${var.prefix}*", "API-Gateway-Execution-Logs_*"] :
       "arn:aws:logs:*:${var.account}:log-group:${name}"
@@ -54,7 +54,7 @@ data "aws_iam_policy_document" "apply_resources" {
     }
   }
 
-  # Their resources have numbers for names, or their actions take none at all.
+  # Their resources have generated IDs, or their actions take no resource.
   statement {
     sid = "ServicesWithoutNames"
     actions = [
@@ -74,7 +74,7 @@ data "aws_iam_policy_document" "apply_resources" {
     resources = ["*"]
   }
 
-  # Keys have numbers for names, but bear our tags; what is lost with a key is lost for good.
+  # Keys have generated IDs, but our tags; data encrypted with a lost key is lost permanently.
   dynamic "statement" {
     for_each = var.tags
 
@@ -92,14 +92,14 @@ data "aws_iam_policy_document" "apply_resources" {
     }
   }
 
-  # Lists, and settings of a whole account, which have no ARN of ours. What IAM asks of an action is in AWS's service
-  # authorization tables, with which .ci/permissions compares all of this, and that it covers what Terraform calls.
+  # Lists and account settings, which have no ARN of ours. .ci/permissions compares all policies with AWS's service
+  # authorization tables, and checks that they cover Terraform's calls.
   statement {
     sid = "WithoutResource"
     actions = [
       "cloudwatch:Describe*",
       "cloudwatch:List*",
-      # Although an alarm has a name, one of alarms is taken from those alone who may put all.
+      # Although alarms have names, composite alarms require the permission for all.
       "cloudwatch:PutCompositeAlarm",
       "dynamodb:List*",
       "ecr:*RepositoryCreationTemplate",
@@ -122,7 +122,7 @@ data "aws_iam_policy_document" "apply_resources" {
       "logs:PutResourcePolicy",
       "logs:UpdateLogDelivery",
       "s3:ListAllMyBuckets",
-      # For IAM a subscription is no resource.
+      # In IAM, subscriptions are not resources.
       "sns:GetSubscriptionAttributes",
       "sns:List*",
       "sns:SetSubscriptionAttributes",
@@ -179,7 +179,7 @@ data "aws_iam_policy_document" "apply_roles" {
     }
   }
 
-  # Roles that services make for themselves the first time they are used.
+  # Service-linked roles, created when a service is first used.
   statement {
     sid       = "RolesOfServices"
     actions   = ["iam:CreateServiceLinkedRole"]

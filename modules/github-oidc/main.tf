@@ -1,9 +1,9 @@
-# GitHub's workflows without stored keys: each run shows a token that says where it comes from, and gets one of three
-# roles for it.
+# Access for GitHub workflows without stored keys: each run presents a token that identifies it, and assumes one of three
+# roles.
 #
 # The token's subject names the repository in one of two forms: OWNER/NAME, or OWNER@ID/NAME@ID in repositories that were
-# created, renamed or moved since mid-2026, or have chosen so. Only the form that is given is believed: whoever gets hold
-# of a name that was given up has its subject, but never its ids.
+# created, renamed or moved since mid-2026, or have opted in. Only the configured form is trusted: someone who acquires an
+# abandoned name gets its subject, but never its IDs.
 
 resource "aws_iam_openid_connect_provider" "github" {
   url            = "https://token.actions.githubusercontent.com"
@@ -12,13 +12,13 @@ resource "aws_iam_openid_connect_provider" "github" {
 
 locals {
   trust = {
-    # Everybody who opens a pull request from within the repository: reads, and changes nothing.
+    # For pull requests from within the repository: read-only.
     plan = [
       "repo:${var.repository}:pull_request",
       "repo:${var.repository}:ref:refs/heads/${var.branch}",
       "repo:${var.repository}:environment:${var.environment}",
     ]
-    # These only after what the environment demands: approval, and the branch that may deploy to it.
+    # Only after the GitHub environment's protection rules: approval, and the allowed branch.
     apply    = ["repo:${var.repository}:environment:${var.environment}"]
     operator = ["repo:${var.repository}:environment:${var.environment}"]
   }
@@ -41,7 +41,7 @@ data "aws_iam_policy_document" "trust" {
       values   = ["sts.amazonaws.com"]
     }
 
-    # Exact, without wildcards: "repo:OWNER/NAME:*" would let in every branch.
+    # Exact, without wildcards: "repo:OWNER/NAME:*" would admit every branch.
     condition {
       test     = "StringEquals"
       variable = "token.actions.githubusercontent.com:sub"

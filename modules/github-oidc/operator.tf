@@ -1,4 +1,4 @@
-# What salesctl calls, for drills and switches that are started from GitHub.
+# The calls of salesctl, for drills and switches from GitHub.
 
 locals {
   permissions = jsondecode(file("${path.module}/../task-role/permissions.json"))["operator"]
@@ -16,12 +16,12 @@ locals {
     services = [
       for region in keys(var.regions) : "arn:aws:ecs:${region}:${var.account}:service/${var.prefix}/${var.prefix}-*"
     ]
-    # What these have for a name is a number.
+    # These have generated IDs.
     accelerator = ["arn:aws:globalaccelerator::${var.account}:accelerator/*"]
     scaling = [
       for region in keys(var.regions) : "arn:aws:application-autoscaling:${region}:${var.account}:scalable-target/*"
     ]
-    # These have no ARN: metrics, what CloudTrail has noted, and the list of what scales.
+    # These have no ARN: metrics, CloudTrail events, and the list of scalable targets.
     metrics      = ["*"]
     history      = ["*"]
     scaling_list = ["*"]

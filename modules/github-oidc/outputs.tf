@@ -1,4 +1,4 @@
 output "role_arns" {
-  description = "ARNs of the roles plan, apply and operator, by these names."
+  description = "ARNs of the roles, by name: plan, apply and operator."
   value       = { for name, role in aws_iam_role.this : name => role.arn }
 }

@@ -1,4 +1,4 @@
-# A plan reads how everything is configured, and no sale.
+# A plan reads all configuration, but no sales.
 
 resource "aws_iam_role_policy_attachment" "plan" {
   role       = aws_iam_role.this["plan"].name
@@ -24,7 +24,7 @@ data "aws_iam_policy_document" "plan" {
     }
   }
 
-  # A plan holds the lock while it reads.
+  # A plan holds the state lock.
   statement {
     sid       = "LockStates"
     actions   = ["s3:DeleteObject", "s3:PutObject"]
@@ -43,7 +43,7 @@ data "aws_iam_policy_document" "plan" {
     }
   }
 
-  # ReadOnlyAccess reads data, too.
+  # ReadOnlyAccess includes reading data.
   statement {
     sid    = "NoData"
     effect = "Deny"

@@ -1,5 +1,5 @@
 variable "repository" {
-  description = "The repository whose workflows get the roles, as the subject of its tokens begins: OWNER/NAME, or OWNER@ID/NAME@ID where GitHub puts the ids into it."
+  description = "The repository whose workflows may assume the roles, as in the subject of its tokens: OWNER/NAME, or OWNER@ID/NAME@ID if GitHub includes the IDs."
   type        = string
 
   validation {
@@ -9,28 +9,28 @@ variable "repository" {
 }
 
 variable "branch" {
-  description = "Branch whose runs may plan without an environment."
+  description = "Branch whose runs may plan without a GitHub environment."
   type        = string
   default     = "main"
 }
 
 variable "environment" {
-  description = "GitHub environment whose jobs may apply and switch, once its rules have let them through."
+  description = "GitHub environment whose jobs may apply and switch, according to its protection rules."
   type        = string
 }
 
 variable "prefix" {
-  description = "What the names of all resources begin with."
+  description = "Prefix of all resource names."
   type        = string
 }
 
 variable "tags" {
-  description = "Tags that the keys of this environment bear, and those of no other."
+  description = "Tags that only the keys of this environment have."
   type        = map(string)
 }
 
 variable "account" {
-  description = "Number of the AWS account."
+  description = "ID of the AWS account."
   type        = string
 }
 
@@ -45,7 +45,7 @@ variable "state_key_alias" {
 }
 
 variable "regions" {
-  description = "ARNs of what the operator's command works on, by region."
+  description = "ARNs of the resources that salesctl uses, by region."
   type = map(object({
     sales_table_arn       = string
     idempotency_table_arn = string

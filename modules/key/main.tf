@@ -1,5 +1,5 @@
-# One multi-region key: the primary where primary_arn is null, a replica of it elsewhere. In the primary's own region
-# there is nothing to make.
+# One multi-region key: the primary if primary_arn is null, otherwise a replica. In the primary's own region it creates
+# nothing.
 
 locals {
   is_primary = var.primary_arn == null
@@ -34,13 +34,13 @@ resource "aws_kms_alias" "this" {
   target_key_id = local.is_primary ? aws_kms_key.primary[0].key_id : aws_kms_replica_key.this[0].key_id
 }
 
-# In the policy of a key, the resource "*" is the key itself.
+# In a key policy, the resource "*" is the key itself.
 data "aws_iam_policy_document" "this" {
   #checkov:skip=CKV_AWS_109:the resource of a key's policy is the key itself
   #checkov:skip=CKV_AWS_111:the resource of a key's policy is the key itself
   #checkov:skip=CKV_AWS_356:the resource of a key's policy is the key itself
 
-  # Without this nobody could ever change the key again; who may do what is said by the policies of roles.
+  # Without this, no one could change the key any more. Permissions are granted by the policies of roles.
   statement {
     sid       = "RolesOfTheAccount"
     actions   = ["kms:*"]
@@ -87,8 +87,8 @@ data "aws_iam_policy_document" "this" {
     }
   }
 
-  # The role by which DynamoDB replicates comes into being with the first global table of an account, and a policy may
-  # not name a role that is not there yet: hence a condition, not a principal.
+  # DynamoDB's replication role is created with the first global table of an account, and a policy must not name a role that
+  # does not exist: hence a condition instead of a principal.
   statement {
     sid       = "ReplicationOfTables"
     actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]

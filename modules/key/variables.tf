@@ -4,38 +4,38 @@ variable "alias" {
 
   validation {
     condition     = startswith(var.alias, "alias/") && !startswith(var.alias, "alias/aws/")
-    error_message = "alias must begin with alias/, and not with alias/aws/, which is AWS's own."
+    error_message = "alias must start with alias/, but not with alias/aws/, which is reserved for AWS."
   }
 }
 
 variable "description" {
-  description = "What the key encrypts."
+  description = "Description of the key: what it encrypts."
   type        = string
 }
 
 variable "account" {
-  description = "Number of the AWS account."
+  description = "ID of the AWS account."
   type        = string
 }
 
 variable "region" {
-  description = "Region in which this is applied."
+  description = "Region of the provider."
   type        = string
 }
 
 variable "sns_principals" {
-  description = "The names by which SNS delivers: sns.amazonaws.com, and one for each region that is opted in to."
+  description = "Service principals of SNS: sns.amazonaws.com, and one for each opt-in region."
   type        = list(string)
 }
 
 variable "primary_arn" {
-  description = "ARN of the primary key of which a replica is made; null makes the primary."
+  description = "ARN of the primary key to replicate; null creates the primary key."
   type        = string
   default     = null
 }
 
 variable "deletion_window_days" {
-  description = "Days between the deletion of the key and the loss of all that it encrypts, 7 to 30."
+  description = "Waiting period in days before the key is deleted, 7 to 30. After that, everything that it encrypts is lost."
   type        = number
   default     = 30
 

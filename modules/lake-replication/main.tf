@@ -1,6 +1,6 @@
-# From one region's lake to those of all others. Each lake does this, so that whatever any region writes is in all of
-# them; what has been replicated is not replicated again. What was there before its rule is not replicated by it: where
-# a region is added, S3 Batch Replication copies that once.
+# Replication from one region's lake to all others. Each lake replicates, so that all lakes have the objects of all regions;
+# replicas are not replicated again. Objects older than their rule are not replicated: when a region is added, S3 Batch
+# Replication can copy them once.
 
 resource "aws_s3_bucket_replication_configuration" "this" {
   bucket = var.source_lake.bucket
@@ -18,7 +18,7 @@ resource "aws_s3_bucket_replication_configuration" "this" {
         prefix = local.prefix
       }
 
-      # Nobody deletes from a lake but by hand, and then not in all regions at once.
+      # Objects are only deleted by hand, and then not in all regions at once.
       delete_marker_replication {
         status = "Disabled"
       }
@@ -28,7 +28,7 @@ resource "aws_s3_bucket_replication_configuration" "this" {
           status = "Enabled"
         }
 
-        # Tags that are set on a copy come back to the original.
+        # Tags set on a replica are replicated back.
         replica_modifications {
           status = "Enabled"
         }
@@ -42,8 +42,8 @@ resource "aws_s3_bucket_replication_configuration" "this" {
           replica_kms_key_id = rule.value.key_arn
         }
 
-        # What is not replicated when a region is lost is missing elsewhere until it returns. Fifteen minutes at most
-        # cost less than a cent for a million sales, and the metrics show what is late.
+        # If a region is lost, objects that were not replicated are missing elsewhere until it returns. The limit of fifteen
+        # minutes costs less than a cent per million sales, and its metrics show delays.
         replication_time {
           status = "Enabled"
 
@@ -67,7 +67,7 @@ resource "aws_s3_bucket_replication_configuration" "this" {
 }
 
 locals {
-  # Everything; an object that begins otherwise stays in its region.
+  # Other objects stay in their region.
   prefix = ""
 
   regions = sort(keys(var.destinations))

@@ -1,9 +1,9 @@
 output "rules" {
-  description = "Names of the rules of replication, which its metrics bear, by region of destination."
+  description = "Names of the replication rules, as in metrics, by destination region."
   value       = { for rule in local.rules : rule.region => "to-${rule.region}" }
 }
 
 output "prefix" {
-  description = "What the keys of the objects begin with that are replicated."
+  description = "Prefix of the replicated objects' keys."
   value       = local.prefix
 }

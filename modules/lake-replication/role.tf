@@ -4,9 +4,9 @@ resource "aws_iam_role" "this" {
   assume_role_policy = data.aws_iam_policy_document.trust.json
 }
 
-# Without conditions: in no document does S3 promise to say for which bucket or account it takes the role by which it
-# replicates, and what it does not say is not granted, silently. What the role may is about these buckets alone, and who
-# may give it to a bucket is said by iam:PassRole.
+# Without conditions: S3 does not document that it passes the source bucket or account when it assumes a replication role, and
+# a condition on a missing key would silently prevent replication. The role's permissions are limited to these buckets, and
+# iam:PassRole limits who may assign it to a bucket.
 data "aws_iam_policy_document" "trust" {
   statement {
     actions = ["sts:AssumeRole"]
@@ -55,7 +55,7 @@ data "aws_iam_policy_document" "this" {
       values   = ["s3.${var.source_lake.region}.amazonaws.com"]
     }
 
-    # With a bucket key the context is the bucket, otherwise the object.
+    # With a bucket key, the encryption context is the bucket, otherwise the object.
     condition {
       test     = "ArnLike"
       variable = "kms:EncryptionContext:aws:s3:arn"
@@ -68,7 +68,7 @@ data "aws_iam_policy_document" "this" {
 
     content {
       sid = "EncryptIn${replace(title(replace(statement.value.region, "-", " ")), " ", "")}"
-      # S3 decrypts a bucket key before it uses it again.
+      # S3 decrypts a bucket key before reusing it.
       actions   = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
       resources = [statement.value.key_arn]
 

@@ -1,10 +1,10 @@
 variable "role_name" {
-  description = "Name of the role by which S3 replicates; roles are of all regions, so that it names this one."
+  description = "Name of the replication role. Roles are global, so it includes the region."
   type        = string
 }
 
 variable "source_lake" {
-  description = "The lake that is replicated: its region, the bucket's name and ARN, and the ARN of its key."
+  description = "The lake to replicate: region, name and ARN of the bucket, and ARN of its key."
   type = object({
     region  = string
     bucket  = string
@@ -14,7 +14,7 @@ variable "source_lake" {
 }
 
 variable "destinations" {
-  description = "The lakes of all other regions, by region: the bucket's ARN, and the ARN of its key."
+  description = "The lakes of all other regions, by region: ARN of the bucket and ARN of its key."
   type = map(object({
     arn     = string
     key_arn = string
@@ -22,11 +22,11 @@ variable "destinations" {
 
   validation {
     condition     = length(var.destinations) > 0 && !contains(keys(var.destinations), var.source_lake.region)
-    error_message = "destinations must be other regions than the lake's own, and at least one."
+    error_message = "destinations must be at least one region, other than the lake's own."
   }
 
   validation {
     condition     = alltrue([for region, lake in var.destinations : strcontains(lake.key_arn, ":kms:${region}:")])
-    error_message = "a lake is encrypted with a key of its own region."
+    error_message = "the key of a lake must be in the lake's region."
   }
 }

@@ -1,5 +1,4 @@
-# A region's lake. Objects are never changed, and stay: what lies here for years is read by nobody's schedule, and at
-# some hundred bytes each no colder class is cheaper.
+# A region's lake. Objects are never changed and never expire; at some hundred bytes each, no colder storage class is cheaper.
 
 resource "aws_s3_bucket" "this" {
   #checkov:skip=CKV_AWS_18:two roles write and the worker logs each object by its sale; who else reads is CloudTrail's
@@ -21,7 +20,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
   bucket = aws_s3_bucket.this.id
 
   rule {
-    # One call to KMS for many objects.
+    # One KMS call for many objects.
     bucket_key_enabled = true
 
     apply_server_side_encryption_by_default {
@@ -57,7 +56,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
 
     filter {}
 
-    # An object has one version unless somebody deletes or overwrites it by hand: that long it can be taken back.
+    # An object has one version unless it is deleted or overwritten by hand, which can be undone for this time.
     noncurrent_version_expiration {
       noncurrent_days = var.version_retention_days
     }
@@ -85,7 +84,7 @@ resource "aws_s3_bucket_policy" "this" {
   bucket = aws_s3_bucket.this.id
   policy = data.aws_iam_policy_document.this.json
 
-  # S3 refuses two changes of a bucket's access at the same time.
+  # S3 rejects concurrent changes of a bucket's access.
   depends_on = [aws_s3_bucket_public_access_block.this]
 }
 

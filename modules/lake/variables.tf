@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Name of the bucket, which all accounts share."
+  description = "Name of the bucket; unique among all AWS accounts."
   type        = string
 }
 
@@ -9,7 +9,7 @@ variable "key_arn" {
 }
 
 variable "version_retention_days" {
-  description = "Days that the old versions of overwritten and deleted objects are kept."
+  description = "Retention in days of overwritten and deleted objects."
   type        = number
 
   validation {
@@ -19,7 +19,7 @@ variable "version_retention_days" {
 }
 
 variable "force_destroy" {
-  description = "Whether the bucket is deleted with all that it holds."
+  description = "Whether the bucket is deleted with its objects."
   type        = bool
   default     = false
 }

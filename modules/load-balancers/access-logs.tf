@@ -1,4 +1,4 @@
-# Who asked for what, as the application load balancer saw it.
+# Access logs of the application load balancer.
 
 data "aws_caller_identity" "current" {}
 
@@ -14,7 +14,7 @@ resource "aws_s3_bucket" "access_logs" {
   #checkov:skip=CKV_AWS_144:a lost region's access logs are not worth a second copy
   #checkov:skip=CKV_AWS_145:load balancers can deliver to buckets with S3's own key only
   #checkov:skip=CKV2_AWS_62:nobody waits for an access log
-  # Names of buckets are shared by all accounts and regions.
+  # Bucket names are unique among all accounts and regions.
   bucket        = "${var.name}-logs-${local.account}-${local.region}"
   force_destroy = var.force_destroy
 }
@@ -45,7 +45,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "access_logs" {
   }
 }
 
-# So that nobody who got in can remove the trace by overwriting it.
+# So that an intruder cannot remove traces by overwriting them.
 resource "aws_s3_bucket_versioning" "access_logs" {
   bucket = aws_s3_bucket.access_logs.id
 
@@ -97,7 +97,7 @@ data "aws_iam_policy_document" "access_logs" {
       identifiers = ["logdelivery.elasticloadbalancing.amazonaws.com"]
     }
 
-    # Load balancers of this account in this region only, whoever else might name the bucket.
+    # Only load balancers of this account and region.
     condition {
       test     = "ArnLike"
       variable = "aws:SourceArn"

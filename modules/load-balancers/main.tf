@@ -1,5 +1,5 @@
-# The way in: a network load balancer, which Global Accelerator and API Gateway's VPC link can have as their target, and
-# behind it an application load balancer, which knows hosts and paths. Both are internal.
+# The entry point: a network load balancer, a possible target of Global Accelerator and of API Gateway's VPC link, and behind it
+# an application load balancer, which routes by host and path. Both are internal.
 
 resource "aws_lb" "network" {
   #checkov:skip=CKV_AWS_91:a network load balancer logs its TLS listeners only, and this one hands TLS on as it is
@@ -30,7 +30,7 @@ resource "aws_lb_target_group" "application" {
   port        = 443
   protocol    = "TCP"
 
-  # Answered by the tasks: a region in which none serves is unhealthy, and Global Accelerator leaves it.
+  # Answered by tasks: a region without healthy tasks is unhealthy, and Global Accelerator stops using it.
   health_check {
     protocol            = "HTTPS"
     path                = "/healthcheck"
@@ -42,7 +42,7 @@ resource "aws_lb_target_group" "application" {
   }
 }
 
-# The application load balancer can be a target only while it listens.
+# An application load balancer without a listener cannot be a target.
 resource "aws_lb_target_group_attachment" "application" {
   target_group_arn = aws_lb_target_group.application.arn
   target_id        = aws_lb.application.arn
@@ -61,8 +61,8 @@ resource "aws_lb" "application" {
   enable_deletion_protection = var.deletion_protection
   drop_invalid_header_fields = true
 
-  # Below the 75 s for which the API keeps idle connections (KEEP_ALIVE in sales/src/http/server.rs): were it the other
-  # way round, requests would meet connections that the API has just closed, and be answered with 502.
+  # Below the 75 s for which the API keeps idle connections (KEEP_ALIVE in sales-service/src/http/server.rs): otherwise
+  # requests could use connections that the API has just closed, and get 502.
   idle_timeout = 60
 
   access_logs {
@@ -70,11 +70,11 @@ resource "aws_lb" "application" {
     bucket  = aws_s3_bucket.access_logs.id
   }
 
-  # Log delivery is tried as soon as it is switched on.
+  # Log delivery is tested as soon as it is enabled.
   depends_on = [aws_s3_bucket_policy.access_logs]
 }
 
-# What no rule names does not exist. Not 200, or a region without tasks would be healthy.
+# Paths without a rule are not found. Not 200, or a region without tasks would be healthy.
 resource "aws_lb_listener" "application" {
   load_balancer_arn = aws_lb.application.arn
   port              = 443
@@ -99,7 +99,7 @@ resource "aws_lb_listener" "application" {
   }
 }
 
-# Health checks come without a host.
+# Health checks have no host name.
 resource "aws_lb_listener_rule" "health" {
   listener_arn = aws_lb_listener.application.arn
   priority     = 10
@@ -116,14 +116,14 @@ resource "aws_lb_listener_rule" "health" {
   }
 }
 
-# A rule has five values at most, so that paths are taken two by two at most. What is not among them, such as /metrics, is for
-# operators inside and refused here.
+# A rule has at most five values, so a rule has at most two paths. Other paths, such as /metrics, are for operators and
+# rejected here.
 resource "aws_lb_listener_rule" "api" {
   for_each = {
     sales       = { priority = 20, paths = ["/sales", "/sales/*"] }
     description = { priority = 30, paths = ["/openapi.json", "/docs*"] }
     readiness   = { priority = 40, paths = ["/readiness", "/version"] }
-    # Asked by Route 53's health checks alone. Never by a load balancer's own: a PASSIVE region's tasks are well.
+    # For Route 53's health checks only, never for those of a load balancer: a PASSIVE region's tasks are healthy.
     active = { priority = 50, paths = ["/active"] }
   }
 
@@ -156,7 +156,7 @@ resource "aws_lb_target_group" "api" {
   protocol                      = "HTTPS"
   load_balancing_algorithm_type = "least_outstanding_requests"
 
-  # Longer than the longest request: 10 s for its body (BODY_TIME in sales-api/src/requests.rs) and 4.8 s for its answer
+  # Longer than the longest request: 10 s for its body (BODY_TIME in sales-api/src/routes/extractors.rs) and 4.8 s for its response
   # (DEADLINE in sales-api/src/routes/sale.rs).
   deregistration_delay = 20
 

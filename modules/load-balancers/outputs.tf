@@ -1,5 +1,5 @@
 output "nlb_arn" {
-  description = "ARN of the network load balancer, when all behind it is there."
+  description = "ARN of the network load balancer, after everything behind it exists."
   value       = aws_lb.network.arn
 
   depends_on = [aws_lb_listener.network, aws_lb_target_group_attachment.application, aws_lb_listener_rule.health]
@@ -21,24 +21,24 @@ output "alb_arn" {
 }
 
 output "alb_arn_suffix" {
-  description = "The application load balancer as metrics call it."
+  description = "Identifier of the application load balancer in metrics."
   value       = aws_lb.application.arn_suffix
 }
 
 output "alb_security_group_id" {
-  description = "Id of the application load balancer's security group, from which tasks take traffic."
+  description = "ID of the application load balancer's security group, from which tasks accept traffic."
   value       = aws_security_group.application.id
 }
 
 output "target_group_arn" {
-  description = "ARN of the target group of the API's tasks, when the load balancer uses it."
+  description = "ARN of the target group of the API's tasks, after the load balancer uses it."
   value       = aws_lb_target_group.api.arn
 
-  # ECS refuses a target group that no listener uses.
+  # ECS rejects a target group without a listener.
   depends_on = [aws_lb_listener_rule.health, aws_lb_listener_rule.api]
 }
 
 output "target_group_arn_suffix" {
-  description = "The target group of the API's tasks as metrics call it."
+  description = "Identifier of the target group of the API's tasks in metrics."
   value       = aws_lb_target_group.api.arn_suffix
 }

@@ -1,4 +1,4 @@
-# From the clients to the network load balancer, on to the application load balancer, on to the tasks, and no other way.
+# Clients to the network load balancer to the application load balancer to tasks; no other traffic.
 
 resource "aws_security_group" "network" {
   name        = "${var.name}-nlb"
@@ -8,8 +8,8 @@ resource "aws_security_group" "network" {
   tags = { Name = "${var.name}-nlb" }
 }
 
-# From everywhere: Global Accelerator keeps the addresses of clients, and those of API Gateway's private link nobody can
-# list. As the load balancer is internal, there are no other ways to it.
+# From everywhere: Global Accelerator preserves client addresses, and the addresses of API Gateway's private link cannot be
+# listed. The load balancer is internal, so only these two can reach it.
 resource "aws_vpc_security_group_ingress_rule" "network" {
   security_group_id = aws_security_group.network.id
   description       = "HTTPS through Global Accelerator and API Gateway"
@@ -51,7 +51,7 @@ resource "aws_vpc_security_group_ingress_rule" "application" {
   tags = { Name = "${var.name}-alb" }
 }
 
-# The tasks' own group takes it from this one alone.
+# The tasks' group admits traffic from this one only.
 resource "aws_vpc_security_group_egress_rule" "application" {
   security_group_id = aws_security_group.application.id
   description       = "HTTPS to the tasks"

@@ -1,15 +1,15 @@
 variable "name" {
-  description = "What the names of all resources begin with."
+  description = "Prefix of all resource names."
   type        = string
 
   validation {
     condition     = length(var.name) <= 28
-    error_message = "name must have at most 28 characters: load balancers have 32, and four of them are -nlb or -alb."
+    error_message = "name must have at most 28 characters: the names of load balancers have at most 32, including -nlb or -alb."
   }
 }
 
 variable "network" {
-  description = "Id and address range of the VPC, and the ids of private subnets in three zones."
+  description = "ID and address range of the VPC, and the IDs of private subnets in three zones."
   type = object({
     vpc_id     = string
     cidr       = string
@@ -18,12 +18,12 @@ variable "network" {
 }
 
 variable "hosts" {
-  description = "Hosts under which the API is asked."
+  description = "Host names of the API."
   type        = list(string)
 
   validation {
     condition     = length(var.hosts) >= 1 && length(var.hosts) <= 3
-    error_message = "hosts must be one to three: with two paths they make up a rule's five values."
+    error_message = "hosts must be one to three: together with two paths they are the five values that a rule may have."
   }
 }
 
@@ -33,18 +33,18 @@ variable "certificate_arn" {
 }
 
 variable "access_log_retention_days" {
-  description = "Days that access logs are kept."
+  description = "Retention of access logs in days."
   type        = number
 }
 
 variable "deletion_protection" {
-  description = "Whether the load balancers refuse to be deleted."
+  description = "Whether the load balancers have deletion protection."
   type        = bool
   default     = true
 }
 
 variable "force_destroy" {
-  description = "Whether the access logs are deleted with their bucket."
+  description = "Whether the bucket of access logs is deleted with its objects."
   type        = bool
   default     = false
 }

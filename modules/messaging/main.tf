@@ -1,9 +1,9 @@
-# What carries events: a region's topic, the queue that the topics of all regions feed, and its dead letters.
+# Messaging: a region's topic, the queue for the topics of all regions, and its dead-letter queue.
 
 locals {
   day = 24 * 60 * 60
-  # An event is far smaller than the 64 KiB that the API takes, but a batch of ten goes through the topic as one: what
-  # SNS and SQS take at most is never the limit.
+  # An event is far smaller than the API's limit of 64 KiB, and a batch of ten is published as one: the limits of SNS and SQS
+  # are never reached.
   largest_message = 256 * 1024
 }
 
@@ -12,7 +12,7 @@ resource "aws_sns_topic" "this" {
   kms_master_key_id = var.key_arn
 }
 
-# Roles of the account need nothing here; their own policies say what they may publish.
+# Roles of the account need no statement here; their own policies allow publishing.
 resource "aws_sns_topic_policy" "this" {
   arn    = aws_sns_topic.this.arn
   policy = data.aws_iam_policy_document.topic.json
@@ -53,7 +53,7 @@ resource "aws_sqs_queue" "this" {
   })
 }
 
-# The age of a message counts from its first queue on, so that this one has to keep it for longer.
+# The age of a message counts from its first queue, so this queue needs a longer retention.
 resource "aws_sqs_queue" "dead_letters" {
   name                      = var.dead_letter_queue_name
   message_retention_seconds = 14 * local.day
@@ -85,7 +85,7 @@ resource "aws_sqs_queue_policy" "dead_letters" {
 locals {
   queues = {
     queue = { arn = aws_sqs_queue.this.arn, topics = var.source_topic_arns }
-    # What SNS cannot deliver to another region ends in the dead letters of the topic's own.
+    # Messages that SNS cannot deliver to another region go to the dead-letter queue of the topic's region.
     dead_letters = { arn = aws_sqs_queue.dead_letters.arn, topics = [aws_sns_topic.this.arn] }
   }
 }

@@ -24,16 +24,16 @@ output "queue_name" {
 }
 
 output "dead_letter_queue_url" {
-  description = "URL of the queue of dead letters."
+  description = "URL of the dead-letter queue."
   value       = aws_sqs_queue.dead_letters.id
 }
 
 output "dead_letter_queue_arn" {
-  description = "ARN of the queue of dead letters."
+  description = "ARN of the dead-letter queue."
   value       = aws_sqs_queue.dead_letters.arn
 }
 
 output "dead_letter_queue_name" {
-  description = "Name of the queue of dead letters."
+  description = "Name of the dead-letter queue."
   value       = aws_sqs_queue.dead_letters.name
 }

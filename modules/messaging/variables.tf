@@ -9,12 +9,12 @@ variable "queue_name" {
 }
 
 variable "dead_letter_queue_name" {
-  description = "Name of the queue of its dead letters."
+  description = "Name of its dead-letter queue."
   type        = string
 }
 
 variable "source_topic_arns" {
-  description = "ARNs of the topics of all regions, which alone may send to the queue. They need not exist yet."
+  description = "ARNs of the topics of all regions; only these may send to the queue. They need not exist yet."
   type        = list(string)
 
   validation {
@@ -26,7 +26,7 @@ variable "source_topic_arns" {
 }
 
 variable "sns_principals" {
-  description = "The names by which SNS delivers: sns.amazonaws.com, and one for each region that is opted in to."
+  description = "Service principals of SNS: sns.amazonaws.com, and one for each opt-in region."
   type        = list(string)
 
   validation {
@@ -38,6 +38,6 @@ variable "sns_principals" {
 }
 
 variable "key_arn" {
-  description = "ARN of the key that encrypts topic and queues; its policy has to let SNS in."
+  description = "ARN of the key that encrypts topic and queues; its policy must allow SNS to use it."
   type        = string
 }

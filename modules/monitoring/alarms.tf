@@ -1,14 +1,13 @@
-# Each alarm says what missing data mean, since that is where alarms lie: where silence is a sign of health they stay
-# quiet, and where silence is the fault they ring.
+# Each alarm defines how missing data is treated: as OK if no data is a sign of health, as ALARM if no data is the fault.
 
 locals {
   alarms = merge(
     {
-      # A worker that is silent, or cannot read its index, leaves the promise unwatched: breaching.
-      # Not part of "region impaired": every region's index knows what any region owes, and the alarm of a healthy one
-      # tells of another that is lost.
+      # Without data, the worker does not run or cannot read its index, so pending sales are not monitored: breaching.
+      # Not part of "region impaired": every region's index has the pending items of all regions, so a healthy region's
+      # alarm is raised for another that is lost.
       pending-age = {
-        description = "Sales wait for the lake: see `salesctl pending list`."
+        description = "Sales have not reached the lake: see `salesctl pending list`."
         namespace   = var.prefix
         metric      = "PendingOldestAge"
         dimensions  = {}
@@ -18,9 +17,9 @@ locals {
         minutes     = 3
         missing     = "breaching"
       }
-      # SQS reports nothing for a queue that has long been idle: not breaching.
+      # SQS reports no data for a queue that has been idle for long: not breaching.
       queue-age = {
-        description = "The queue is not emptied; the sweep brings the sales nevertheless."
+        description = "The queue is not draining; the sweep still processes the sales."
         namespace   = "AWS/SQS"
         metric      = "ApproximateAgeOfOldestMessage"
         dimensions  = { QueueName = var.queues.sales }
@@ -30,7 +29,7 @@ locals {
         minutes     = 3
         missing     = "notBreaching"
       }
-      # As above; and one dead letter is one too many.
+      # As above. A single dead letter raises it.
       dead-letters = {
         description = "A message could not be processed: see `salesctl dlq list`."
         namespace   = "AWS/SQS"
@@ -44,9 +43,9 @@ locals {
       }
     },
     {
-      # A service that is silent does not know its state, or does not run: breaching.
+      # Without data, the service does not know its state or does not run: breaching.
       for name, metric in { api = "ApiStateAge", worker = "WorkerStateAge" } : "${name}-state-age" => {
-        description             = "The ${name} does not hear of its region's state: a switch would not reach it."
+        description             = "The ${name} cannot read its region's state and would miss a switch."
         namespace               = var.prefix
         metric                  = metric
         dimensions              = {}
@@ -58,9 +57,9 @@ locals {
       }
     },
     {
-      # A service without tasks reports nothing: breaching.
+      # A service without tasks reports no data: breaching.
       for name, service in var.services : "${name}-tasks" => {
-        description = "Too few tasks of the ${name} run."
+        description = "Too few ${name} tasks are running."
         namespace   = "ECS/ContainerInsights"
         metric      = "RunningTaskCount"
         dimensions  = { ClusterName = var.cluster, ServiceName = service.service_name }
@@ -72,9 +71,9 @@ locals {
       }
     },
     {
-      # Reported only while something replicates, and a region without sales has nothing: not breaching.
+      # Reported only while items are replicated: not breaching.
       for pair in setproduct(var.tables, var.other_regions) : "${pair[0]}-to-${pair[1]}" => {
-        description = "The table ${pair[0]} replicates slowly to ${pair[1]}."
+        description = "Replication of the table ${pair[0]} to ${pair[1]} is slow."
         namespace   = "AWS/DynamoDB"
         metric      = "ReplicationLatency"
         dimensions  = { TableName = pair[0], ReceivingRegion = pair[1] }
@@ -87,7 +86,7 @@ locals {
     },
     {
       for region, target in var.lake.replication : "lake-to-${region}" => {
-        description = "The lake replicates slowly to ${region}."
+        description = "Replication of the lake to ${region} is slow."
         namespace   = "AWS/S3"
         metric      = "ReplicationLatency"
         dimensions  = { SourceBucket = var.lake.bucket, DestinationBucket = target.bucket, RuleId = target.rule }
@@ -100,7 +99,7 @@ locals {
     },
     {
       for region, target in var.lake.replication : "lake-to-${region}-failed" => {
-        description = "Objects of the lake did not replicate to ${region}: see `salesctl lake verify`."
+        description = "Objects of the lake were not replicated to ${region}: see `salesctl lake verify`."
         namespace   = "AWS/S3"
         metric      = "OperationsFailedReplication"
         dimensions  = { SourceBucket = var.lake.bucket, DestinationBucket = target.bucket, RuleId = target.rule }
@@ -113,12 +112,12 @@ locals {
     },
   )
 
-  # Metrics that make up the rate of 5xx at each entrance; `requests` are those that `errors` are part of. Both without
-  # what Route 53 asks of /active, which a PASSIVE region answers with 503 as it should. It comes through API Gateway, by
-  # whose metrics of single methods it is told apart at the load balancer, too.
+  # Metrics for the rate of 5xx at each entry point: `errors` in relation to `requests`. Both exclude Route 53's requests for
+  # /active, which a PASSIVE region correctly answers with 503. They come through API Gateway, whose metrics per method are
+  # also used to exclude them at the load balancer.
   entrances = {
     load-balancer = {
-      # What the load balancer answers for want of a target is not counted among its requests.
+      # The load balancer's own errors, if it has no target, are not included in its number of requests.
       metrics  = merge(local.questions, { for id, name in local.load_balancer_metrics : id => merge(local.load_balancer, { name = name }) })
       requests = "(FILL(served, 0) + FILL(own, 0) - FILL(asked, 0))"
       errors   = "(FILL(target, 0) + FILL(own, 0) - FILL(passive, 0))"
@@ -162,8 +161,8 @@ resource "aws_cloudwatch_metric_alarm" "metric" {
   ok_actions          = [aws_sns_topic.alarms.arn]
 }
 
-# Without requests there are no errors: not breaching. Whether there ought to be requests, the accelerator's and
-# Route 53's health checks know.
+# Without requests there are no errors: not breaching. The health checks of the accelerator and of Route 53 detect missing
+# requests.
 resource "aws_cloudwatch_metric_alarm" "server_errors" {
   for_each = local.entrances
 
@@ -204,7 +203,7 @@ resource "aws_cloudwatch_metric_alarm" "server_errors" {
   }
 }
 
-# What speaks for switching away from this region: it does not serve, does not process, or would not hear of a switch.
+# Reasons to switch away from this region: it does not serve, does not process, or would miss a switch.
 locals {
   impaired_by = concat(
     [for name in ["api-state-age", "api-tasks", "worker-state-age", "worker-tasks"] : aws_cloudwatch_metric_alarm.metric[name].alarm_name],

@@ -1,4 +1,4 @@
-# One page: what is alarming, what sales see, what they wait for, what runs, what replicates.
+# One page: alarms, requests, pending sales, tasks, replication.
 
 locals {
   charts = [
@@ -111,7 +111,7 @@ locals {
 resource "aws_cloudwatch_dashboard" "this" {
   dashboard_name = "${var.prefix}-${var.region}"
 
-  # Of 24 columns: the alarms all across, then three charts in a row. A chart without metrics would be refused.
+  # 24 columns: alarms in full width, then three charts per row. CloudWatch rejects a chart without metrics.
   dashboard_body = jsonencode({
     widgets = concat(
       [

@@ -1,10 +1,10 @@
 output "topic_arn" {
-  description = "ARN of the topic that tells of alarms."
+  description = "ARN of the topic for alarms."
   value       = aws_sns_topic.alarms.arn
 }
 
 output "impaired_alarm" {
-  description = "Name of the alarm that says that the region is impaired."
+  description = "Name of the alarm for an impaired region."
   value       = aws_cloudwatch_composite_alarm.impaired.alarm_name
 }
 

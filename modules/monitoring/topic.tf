@@ -1,4 +1,4 @@
-# Who is told. Anything else that takes notifications, such as a pager, subscribes to this topic.
+# Notifications. Others, such as a pager, can subscribe to this topic.
 
 resource "aws_sns_topic" "alarms" {
   name              = "${var.prefix}-alarms"

@@ -1,15 +1,15 @@
 variable "prefix" {
-  description = "What the names of alarms, topic and dashboard begin with, and the namespace of the services' own metrics."
+  description = "Prefix of the names of alarms, topic and dashboard, and namespace of the services' metrics."
   type        = string
 }
 
 variable "region" {
-  description = "Name of the region that is watched."
+  description = "Name of the monitored region."
   type        = string
 }
 
 variable "account" {
-  description = "Number of the AWS account."
+  description = "ID of the AWS account."
   type        = string
 }
 
@@ -19,18 +19,18 @@ variable "other_regions" {
 }
 
 variable "key_arn" {
-  description = "ARN of the region's key, which encrypts what alarms say; CloudWatch must be allowed to use it."
+  description = "ARN of the region's key, which encrypts notifications; CloudWatch must be allowed to use it."
   type        = string
 }
 
 variable "emails" {
-  description = "Who is told of alarms; each must confirm once."
+  description = "E-mail addresses for alarms; each must confirm once."
   type        = set(string)
   default     = []
 }
 
 variable "cluster" {
-  description = "Name of the ECS cluster, which must have Container Insights."
+  description = "Name of the ECS cluster, with Container Insights."
   type        = string
 }
 
@@ -43,7 +43,7 @@ variable "services" {
 }
 
 variable "entrance" {
-  description = "Load balancer and target group as CloudWatch names them, and API Gateway's name and stage."
+  description = "Identifiers of load balancer and target group in CloudWatch, and name and stage of API Gateway."
   type = object({
     alb_arn_suffix          = string
     target_group_arn_suffix = string
@@ -66,7 +66,7 @@ variable "tables" {
 }
 
 variable "lake" {
-  description = "The region's bucket, and for each other region its bucket and the name of the rule that replicates there."
+  description = "The region's bucket, and for each other region its bucket and the name of the replication rule."
   type = object({
     bucket = string
     replication = map(object({
@@ -77,27 +77,26 @@ variable "lake" {
 }
 
 variable "thresholds" {
-  description = "From where on something is wrong."
+  description = "Thresholds of the alarms."
   type = object({
-    # Seconds that the oldest pending sale may wait. What the queue did not bring is swept after 30 s, every 5 s
-    # (DESIGN 5, PENDING_GRACE_SECONDS), some thousand sales in seconds: four times that is no delay but a fault.
+    # Maximum age of the oldest pending sale in seconds. The sweep processes sales after 30 s, every 5 s
+    # (PENDING_GRACE_SECONDS), thousands of sales in seconds: four times that is a fault.
     pending_age = optional(number, 120)
-    # Seconds that the oldest message may wait. A message that fails comes back with growing delay, and its sale is swept
-    # meanwhile: only a queue that nobody empties gets older than minutes (DESIGN 5).
+    # Maximum age of the oldest message in seconds. A failed message is retried with growing delay, and its sale is swept
+    # meanwhile: messages get older than minutes only in a queue that is not drained.
     queue_age = optional(number, 300)
-    # Seconds since a service last heard of its region's state. It asks every 5 s (DESIGN 6); until this alarms, a dozen
-    # times in vain.
+    # Seconds since a service last read its region's state, every 5 s. The alarm is raised after a dozen failures.
     state_age = optional(number, 60)
-    # Percent of requests answered by 5xx, of at least so many a minute. The API answers 503 only when the table cannot
-    # take a sale (DESIGN 2), which clients retry: one in a hundred is more than the table's own retries leave over.
+    # Percent of requests with 5xx, of at least so many requests per minute. The API answers 503 only if the table cannot
+    # accept a sale, which clients retry: one in a hundred is more than the API's own retries leave.
     server_errors          = optional(number, 1)
     server_errors_requests = optional(number, 50)
-    # Tasks that must run, in different zones: the least that issue and environment allow.
+    # Minimum number of running tasks, in different zones.
     tasks = optional(number, 2)
-    # Milliseconds that an item may take to another region; usually under a second. At 30 s of it the other region's
-    # workers begin to adopt sales (DESIGN 5).
+    # Maximum replication time of an item in milliseconds; usually under a second. From 30 s on, the other region's workers
+    # adopt sales.
     table_replication = optional(number, 10000)
-    # Seconds that an object may take to another region: what S3 Replication Time Control promises.
+    # Maximum replication time of an object in seconds: the limit of S3 Replication Time Control.
     lake_replication = optional(number, 900)
   })
   default = {}
@@ -109,6 +108,6 @@ variable "thresholds" {
 
   validation {
     condition     = var.thresholds.pending_age > 35 && var.thresholds.state_age > 6
-    error_message = "pending_age must be above the 35 s that a sweep takes at most, state_age above the 6 s between two looks."
+    error_message = "pending_age must be above 35 s, the longest time until a sweep, and state_age above 6 s, the longest time between two reads."
   }
 }

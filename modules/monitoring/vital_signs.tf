@@ -1,5 +1,5 @@
-# What only the services know, they log once a minute in one line; the line becomes metrics here, so that they need no
-# permission to write metrics, and no agent. What a service does not know, its line does not have.
+# Services log their own metrics once a minute in one line; metric filters convert it, so that they need neither a permission
+# to write metrics nor an agent. Unknown values are missing from the line.
 
 locals {
   vital_signs = {

@@ -1,9 +1,9 @@
-# Every name and ARN that more than one stage must agree on. Nothing is created here.
+# Names and ARNs that are used by more than one stage. Nothing is created here.
 
 locals {
   prefix = "${var.project}-${var.environment}"
 
-  # Regions that every account has. All later ones are opted in to; so is Osaka for SNS, which lists it among them.
+  # Regions that are enabled by default. All later ones are opt-in; for SNS, so is Osaka.
   default_regions = [
     "ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "ca-central-1",
     "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3", "sa-east-1",
@@ -22,17 +22,17 @@ locals {
       queue_arn             = "arn:aws:sqs:${region}:${var.account}:${local.prefix}-sales"
       dead_letter_queue     = "${local.prefix}-sales-dead-letters"
       dead_letter_queue_arn = "arn:aws:sqs:${region}:${var.account}:${local.prefix}-sales-dead-letters"
-      # Names of buckets are shared by all accounts.
+      # Bucket names are unique among all accounts.
       lake                = "${local.prefix}-lake-${var.account}-${region}"
       lake_arn            = "arn:aws:s3:::${local.prefix}-lake-${var.account}-${region}"
       state_parameter     = "/${local.prefix}/site/state"
       state_parameter_arn = "arn:aws:ssm:${region}:${var.account}:parameter/${local.prefix}/site/state"
-      # The map of states as it was last applied, beside the parameter that operators switch.
+      # The last applied state, in the same path as the parameter that salesctl switches.
       applied_state_parameter = "/${local.prefix}/site/applied-state"
       key_alias               = "alias/${local.prefix}"
       api_repository          = "${var.account}.dkr.ecr.${region}.amazonaws.com/${local.prefix}/sales-api"
       worker_repository       = "${var.account}.dkr.ecr.${region}.amazonaws.com/${local.prefix}/sales-worker"
-      # One label below the domain, so that one wildcard certificate covers all of them.
+      # One label below the domain, covered by the wildcard certificate.
       api_host = "api-${region}.${var.domain}"
     }
   }

@@ -1,5 +1,5 @@
 output "prefix" {
-  description = "What all names begin with: PROJECT-ENVIRONMENT."
+  description = "Prefix of all names: PROJECT-ENVIRONMENT."
   value       = local.prefix
 }
 
@@ -9,12 +9,12 @@ output "regions" {
 }
 
 output "url_host" {
-  description = "Host of the one address in front of all regions: Global Accelerator."
+  description = "Host name of Global Accelerator, for all regions."
   value       = var.domain
 }
 
 output "api_host" {
-  description = "Host of API Gateway in front of all regions, by health checks."
+  description = "Host name of API Gateway, for all regions; DNS follows health checks."
   value       = "api.${var.domain}"
 }
 
@@ -44,7 +44,7 @@ output "worker_repository" {
 }
 
 output "execution_role" {
-  description = "Name of the one role that ECS itself uses to start tasks."
+  description = "Name of the execution role of ECS tasks."
   value       = "${local.prefix}-execution"
 }
 
@@ -53,11 +53,11 @@ output "execution_role_arn" {
   value       = "arn:aws:iam::${var.account}:role/${local.prefix}-execution"
 }
 
-# https://docs.aws.amazon.com/sns/latest/dg/sns-cross-region-delivery.html: between regions SNS comes by the name of the
-# one that is opted in to; of two such, by that of the queue's. Who is let in by the wrong name alone gets nothing, and
-# nobody is told.
+# https://docs.aws.amazon.com/sns/latest/dg/sns-cross-region-delivery.html: deliveries between regions use the principal of the
+# opt-in region; between two of them, that of the queue's region. With only the wrong principal in a policy, messages are lost
+# without an error.
 output "sns_principals" {
-  description = "The names by which SNS delivers between these regions, for the policies of queues and keys."
+  description = "Service principals of SNS for deliveries between these regions, for the policies of queues and keys."
   value = concat(["sns.amazonaws.com"], [
     for region in sort(setsubtract(var.regions, local.default_regions)) : "sns.${region}.amazonaws.com"
   ])

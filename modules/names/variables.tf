@@ -9,7 +9,7 @@ variable "environment" {
 }
 
 variable "account" {
-  description = "Number of the AWS account."
+  description = "ID of the AWS account."
   type        = string
 
   validation {

@@ -1,4 +1,4 @@
-# Ways to AWS that do not leave the VPC: sales go on when NAT gateways fail, and their bytes are not billed twice.
+# VPC endpoints: sales continue if NAT gateways fail, and their traffic is not billed twice.
 
 resource "aws_vpc_endpoint" "gateway" {
   for_each = toset(["dynamodb", "s3"])
@@ -11,7 +11,7 @@ resource "aws_vpc_endpoint" "gateway" {
   tags = { Name = "${var.name}-${each.key}" }
 }
 
-# What the services call, and what Fargate needs to start them.
+# For the services' calls, and for starting tasks on Fargate.
 resource "aws_vpc_endpoint" "interface" {
   for_each = toset(["ecr.api", "ecr.dkr", "kms", "logs", "sns", "sqs", "ssm"])
 

@@ -1,4 +1,4 @@
-# Who spoke to whom, for the day on which somebody asks.
+# Flow logs of the VPC, for investigations.
 
 data "aws_caller_identity" "current" {}
 
@@ -20,7 +20,7 @@ resource "aws_cloudwatch_log_group" "flow_logs" {
   kms_key_id        = var.logs.key_arn
 }
 
-# Roles belong to the account, so the name says the region.
+# Roles are global, so the name includes the region.
 resource "aws_iam_role" "flow_logs" {
   name               = "${var.name}-flow-logs-${local.region}"
   description        = "Writes the flow logs of the VPC ${var.name} in ${local.region}"
@@ -62,7 +62,7 @@ data "aws_iam_policy_document" "flow_logs" {
     resources = [aws_cloudwatch_log_group.flow_logs.arn, "${aws_cloudwatch_log_group.flow_logs.arn}:*"]
   }
 
-  # The service looks its group up, which cannot be limited to one.
+  # The service lists log groups, which cannot be limited to one.
   statement {
     actions   = ["logs:DescribeLogGroups"]
     resources = ["*"]

@@ -2,14 +2,14 @@
 
 data "aws_region" "current" {}
 
-# Whether or not a zone is well just now: an apply during its failure must not move subnets to another one.
+# Independent of the current health of a zone: an apply during a failure must not move subnets.
 data "aws_availability_zones" "usable" {
   #checkov:skip=CKV_AWS_394:the first three by name are taken, and a new zone has a later name
 
-  # Zones in which Fargate does not run, although their regions offer it.
+  # Zones without Fargate in regions that offer it.
   exclude_zone_ids = ["apne1-az3", "cac1-az3", "use1-az3", "usw1-az2"]
 
-  # Neither local zones nor those that an account must ask for.
+  # Without local zones and opt-in zones.
   filter {
     name   = "opt-in-status"
     values = ["opt-in-not-required"]
@@ -18,7 +18,7 @@ data "aws_availability_zones" "usable" {
   lifecycle {
     postcondition {
       condition     = length(self.names) >= 3
-      error_message = "this region has fewer than three zones in which Fargate runs: choose another one."
+      error_message = "this region has fewer than three zones with Fargate: choose another region."
     }
   }
 }
@@ -37,21 +37,21 @@ locals {
 resource "aws_vpc" "this" {
   cidr_block = var.cidr
 
-  # Interface endpoints answer for the names of their services.
+  # Required by the private DNS names of interface endpoints.
   enable_dns_support   = true
   enable_dns_hostnames = true
 
   tags = { Name = var.name }
 }
 
-# What is given no security group reaches nothing.
+# Resources without a security group have no network access.
 resource "aws_default_security_group" "this" {
   vpc_id = aws_vpc.this.id
 
   tags = { Name = "${var.name}-default-unused" }
 }
 
-# Global Accelerator asks for it, too, although its load balancers are internal.
+# Also required by Global Accelerator, although its load balancers are internal.
 resource "aws_internet_gateway" "this" {
   vpc_id = aws_vpc.this.id
 

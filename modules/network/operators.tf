@@ -1,10 +1,9 @@
-# Where an operator's shell stands who has to look at a service from within, when the ways in do not answer: subnets in
-# which nothing runs, with a security group that reaches the services' port for health and metrics, and AWS's endpoints.
-# There is no way out to the internet. modules/peering leads from here to the services of other regions, and from
-# nowhere else.
+# For an operator's shell, to inspect services from within if the entry points do not respond: empty subnets with a security
+# group that allows traffic to the services' port for health and metrics and to AWS endpoints. They have no internet access.
+# modules/peering connects these subnets, and no others, to the services of other regions.
 
 locals {
-  # The next 64th of the range, of which each zone has a quarter.
+  # The next 64th of the range, a quarter of it per zone.
   operators_cidr = cidrsubnet(var.cidr, 6, 51)
   operators      = { for index, zone in local.zones : zone => cidrsubnet(local.operators_cidr, 2, index) }
 }

@@ -1,5 +1,5 @@
 output "vpc_id" {
-  description = "Id of the VPC."
+  description = "ID of the VPC."
   value       = aws_vpc.this.id
 }
 
@@ -8,9 +8,9 @@ output "cidr" {
   value       = aws_vpc.this.cidr_block
 }
 
-# What runs in them may need the way out as soon as it starts.
+# Tasks may need internet access as soon as they start.
 output "private_subnet_ids" {
-  description = "Ids of the private subnets, one in each of three zones."
+  description = "IDs of the private subnets, one in each of three zones."
   value       = values(aws_subnet.private)[*].id
 
   depends_on = [
@@ -22,12 +22,12 @@ output "private_subnet_ids" {
 }
 
 output "private_route_table_ids" {
-  description = "Ids of the private subnets' route tables, by zone."
+  description = "IDs of the private subnets' route tables, by zone."
   value       = { for zone, table in aws_route_table.private : zone => table.id }
 }
 
 output "operators" {
-  description = "Where operators stand: the address range of their subnets, these, their route table, and their security group."
+  description = "Network of operators: address range and IDs of their subnets, their route table, and their security group."
   value = {
     cidr              = local.operators_cidr
     subnet_ids        = values(aws_subnet.operators)[*].id

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "What the names of all resources begin with."
+  description = "Prefix of all resource names."
   type        = string
 }
 
@@ -14,18 +14,18 @@ variable "cidr" {
 }
 
 variable "service_port" {
-  description = "Port on which services answer operators for health and metrics."
+  description = "Port of the services for health and metrics."
   type        = number
 }
 
 variable "single_nat_gateway" {
-  description = "Whether one zone's NAT gateway serves all zones: cheaper, and all lose their way out with that zone."
+  description = "Whether a single NAT gateway serves all zones: cheaper, but if its zone fails, all zones lose internet access."
   type        = bool
   default     = false
 }
 
 variable "logs" {
-  description = "How many days flow logs are kept, and the ARN of the KMS key that encrypts them."
+  description = "Retention of flow logs in days, and the ARN of the KMS key that encrypts them."
   type = object({
     retention_days = number
     key_arn        = string

@@ -1,11 +1,11 @@
-# The VPCs of two regions, connected so that an operator in one can look at the services of the other. Nothing that
-# accepts or processes sales goes this way, and nothing of it could: routes lead from operators' subnets to the other
-# region and back, and from the services' subnets to nobody but operators.
+# Peering between the VPCs of two regions, so that an operator in one can inspect the services of the other. Accepting and
+# processing sales does not use it, and could not: routes lead from the operators' subnets to the other region and back, and
+# from the services' subnets only to operators.
 
 locals {
   name = "${var.name}-${var.requester.region}-${var.accepter.region}"
 
-  # Both ways, as far as Terraform lets them be said once: a provider cannot be chosen by a value.
+  # Both directions, where they can share a definition: Terraform cannot select a provider by a value.
   requester_routes = merge(
     { operators = { table = var.requester.operators_route_table_id, to = var.accepter.cidr } },
     { for zone, table in var.requester.private_route_table_ids : zone => { table = table, to = var.accepter.operators_cidr } },
@@ -22,7 +22,7 @@ resource "aws_vpc_peering_connection" "this" {
   vpc_id      = var.requester.vpc_id
   peer_vpc_id = var.accepter.vpc_id
   peer_region = var.accepter.region
-  # Between regions, only the accepter's side can.
+  # Between regions, only the accepter's side can do this.
   auto_accept = false
 
   tags = { Name = local.name }
@@ -37,8 +37,7 @@ resource "aws_vpc_peering_connection_accepter" "this" {
   tags = { Name = local.name }
 }
 
-# Names of instances resolve to private addresses on the other side, too. Each side sets its own option, and only once
-# the connection is active.
+# Host names resolve to private addresses on the other side. Each side sets its own option, after the connection is active.
 resource "aws_vpc_peering_connection_options" "requester" {
   provider = aws.requester
 

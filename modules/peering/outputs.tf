@@ -1,4 +1,4 @@
 output "id" {
-  description = "Id of the connection."
+  description = "ID of the peering connection."
   value       = aws_vpc_peering_connection.this.id
 }

@@ -1,5 +1,5 @@
-# What may go through: operators to the one port of each service. By address, since a rule cannot name a security group of
-# another region.
+# Allowed traffic: operators to the port of each service. By address, since rules cannot refer to security groups of another
+# region.
 
 resource "aws_vpc_security_group_ingress_rule" "requester" {
   provider = aws.requester

@@ -1,10 +1,10 @@
 variable "name" {
-  description = "What the names of all resources begin with; the names of the two regions follow."
+  description = "Prefix of all resource names, followed by the names of the two regions."
   type        = string
 }
 
 variable "requester" {
-  description = "The network of the region that asks for the connection, as infra/deployment outputs it; its provider is aws.requester."
+  description = "The network of the requesting region, as in the output of infra/deployment; its provider is aws.requester."
   type = object({
     region                      = string
     vpc_id                      = string
@@ -19,7 +19,7 @@ variable "requester" {
 }
 
 variable "accepter" {
-  description = "The network of the region that accepts the connection; its provider is aws.accepter."
+  description = "The network of the accepting region; its provider is aws.accepter."
   type = object({
     region                      = string
     vpc_id                      = string
@@ -34,12 +34,12 @@ variable "accepter" {
 
   validation {
     condition     = var.accepter.region != var.requester.region
-    error_message = "a region is not connected with itself."
+    error_message = "requester and accepter must be different regions."
   }
 
-  # All are a /16: two either have the same beginning, or do not overlap.
+  # All are a /16: two are either equal or do not overlap.
   validation {
     condition     = cidrhost(var.accepter.cidr, 0) != cidrhost(var.requester.cidr, 0)
-    error_message = "the cidrs of ${var.requester.region} and ${var.accepter.region} overlap: AWS does not connect such VPCs."
+    error_message = "the cidrs of ${var.requester.region} and ${var.accepter.region} overlap: AWS cannot peer such VPCs."
   }
 }

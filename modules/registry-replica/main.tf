@@ -1,6 +1,6 @@
-# How ECR makes the repositories to which it copies images, in another region than that of the originals: by a template
-# that is there before the first image, since it changes none that exists. Without it, tags could be moved, and nothing
-# would ever be deleted. A template of its own role is needed only for tags and keys of customers, and these have neither.
+# A template for the repositories that ECR creates for replicated images. It must exist before the first image, since it does
+# not change existing repositories. Without it, tags would be mutable, and images would never be deleted. A role is needed only
+# for templates with tags or customer-managed keys.
 
 resource "aws_ecr_repository_creation_template" "this" {
   #checkov:skip=CKV_AWS_136:an image holds no secret, and a key that does not answer would keep tasks from starting
@@ -15,8 +15,7 @@ resource "aws_ecr_repository_creation_template" "this" {
   }
 }
 
-# What is scanned is a setting of a region's whole registry; a template knows none. Like replication, one environment to an
-# account.
+# Scanning is a setting of a region's whole registry, not of a template. As for replication, an account has one environment.
 resource "aws_ecr_registry_scanning_configuration" "this" {
   scan_type = "BASIC"
 

@@ -1,4 +1,4 @@
 output "prefix" {
-  description = "The prefix of the repositories that are made by the template."
+  description = "Prefix of the repositories that are created from the template."
   value       = aws_ecr_repository_creation_template.this.prefix
 }

@@ -1,7 +1,7 @@
-# The image repositories, to which images are pushed once, and from which ECR itself copies them to all other regions.
+# The image repositories, from which ECR replicates images to all other regions.
 #
-# The copies' repositories are made by ECR with the first image, as modules/registry-replica says.
-# What replicates is a setting of the whole registry: one environment to an account and region.
+# ECR creates the repositories of replicas with the first image, from the template in modules/registry-replica.
+# Replication is a setting of the whole registry: an account and region has one environment.
 
 resource "aws_ecr_repository" "this" {
   for_each = var.repositories

@@ -1,5 +1,5 @@
 output "urls" {
-  description = "Addresses of the repositories, by name."
+  description = "URLs of the repositories, by name."
   value       = { for name, repository in aws_ecr_repository.this : name => repository.repository_url }
 }
 

@@ -4,17 +4,17 @@ variable "repositories" {
 }
 
 variable "account" {
-  description = "Number of the AWS account."
+  description = "ID of the AWS account."
   type        = string
 }
 
 variable "replica_regions" {
-  description = "The regions to which images are copied."
+  description = "The regions that images are replicated to."
   type        = set(string)
 
   validation {
     condition     = length(var.replica_regions) <= 25
-    error_message = "ECR replicates to at most 25 regions."
+    error_message = "replica_regions must be at most 25, the limit of ECR."
   }
 }
 

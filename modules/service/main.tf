@@ -1,4 +1,4 @@
-# One service on Fargate: at least two tasks in different zones, replaced without a gap, rolled back when new ones fail.
+# One service on Fargate: at least two tasks in different zones, replaced without downtime, rolled back if new ones fail.
 
 data "aws_region" "current" {}
 
@@ -6,7 +6,7 @@ locals {
   container = "service"
   port      = 8080
 
-  # What /version shows, so that a rollout can tell which tasks serve. The digest alone: clients learn no account.
+  # Reported by /version, so that a rollout can identify the running image. Only the digest: clients must not learn the account.
   environment = merge(var.environment, { IMAGE = split("@", var.image)[1] })
 }
 
@@ -52,7 +52,7 @@ resource "aws_ecs_task_definition" "this" {
         awslogs-group         = aws_cloudwatch_log_group.this.name
         awslogs-region        = data.aws_region.current.name
         awslogs-stream-prefix = local.container
-        # Sales do not wait for logs.
+        # Logs must not delay sales.
         mode            = "non-blocking"
         max-buffer-size = "4m"
       }
@@ -70,7 +70,7 @@ resource "aws_ecs_service" "this" {
   name            = var.name
   cluster         = var.cluster.arn
   task_definition = aws_ecs_task_definition.this.arn
-  # Where scaling begins; from then on see ignore_changes.
+  # Initial value; see ignore_changes.
   desired_count = var.size.minimum
   launch_type   = "FARGATE"
 
@@ -104,17 +104,17 @@ resource "aws_ecs_service" "this" {
   }
 
   lifecycle {
-    # Scaling decides, and who switches to this region. That more are needed at least, it hears from scaling's target:
-    # AWS looks at the number of tasks whenever the target is registered, and raises it to a minimum that is higher. A
-    # lower minimum stops nothing: scaling in does, when the load has been low for a quarter of an hour.
+    # Determined by scaling and by switches to this region. A raised minimum takes effect through the scalable target: AWS
+    # compares the number of tasks whenever the target is registered, and raises it to a higher minimum. A lower minimum stops
+    # no tasks: scaling in does, when the load has been low for a quarter of an hour.
     ignore_changes = [desired_count]
   }
 
   depends_on = [aws_vpc_security_group_egress_rule.https, aws_vpc_security_group_ingress_rule.load_balancer]
 }
 
-# What runs in the end. Where new tasks fail, ECS returns to the task definition before: a service is steady then, and the
-# apply would end well with the old tasks. Read after the service, so that what it was told does not stand for what it does.
+# The running task definition. If new tasks fail, ECS rolls back to the previous task definition: the service is steady then, and
+# the apply would succeed with the old tasks. Read from ECS after the service, not from Terraform's configuration.
 data "aws_ecs_service" "running" {
   service_name = aws_ecs_service.this.name
   cluster_arn  = var.cluster.arn
@@ -125,10 +125,10 @@ data "aws_ecs_service" "running" {
     postcondition {
       condition     = self.task_definition == aws_ecs_task_definition.this.arn
       error_message = <<-TEXT
-        ${var.name} does not run what was rolled out: ECS has gone back to the task definition before, since new tasks failed.
+        ${var.name}: new tasks failed, and ECS rolled back to the previous task definition.
           rolled out:   ${aws_ecs_task_definition.this.arn}
-          runs:         ${self.task_definition}
-        Why they failed: aws ecs describe-services --cluster ${var.cluster.name} --services ${var.name} --query
+          running:      ${self.task_definition}
+        To see why: aws ecs describe-services --cluster ${var.cluster.name} --services ${var.name} --query
         'services[0].events[:10].message', and the log group ${aws_cloudwatch_log_group.this.name}.
       TEXT
     }
@@ -163,7 +163,7 @@ resource "aws_vpc_security_group_ingress_rule" "load_balancer" {
   tags = { Name = var.name }
 }
 
-# Those of other regions come with the connection to them (modules/peering).
+# Rules for operators in other regions are in modules/peering.
 resource "aws_vpc_security_group_ingress_rule" "operators" {
   security_group_id            = aws_security_group.this.id
   description                  = "Health and metrics for operators"
@@ -175,7 +175,7 @@ resource "aws_vpc_security_group_ingress_rule" "operators" {
   tags = { Name = "${var.name}-operators" }
 }
 
-# To the VPC's endpoints, and through NAT to what has none.
+# To VPC endpoints, and through NAT to services without one.
 resource "aws_vpc_security_group_egress_rule" "https" {
   security_group_id = aws_security_group.this.id
   description       = "HTTPS to AWS"

@@ -9,7 +9,7 @@ output "log_group_name" {
 }
 
 output "security_group_id" {
-  description = "Id of the tasks' security group."
+  description = "ID of the tasks' security group."
   value       = aws_security_group.this.id
 }
 

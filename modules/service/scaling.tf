@@ -1,4 +1,4 @@
-# More tasks as soon as one of the measures asks for them, fewer only when all agree.
+# Scales out if one of the policies requires it, and in only if all do.
 
 resource "aws_appautoscaling_target" "this" {
   service_namespace  = "ecs"
@@ -63,7 +63,7 @@ resource "aws_appautoscaling_policy" "backlog" {
     scale_out_cooldown = 60
     scale_in_cooldown  = 300
 
-    # The depth of the queue alone would not tell whether the tasks that are there can cope.
+    # The depth of the queue alone does not show whether the running tasks are sufficient.
     customized_metric_specification {
       metrics {
         id          = "backlog"

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Name of the service and of what belongs to it."
+  description = "Name of the service and its resources."
   type        = string
 }
 
@@ -12,7 +12,7 @@ variable "cluster" {
 }
 
 variable "network" {
-  description = "Id of the VPC, the ids of private subnets in three zones, and of the security group of operators who look at health and metrics."
+  description = "IDs of the VPC, of private subnets in three zones, and of the security group of operators, who may read health and metrics."
   type = object({
     vpc_id                      = string
     subnet_ids                  = list(string)
@@ -26,12 +26,12 @@ variable "image" {
 
   validation {
     condition     = can(regex("^[^@:]+[^@]*@sha256:[0-9a-f]{64}$", var.image))
-    error_message = "image must be REPOSITORY@sha256:DIGEST, so that what was tested is what runs."
+    error_message = "image must be REPOSITORY@sha256:DIGEST, so that the tested image is the one that runs."
   }
 }
 
 variable "size" {
-  description = "A task's 1/1024 vCPU, its MiB of memory, its architecture; least and most number of tasks."
+  description = "Per task: cpu in units of 1/1024 vCPU, memory in MiB, and architecture; minimum and maximum number of tasks."
   type = object({
     architecture = string
     cpu          = number
@@ -42,12 +42,12 @@ variable "size" {
 
   validation {
     condition     = var.size.minimum >= 2 && var.size.maximum >= var.size.minimum
-    error_message = "a service needs at least two tasks, in different zones, and a maximum not below its minimum."
+    error_message = "a service needs at least two tasks, in different zones, and a maximum of at least its minimum."
   }
 }
 
 variable "roles" {
-  description = "ARN of the role that the service acts as, and of the one with which ECS starts it."
+  description = "ARNs of the task role and the execution role."
   type = object({
     task      = string
     execution = string
@@ -55,7 +55,7 @@ variable "roles" {
 }
 
 variable "environment" {
-  description = "The service's environment variables, but for IMAGE."
+  description = "The service's environment variables, except IMAGE."
   type        = map(string)
 }
 
@@ -65,17 +65,17 @@ variable "health_check" {
 }
 
 variable "stop_timeout" {
-  description = "Seconds from SIGTERM until a task is killed: longer than the service takes to finish its work."
+  description = "Seconds from SIGTERM until a task is killed; must exceed the service's shutdown time."
   type        = number
 
   validation {
     condition     = var.stop_timeout >= 2 && var.stop_timeout <= 120
-    error_message = "stop_timeout must be 2 to 120 seconds, as Fargate has it."
+    error_message = "stop_timeout must be 2 to 120 seconds, the limits of Fargate."
   }
 }
 
 variable "load_balancer" {
-  description = "ARN of the target group that the tasks join, and id of the security group that they take traffic from."
+  description = "ARN of the tasks' target group, and ID of the security group that they accept traffic from."
   type = object({
     target_group_arn  = string
     security_group_id = string
@@ -84,7 +84,7 @@ variable "load_balancer" {
 }
 
 variable "scaling" {
-  description = "What the number of tasks follows: average CPU in percent, requests or messages that wait per task."
+  description = "Targets for scaling: average CPU in percent, and requests or waiting messages per task."
   type = object({
     cpu_percent = optional(number)
     requests = optional(object({
@@ -100,12 +100,12 @@ variable "scaling" {
 
   validation {
     condition     = var.scaling.cpu_percent != null || var.scaling.requests != null || var.scaling.backlog != null
-    error_message = "scaling must follow at least one of cpu_percent, requests and backlog."
+    error_message = "scaling must set at least one of cpu_percent, requests and backlog."
   }
 }
 
 variable "logs" {
-  description = "How many days logs are kept, and the ARN of the KMS key that encrypts them."
+  description = "Retention of logs in days, and the ARN of the KMS key that encrypts them."
   type = object({
     retention_days = number
     key_arn        = string
@@ -113,7 +113,7 @@ variable "logs" {
 }
 
 variable "wait_for_steady_state" {
-  description = "Whether an apply ends only when the new tasks run and the old ones are gone."
+  description = "Whether an apply waits until the new tasks run and the old ones have stopped."
   type        = bool
   default     = true
 }

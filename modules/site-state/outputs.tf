@@ -4,6 +4,6 @@ output "parameter" {
 }
 
 output "state" {
-  description = "The region's state as it is applied: ACTIVE or PASSIVE."
+  description = "The applied state of the region: ACTIVE or PASSIVE."
   value       = var.state
 }

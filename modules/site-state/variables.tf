@@ -4,7 +4,7 @@ variable "region" {
 }
 
 variable "state" {
-  description = "The region's state by the map of states: ACTIVE or PASSIVE."
+  description = "The region's state in the map of states: ACTIVE or PASSIVE."
   type        = string
 
   validation {
@@ -14,27 +14,27 @@ variable "state" {
 }
 
 variable "parameter" {
-  description = "Name of the parameter that the services read and operators switch."
+  description = "Name of the parameter that the services read and salesctl switches."
   type        = string
 
   validation {
     condition     = startswith(var.parameter, "/")
-    error_message = "parameter must be a path that begins with /."
+    error_message = "parameter must be a path that starts with /."
   }
 }
 
 variable "applied_parameter" {
-  description = "Name of the parameter that keeps what was last applied; in the same folder as the other."
+  description = "Name of the parameter that holds the last applied state, in the same path as parameter."
   type        = string
 
   validation {
     condition     = dirname(var.applied_parameter) == dirname(var.parameter) && var.applied_parameter != var.parameter
-    error_message = "applied_parameter must be beside parameter: both are looked up in one folder."
+    error_message = "applied_parameter must be in the same path as parameter."
   }
 }
 
 variable "undo_switch" {
-  description = "Whether the map of states overrides what an operator has switched since it was last applied."
+  description = "Whether the map of states overrides switches by operators since it was last applied."
   type        = bool
   default     = false
 }

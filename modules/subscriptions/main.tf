@@ -1,4 +1,4 @@
-# From one topic to the queues of all regions, its own included.
+# Subscriptions of the queues of all regions, including its own, to one topic.
 
 resource "aws_sns_topic_subscription" "this" {
   for_each = var.queue_arns
@@ -7,9 +7,9 @@ resource "aws_sns_topic_subscription" "this" {
   protocol  = "sqs"
   endpoint  = each.value
 
-  # The attributes of an event arrive as attributes.
+  # Message attributes stay attributes.
   raw_message_delivery = true
 
-  # SNS gives up at once where a queue is gone or refuses; here that is seen, since dead letters raise an alarm.
+  # SNS gives up at once if a queue does not exist or denies access. The dead letters raise an alarm.
   redrive_policy = jsonencode({ deadLetterTargetArn = var.dead_letter_queue_arn })
 }

@@ -1,20 +1,20 @@
 variable "topic_arn" {
-  description = "ARN of the topic, in the region in which this is applied."
+  description = "ARN of the topic, in the provider's region."
   type        = string
 }
 
 variable "queue_arns" {
-  description = "ARNs of the queues that get its messages, by region."
+  description = "ARNs of the subscribed queues, by region."
   type        = map(string)
 
   validation {
     condition     = alltrue([for region, arn in var.queue_arns : startswith(arn, "arn:aws:sqs:${region}:")])
-    error_message = "queue_arns must be the ARNs of queues, each under its own region."
+    error_message = "queue_arns must be ARNs of queues, by their region."
   }
 }
 
 variable "dead_letter_queue_arn" {
-  description = "ARN of the queue for what cannot be delivered; SNS wants it in the topic's own region."
+  description = "ARN of the queue for undeliverable messages; SNS requires it in the topic's region."
   type        = string
 
   validation {

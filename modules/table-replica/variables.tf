@@ -1,15 +1,15 @@
 variable "table_arn" {
-  description = "ARN of the table of which a replica is made, in its first region."
+  description = "ARN of the table to replicate, in its first region."
   type        = string
 }
 
 variable "region" {
-  description = "Region in which this is applied."
+  description = "Region of the provider."
   type        = string
 }
 
 variable "deletion_protection" {
-  description = "Whether the replica refuses to be deleted."
+  description = "Whether the replica has deletion protection."
   type        = bool
 }
 
@@ -19,6 +19,6 @@ variable "key_arn" {
 
   validation {
     condition     = strcontains(var.key_arn, ":kms:${var.region}:")
-    error_message = "a replica is encrypted with a key of its own region."
+    error_message = "the key of a replica must be in the replica's region."
   }
 }

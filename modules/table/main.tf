@@ -1,4 +1,4 @@
-# The primary replica of a global table; the others are added by modules/table-replica, each in its own region.
+# The primary replica of a global table; modules/table-replica adds the others, each in its region.
 
 resource "aws_dynamodb_table" "this" {
   name                        = var.name
@@ -54,7 +54,7 @@ resource "aws_dynamodb_table" "this" {
   }
 
   lifecycle {
-    # They belong to the regions they are in.
+    # Managed in their regions.
     ignore_changes = [replica]
   }
 }

@@ -4,7 +4,7 @@ variable "name" {
 }
 
 variable "index" {
-  description = "Sparse index of the keys alone: its name, and the name and type (S or N) of its hash and range keys."
+  description = "Sparse index with keys only: its name, and the name and type (S or N) of its hash and range keys."
   type = object({
     name  = string
     hash  = object({ name = string, type = string })
@@ -21,13 +21,13 @@ variable "index" {
 }
 
 variable "ttl_attribute" {
-  description = "Attribute that holds when an item expires, in seconds since 1970; null keeps all items."
+  description = "Attribute with the expiry time of an item, in seconds since 1970; null: items do not expire."
   type        = string
   default     = null
 }
 
 variable "deletion_protection" {
-  description = "Whether the table refuses to be deleted."
+  description = "Whether the table has deletion protection."
   type        = bool
 }
 

@@ -1,5 +1,5 @@
-# The role of one service's tasks in one region. permissions.json says what each service calls on what; a test holds it
-# against the code.
+# The task role of one service in one region. permissions.json lists the calls of each service per resource; a test compares it
+# with the code.
 
 locals {
   permissions = jsondecode(file("${path.module}/permissions.json"))[var.service]
@@ -17,7 +17,7 @@ locals {
     key                 = var.resources.key_arn
   }
 
-  # KMS is never called by the service itself, but by these for it. The state parameter is no secret.
+  # KMS is only called through these services. The state parameter is not secret.
   services_with_key = sort(setsubtract(
     distinct([for action in flatten(values(local.permissions)) : split(":", action)[0]]),
     ["kms", "ssm"],
@@ -26,7 +26,7 @@ locals {
 
 resource "aws_iam_role" "this" {
   name               = var.name
-  description        = "What the tasks of sales-${var.service} in ${var.region} may do."
+  description        = "Task role of sales-${var.service} in ${var.region}."
   assume_role_policy = data.aws_iam_policy_document.trust.json
 }
 

@@ -1,10 +1,10 @@
 variable "name" {
-  description = "Name of the role; roles are of all regions, so that it names this one."
+  description = "Name of the role. Roles are global, so it includes the region."
   type        = string
 }
 
 variable "service" {
-  description = "The service whose tasks take the role: api or worker."
+  description = "The service whose tasks assume the role: api or worker."
   type        = string
 
   validation {
@@ -14,7 +14,7 @@ variable "service" {
 }
 
 variable "account" {
-  description = "Number of the AWS account."
+  description = "ID of the AWS account."
   type        = string
 }
 
@@ -24,7 +24,7 @@ variable "region" {
 }
 
 variable "resources" {
-  description = "ARNs of what the region's services use."
+  description = "ARNs of the resources that the region's services use."
   type = object({
     sales_table_arn       = string
     idempotency_table_arn = string

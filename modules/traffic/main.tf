@@ -1,8 +1,8 @@
-# Where Global Accelerator's traffic goes, as it follows from the map of states. Nothing is created here. What goes through
-# API Gateway follows Route 53's health checks (modules/dns), and nothing that could be applied.
+# Global Accelerator's traffic dials, from the map of states. Nothing is created here. Traffic through API Gateway follows Route
+# 53's health checks (modules/dns), and is not configured.
 
 locals {
-  # The same for each ACTIVE region. 0 is the off switch, and not absolute: when all that is ACTIVE is unhealthy, Global
-  # Accelerator uses what is left, which accepts sales although it is PASSIVE.
+  # Equal for all ACTIVE regions. 0 disables a region, but not absolutely: if all ACTIVE regions are unhealthy, Global
+  # Accelerator uses the others, which accept sales although they are PASSIVE.
   dial = { ACTIVE = 100, PASSIVE = 0 }
 }

@@ -9,7 +9,7 @@ variable "states" {
 
   validation {
     condition     = toset(keys(var.states)) == var.regions
-    error_message = "states must name each region once, and no other: ${join(", ", var.regions)}."
+    error_message = "states must contain exactly these regions: ${join(", ", var.regions)}."
   }
 
   validation {
