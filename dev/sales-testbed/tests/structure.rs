@@ -28,7 +28,7 @@ impl Modules {
     /// All modules of the crate with the root `file`.
     fn of(file: &Path) -> Self {
         let mut modules = Self::default();
-        modules.add(Vec::new(), file.to_owned(), file.parent().unwrap());
+        modules.add(Vec::new(), file.to_owned(), file.parent().expect("the root of a crate is in a directory"));
         modules
     }
 
