@@ -1,4 +1,4 @@
-//! Connections on which nobody can ask for another protocol.
+//! Connections on which no client can ask for another protocol.
 //!
 //! A server may ignore `Upgrade` (RFC 9110, section 7.8), and these services speak HTTP/1.1 alone. actix-http does not
 //! ignore it: it takes `Connection: upgrade` for the end of HTTP on the connection and closes it after an answer that says
