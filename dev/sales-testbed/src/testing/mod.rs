@@ -10,6 +10,7 @@ mod recorder;
 pub mod runbook;
 mod sandbox;
 mod stage;
+mod standard_output;
 mod terraform;
 
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub use local_instance::LocalInstance;
 pub use recorder::{Permission, Recorder};
 pub use sandbox::Sandbox;
 pub use stage::{Launch, Running, Stage};
+pub use standard_output::check_standard_output;
 pub use terraform::{Root, Terraform};
 
 /// Deadline for expected effects, on a machine that may be busy.
