@@ -180,13 +180,7 @@ impl Dependency {
     /// # Errors
     /// The call's own.
     pub fn observe<T>(&self, operation: &'static str, result: PortResult<T>) -> PortResult<T> {
-        self.count(result.as_ref().map_or_else(|error| error.kind.name(), |_| "ok"));
-        match &result {
-            Ok(_) => self.note_success(operation),
-            Err(error) if error.kind.concerns_all_calls() => self.note_failure(operation, error),
-            Err(error) if error.kind == FailureKind::Unrecognized => self.note_refusal(operation, error),
-            Err(_) => {}
-        }
+        self.note(operation, std::slice::from_ref(&result));
         result
     }
 
@@ -195,7 +189,7 @@ impl Dependency {
     /// # Errors
     /// The call's own.
     pub fn observe_aside<T>(&self, operation: &'static str, result: PortResult<T>) -> PortResult<T> {
-        self.count(result.as_ref().map_or_else(|error| error.kind.name(), |_| "ok"));
+        self.count(&result);
         if let Err(error) = &result {
             tracing::warn!(dependency.name = self.name, operation, error.detail = error.detail, "call failed");
         }
@@ -204,24 +198,14 @@ impl Dependency {
 
     /// The same for a call whose entries have their own results: it records the worst one.
     pub fn observe_entries<T>(&self, operation: &'static str, results: Vec<PortResult<T>>) -> Vec<PortResult<T>> {
-        for result in &results {
-            self.count(result.as_ref().map_or_else(|error| error.kind.name(), |_| "ok"));
-        }
-        let errors = || results.iter().filter_map(|result| result.as_ref().err());
-        if let Some(error) = errors().find(|error| error.kind.concerns_all_calls()) {
-            self.note_failure(operation, error);
-        } else if let Some(error) = errors().find(|error| error.kind == FailureKind::Unrecognized) {
-            self.note_refusal(operation, error);
-        } else if results.iter().any(Result::is_ok) {
-            self.note_success(operation);
-        }
+        self.note(operation, &results);
         results
     }
 
     /// Records the state of a dependency without which no other one can be called, such as credentials. Failures of the others
     /// follow from its failure: they show in readiness, and are not logged.
     pub fn note_state(&self, operation: &'static str, state: PortResult<()>) {
-        self.count(state.as_ref().map_or_else(|error| error.kind.name(), |()| "ok"));
+        self.count(&state);
         self.explained.store(state.is_err(), Ordering::Relaxed);
         match state {
             Ok(()) => {
@@ -272,7 +256,19 @@ impl Dependency {
         }
     }
 
-    fn count(&self, outcome: &'static str) {
+    /// Counts the results of one call, and records what the worst of them shows.
+    fn note<T>(&self, operation: &'static str, results: &[PortResult<T>]) {
+        results.iter().for_each(|result| self.count(result));
+        match PortError::worst(results.iter().filter_map(|result| result.as_ref().err())) {
+            Some(error) if error.kind.concerns_all_calls() => self.note_failure(operation, error),
+            Some(error) if error.kind == FailureKind::Unrecognized => self.note_refusal(operation, error),
+            _ if results.iter().any(Result::is_ok) => self.note_success(operation),
+            _ => {}
+        }
+    }
+
+    fn count<T>(&self, result: &PortResult<T>) {
+        let outcome = result.as_ref().map_or_else(|error| error.kind.name(), |_| "ok");
         self.calls.get_or_create(&Call { dependency: self.name, outcome }).inc();
     }
 

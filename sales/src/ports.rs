@@ -30,6 +30,17 @@ pub struct PortError {
     pub detail: String,
 }
 
+impl PortError {
+    /// The error that shows most of a dependency: one that concerns all calls, then one with an unknown code; the first of equals.
+    pub fn worst<'a>(errors: impl Iterator<Item = &'a Self>) -> Option<&'a Self> {
+        errors.min_by_key(|error| match error.kind {
+            kind if kind.concerns_all_calls() => 0,
+            FailureKind::Unrecognized => 1,
+            _ => 2,
+        })
+    }
+}
+
 /// Kinds of failures, by what they concern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FailureKind {

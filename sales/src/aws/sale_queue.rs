@@ -201,8 +201,8 @@ fn worst_failure(operation: &'static str, failed: &[BatchResultErrorEntry]) -> P
     let of = |entry: &BatchResultErrorEntry| {
         failure::of_entry(operation, entry.code(), entry.message(), entry.sender_fault())
     };
-    let badness = |error: &PortError| (error.kind.concerns_all_calls(), error.kind == FailureKind::Unrecognized);
-    failed.iter().map(of).max_by_key(badness).map_or(Ok(()), Err)
+    let errors: Vec<PortError> = failed.iter().map(of).collect();
+    PortError::worst(errors.iter()).map_or(Ok(()), |worst| Err(worst.clone()))
 }
 
 /// The attributes of a received message. SQS delivers none without a value.
