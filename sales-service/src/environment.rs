@@ -3,13 +3,13 @@
 use std::env::VarError;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::str::FromStr;
 
 use thiserror::Error;
 use url::Url;
 
 pub use sales::aws::S3Addressing;
+use sales::aws::invalid_certificates;
 use sales::region::Region;
 use sales::shard::Shards;
 
@@ -288,16 +288,11 @@ impl Environment {
     /// # Errors
     /// If there are none: the TLS library would end the process at the first call.
     pub fn certificates(&self) -> Read<()> {
-        if let Some(path) = self.optional("SSL_CERT_FILE")?
-            && !std::fs::read(&path).is_ok_and(|text| String::from_utf8_lossy(&text).contains("BEGIN CERTIFICATE"))
-        {
-            let problem = format_args!("must be a file with certificates (PEM), not {path:?}");
-            return Err(InvalidVariable::new("SSL_CERT_FILE", problem));
+        let (file, directory) = (self.optional("SSL_CERT_FILE")?, self.optional("SSL_CERT_DIR")?);
+        match invalid_certificates(file.as_deref(), directory.as_deref()) {
+            Some((variable, problem)) => Err(InvalidVariable { variable, problem }),
+            None => Ok(()),
         }
-        if let Some(path) = self.optional("SSL_CERT_DIR")?.filter(|path| !Path::new(path).is_dir()) {
-            return Err(InvalidVariable::new("SSL_CERT_DIR", format_args!("must be a directory, not {path:?}")));
-        }
-        Ok(())
     }
 
     /// Format and filter of the log: `LOG_FORMAT` (`json`, or `text`, the default on a terminal) and `RUST_LOG`

@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_types, reason = "this is the one place for the SDK's clients")]
 
+mod certificates;
 mod credentials;
 mod dynamo;
 pub mod failure;
@@ -27,6 +28,7 @@ use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnectorSettings, Sh
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use tokio_util::sync::CancellationToken;
 
+pub use certificates::invalid_certificates;
 pub use lake::{S3Addressing, S3Lake};
 pub use leases::DynamoLeases;
 pub use marks::DynamoMarks;

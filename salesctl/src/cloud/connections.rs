@@ -1,6 +1,6 @@
 //! Connections: through the proxy of the usual variables, except to this machine and to link-local addresses.
 
-use std::{net::IpAddr, path::Path};
+use std::net::IpAddr;
 
 use anyhow::Context;
 use aws_smithy_http_client::{
@@ -18,6 +18,7 @@ use aws_smithy_runtime_api::client::{
     runtime_components::RuntimeComponents,
 };
 use reqwest::{Client, ClientBuilder};
+use sales::aws::invalid_certificates;
 use url::{Host, Url};
 
 /// The variables that name a proxy, those for HTTPS first.
@@ -76,10 +77,13 @@ pub(super) fn of_sdk() -> SharedHttpClient {
             connector.build()
         })
     };
+    let set = |name: &str| std::env::var(name).ok().filter(|path| !path.is_empty());
     SharedHttpClient::new(Ways {
         plain: Builder::new().build_http(),
         direct: encrypted(ProxyConfig::disabled()),
         proxied: encrypted(ProxyConfig::from_env()),
+        fault: invalid_certificates(set("SSL_CERT_FILE").as_deref(), set("SSL_CERT_DIR").as_deref())
+            .map(|(variable, problem)| format!("{variable} {problem}")),
     })
 }
 
@@ -92,17 +96,8 @@ struct Ways {
     direct: SharedHttpClient,
     /// For remote destinations.
     proxied: SharedHttpClient,
-}
-
-/// What is wrong with the certificates that `SSL_CERT_FILE` or `SSL_CERT_DIR` names: without any, the TLS library panics.
-fn certificate_fault() -> Option<String> {
-    let set = |name: &str| std::env::var(name).ok().filter(|path| !path.is_empty());
-    let file = set("SSL_CERT_FILE").filter(|path| {
-        !std::fs::read(path).is_ok_and(|text| String::from_utf8_lossy(&text).contains("BEGIN CERTIFICATE"))
-    });
-    let directory = set("SSL_CERT_DIR").filter(|path| !Path::new(path).is_dir());
-    let file = file.map(|path| format!("SSL_CERT_FILE is {path}, which holds no certificates"));
-    file.or_else(|| directory.map(|path| format!("SSL_CERT_DIR is {path}, which is no directory")))
+    /// Why none of them can be encrypted.
+    fault: Option<String>,
 }
 
 /// Selects a connector for each request.
@@ -126,7 +121,7 @@ impl HttpClient for Ways {
 
 impl HttpConnector for Choice {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        if let Some(fault) = certificate_fault().filter(|_| request.uri().starts_with("https:")) {
+        if let Some(fault) = self.ways.fault.as_deref().filter(|_| request.uri().starts_with("https:")) {
             return HttpConnectorFuture::ready(Err(ConnectorError::user(fault.into())));
         }
         let way = match Url::parse(request.uri()) {
