@@ -87,8 +87,8 @@ variable "thresholds" {
     queue_age = optional(number, 300)
     # Seconds since a service last read its region's state, every 5 s. The alarm is raised after a dozen failures.
     state_age = optional(number, 60)
-    # Percent of requests with 5xx, of at least so many requests per minute. The API answers 503 only if the table cannot
-    # accept a sale, which clients retry: one in a hundred is more than the API's own retries leave.
+    # Alarm threshold for 5xx responses, in percent, and the minimum requests per minute for it to apply. The API responds
+    # with 503 only if the table cannot accept a sale, and clients retry: 1 % is more than the API's own retries leave.
     server_errors          = optional(number, 1)
     server_errors_requests = optional(number, 50)
     # Minimum number of running tasks, in different zones.

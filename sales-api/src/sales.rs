@@ -1,12 +1,12 @@
 //! The resources of the use cases, assembled once: by the service, and by the simulation.
 
-use std::future::Future;
 use std::time::Duration;
 
 use sales::clock::Clock;
 use sales::entropy::Entropy;
 use sales::ports::{SaleTable, SaleTopic};
 use sales::site::Site;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::announcer::Announcer;
@@ -52,11 +52,10 @@ impl Shared {
         clock: Clock,
         entropy: Entropy,
         metrics: Metrics,
-    ) -> (Self, Announcing<impl Future<Output = ()>>) {
+    ) -> (Self, Announcing) {
         let closed = CancellationToken::new();
         let (announcer, publishing) = Announcer::new(topic, metrics.clone(), closed.clone());
-        let publishing = actix_web::rt::spawn(publishing);
-        let task = async move { drop(publishing.await) };
+        let task = actix_web::rt::spawn(publishing);
         (Self { announcer, site, clock, entropy, metrics }, Announcing { closed, task })
     }
 
@@ -69,12 +68,12 @@ impl Shared {
 }
 
 /// Announcements in flight.
-pub struct Announcing<F> {
+pub struct Announcing {
     closed: CancellationToken,
-    task: F,
+    task: JoinHandle<()>,
 }
 
-impl<F: Future<Output = ()>> Announcing<F> {
+impl Announcing {
     /// Waits until all events handed over are published, for at most six seconds.
     pub async fn finish(self) {
         self.closed.cancel();

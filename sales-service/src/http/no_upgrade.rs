@@ -91,7 +91,7 @@ struct Requests {
 enum Part {
     #[default]
     Head,
-    /// A body, or the data of a chunk with the line break behind it, of which so many bytes are to come.
+    /// A body, or a chunk's data with its line break. `left`: bytes still to come.
     Data { left: u64, chunked: bool },
     /// The line that says how long a chunk is.
     ChunkSize,
@@ -193,11 +193,11 @@ impl Body {
 /// Where in a line the next byte is. A line may come in any number of pieces.
 #[derive(Clone, Copy, Debug)]
 enum Line {
-    /// In what may be one of the two names; so many bytes of each match so far.
+    /// In a name that may be one of the two. Holds the number of matching bytes of each.
     Name { upgrade: Option<usize>, connection: Option<usize> },
     /// In the value of `Upgrade`.
     Protocols,
-    /// In the value of `Connection`; so many bytes of the option match so far.
+    /// In the value of `Connection`. Holds the number of bytes that match the option.
     Options(Option<usize>),
     /// In a line that does not matter.
     Other,

@@ -98,8 +98,8 @@ impl DynamoSaleTable {
         Ok(if attempt.wrote(&taken) { Put::Done } else { Put::Taken(taken) })
     }
 
-    /// The first entries of a shard, or the last ones, at least so many if there are; more of them for as long as none can be
-    /// read. Also where the others begin, if there are any.
+    /// Reads the oldest or the newest entries of a shard, `least` of them, and more while none of them is readable. Also returns
+    /// the key to continue from, if there are more.
     async fn end_of(
         &self,
         shard: Shard,
