@@ -54,6 +54,12 @@ impl LocalRegion {
         Ok(api || worker)
     }
 
+    /// Waits until all services have read the region's state.
+    pub(crate) async fn know_their_state(&self) -> anyhow::Result<()> {
+        try_join(self.api.knows_its_state(), self.worker.knows_its_state()).await?;
+        Ok(())
+    }
+
     /// Kills the services and cuts the AWS endpoint. Returns false if nothing was left to lose.
     pub(crate) async fn lose(&mut self) -> bool {
         let (endpoint, api, worker) = join!(self.endpoint.lose(), self.api.kill(), self.worker.kill());

@@ -187,6 +187,7 @@ async fn start_sites(
     });
     let (mut first, mut second) = try_join(first, second).await?;
     try_join(first.start(), second.start()).await?;
+    try_join(first.know_their_state(), second.know_their_state()).await?;
     Ok([first, second])
 }
 

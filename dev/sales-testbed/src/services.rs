@@ -155,6 +155,27 @@ impl ServiceProcess {
         )
     }
 
+    /// Waits until it has read its region's state. Without it, it would stand by, if SSM were lost right after the start.
+    pub async fn knows_its_state(&self) -> anyhow::Result<()> {
+        let client = crate::http_client::builder().timeout(Duration::from_secs(5)).build()?;
+        let deadline = Instant::now() + START_DEADLINE;
+        while Instant::now() < deadline {
+            // Answers with 503 while a dependency fails, and names the state all the same.
+            if let Ok(answer) = client.get(format!("{}/readiness", self.endpoint)).send().await
+                && answer.json::<serde_json::Value>().await.is_ok_and(|readiness| readiness["state"] != "UNKNOWN")
+            {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        bail!(
+            "{} did not read its region's state within {} s (its log: {})",
+            self.name,
+            START_DEADLINE.as_secs(),
+            self.log_path.display()
+        )
+    }
+
     fn program(&self) -> anyhow::Result<Program> {
         let environment = self.environment.iter().map(|(name, value)| (name, value));
         Ok(Program::new(&self.program).environment(environment).grace(GRACE).log(self.log.try_clone()?))
