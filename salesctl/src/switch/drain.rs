@@ -8,8 +8,8 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     entrance::Entrance,
-    report::{Pending, Report},
-    situation::Target,
+    progress::{Pending, Progress},
+    report::Report,
 };
 use crate::{
     cloud::{Cloud, services::Services},
@@ -21,31 +21,30 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Checks once, or until nothing is pending and DNS follows, or `patience` has passed.
 pub(super) async fn look_or_wait(
     (cloud, services): (&Cloud, &Services),
-    target: &Target,
-    report: &mut Report,
+    progress: &mut Progress,
+    report: &Report,
     patience: Option<Duration>,
     interrupt: &Interrupt,
 ) {
     // Timestamps are whole seconds, and this second's sales are from before the switch.
     let switched = Clock::system().now().plus(Duration::from_secs(1));
     let deadline = patience.map(|patience| Instant::now() + patience);
-    report.begin_draining(deadline.is_some());
     loop {
-        let looking = async { tokio::join!(look(cloud, switched), Entrance::look(cloud, services, target)) };
+        let looking = async { tokio::join!(look(cloud, switched), Entrance::look(cloud, services, progress.target())) };
         let (pending, entrance) = tokio::select! {
             seen = looking => seen,
-            exit = interrupt.heard() => return report.interrupted(exit),
+            exit = interrupt.heard() => return progress.interrupt(exit),
         };
         let follows = entrance.as_ref().is_none_or(|entrance| entrance.follows);
         let is_over = deadline.is_none_or(|deadline| Instant::now() >= deadline) || (pending.is_drained() && follows);
-        report.pending(pending, is_over);
-        report.entrance(entrance, is_over);
+        report.seen(progress, &pending, entrance.as_ref(), is_over);
+        progress.saw(pending, entrance);
         if is_over {
             return;
         }
         tokio::select! {
             () = sleep(LOOK_AGAIN) => {}
-            exit = interrupt.heard() => return report.interrupted(exit),
+            exit = interrupt.heard() => return progress.interrupt(exit),
         }
     }
 }

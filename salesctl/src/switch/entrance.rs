@@ -44,7 +44,8 @@ impl Entrance {
         Some(Self::of(url.as_str(), answers, active, target))
     }
 
-    fn of(
+    /// The state, from these answers of the name, and of each region's `/active`.
+    pub(super) fn of(
         url: &str,
         answers: Vec<Result<String, Trouble>>,
         active: Vec<(String, Result<bool, Trouble>)>,

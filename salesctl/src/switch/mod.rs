@@ -8,13 +8,14 @@ pub(crate) mod capacity;
 mod drain;
 mod entrance;
 mod plan;
+mod progress;
 mod report;
 mod situation;
 mod steps;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::{ArgGroup, Args};
 
 use crate::{
@@ -26,10 +27,11 @@ use crate::{
     config::{Config, ConfigOptions, InvalidConfig},
     exit::Exit,
     interrupt::Interrupt,
-    output::{Format, progress},
+    output::{self, Format},
     prompt,
 };
 use plan::Step;
+use progress::Progress;
 use report::Report;
 use situation::{Before, Target};
 use steps::Setting;
@@ -116,13 +118,15 @@ pub(crate) async fn switch(
         };
     let plan = plan::steps(&target, &before, config.accelerator_arn.is_some());
     let nothing_to_do = plan.iter().all(Step::is_so);
-    let mut report = Report::new(format, &target, plan);
-    report.show_plan(&remarks);
+    let mut progress = Progress::new(target, plan, options.wait);
+    let report = Report::new(format);
+    report.plan(&progress, &remarks);
     for warning in &warnings {
-        progress(format, format_args!("warning: {warning}"));
+        output::progress(format, format_args!("warning: {warning}"));
     }
     if options.dry_run {
-        return report.planned();
+        report.dry_run(&progress)?;
+        return Ok(Exit::Done);
     }
     if !warnings.is_empty() && !options.force && !nothing_to_do {
         bail!(
@@ -145,13 +149,13 @@ pub(crate) async fn switch(
         reason: options.reason.clone(),
         force: options.force,
     };
-    steps::take(&setting, &mut report, interrupt).await;
-    if report.went_on() && target != Target::None {
-        let timeout = Duration::from_secs(options.timeout);
-        let seen = (&setting.cloud, &services);
-        drain::look_or_wait(seen, &target, &mut report, options.wait.then_some(timeout), interrupt).await;
+    steps::take(&setting, &mut progress, &report, interrupt).await;
+    if progress.went_on() && *progress.target() != Target::None {
+        let timeout = options.wait.then(|| Duration::from_secs(options.timeout));
+        drain::look_or_wait((&setting.cloud, &services), &mut progress, &report, timeout, interrupt).await;
     }
-    report.end()
+    report.end(&progress)?;
+    progress.exit().context("nothing was changed: see above")
 }
 
 /// The situation before the first step.

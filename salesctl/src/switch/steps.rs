@@ -8,7 +8,8 @@ use tokio::time::{Instant, sleep};
 use super::{
     capacity::{Capacity, Need},
     plan::{Action, Step},
-    report::{Report, StepOutcome},
+    progress::{Progress, StepOutcome},
+    report::Report,
 };
 use crate::{
     cloud::{Cloud, RegionCloud, accelerator::Group, trouble::Trouble},
@@ -33,29 +34,27 @@ pub(super) struct Setting {
 }
 
 /// Takes all steps that have something to do.
-pub(super) async fn take(setting: &Setting, report: &mut Report, interrupt: &Interrupt) {
+pub(super) async fn take(setting: &Setting, progress: &mut Progress, report: &Report, interrupt: &Interrupt) {
     let mut groups: Option<Result<Vec<Group>, Trouble>> = None;
-    while let Some((position, step)) = report.next() {
-        report.begin();
+    while let Some((position, step)) = progress.next() {
+        let started = Instant::now();
         let outcome = tokio::select! {
-            outcome = one(setting, report, &step, &mut groups) => outcome,
-            exit = interrupt.heard() => {
-                report.interrupted(exit);
-                return;
-            }
+            outcome = one(setting, progress, &step, &mut groups) => outcome,
+            exit = interrupt.heard() => return progress.interrupt(exit),
         };
-        report.finish(position, outcome);
+        progress.finish(position, outcome);
+        report.step(progress, position, started.elapsed());
     }
 }
 
 async fn one(
     setting: &Setting,
-    report: &Report,
+    progress: &Progress,
     step: &Step,
     groups: &mut Option<Result<Vec<Group>, Trouble>>,
 ) -> StepOutcome {
     let Setting { cloud, without_parameter, reason, force, patience } = setting;
-    if !force && let Some(reason) = reason_to_withhold(cloud, report, step).await {
+    if !force && let Some(reason) = reason_to_withhold(cloud, progress, step).await {
         return StepOutcome::Withheld(reason);
     }
     if step.is_so() {
@@ -82,11 +81,11 @@ async fn one(
 }
 
 /// Why a step would make things worse: no region would be known to be ACTIVE.
-async fn reason_to_withhold(cloud: &Cloud, report: &Report, step: &Step) -> Option<String> {
+async fn reason_to_withhold(cloud: &Cloud, progress: &Progress, step: &Step) -> Option<String> {
     if step.only_adds() {
         return None;
     }
-    let active = report.active();
+    let active = progress.active();
     if active.is_empty() {
         return Some("no region is known to be ACTIVE".to_owned());
     }
