@@ -29,10 +29,9 @@ use commands::{
     lake, up,
 };
 use instance::Instance;
+use sales::standard_output::EXIT_USAGE;
 use terminal::line;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-
-const WRONG_USAGE: u8 = 64;
 
 fn main() -> ExitCode {
     let command = match Arguments::try_parse() {
@@ -40,7 +39,7 @@ fn main() -> ExitCode {
         Err(help_or_error) => {
             let written = help_or_error.print().and_then(|()| stdout().flush());
             if help_or_error.use_stderr() {
-                return WRONG_USAGE.into();
+                return EXIT_USAGE.into();
             }
             terminal::note_failure(written);
             return ended();
