@@ -1,8 +1,8 @@
 //! What a command prints: tables for people, JSON for programs.
 
 use std::{
-    fmt::{self, Display, Write},
-    io::{self, Write as _},
+    fmt::{self, Display},
+    io::{self, Write},
     time::{Duration, Instant},
 };
 
@@ -10,6 +10,7 @@ use anstyle::{AnsiColor, Style};
 use clap::{Args, ValueEnum};
 use sales::{clock::Timestamp, standard_output};
 use serde::Serialize;
+use tabled::{builder::Builder, settings::Padding};
 
 /// Format of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -119,15 +120,12 @@ pub(crate) fn json_line(result: &impl Serialize) -> anyhow::Result<()> {
 
 /// One cell of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Cell {
-    text: String,
-    style: Style,
-}
+pub(crate) struct Cell(String);
 
 impl Cell {
     /// A cell with this text.
     pub(crate) fn new(text: impl Display, style: Style) -> Self {
-        Self { text: text.to_string(), style }
+        Self(format!("{style}{text}{style:#}"))
     }
 
     /// An unknown value.
@@ -144,39 +142,29 @@ impl<T: Display> From<T> for Cell {
 
 /// Text in columns, in the style of kubectl.
 #[derive(Debug)]
-pub(crate) struct Table(Vec<Vec<Cell>>);
+pub(crate) struct Table(Builder);
 
 impl Table {
     /// A table with these column names.
     pub(crate) fn new(head: &[&str]) -> Self {
-        Self(vec![head.iter().map(|name| Cell::new(name, HEAD)).collect()])
+        let mut table = Self(Builder::new());
+        table.row(head.iter().map(|name| Cell::new(name, HEAD)));
+        table
     }
 
     /// Adds a row.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
-        self.0.push(cells.into_iter().collect());
-    }
-
-    fn width(&self, column: usize) -> usize {
-        self.0.iter().filter_map(|row| row.get(column)).map(|cell| cell.text.chars().count()).max().unwrap_or_default()
+        self.0.push_record(cells.into_iter().map(|Cell(text)| text));
     }
 }
 
 impl Display for Table {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, row) in self.0.iter().enumerate() {
-            if position > 0 {
-                formatter.write_char('\n')?;
-            }
-            for (column, Cell { text, style }) in row.iter().enumerate() {
-                write!(formatter, "{style}{text}{style:#}")?;
-                if column + 1 < row.len() {
-                    let padding = self.width(column) - text.chars().count() + 2;
-                    write!(formatter, "{:padding$}", "")?;
-                }
-            }
-        }
-        Ok(())
+        let mut table = self.0.clone().build();
+        table.with(tabled::settings::Style::empty()).with(Padding::new(0, 2, 0, 0));
+        // The last column is padded, too.
+        let lines = table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
+        formatter.write_str(&lines)
     }
 }
 
@@ -216,8 +204,9 @@ mod tests {
     fn columns_are_as_wide_as_what_is_in_them_and_colours_take_no_room() {
         let mut table = Table::new(&["REGION", "STATE", "QUEUE"]);
         table.row(["sa-east-1".into(), Cell::new("ACTIVE", GOOD), 0.into()]);
+        table.row(["a".into(), Cell::unknown(), "".into()]);
         let plain = anstream::adapter::strip_str(&table.to_string()).to_string();
-        assert_eq!(plain, "REGION     STATE   QUEUE\nsa-east-1  ACTIVE  0");
+        assert_eq!(plain, "REGION     STATE   QUEUE\nsa-east-1  ACTIVE  0\na          ?");
     }
 
     #[test]

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
 use serde::Serialize;
+use tabled::Table;
+use tabled::builder::Builder;
+use tabled::settings::{Alignment, Style, object::Columns};
 
 use crate::arguments::Subject;
 
@@ -140,12 +142,11 @@ fn row(measured: Vec<&Measurement>) -> Row {
 }
 
 fn table(columns: &[&str], rows: &[Row]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(ASCII_MARKDOWN);
+    let mut table = Builder::new();
     let with_calls = rows.iter().any(|row| !row.calls.is_empty());
     let headings =
         std::iter::once("case").chain(columns.iter().copied()).chain(with_calls.then_some("calls by operation"));
-    table.set_header(headings);
+    table.push_record(headings);
     for row in rows {
         let figures = columns.iter().map(|name| row.figures.get(name).map(cell).unwrap_or_default());
         let calls = row
@@ -154,11 +155,10 @@ fn table(columns: &[&str], rows: &[Row]) -> Table {
             .filter(|(_, spread)| spread.median >= 0.005)
             .map(|(name, spread)| format!("{} {:.2}", name.rsplit('.').next().unwrap_or(name), spread.median));
         let calls = with_calls.then(|| calls.collect::<Vec<_>>().join(", "));
-        table.add_row(std::iter::once(row.case.clone()).chain(figures).chain(calls));
+        table.push_record(std::iter::once(row.case.clone()).chain(figures).chain(calls));
     }
-    for column in table.column_iter_mut().skip(1).take(columns.len()) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
+    let mut table = table.build();
+    table.with(Style::markdown()).modify(Columns::new(1..=columns.len()), Alignment::right());
     table
 }
 

@@ -1,6 +1,6 @@
 //! Activity of the regions, as a table.
 
-use std::fmt::{self, Display, Write};
+use std::fmt::{self, Display};
 
 use futures::{future::join_all, join};
 use sales_testbed::{
@@ -9,6 +9,11 @@ use sales_testbed::{
     openmetrics::counter,
     resources::{RegionResources, RegionState},
     services::is_healthy,
+};
+use tabled::{
+    Table,
+    builder::Builder,
+    settings::{Alignment, Padding, Style, object::Columns},
 };
 
 use crate::stack::Stack;
@@ -87,7 +92,8 @@ impl Summary {
 
 impl Display for Summary {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut table = Table::new(&[
+        let mut table = Builder::new();
+        table.push_record([
             "region",
             "state",
             "traffic",
@@ -100,7 +106,7 @@ impl Display for Summary {
             "dead letters",
         ]);
         for view in &self.0 {
-            table.row(&[
+            table.push_record([
                 view.region.clone(),
                 known(view.state),
                 known(view.dial.map(|dial| format!("{} %", dial.percent()))),
@@ -113,7 +119,7 @@ impl Display for Summary {
                 known(view.dead_letters),
             ]);
         }
-        table.fmt(formatter)
+        columns(table).fmt(formatter)
     }
 }
 
@@ -126,39 +132,11 @@ fn up_or_down(up: bool) -> String {
 }
 
 /// Text in columns: the first one left-aligned, the others right-aligned.
-#[derive(Debug)]
-pub(crate) struct Table(Vec<Vec<String>>);
-
-impl Table {
-    pub(crate) fn new(head: &[&str]) -> Self {
-        Self(vec![head.iter().map(|&cell| cell.to_owned()).collect()])
-    }
-
-    pub(crate) fn row(&mut self, cells: &[String]) {
-        self.0.push(cells.to_vec());
-    }
-
-    fn width(&self, column: usize) -> usize {
-        self.0.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or_default()
-    }
-}
-
-impl Display for Table {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, row) in self.0.iter().enumerate() {
-            if position > 0 {
-                formatter.write_char('\n')?;
-            }
-            for (column, cell) in row.iter().enumerate() {
-                let width = self.width(column);
-                match column {
-                    0 => write!(formatter, "{cell:width$}")?,
-                    _ => write!(formatter, "  {cell:>width$}")?,
-                }
-            }
-        }
-        Ok(())
-    }
+pub(crate) fn columns(rows: Builder) -> Table {
+    let mut table = rows.build();
+    table.with(Style::empty()).with(Padding::zero()).with(Alignment::right());
+    table.modify(Columns::first(), Alignment::left()).modify(Columns::new(1..), Padding::new(2, 0, 0, 0));
+    table
 }
 
 #[cfg(test)]

@@ -20,13 +20,14 @@ use sales_testbed::{
     resources::{ACCOUNT, Deployment, Object},
     workspace::Build,
 };
+use tabled::{Table, builder::Builder};
 use tokio::{sync::watch, time::sleep};
 
 use crate::{
     arguments::DemoOptions,
     salesctl_config,
     stack::Stack,
-    summary::Table,
+    summary::columns,
     terminal::{Live, Steps, line},
 };
 use audit::{Audit, Promised, differing};
@@ -182,11 +183,12 @@ struct Report {
 async fn report(stack: &Stack, promised: &Promised, lakes: &Lakes) -> anyhow::Result<Report> {
     let regions = &stack.deployment().regions;
     let accepted = regions[0].accepted_by_region().await?;
-    let mut table = Table::new(&["region", "accepted", "in the lake", "missing", "twice", "cancellations"]);
+    let mut table = Builder::new();
+    table.push_record(["region", "accepted", "in the lake", "missing", "twice", "cancellations"]);
     let mut faults = Vec::new();
     for (region, lake) in regions.iter().zip(lakes) {
         let audit = Audit::of(promised, lake);
-        table.row(&[
+        table.push_record([
             region.name.clone(),
             accepted.get(&region.name).copied().unwrap_or_default().to_string(),
             audit.sales.to_string(),
@@ -209,7 +211,7 @@ async fn report(stack: &Stack, promised: &Promised, lakes: &Lakes) -> anyhow::Re
         faults.push(format!("{} sales were accepted, but {known} are in the table", promised.sales.len()));
     }
     faults.extend(fault("not the same bytes in", "both lakes", &differing(lakes.each_ref().map(Vec::as_slice))));
-    Ok(Report { table, faults })
+    Ok(Report { table: columns(table), faults })
 }
 
 /// One line for a fault of some ids or keys; `None` if there are none.
