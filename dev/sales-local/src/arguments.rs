@@ -86,7 +86,10 @@ pub(crate) struct DemoOptions {
     /// Number of sales to post
     #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
     pub(crate) sales: u32,
-    /// Concurrent requests
+    /// Sales per second
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) rate: u32,
+    /// Maximum concurrent requests
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) concurrency: u32,
     /// Start release builds of the services; compiling takes a quarter of an hour on two cores

@@ -33,7 +33,7 @@ pub(crate) fn inherited<const COUNT: usize>(names: [&'static str; COUNT]) -> Vec
 }
 
 /// A short-lived program in that environment, killed when its future is dropped.
-pub(crate) fn command(program: impl AsRef<Path>) -> Command {
+pub fn command(program: impl AsRef<Path>) -> Command {
     let mut command = Command::new(program.as_ref());
     command.env_clear().envs(environment()).stdin(std::process::Stdio::null()).kill_on_drop(true);
     command

@@ -3,9 +3,8 @@
 use anyhow::bail;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Files per request in flight: the client's connection, both sides of the accelerator's stand-in, and both sides of
-/// the region's AWS endpoint.
-const OF_A_REQUEST: u64 = 5;
+/// Files per request in flight: both sides of the accelerator's stand-in, and both sides of the region's AWS endpoint.
+const OF_A_REQUEST: u64 = 4;
 
 /// Other files, mostly both sides of the workers' connections to AWS; measured: 260 with few requests.
 const OF_ALL_ELSE: u64 = 256;

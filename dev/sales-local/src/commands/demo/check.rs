@@ -1,0 +1,153 @@
+//! The final check: every accepted fact is in the table and in the lake of both regions, once, as `salesctl lake verify`
+//! finds it.
+
+use serde::Deserialize;
+use tabled::{Table, builder::Builder};
+
+use crate::summary::columns;
+
+/// Maximum differences shown.
+const EXAMPLES: usize = 5;
+
+/// The result of `salesctl lake verify`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Verified {
+    regions: Vec<VerifiedRegion>,
+    differences: Vec<Difference>,
+}
+
+#[derive(Debug, Deserialize)]
+struct VerifiedRegion {
+    region: String,
+    /// Sales and cancellations in the table.
+    items: u64,
+    /// Those in the lake.
+    in_lake: u64,
+    /// Those pending.
+    owed: u64,
+    /// Those whose object is the version of another moment.
+    other_version: u64,
+    /// Why the region could not be read, if so.
+    error: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Difference {
+    region: String,
+    kind: String,
+    id: String,
+    detail: String,
+}
+
+impl Verified {
+    /// Number of facts missing in a lake, and number of facts pending in a table, of `accepted` facts.
+    pub(crate) fn outstanding(&self, accepted: u64) -> (u64, u64) {
+        let missing = self.regions.iter().map(|region| accepted.saturating_sub(region.in_lake)).sum();
+        (missing, self.regions.iter().map(|region| region.owed).sum())
+    }
+
+    /// One row a region; `accepted_by`: the sales that each one has accepted.
+    pub(crate) fn table(&self, accepted_by: &[u64]) -> Table {
+        let mut table = Builder::new();
+        table.push_record(["region", "accepted", "in the table", "in the lake", "pending", "differences"]);
+        for (region, accepted) in self.regions.iter().zip(accepted_by) {
+            let differences = self.differences.iter().filter(|difference| difference.region == region.region).count();
+            table.push_record([
+                region.region.clone(),
+                accepted.to_string(),
+                region.items.to_string(),
+                region.in_lake.to_string(),
+                region.owed.to_string(),
+                differences.to_string(),
+            ]);
+        }
+        columns(table)
+    }
+
+    /// What is wrong, if `accepted` facts were accepted.
+    pub(crate) fn faults(&self, accepted: u64) -> Vec<String> {
+        let mut faults = Vec::new();
+        for VerifiedRegion { region, items, in_lake, other_version, error, .. } in &self.regions {
+            faults.extend(error.as_ref().map(|error| format!("{region} could not be read: {error}")));
+            for (place, found) in [("table", items), ("lake", in_lake)] {
+                if *found != accepted {
+                    faults.push(format!(
+                        "{accepted} sales and cancellations were accepted, but {found} are in the {place} of {region}"
+                    ));
+                }
+            }
+            if *other_version > 0 {
+                faults
+                    .push(format!("{other_version} objects of another moment than the item's in the lake of {region}"));
+            }
+        }
+        for Difference { region, kind, id, detail } in self.differences.iter().take(EXAMPLES) {
+            faults.push(format!("{kind} in {region}: {id} {detail}").trim_end().to_owned());
+        }
+        if let Some(more) = self.differences.len().checked_sub(EXAMPLES).filter(|more| *more > 0) {
+            faults.push(format!("... and {more} more differences"));
+        }
+        faults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As salesctl prints it for two regions; the first one holds this much.
+    fn verified(items: u64, in_lake: u64, owed: u64, differences: &str) -> Verified {
+        let region = |region: &str, items, in_lake, owed| {
+            format!(
+                r#"{{"region": "{region}", "items": {items}, "in_lake": {in_lake}, "owed": {owed}, "replicating": 0,
+                     "other_version": 0, "differences": {{}}}}"#
+            )
+        };
+        let regions = [region("sa-east-1", items, in_lake, owed), region("us-east-1", 402, 402, 0)].join(",");
+        let text = format!(
+            r#"{{"from": "2025-01-31", "to": "2025-02-01", "at": 1, "regions": [{regions}], "differences": [{differences}]}}"#
+        );
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    fn difference(kind: &str) -> String {
+        format!(r#"{{"region": "sa-east-1", "kind": "{kind}", "id": "1", "detail": "2 versions"}}"#)
+    }
+
+    #[test]
+    fn everything_in_both_lakes_is_no_fault() {
+        let verified = verified(402, 402, 0, "");
+        assert_eq!(verified.outstanding(402), (0, 0));
+        assert_eq!(verified.faults(402), [""; 0]);
+        assert_eq!(
+            verified.table(&[232, 168]).to_string(),
+            "region     accepted  in the table  in the lake  pending  differences\n\
+             sa-east-1       232           402          402        0            0\n\
+             us-east-1       168           402          402        0            0"
+        );
+    }
+
+    #[test]
+    fn an_accepted_sale_in_no_table_or_lake_is_a_fault() {
+        assert_eq!(verified(402, 400, 2, "").outstanding(402), (2, 2));
+        let of_first = "sales and cancellations were accepted, but";
+        assert_eq!(verified(402, 400, 2, "").faults(402), [format!("402 {of_first} 400 are in the lake of sa-east-1")]);
+        assert_eq!(
+            verified(401, 401, 0, "").faults(402),
+            ["table", "lake"].map(|place| format!("402 {of_first} 401 are in the {place} of sa-east-1"))
+        );
+        // One that was never accepted is a fault, too.
+        assert_eq!(verified(402, 402, 0, "").faults(401).len(), 4);
+    }
+
+    #[test]
+    fn each_difference_is_a_fault_and_the_first_ones_are_named() {
+        assert_eq!(
+            verified(402, 402, 0, &difference("written-again")).faults(402),
+            ["written-again in sa-east-1: 1 2 versions"]
+        );
+        let many = vec![difference("other-bytes"); 7].join(",");
+        let faults = verified(402, 402, 0, &many).faults(402);
+        assert_eq!((faults.len(), faults[5].as_str()), (6, "... and 2 more differences"));
+    }
+}
