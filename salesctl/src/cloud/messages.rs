@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
+    ops::ControlFlow,
     time::Duration,
 };
 
@@ -121,11 +122,30 @@ impl RegionCloud {
 }
 
 impl Letters<'_> {
-    /// Up to ten more letters, hidden from other consumers until [`Letters::give_back`]; none after the last, or after
-    /// a signal.
+    /// Passes the letters to `work`, in batches of up to ten, until it breaks or fails, or a signal arrives; they are hidden
+    /// from other consumers meanwhile. In the end, releases those that `work` has left in the queue.
+    pub(crate) async fn each_batch<E: From<Trouble>>(
+        mut self,
+        interrupt: &Interrupt,
+        mut work: impl AsyncFnMut(&Self, Vec<Letter>) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
+        let working = async {
+            while let Some(batch) = self.next(interrupt).await? {
+                if work(&self, batch).await?.is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        let outcome = working.await;
+        self.give_back().await;
+        outcome
+    }
+
+    /// The next batch; none after the last, or after a signal.
     ///
     /// A receive in flight is then awaited, within reason: if it were cancelled, its messages would stay hidden.
-    pub(crate) async fn next(&mut self, interrupt: &Interrupt) -> Result<Option<Vec<Letter>>, Trouble> {
+    async fn next(&mut self, interrupt: &Interrupt) -> Result<Option<Vec<Letter>>, Trouble> {
         if interrupt.so_far().is_some() {
             return Ok(None);
         }
@@ -202,7 +222,7 @@ impl Letters<'_> {
     }
 
     /// Releases the messages held. Messages that were deleted meanwhile are gone, which is no failure.
-    pub(crate) async fn give_back(&mut self) {
+    async fn give_back(&mut self) {
         for receipts in std::mem::take(&mut self.held).chunks(10) {
             let entries = receipts.iter().enumerate().filter_map(|(place, receipt)| {
                 let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(place.to_string());

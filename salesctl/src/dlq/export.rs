@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{self, BufWriter, Write},
+    ops::ControlFlow,
     path::PathBuf,
 };
 
@@ -58,30 +59,26 @@ pub(crate) async fn export(
         let region = &cloud.regions[name];
         // No message is received yet, so this may be cancelled.
         let Ok(letters) = interrupt.unless_heard(region.letters()).await else { break };
-        let mut letters = match letters {
+        let letters = match letters {
             Ok(letters) => letters,
             Err(trouble) => {
                 failed.note(name, &trouble);
                 continue;
             }
         };
-        let written = async {
-            while let Some(batch) = letters.next(interrupt).await? {
-                for letter in &batch {
-                    let text = serde_json::to_string(&Exported::of(name, letter))?;
-                    match &mut file {
-                        Some(file) => writeln!(file, "{text}")?,
-                        None => try_line(text).map_err(Unwritten)?,
-                    }
-                    exported += 1;
+        let writing = letters.each_batch(interrupt, async |_, batch| {
+            for letter in &batch {
+                let text = serde_json::to_string(&Exported::of(name, letter))?;
+                match &mut file {
+                    Some(file) => writeln!(file, "{text}")?,
+                    None => try_line(text).map_err(Unwritten)?,
                 }
-                meter.at(format_args!("{exported} exported so far"));
+                exported += 1;
             }
-            anyhow::Ok(())
-        };
-        let written = written.await;
-        letters.give_back().await;
-        match written {
+            meter.at(format_args!("{exported} exported so far"));
+            anyhow::Ok(ControlFlow::Continue(()))
+        });
+        match writing.await {
             Ok(()) => read_regions += 1,
             Err(error) => match error.downcast::<Unwritten>() {
                 Ok(Unwritten(error)) => end_unwritten(&error),

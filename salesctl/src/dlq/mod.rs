@@ -3,7 +3,7 @@
 mod export;
 mod redrive;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::ControlFlow};
 
 use anyhow::bail;
 use clap::Args;
@@ -112,20 +112,13 @@ pub(crate) async fn list(
 async fn read(region: &RegionCloud, limit: usize, interrupt: &Interrupt) -> Result<Vec<Letter>, Trouble> {
     // No message is received yet, so this may be cancelled.
     let Ok(letters) = interrupt.unless_heard(region.letters()).await else { return Ok(Vec::new()) };
-    let mut letters = letters?;
     let (mut read, mut meter) = (Vec::new(), Meter::start());
-    let reading = async {
-        while read.len() < limit
-            && let Some(more) = letters.next(interrupt).await?
-        {
-            read.extend(more);
-            meter.at(format_args!("{}: {} read so far", region.name, read.len()));
-        }
-        Ok(())
-    };
-    let outcome = reading.await;
-    letters.give_back().await;
-    outcome?;
+    let reading = letters?.each_batch(interrupt, async |_, batch| {
+        read.extend(batch);
+        meter.at(format_args!("{}: {} read so far", region.name, read.len()));
+        Ok::<_, Trouble>(if read.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    });
+    reading.await?;
     read.truncate(limit);
     read.sort_by(|one, other| (one.sent_at_ms, &one.id).cmp(&(other.sent_at_ms, &other.id)));
     Ok(read)

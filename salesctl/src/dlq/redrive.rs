@@ -1,6 +1,6 @@
 //! `dlq redrive`: dead letters sent back to the queue, batch after batch.
 
-use std::time::Duration;
+use std::{ops::ControlFlow, time::Duration};
 
 use anyhow::bail;
 use clap::Args;
@@ -93,13 +93,11 @@ pub(crate) async fn redrive(
             error: None,
         };
         match region.letters().await {
-            Ok(mut letters) => {
-                let run = redrive_region(&mut letters, options, started, &mut redriven, interrupt);
-                match run.await {
-                    Ok(exit) => interrupted = exit,
+            Ok(letters) => {
+                match redrive_region(letters, options, started, &mut redriven, interrupt).await {
+                    Ok(()) => interrupted = interrupt.so_far(),
                     Err(trouble) => redriven.error = Some(trouble),
                 }
-                letters.give_back().await;
                 redriven.in_other_hands = region.dead_letters().await.map_or(0, |depth| depth.in_flight);
             }
             Err(trouble) => redriven.error = Some(trouble),
@@ -127,20 +125,19 @@ pub(crate) async fn redrive(
     }
 }
 
-/// Batch after batch; stops between two batches after a signal, and returns how to exit.
+/// Batch after batch; stops between two batches after a signal.
 async fn redrive_region(
-    letters: &mut Letters<'_>,
+    letters: Letters<'_>,
     options: &RedriveOptions,
     started: Duration,
     redriven: &mut Redriven,
     interrupt: &Interrupt,
-) -> Result<Option<Exit>, Trouble> {
+) -> Result<(), Trouble> {
+    let was_there = |letter: &Letter| i128::from(letter.sent_at_ms) < started.as_millis().cast_signed();
+    let is_wanted = |letter: &Letter| options.reason.as_ref().is_none_or(|wanted| wanted == reason(letter));
     let mut meter = Meter::start();
-    loop {
-        let Some(batch) = letters.next(interrupt).await? else { return Ok(interrupt.so_far()) };
-        let was_there = |letter: &Letter| i128::from(letter.sent_at_ms) < started.as_millis().cast_signed();
+    let redriving = letters.each_batch(interrupt, async |letters, batch| {
         let (old, new): (Vec<_>, Vec<_>) = batch.into_iter().partition(was_there);
-        let is_wanted = |letter: &Letter| options.reason.as_ref().is_none_or(|wanted| wanted == reason(letter));
         let (wanted, others): (Vec<_>, Vec<_>) = old.into_iter().partition(is_wanted);
         redriven.came_meanwhile += new.len();
         redriven.left += others.len();
@@ -151,7 +148,9 @@ async fn redrive_region(
             return Err(trouble);
         }
         meter.at(format_args!("{}: {} sent back so far", redriven.region, redriven.redriven));
-    }
+        Ok(ControlFlow::Continue(()))
+    });
+    redriving.await
 }
 
 fn told(redriven: &Redriven) {
