@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 use sales::standard_output::{self, EXIT_USAGE};
+use thiserror::Error;
 
 use crate::{config::InvalidConfig, output::note};
 
@@ -17,6 +18,11 @@ pub(crate) enum Exit {
     /// A signal with this number interrupted it.
     Interrupted(i32),
 }
+
+/// A signal cancelled what the command was doing; it exits like this.
+#[derive(Debug, Error)]
+#[error("interrupted")]
+pub(crate) struct Interrupted(pub(crate) Exit);
 
 /// The exit codes, as `--help` lists them.
 pub(crate) const CODES: &str = "\
@@ -34,7 +40,8 @@ const ERROR: Style = AnsiColor::Red.on_default().bold();
 
 /// The exit code of a command that has ended; reports an error first.
 pub(crate) fn of_result(result: anyhow::Result<Exit>) -> ExitCode {
-    match result {
+    let interrupted = |error: anyhow::Error| error.downcast().map(|Interrupted(exit)| exit);
+    match result.or_else(interrupted) {
         Ok(Exit::Done) => ExitCode::SUCCESS,
         Ok(Exit::Incomplete) => INCOMPLETE.into(),
         Ok(Exit::Interrupted(signal)) => u8::try_from(128 + signal).unwrap_or(FAILED).into(),
@@ -48,4 +55,16 @@ pub(crate) fn of_result(result: anyhow::Result<Exit>) -> ExitCode {
 /// The exit code for invalid arguments or a request for help; prints clap's text.
 pub(crate) fn of_usage(help_or_error: &clap::Error) -> ExitCode {
     standard_output::answer(help_or_error, EXIT_USAGE).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_a_signal_cancels_exits_as_one_that_the_signal_interrupts() {
+        let interrupted = Exit::Interrupted(2);
+        assert_eq!(of_result(Err(Interrupted(interrupted).into())), of_result(Ok(interrupted)));
+        assert_eq!(of_result(Ok(interrupted)), ExitCode::from(130));
+    }
 }

@@ -6,7 +6,7 @@ use tokio::{
     sync::watch,
 };
 
-use crate::exit::Exit;
+use crate::exit::{Exit, Interrupted};
 
 /// Reports whether and by which signal the command was asked to end. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -51,17 +51,12 @@ impl Interrupt {
         self.0.borrow().map(Exit::Interrupted)
     }
 
-    /// The result of `work`; on a signal, cancels it and returns how to exit.
-    pub(crate) async fn unless_heard<T>(&self, work: impl Future<Output = T>) -> Result<T, Exit> {
+    /// The result of `work`, which a signal cancels.
+    pub(crate) async fn unless_heard<T>(&self, work: impl Future<Output = T>) -> Result<T, Interrupted> {
         tokio::select! {
             result = work => Ok(result),
-            exit = self.heard() => Err(exit),
+            exit = self.heard() => Err(Interrupted(exit)),
         }
-    }
-
-    /// The same for a whole command.
-    pub(crate) async fn or(&self, work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
-        self.unless_heard(work).await.unwrap_or_else(Ok)
     }
 }
 

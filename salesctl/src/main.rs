@@ -52,23 +52,25 @@ fn main() -> ExitCode {
 
 async fn run(Arguments { place, output, command }: Arguments, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     match command {
-        Command::Status(options) => interrupt.or(status::status(&place, output.format(), &options)).await,
+        Command::Status(options) => interrupt.unless_heard(status::status(&place, output.format(), &options)).await?,
         Command::Switch(options) => switch::switch(&place, output.format(), &options, interrupt).await,
         Command::Capacity(CapacityCommand::Release(options)) => {
-            interrupt.or(capacity::release(&place, output.format(), &options)).await
+            interrupt.unless_heard(capacity::release(&place, output.format(), &options)).await?
         }
-        Command::History(options) => interrupt.or(history::history(&place, output.format(), &options)).await,
+        Command::History(options) => {
+            interrupt.unless_heard(history::history(&place, output.format(), &options)).await?
+        }
         Command::Pending(PendingCommand::List(options)) => {
-            interrupt.or(pending::list(&place, output.format(), &options)).await
+            interrupt.unless_heard(pending::list(&place, output.format(), &options)).await?
         }
         Command::Dlq(DlqCommand::List(options)) => dlq::list(&place, output.format(), &options, interrupt).await,
         Command::Dlq(DlqCommand::Redrive(options)) => dlq::redrive(&place, output.format(), &options, interrupt).await,
         Command::Dlq(DlqCommand::Export(options)) => dlq::export(&place, &options, interrupt).await,
         Command::Sale(SaleCommand::Trace(options)) => {
-            interrupt.or(trace::trace(&place, output.format(), &options)).await
+            interrupt.unless_heard(trace::trace(&place, output.format(), &options)).await?
         }
         Command::Lake(LakeCommand::Verify(options)) => {
-            interrupt.or(verify::verify(&place, output.format(), &options)).await
+            interrupt.unless_heard(verify::verify(&place, output.format(), &options)).await?
         }
         Command::Load(options) => load::load(&place, output.format(), &options, interrupt).await,
         Command::Completions(options) => {

@@ -45,10 +45,7 @@ pub(crate) async fn export(
 ) -> anyhow::Result<Exit> {
     let config = place.read()?;
     let regions = config.selected(options.region.as_deref())?;
-    let cloud = match interrupt.unless_heard(Cloud::open(&config)).await {
-        Ok(cloud) => cloud?,
-        Err(exit) => return Ok(exit),
-    };
+    let cloud = interrupt.unless_heard(Cloud::open(&config)).await??;
     let mut file = options.file.as_ref().map(|path| {
         File::create_new(path).map(BufWriter::new).with_context(|| format!("cannot create {}", path.display()))
     });

@@ -81,10 +81,7 @@ pub(crate) async fn list(
     interrupt: &Interrupt,
 ) -> anyhow::Result<Exit> {
     let config = place.read()?;
-    let cloud = match interrupt.unless_heard(Cloud::open(&config)).await {
-        Ok(cloud) => cloud?,
-        Err(exit) => return Ok(exit),
-    };
+    let cloud = interrupt.unless_heard(Cloud::open(&config)).await??;
     let limit = if options.limit == 0 { usize::MAX } else { options.limit };
     let mut failed = Failed::default();
     let mut all = Vec::new();

@@ -62,21 +62,15 @@ pub(crate) async fn redrive(
 ) -> anyhow::Result<Exit> {
     let config = place.read()?;
     let regions = config.selected(options.region.as_deref())?;
-    let cloud = match interrupt.unless_heard(Cloud::open(&config)).await {
-        Ok(cloud) => cloud?,
-        Err(exit) => return Ok(exit),
-    };
+    let cloud = interrupt.unless_heard(Cloud::open(&config)).await??;
     if !options.yes {
         let which = options
             .reason
             .as_ref()
             .map_or_else(|| "all dead letters".to_owned(), |reason| format!("dead letters with the reason {reason:?}"));
         let question = format!("Send {which} of {} back to the queue?", regions.join(" and "));
-        match interrupt.unless_heard(prompt::confirm(&question)).await {
-            Ok(Ok(true)) => {}
-            Ok(Ok(false)) => bail!("nothing was done"),
-            Ok(Err(error)) => return Err(error),
-            Err(exit) => return Ok(exit),
+        if !interrupt.unless_heard(prompt::confirm(&question)).await?? {
+            bail!("nothing was done");
         }
     }
     let started = Clock::system().since_epoch();

@@ -154,10 +154,7 @@ pub(crate) async fn load(
         (None, Err(error)) => return Err(InvalidConfig::new(format_args!("{error}; or pass --url")).into()),
     };
     let poster = Poster::new(url)?;
-    let witness = tokio::select! {
-        witness = Witness::find(options, config) => witness,
-        exit = interrupt.heard() => return Ok(exit),
-    };
+    let witness = interrupt.unless_heard(Witness::find(options, config)).await?;
     if let Witness::Missing(reason) = &witness {
         note(format_args!("the lakes will not be checked: {reason}"));
     }

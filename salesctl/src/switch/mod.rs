@@ -112,10 +112,7 @@ pub(crate) async fn switch(
         .into());
     }
     let Prepared { cloud, services, before, without_parameter, remarks, warnings } =
-        match interrupt.unless_heard(prepare(&config, &target)).await {
-            Ok(prepared) => prepared?,
-            Err(exit) => return Ok(exit),
-        };
+        interrupt.unless_heard(prepare(&config, &target)).await??;
     let plan = plan::steps(&target, &before, config.accelerator_arn.is_some());
     let nothing_to_do = plan.iter().all(Step::is_so);
     let mut progress = Progress::new(target, plan, options.wait);
@@ -134,13 +131,8 @@ pub(crate) async fn switch(
              or pass --force"
         );
     }
-    if !options.yes && !nothing_to_do {
-        match interrupt.unless_heard(prompt::confirm("Proceed?")).await {
-            Ok(Ok(true)) => {}
-            Ok(Ok(false)) => bail!("nothing was done"),
-            Ok(Err(error)) => return Err(error),
-            Err(exit) => return Ok(exit),
-        }
+    if !options.yes && !nothing_to_do && !interrupt.unless_heard(prompt::confirm("Proceed?")).await?? {
+        bail!("nothing was done");
     }
     let setting = Setting {
         cloud,
