@@ -331,7 +331,7 @@ async fn a_table_that_fails_or_hangs_is_503_and_said_once() {
 async fn a_topic_and_a_switch_that_fail_stop_nobody() {
     let stage = Stage::set("topic").await.unwrap();
     stage.proxy.fail("GetParameter", Fault::Status(500));
-    stage.proxy.fail("PublishBatch", Fault::Status(500));
+    stage.proxy.fail("Publish", Fault::Status(500));
     let mut api = api(&stage, stage.active()).await;
     for _ in 0..3 {
         accepted(&api, ORDER).await;
@@ -356,7 +356,7 @@ async fn what_was_accepted_is_announced_with_its_trace_before_the_process_ends()
     let stage = Stage::set("announce").await.unwrap();
     let mut api = api(&stage, stage.active()).await;
     readiness_with(&api, "the site is active", |readiness| readiness["state"] == "ACTIVE").await;
-    stage.proxy.fail("PublishBatch", Fault::Delay(Duration::from_millis(500)));
+    stage.proxy.fail("Publish", Fault::Delay(Duration::from_millis(500)));
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     let client = client();
     let posted = join_all((0..12).map(async |_| {
@@ -369,7 +369,7 @@ async fn what_was_accepted_is_announced_with_its_trace_before_the_process_ends()
     assert_eq!(api.process.wait().await, 0);
     assert_eq!(stage.active().queued_count().await.unwrap(), 12);
     assert_eq!(stage.passive().queued_count().await.unwrap(), 12);
-    assert!(stage.proxy.calls("PublishBatch") < 12, "what gathers goes together");
+    assert!(stage.proxy.calls("Publish") < 12, "what gathers goes together");
     let log = api.log();
     let lines = log.lines().filter(|line| line.contains(trace) && line.contains("sale accepted"));
     assert_eq!(lines.count(), 12, "{log}");

@@ -22,6 +22,8 @@ pub struct Gathering {
     pub in_flight: usize,
     /// Pause after taking items before it looks for more; zero if someone waits for each item.
     pub pace: Duration,
+    /// How long a batch that is not full waits for more, from its first item.
+    pub linger: Duration,
 }
 
 impl Gathering {
@@ -34,7 +36,7 @@ impl Gathering {
         let mut waiting = Vec::new();
         let mut in_flight = FuturesUnordered::new();
         let mut open = true;
-        let mut rests_until = Instant::now();
+        let (mut rests_until, mut lingers_until) = (Instant::now(), Instant::now());
         while open || !waiting.is_empty() || !in_flight.is_empty() {
             let waited = waiting.len();
             while waiting.len() < self.batch
@@ -44,8 +46,12 @@ impl Gathering {
             }
             if waiting.len() > waited {
                 rests_until = Instant::now() + self.pace;
+                if waited == 0 {
+                    lingers_until = Instant::now() + self.linger;
+                }
             }
-            if self.goes(waiting.len(), in_flight.len(), open) {
+            let lingers = Instant::now() < lingers_until;
+            if self.goes(waiting.len(), in_flight.len(), open, lingers) {
                 in_flight.push(send(std::mem::take(&mut waiting)));
                 continue;
             }
@@ -55,6 +61,9 @@ impl Gathering {
                 biased;
                 item = arriving.recv(), if open && !rests && waiting.len() < self.batch => match item {
                     Some(item) => {
+                        if waiting.is_empty() {
+                            lingers_until = Instant::now() + self.linger;
+                        }
                         waiting.push(item);
                         rests_until = Instant::now() + self.pace;
                     }
@@ -62,14 +71,16 @@ impl Gathering {
                 },
                 Some(()) = in_flight.next() => {}
                 () = sleep_until(rests_until), if rests => {}
+                () = sleep_until(lingers_until), if lingers && !waiting.is_empty() => {}
                 () = close.cancelled(), if open && !arriving.is_closed() => arriving.close(),
             }
         }
     }
 
     /// Whether the waiting items are sent now.
-    fn goes(self, waiting: usize, in_flight: usize, open: bool) -> bool {
-        waiting > 0 && (in_flight < self.eager || (in_flight < self.in_flight && (waiting >= self.batch || !open)))
+    fn goes(self, waiting: usize, in_flight: usize, open: bool, lingers: bool) -> bool {
+        let room = in_flight < self.in_flight;
+        waiting > 0 && ((room && (waiting >= self.batch || !open)) || (in_flight < self.eager && !lingers))
     }
 }
 
@@ -81,16 +92,18 @@ mod tests {
 
     use super::*;
 
-    const GATHERING: Gathering = Gathering { batch: 3, eager: 1, in_flight: 2, pace: Duration::ZERO };
+    const GATHERING: Gathering =
+        Gathering { batch: 3, eager: 1, in_flight: 2, pace: Duration::ZERO, linger: Duration::ZERO };
 
     #[test]
     fn a_lone_item_goes_at_once_and_a_partial_batch_waits_for_the_call_in_flight() {
-        assert!(!GATHERING.goes(0, 0, true));
-        assert!(GATHERING.goes(1, 0, true));
-        assert!(!GATHERING.goes(1, 1, true));
-        assert!(GATHERING.goes(3, 1, true));
-        assert!(!GATHERING.goes(3, 2, true));
-        assert!(GATHERING.goes(1, 1, false), "nothing more will come");
+        assert!(!GATHERING.goes(0, 0, true, false));
+        assert!(GATHERING.goes(1, 0, true, false));
+        assert!(!GATHERING.goes(1, 0, true, true));
+        assert!(!GATHERING.goes(1, 1, true, false));
+        assert!(GATHERING.goes(3, 1, true, true));
+        assert!(!GATHERING.goes(3, 2, true, false));
+        assert!(GATHERING.goes(1, 1, false, true), "nothing more will come");
     }
 
     #[tokio::test]
@@ -137,5 +150,24 @@ mod tests {
         drop(sender);
         running.await.unwrap();
         assert_eq!(*batches.lock().unwrap(), [(0, vec![1]), (5, vec![2, 3, 4]), (1_004, vec![5])]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_partial_batch_waits_for_more_and_a_full_one_does_not() {
+        let (sender, receiver) = mpsc::channel(16);
+        let (batches, started) = (Arc::new(Mutex::new(Vec::new())), Instant::now());
+        let seen = batches.clone();
+        let lingering = Gathering { linger: Duration::from_millis(100), ..GATHERING };
+        let running = tokio::spawn(lingering.run(receiver, CancellationToken::new(), move |batch: Vec<u32>| {
+            seen.lock().unwrap().push((started.elapsed().as_millis(), batch));
+            async {}
+        }));
+        for (pause, item) in [(0, 1), (60, 2), (60, 3), (10, 4), (10, 5), (10, 6), (10, 7)] {
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            sender.send(item).await.unwrap();
+        }
+        drop(sender);
+        running.await.unwrap();
+        assert_eq!(*batches.lock().unwrap(), [(100, vec![1, 2]), (140, vec![3, 4, 5]), (160, vec![6, 7])]);
     }
 }

@@ -44,7 +44,7 @@ Required:
 Optional:
   PORT                            port to listen on [default: 8080]
   BIND_HOST                       IP address to listen on [default: 0.0.0.0]
-  WORKER_CONCURRENCY              concurrent batches of up to ten messages, 1 to 64 [default: 16]
+  WORKER_CONCURRENCY              concurrent receives of up to ten messages, 1 to 64 [default: 16]
   PENDING_SHARDS                  shards of the pending index, equal in all services and regions [default: 16]
   PENDING_GRACE_SECONDS           age at which a pending sale is swept, and one that has not replicated is
                                   adopted, 1 to 3600 [default: 30]

@@ -1,24 +1,25 @@
-//! Malformed messages.
+//! Malformed messages, and malformed parts of messages.
 
-use sales::event::NotAnEvent;
+use sales::message::{Malformed, Message};
 use sales::ports::{DeadLetter, Delivery, FailureKind, PortError, SaleQueue};
 
 use crate::metrics::Metrics;
 use crate::outcome::{Done, Outcome};
 
-/// Copies a message to the dead-letter queue; the outcome then acknowledges it in its own queue.
+/// Copies a malformed part of a message, or all of it, to the dead-letter queue.
 pub async fn dead_letter<Q: SaleQueue>(
     queue: &Q,
     metrics: &Metrics,
     delivery: &Delivery,
-    error: &NotAnEvent,
+    Malformed { part: Message { body, attributes }, error }: &Malformed,
 ) -> Outcome {
     let (reason, detail) = (error.reason(), error.to_string());
-    match queue.dead_letter(delivery, reason).await {
+    let part = Delivery { body: body.clone(), attributes: attributes.clone(), ..delivery.clone() };
+    match queue.dead_letter(&part, reason).await {
         Ok(DeadLetter::Sent) => {
             tracing::warn!(reason, error.detail = detail, "malformed message moved to the dead-letter queue");
             metrics.count_dead_letter(reason);
-            Outcome::Acknowledge(Done::DeadLetter)
+            Outcome::Done(Done::DeadLetter)
         }
         // Its dependency reports the missing queue.
         Ok(DeadLetter::NoQueue) => {

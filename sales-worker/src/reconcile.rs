@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::StreamExt;
-use sales::clock::Timestamp;
+use futures::future::join_all;
+use sales::clock::{Clock, Timestamp};
 use sales::entropy::Entropy;
-use sales::ports::{FailureKind, Lake, LakePut, Leases, Marks, PortResult, SaleTable};
+use sales::ports::{FailureKind, LakePut, Leases, PortResult, SaleTable};
 use sales::sale::{Fact, FactId};
 use sales::shard::{Shard, Shards};
 use sales::site::Site;
@@ -17,8 +18,9 @@ use sales::site_state::SiteState;
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
-use crate::bring_to_lake::LakeWriter;
 use crate::leases::SweepLeases;
+use crate::metrics::Metrics;
+use crate::stages::Stages;
 use crate::unreadable::{Look, Unreadable};
 
 /// Shards swept concurrently.
@@ -31,9 +33,15 @@ const IN_WORK: usize = 25;
 const REST: Backoff = Backoff { first: Duration::from_secs(5), longest: Duration::from_secs(20) };
 
 /// The resources of the sweep.
-pub struct Reconciler<T, L, M, S> {
-    /// Brings facts to the lake.
-    pub lake_writer: LakeWriter<T, L, M>,
+pub struct Reconciler<T, S> {
+    /// The sales table, with the pending index.
+    pub table: T,
+    /// The calls for each fact.
+    pub stages: Stages,
+    /// The clock.
+    pub clock: Clock,
+    /// The metrics.
+    pub metrics: Metrics,
     /// The shards that this task sweeps.
     pub leases: SweepLeases<S>,
     /// This region.
@@ -54,7 +62,7 @@ pub struct Reconciler<T, L, M, S> {
 /// not keep the others from the lake; if all calls are rejected, trying each fact is of no use.
 const REFUSED_IN_A_ROW: u32 = 10;
 
-impl<T: SaleTable, L: Lake, M: Marks, S: Leases> Reconciler<T, L, M, S> {
+impl<T: SaleTable, S: Leases> Reconciler<T, S> {
     /// Sweeps until `shutdown`; work in flight is then finished.
     pub async fn run(self, shutdown: CancellationToken) {
         let (mut activations, mut failures) = (self.site.activations(), 0);
@@ -71,8 +79,8 @@ impl<T: SaleTable, L: Lake, M: Marks, S: Leases> Reconciler<T, L, M, S> {
                 continue;
             }
             let grace = grace(self.grace, self.site.activated_for());
-            let swept = self.sweep(self.lake_writer.clock.now().minus(grace), &shutdown).await;
-            self.lake_writer.metrics.count_sweep(swept.is_ok());
+            let swept = self.sweep(self.clock.now().minus(grace), &shutdown).await;
+            self.metrics.count_sweep(swept.is_ok());
             failures = if swept.is_ok() { 0 } else { failures + 1 };
         }
         self.leases.release_all().await;
@@ -104,11 +112,11 @@ impl<T: SaleTable, L: Lake, M: Marks, S: Leases> Reconciler<T, L, M, S> {
             if shutdown.is_cancelled() || self.site.state() != Some(SiteState::Active) {
                 return Ok(());
             }
-            let found = self.lake_writer.table.pending(shard, before, page).await?;
+            let found = self.table.pending(shard, before, page).await?;
             unreadable.extend(found.unreadable);
             for ids in found.ids.chunks(IN_WORK) {
                 // The index trails the table: items that are already settled are left out here.
-                let loaded = self.lake_writer.table.load_pending(ids).await?;
+                let loaded = self.table.load_pending(ids).await?;
                 unreadable.extend(loaded.unreadable.iter().map(ToString::to_string));
                 refused = match self.reconcile(&loaded.facts).await {
                     Err(error) if error.kind != FailureKind::Unrecognized || refused >= REFUSED_IN_A_ROW => {
@@ -131,16 +139,15 @@ impl<T: SaleTable, L: Lake, M: Marks, S: Leases> Reconciler<T, L, M, S> {
 
     /// Fails if nothing could be done: the next facts would fail, too.
     async fn reconcile(&self, facts: &[Fact]) -> PortResult<()> {
-        if facts.is_empty() {
-            return Ok(());
-        }
-        let ids: Vec<FactId> = facts.iter().map(Fact::id).collect();
-        let marked = self.lake_writer.marks.present(&ids).await?;
-        let (in_lake, owed): (Vec<&Fact>, Vec<&Fact>) = facts.iter().partition(|fact| marked.contains(&fact.id()));
-        let (settled, brought) = tokio::join!(self.lake_writer.settle(&in_lake), self.lake_writer.bring_to_lake(&owed));
-        let settled = in_lake.iter().map(|fact| fact.id()).zip(settled).map(|(id, result)| (id, result.map(|()| None)));
-        let brought = brought.into_iter().map(|(id, result)| (id, result.map(Some)));
-        self.tell(settled.chain(brought))
+        let reconciled = facts.iter().map(async |fact| {
+            let outcome = match self.stages.is_marked(fact.id()).await {
+                Ok(true) => self.stages.settle(fact).await.map(|()| None),
+                Ok(false) => self.stages.bring_to_lake(fact).await.map(Some),
+                Err(error) => Err(error),
+            };
+            (fact.id(), outcome)
+        });
+        self.tell(join_all(reconciled).await.into_iter())
     }
 
     fn tell(&self, outcomes: impl Iterator<Item = (FactId, PortResult<Option<LakePut>>)>) -> PortResult<()> {
@@ -150,10 +157,10 @@ impl<T: SaleTable, L: Lake, M: Marks, S: Leases> Reconciler<T, L, M, S> {
                 Ok(brought) => {
                     worked = true;
                     if brought.is_some() {
-                        self.lake_writer.metrics.reconciled.inc();
+                        self.metrics.reconciled.inc();
                         tracing::info!(sale.id = %id, "sale reconciled");
                     } else {
-                        self.lake_writer.metrics.settled.inc();
+                        self.metrics.settled.inc();
                     }
                 }
                 // The adapter reports a failing dependency.

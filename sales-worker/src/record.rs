@@ -13,9 +13,9 @@ use crate::outcome::{Done, Outcome};
 pub fn count(metrics: &Metrics, outcome: &Outcome) {
     metrics.count_message(outcome.name());
     match outcome {
-        Outcome::Acknowledge(Done::Duplicate | Done::AlreadyThere) => _ = metrics.duplicates.inc(),
-        Outcome::Acknowledge(Done::Adopted) => _ = metrics.adopted.inc(),
-        Outcome::Acknowledge(Done::Processed | Done::StoodBy | Done::DeadLetter)
+        Outcome::Done(Done::Duplicate | Done::AlreadyThere) => _ = metrics.duplicates.inc(),
+        Outcome::Done(Done::Adopted) => _ = metrics.adopted.inc(),
+        Outcome::Done(Done::Processed | Done::StoodBy | Done::DeadLetter)
         | Outcome::Failed(_)
         | Outcome::NotReplicated { .. }
         | Outcome::NoDeadLetterQueue
@@ -32,13 +32,13 @@ pub fn log(event: &Event, outcome: &Outcome, started: Instant, entropy: &Entropy
     let (trace_id, span_id) = (span.trace_id(), span.span_id());
     let name = outcome.name();
     match outcome {
-        Outcome::Acknowledge(Done::Processed) => {
+        Outcome::Done(Done::Processed) => {
             tracing::info!(sale.id = %id, trace.id = trace_id, span.id = span_id, duration_ms, "sale in the lake");
         }
-        Outcome::Acknowledge(Done::StoodBy) => {
+        Outcome::Done(Done::StoodBy) => {
             tracing::info!(sale.id = %id, trace.id = trace_id, span.id = span_id, duration_ms, "standing by for sale");
         }
-        Outcome::Acknowledge(Done::Adopted) => {
+        Outcome::Done(Done::Adopted) => {
             tracing::info!(
                 sale.id = %id,
                 trace.id = trace_id,
@@ -54,7 +54,7 @@ pub fn log(event: &Event, outcome: &Outcome, started: Instant, entropy: &Entropy
         Outcome::Failed(PortError { kind: FailureKind::Unrecognized, operation, detail }) => {
             tracing::info!(sale.id = %id, trace.id = trace_id, span.id = span_id, operation, detail, "message kept");
         }
-        Outcome::Acknowledge(_)
+        Outcome::Done(_)
         | Outcome::Failed(_)
         | Outcome::NotReplicated { .. }
         | Outcome::NoDeadLetterQueue

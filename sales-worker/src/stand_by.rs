@@ -1,25 +1,12 @@
-//! Standing by: a message is acknowledged only after this region's table holds its fact, so that the API here finds it,
-//! and the pending index covers it while it is pending.
+//! Standing by: a fact is given up only after this region's table holds it, so that the API here finds it, and the
+//! pending index covers it while it is pending.
 
 use std::time::Duration;
 
-use futures::future::join_all;
-use sales::clock::Timestamp;
-use sales::ports::{Insert, PortResult, SaleTable};
-use sales::sale::{Fact, FactId};
+use sales::ports::{Insert, PortResult};
+use sales::sale::Fact;
 
-/// A fact that this region does not process.
-#[derive(Clone, Debug)]
-pub struct Awaited<W> {
-    /// The fact.
-    pub fact: Fact,
-    /// How long its fact has been looked for.
-    pub waited: Duration,
-    /// Whether it is marked.
-    pub in_lake: bool,
-    /// Its message.
-    pub of: W,
-}
+use crate::stages::Stages;
 
 /// How this region's table came to hold a fact, if it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,44 +24,24 @@ pub enum StandBy {
     },
 }
 
-/// Ensures that `table` holds facts; returns each result, in order. After `grace`, a missing fact is adopted.
-pub async fn stand_by<T: SaleTable, W>(
-    table: &T,
+/// Ensures that this region's table holds a fact that has been looked for since `waited`. After `grace`, a missing fact
+/// is adopted; one that is `in_lake` is written as processed.
+pub async fn stand_by(
+    stages: &Stages,
+    fact: &Fact,
+    in_lake: bool,
+    waited: Duration,
     grace: Duration,
-    now: Timestamp,
-    facts: Vec<Awaited<W>>,
-) -> Vec<(Awaited<W>, PortResult<StandBy>)> {
-    if facts.is_empty() {
-        return Vec::new();
-    }
-    let ids: Vec<FactId> = facts.iter().map(|awaited| awaited.fact.id()).collect();
-    let held = match table.held(&ids).await {
-        Ok(held) => held,
-        Err(error) => return facts.into_iter().map(|awaited| (awaited, Err(error.clone()))).collect(),
-    };
-    let covered = facts.into_iter().map(async |awaited| {
-        let covered = cover(table, grace, now, &awaited, held.contains(&awaited.fact.id())).await;
-        (awaited, covered)
-    });
-    join_all(covered).await
-}
-
-async fn cover<T: SaleTable, W>(
-    table: &T,
-    grace: Duration,
-    now: Timestamp,
-    awaited: &Awaited<W>,
-    is_held: bool,
 ) -> PortResult<StandBy> {
-    if is_held {
+    if stages.is_held(fact.id()).await? {
         return Ok(StandBy::Held);
     }
-    if awaited.in_lake {
-        return table.settle(&awaited.fact, now).await.map(|()| StandBy::Noted);
+    if in_lake {
+        return stages.settle(fact).await.map(|()| StandBy::Noted);
     }
-    match grace.checked_sub(awaited.waited).filter(|left| !left.is_zero()) {
+    match grace.checked_sub(waited).filter(|left| !left.is_zero()) {
         Some(left) => Ok(StandBy::NotReplicated { adopted_in: left }),
-        None => table.insert(&awaited.fact).await.map(|insert| match insert {
+        None => stages.adopt(fact).await.map(|insert| match insert {
             Insert::Inserted => StandBy::Adopted,
             Insert::AlreadyExists => StandBy::Held,
         }),

@@ -11,13 +11,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backlog::BacklogGauge;
-use crate::bring_to_lake::LakeWriter;
 use crate::consume::Consumer;
 use crate::handle::Handler;
 use crate::leases::SweepLeases;
 use crate::metrics::Metrics;
-use crate::polling::Polling;
 use crate::reconcile::Reconciler;
+use crate::stages::Stages;
 
 /// Time to finish work in flight after the signal; ECS stops a task after 30 s. Unfinished messages are redelivered.
 const DRAIN_TIME: Duration = Duration::from_secs(25);
@@ -25,7 +24,7 @@ const DRAIN_TIME: Duration = Duration::from_secs(25);
 /// Settings of the work.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// Concurrent batches of up to ten messages.
+    /// Concurrent receives of up to ten messages.
     pub concurrency: usize,
     /// The shards of the pending index.
     pub shards: Shards,
@@ -89,13 +88,14 @@ pub async fn work<W, Q, T, M, S, L>(
     // Before the state is known, the worker would stand by for every message, even if this region is ACTIVE.
     if shutdown.run_until_cancelled(site.asked_once()).await.is_some() {
         let leases = SweepLeases::new(leases, clock.clone(), entropy.clone());
-        let lake_writer = LakeWriter { table, lake, marks, clock, metrics };
-        let handler = Handler { lake_writer: lake_writer.clone(), site: site.clone(), grace };
-        let consumer = Consumer { queue, polling: Polling::new(concurrency), handler, entropy: entropy.clone() };
+        let stages = Stages::start(table.clone(), marks, lake, clock.clone(), metrics.clone());
+        let handler = Handler { stages: stages.clone(), site: site.clone(), clock: clock.clone(), grace };
+        let consumer = Consumer::new(queue, concurrency, handler, metrics.clone(), entropy.clone(), tasks.clone());
         for _ in 0..concurrency {
             tasks.spawn_local(consumer.clone().run(shutdown.clone()));
         }
-        let reconciler = Reconciler { lake_writer, leases, site, entropy, shards, grace, interval, unreadable };
+        let reconciler =
+            Reconciler { table, stages, clock, metrics, leases, site, entropy, shards, grace, interval, unreadable };
         tasks.spawn_local(reconciler.run(shutdown.clone()));
     }
     tasks.close();

@@ -73,8 +73,8 @@ impl Network for Deadly {
         Perfect.index_lag()
     }
 
-    fn deliveries(&self, from: usize, to: usize, event: &Event) -> Vec<Duration> {
-        Perfect.deliveries(from, to, event)
+    fn deliveries(&self, from: usize, to: usize, events: &[Event]) -> Vec<Duration> {
+        Perfect.deliveries(from, to, events)
     }
 
     fn storage_clock(&self, region: usize) -> Duration {

@@ -206,12 +206,11 @@ pub trait SaleTable: Clone + Send + Sync + 'static {
 
 /// Announces facts to every region.
 pub trait SaleTopic: Clone + Send + Sync + 'static {
-    /// Publishes up to [`SaleTopic::BATCH`] events, which together always fit the topic's limit (256 KiB); one result
-    /// each, in order.
+    /// Publishes up to [`SaleTopic::GROUP`] events, in as few messages as possible; one result each, in order.
     fn publish(&self, events: &[Event]) -> impl Future<Output = Vec<PortResult<()>>> + Send;
 
     /// Maximum events of one call.
-    const BATCH: usize = 10;
+    const GROUP: usize = 500;
 }
 
 /// A message as delivered by a queue.

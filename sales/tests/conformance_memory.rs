@@ -114,8 +114,8 @@ impl<N: Network> Network for Losing<N> {
         self.network.index_lag()
     }
 
-    fn deliveries(&self, from: usize, to: usize, event: &Event) -> Vec<Duration> {
-        self.network.deliveries(from, to, event)
+    fn deliveries(&self, from: usize, to: usize, events: &[Event]) -> Vec<Duration> {
+        self.network.deliveries(from, to, events)
     }
 
     fn storage_clock(&self, region: usize) -> Duration {
@@ -151,7 +151,7 @@ impl Network for Trailing {
         self.some_of(Duration::from_millis(400))
     }
 
-    fn deliveries(&self, _: usize, _: usize, _: &Event) -> Vec<Duration> {
+    fn deliveries(&self, _: usize, _: usize, _: &[Event]) -> Vec<Duration> {
         vec![self.some_of(Duration::from_millis(300))]
     }
 

@@ -193,10 +193,10 @@ impl Network for Weather {
     }
 
     /// A message of another tool is never lost: without an item, it is the only record of the sale.
-    fn deliveries(&self, _: usize, _: usize, event: &Event) -> Vec<Duration> {
+    fn deliveries(&self, _: usize, _: usize, events: &[Event]) -> Vec<Duration> {
         let mut sky = self.sky();
         let rates = sky.rates;
-        let foreign = event.fact.region().is_none();
+        let foreign = events.iter().any(|event| event.fact.region().is_none());
         if !foreign && sky.dice.chance(rates.message_lost) {
             return Vec::new();
         }

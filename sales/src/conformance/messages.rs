@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{eventually, samples};
 use crate::entropy::Entropy;
 use crate::event::Event;
+use crate::message::{self, Unpacked};
 use crate::ports::{Delivery, SaleQueue, SaleTopic};
 use crate::sale::{Fact, FactId};
 use crate::trace::TraceParent;
@@ -21,6 +22,13 @@ pub(super) async fn publish(topic: &impl SaleTopic, events: &[Event]) {
     assert_eq!(results.len(), events.len(), "a result each");
     for result in results {
         result.expect("published");
+    }
+}
+
+/// Publishes each event in a message of its own.
+pub(super) async fn publish_apart(topic: &impl SaleTopic, events: &[Event]) {
+    for event in events {
+        publish(topic, std::slice::from_ref(event)).await;
     }
 }
 
@@ -43,14 +51,25 @@ pub(super) async fn receive_all(queue: &impl SaleQueue, count: usize, hidden_for
     deliveries.into_values().collect()
 }
 
-/// Takes this many messages off the queue, in the order of their facts' ids, and parses them.
+/// Takes messages off the queue until this many different facts have arrived; returns their events in the order of ids.
 pub(super) async fn take(queue: &impl SaleQueue, count: usize) -> Vec<Event> {
-    let deliveries = receive_all(queue, count, MINUTE).await;
-    for ten in deliveries.chunks(10) {
-        let receipts: Vec<&str> = ten.iter().map(|delivery| delivery.receipt.as_str()).collect();
-        queue.acknowledge(&receipts).await.expect("acknowledged");
-    }
-    deliveries.iter().map(parsed).collect()
+    let mut events: BTreeMap<FactId, Event> = BTreeMap::new();
+    eventually(&format!("{count} events come"), async || {
+        let received = queue.receive(PATIENCE, MINUTE).await.expect("received");
+        let receipts: Vec<&str> = received.iter().map(|delivery| delivery.receipt.as_str()).collect();
+        if !receipts.is_empty() {
+            queue.acknowledge(&receipts).await.expect("acknowledged");
+        }
+        let unpacked = received.iter().map(|delivery| message::unpack(&delivery.body, &delivery.attributes));
+        for Unpacked { events: arrived, malformed } in unpacked {
+            assert!(malformed.is_empty(), "{malformed:?}");
+            events.extend(arrived.into_iter().map(|event| (event.fact.id(), event)));
+        }
+        (events.len() >= count).then_some(())
+    })
+    .await;
+    assert_eq!(events.len(), count);
+    events.into_values().collect()
 }
 
 pub(super) fn parsed(delivery: &Delivery) -> Event {

@@ -140,7 +140,8 @@ macro_rules! every_check {
             }
             topic {
                 an_event_arrives_in_both_regions_as_it_was_published
-                ten_of_the_largest_events_arrive_in_both_regions
+                many_events_arrive_in_both_regions
+                the_largest_events_arrive_in_both_regions
                 each_region_publishes_to_both
             }
             queue {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::messages::{MINUTE, PATIENCE, event, parsed, publish, receive_all};
+use super::messages::{MINUTE, PATIENCE, event, parsed, publish, publish_apart, receive_all};
 use super::samples::sale;
 use super::{Ports, Regions, TOLERANCE, eventually};
 use crate::attributes::{self, Attribute, Attributes, DEAD_LETTER_REASON, Value};
@@ -48,7 +48,7 @@ pub async fn at_most_ten_messages_come_at_once(regions: &Regions<impl Ports>) {
     let queue = regions.here.sale_queue();
     for _ in 0..3 {
         let events: Vec<Event> = std::iter::repeat_with(|| event(Fact::Sale(sale()))).take(10).collect();
-        publish(&regions.here.sale_topic(), &events).await;
+        publish_apart(&regions.here.sale_topic(), &events).await;
     }
     let all = receive_all(&queue, 30, MINUTE).await;
     for ten in all.chunks(10) {
@@ -106,7 +106,7 @@ pub async fn hiding_for_no_time_brings_a_message_back_at_once(regions: &Regions<
 pub async fn an_acknowledged_message_does_not_come_back(regions: &Regions<impl Ports>) {
     let queue = regions.here.sale_queue();
     let events: Vec<Event> = std::iter::repeat_with(|| event(Fact::Sale(sale()))).take(4).collect();
-    publish(&regions.here.sale_topic(), &events).await;
+    publish_apart(&regions.here.sale_topic(), &events).await;
     let all = receive_all(&queue, 4, 3 * SECOND).await;
     let receipts: Vec<&str> = all.iter().map(|delivery| delivery.receipt.as_str()).collect();
     queue.acknowledge(&receipts[..1]).await.expect("acknowledged");

@@ -16,18 +16,23 @@ pub async fn an_event_arrives_in_both_regions_as_it_was_published(regions: &Regi
         .into_iter()
         .chain(sales.map(plain))
         .collect();
-    for some in all.chunks(batch(&regions.here.sale_topic())) {
-        publish_and_take(regions, some).await;
-    }
+    publish_and_take(regions, &all).await;
 }
 
-/// As many as one call takes.
-pub async fn ten_of_the_largest_events_arrive_in_both_regions(regions: &Regions<impl Ports>) {
+/// As many as one call takes, and more than one message does.
+pub async fn many_events_arrive_in_both_regions(regions: &Regions<impl Ports>) {
+    let count = group(&regions.here.sale_topic());
+    let events: Vec<Event> = std::iter::repeat_with(|| event(Fact::Sale(sale()))).take(count).collect();
+    publish_and_take(regions, &events).await;
+}
+
+/// So that a message holds but a few.
+pub async fn the_largest_events_arrive_in_both_regions(regions: &Regions<impl Ports>) {
     // One is long in JSON, the other has the longest characters.
     for character in ["\u{1}", "\u{10fffd}"] {
         let product = samples::product(&character.repeat(LONGEST_PRODUCT));
         let events = std::iter::repeat_with(|| event(Fact::Sale(Sale { product: product.clone(), ..sale() })));
-        let events: Vec<Event> = events.take(batch(&regions.here.sale_topic())).collect();
+        let events: Vec<Event> = events.take(70).collect();
         publish_and_take(regions, &events).await;
     }
 }
@@ -52,6 +57,6 @@ async fn publish_and_take(regions: &Regions<impl Ports>, events: &[Event]) {
     assert_eq!(take(&regions.there.sale_queue(), events.len()).await, expected);
 }
 
-fn batch<T: SaleTopic>(_: &T) -> usize {
-    T::BATCH
+fn group<T: SaleTopic>(_: &T) -> usize {
+    T::GROUP
 }

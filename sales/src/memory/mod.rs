@@ -38,6 +38,7 @@ pub use site_switch::MemorySiteSwitch;
 use crate::attributes::Attributes;
 use crate::clock::{Clock, Timestamp};
 use crate::event::Event;
+use crate::message::Message;
 use crate::sale::{Fact, FactId};
 use crate::shard::Shards;
 use crate::site_state::SiteState;
@@ -121,7 +122,8 @@ impl Cloud {
 
     /// Publishes an event as another tool does: without a call of ours, and without an item in the table.
     pub fn publish_from_outside(&self, region: usize, event: &Event, attributes: Attributes) {
-        self.look(|cloud| cloud.announce(&*self.network, region, event, attributes));
+        let message = Message { body: crate::event::body(&event.fact), attributes };
+        self.look(|cloud| cloud.announce(&*self.network, region, std::slice::from_ref(event), &message));
     }
 
     /// Puts any text into a region's queue.
@@ -267,8 +269,8 @@ impl CloudState {
         self.lakes.advance(now);
         for (_, to, sent) in self.announcements.arrived(now) {
             let queue = &mut self.queues[to];
-            queue.delivered_facts.extend(sent.fact);
-            queue.put(sent.body, sent.attributes, now);
+            queue.delivered_facts.extend(sent.facts);
+            queue.put(sent.message.body, sent.message.attributes, now);
             queue.changed.notify_waiters();
         }
     }
@@ -282,13 +284,12 @@ impl CloudState {
         self.sequence
     }
 
-    /// Sends an event to the queue of each region, as often and as late as the network decides.
-    fn announce(&mut self, network: &dyn Network, from: usize, event: &Event, attributes: Attributes) {
-        let body = crate::event::body(&event.fact);
+    /// Sends a message with these events to the queue of each region, as often and as late as the network decides.
+    fn announce(&mut self, network: &dyn Network, from: usize, events: &[Event], message: &Message) {
         for to in 0..self.queues.len() {
-            for delay in network.deliveries(from, to, event) {
-                let fact = Some(event.fact.id());
-                let sent = sale_queue::Sent { fact, body: body.clone(), attributes: attributes.clone() };
+            for delay in network.deliveries(from, to, events) {
+                let facts = events.iter().map(|event| event.fact.id()).collect();
+                let sent = sale_queue::Sent { facts, message: message.clone() };
                 self.announcements.send(from, to, self.now + milliseconds(delay), sent);
             }
             // Waiters learn when to check again, even if the caller does not live to see a response.

@@ -104,8 +104,8 @@ pub trait Network: Send + Sync + 'static {
     /// Delay of a change to the table's index.
     fn index_lag(&self) -> Duration;
 
-    /// The delays after which a published event is in a queue: once, repeatedly, or never.
-    fn deliveries(&self, from: usize, to: usize, event: &Event) -> Vec<Duration>;
+    /// The delays after which a published message with these events is in a queue: once, repeatedly, or never.
+    fn deliveries(&self, from: usize, to: usize, events: &[Event]) -> Vec<Duration>;
 
     /// How far the storage clock of a region is ahead of the others when writes are ordered.
     fn storage_clock(&self, region: usize) -> Duration;
@@ -128,7 +128,7 @@ impl Network for Perfect {
         Duration::ZERO
     }
 
-    fn deliveries(&self, _: usize, _: usize, _: &Event) -> Vec<Duration> {
+    fn deliveries(&self, _: usize, _: usize, _: &[Event]) -> Vec<Duration> {
         vec![Duration::ZERO]
     }
 

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::{Client, Cloud, CloudService, CloudState, MOST_DELIVERIES, Moment, milliseconds};
 use crate::attributes::{self, Attributes, DEAD_LETTER_REASON};
 use crate::clock::Timestamp;
+use crate::message;
 use crate::ports::{DeadLetter, Delivery, FailureKind, PortError, PortResult, SaleQueue};
 use crate::sale::FactId;
 
@@ -22,9 +23,8 @@ pub struct MemorySaleQueue(Client);
 
 /// A message on its way to a queue.
 pub(super) struct Sent {
-    pub(super) fact: Option<FactId>,
-    pub(super) body: String,
-    pub(super) attributes: Attributes,
+    pub(super) facts: Vec<FactId>,
+    pub(super) message: message::Message,
 }
 
 #[derive(Default)]

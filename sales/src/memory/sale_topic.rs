@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Client, CloudService};
 use crate::event::Event;
+use crate::message;
 use crate::ports::{PortResult, SaleTopic};
 
 /// The real one's deadline.
@@ -23,16 +24,16 @@ impl Client {
 
 impl SaleTopic for MemorySaleTopic {
     async fn publish(&self, events: &[Event]) -> Vec<PortResult<()>> {
-        let operation = "PublishBatch";
-        let (region, published) = (self.0.region, events.to_vec());
-        let publish = self.0.call(CloudService::Topic, operation, DEADLINE, move |state, network, refused| {
-            let announced = published.iter().enumerate().map(|(place, event)| {
-                refused.entry(place, operation)?;
-                state.announce(network, region, event, event.attributes());
-                Ok(())
+        let (mut results, mut rest) = (Vec::with_capacity(events.len()), events);
+        for (message, count) in message::pack(events) {
+            let (carried, others) = rest.split_at(count);
+            rest = others;
+            let (region, carried) = (self.0.region, carried.to_vec());
+            let publish = self.0.call(CloudService::Topic, "Publish", DEADLINE, move |state, network, _| {
+                state.announce(network, region, &carried, &message);
             });
-            announced.collect::<Vec<_>>()
-        });
-        publish.await.unwrap_or_else(|error| events.iter().map(|_| Err(error.clone())).collect())
+            results.extend(vec![publish.await; count]);
+        }
+        results
     }
 }

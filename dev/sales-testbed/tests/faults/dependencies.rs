@@ -53,10 +53,10 @@ pub(crate) async fn a_topic_that_fails_hangs_or_loses_answers_stops_no_client() 
     let pipeline = Pipeline::running(&[]).await;
     let site = pipeline.first();
     for fault in [Fault::Status(500), Fault::Delay(NEVER), Fault::LostAnswer] {
-        let called = site.api.proxy.calls("PublishBatch");
-        site.api.proxy.fail("PublishBatch", fault);
+        let called = site.api.proxy.calls("Publish");
+        site.api.proxy.fail("Publish", fault);
         pipeline.accept(site, 25).await;
-        let met = async || (site.api.proxy.calls("PublishBatch") > called).then_some(());
+        let met = async || (site.api.proxy.calls("Publish") > called).then_some(());
         eventually("something is announced", met).await;
         site.api.proxy.heal();
     }

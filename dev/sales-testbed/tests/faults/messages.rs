@@ -126,7 +126,7 @@ async fn insist(pipeline: &Pipeline, first: usize, key: &str) -> Vec<String> {
 pub(crate) async fn lost_answers_of_any_operation_repeat_nothing() {
     const OPERATIONS: [&str; 9] = [
         "PutItem",
-        "PublishBatch",
+        "Publish",
         "ReceiveMessage",
         "BatchGetItem",
         "PutObject",

@@ -53,8 +53,8 @@ pub(crate) async fn an_api_killed_under_load_keeps_what_it_answered() {
             for (operation, fault) in [
                 ("PutItem", Fault::Delay(slow)),
                 ("PutItem", Fault::LateAnswer(slow)),
-                ("PublishBatch", Fault::Delay(slow)),
-                ("PublishBatch", Fault::LateAnswer(slow)),
+                ("Publish", Fault::Delay(slow)),
+                ("Publish", Fault::LateAnswer(slow)),
             ] {
                 site.api.proxy.fail(operation, fault);
                 pipeline.more_accepted(12).await;
@@ -73,7 +73,7 @@ pub(crate) async fn an_api_that_is_stopped_answers_all_that_it_has_begun_whether
     let pipeline = Pipeline::running(&[]).await;
     let site = pipeline.first();
     for announcing in [Duration::ZERO, NEVER] {
-        site.api.proxy.fail("PublishBatch", Fault::Delay(announcing));
+        site.api.proxy.fail("Publish", Fault::Delay(announcing));
         for operation in ["PutItem", "BatchWriteItem"] {
             site.api.proxy.fail(operation, Fault::Delay(Duration::from_millis(500)));
         }

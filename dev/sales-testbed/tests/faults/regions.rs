@@ -27,7 +27,7 @@ async fn lost_and_returned(returns_as: RegionState) {
     eventually("some are half-way", half_way).await;
     lost.worker.kill().await;
     pipeline.accept(lost, 20).await;
-    lost.api.proxy.fail("PublishBatch", Fault::Delay(NEVER));
+    lost.api.proxy.fail("Publish", Fault::Delay(NEVER));
     pipeline.accept(lost, 20).await;
     lost.kill().await;
 
