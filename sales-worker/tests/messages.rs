@@ -245,6 +245,76 @@ async fn what_cannot_be_understood_is_a_dead_letter_at_once_and_holds_up_nobody(
 }
 
 #[tokio::test]
+async fn each_part_of_a_message_has_an_outcome_of_its_own() {
+    let stage = Stage::set("parts").await.unwrap();
+    let region = stage.active();
+    let mut worker = worker(&stage, region, &[("SWEEP_INTERVAL_SECONDS", "3600")]).await;
+    let sales: Vec<Announced> = (20..320).map(Announced::new).collect();
+    for sale in &sales[..3] {
+        insert(&stage, sale).await;
+    }
+    let part = |sale: &Announced, kind: &str, home: &str| {
+        let (id, data) = (&sale.id, sale.body());
+        format!(
+            r#"{{"specversion":"1.0","id":"{id}","source":"sa-east-1","type":"{kind}","home":"{home}","data":{data}}}"#
+        )
+    };
+    let mut parts: Vec<String> = sales.iter().map(|sale| part(sale, "sale.registered", "sa-east-1")).collect();
+    // One that the other region processes, and that this region's table holds.
+    parts[2] = part(&sales[2], "sale.registered", "us-east-1");
+    parts.insert(1, "42".into());
+    parts.push(part(&Announced::new(999), "sale.refunded", "sa-east-1"));
+    parts.push("{}".into());
+    let batch = format!("[{}]", parts.join(", "));
+    enqueue(&stage, region, &batch, &[("content-type", "application/cloudevents-batch+json")]).await;
+
+    let letters = [dead_letter(&stage, region).await, dead_letter(&stage, region).await];
+    let mut letters = letters.map(|letter| {
+        let attributes = letter.message_attributes.unwrap();
+        let text = |name: &str| attributes[name].string_value.clone().unwrap();
+        (text("dead-letter-reason"), text("content-type"), letter.body.unwrap())
+    });
+    letters.sort();
+    let expected = [("malformed", "[42,{}]".to_owned()), ("unknown-type", format!("[{}]", parts[301]))];
+    let expected = expected.map(|(reason, body)| (reason.into(), "application/cloudevents-batch+json".into(), body));
+    assert_eq!(letters, expected);
+    queue_is_empty(region).await;
+    let keys = lake_has(region, 299).await;
+    assert_eq!(keys.len(), 299);
+    assert!(!keys.iter().any(|key| key.contains(&sales[2].id)), "the other region processes it");
+    assert_eq!(region.pending_count().await.unwrap(), 1);
+    let log = worker.log();
+    for (text, count) in [("sale in the lake", 299), ("standing by for sale", 1)] {
+        assert_eq!(log.lines().filter(|line| line.contains(text)).count(), count, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_of_which_one_fact_fails_comes_back_without_doing_the_others_again() {
+    let stage = Stage::set("partial").await.unwrap();
+    let region = stage.active();
+    let _worker = worker(&stage, region, &[("SWEEP_INTERVAL_SECONDS", "3600")]).await;
+    let (done, absent) = (Announced::new(400), Announced::new(401));
+    insert(&stage, &done).await;
+    let part = |sale: &Announced, home: &str| {
+        let (id, data) = (&sale.id, sale.body());
+        format!(
+            r#"{{"specversion":"1.0","id":"{id}","source":"x","type":"sale.registered","home":"{home}","data":{data}}}"#
+        )
+    };
+    // The table does not hold the second one yet, which another region processes.
+    let batch = format!("[{},{},7]", part(&done, "sa-east-1"), part(&absent, "us-east-1"));
+    enqueue(&stage, region, &batch, &[("content-type", "application/cloudevents-batch+json")]).await;
+    assert_eq!(lake_has(region, 1).await.len(), 1);
+    assert_eq!(region.dead_letter_count().await.unwrap(), 0, "the message comes back, and the part with it");
+    insert(&stage, &absent).await;
+    queue_is_empty(region).await;
+    assert_eq!(dead_letter(&stage, region).await.body.as_deref(), Some("[7]"));
+    assert_eq!(region.lake_versions().await.unwrap().len(), 1);
+    assert_eq!(region.pending_count().await.unwrap(), 1);
+}
+
+#[tokio::test]
 async fn a_pending_sale_without_a_message_is_reconciled_after_its_grace() {
     let stage = Stage::set("sweep").await.unwrap();
     let region = stage.active();
