@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use sales::memory::Situations;
+
 use crate::mutation::Mutation;
 use crate::run::{Verdict, run};
 
@@ -21,6 +23,8 @@ pub struct Summary {
     pub objects: u64,
     /// Maximum calls per second of a process.
     pub busiest: u32,
+    /// How often each situation happened in all of them.
+    pub situations: Situations,
 }
 
 impl Summary {
@@ -30,6 +34,7 @@ impl Summary {
         self.time += verdict.time;
         self.objects += verdict.objects as u64;
         self.busiest = self.busiest.max(verdict.busiest);
+        self.situations.add(&verdict.situations);
         if !verdict.violations.is_empty() {
             self.broken.push(verdict);
         }
@@ -41,6 +46,7 @@ impl Summary {
         self.time += other.time;
         self.objects += other.objects;
         self.busiest = self.busiest.max(other.busiest);
+        self.situations.add(&other.situations);
         self.broken.extend(other.broken);
     }
 }

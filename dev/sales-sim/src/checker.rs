@@ -2,8 +2,7 @@
 //!
 //! The expected facts are those that a sales table ever held, and those that other tools published. Each of these must
 //! be in the lake of every region: one object, with a key and bytes that follow from the fact alone; marked; processed;
-//! not pending. Nothing else may be there.
-//! not pending. And nothing else may be there.
+//! not pending. Nothing else may be there: above all no sale that was announced, but never stored.
 //!
 //! A region that is lost for good takes with it what had not left it, by replication or as a message; and the objects
 //! that it had put, unless they had replicated (decision 4 in `docs/decisions`).
@@ -48,6 +47,10 @@ pub fn check(world: &World) -> Vec<String> {
             }
         }
         check_lake(*region, &world.cloud.objects(*region), &known, &owed, &mut wrong);
+    }
+    let foreign: BTreeSet<FactId> = world.record.borrow().foreign.iter().map(Fact::id).collect();
+    for id in world.cloud.never_stored().difference(&foreign) {
+        wrong.push(format!("{id} was announced, but never stored"));
     }
     if let [one, other] = live[..]
         && bytes(&world.cloud.objects(one)) != bytes(&world.cloud.objects(other))

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use sales::memory::Situation;
 use sales::standard_output;
 use sales_sim::batch::run_all;
 use sales_sim::mutation::Mutation;
@@ -110,6 +111,9 @@ fn many(arguments: &Arguments) -> std::io::Result<bool> {
         summary.busiest,
         summary.broken.len()
     )?;
+    for situation in Situation::ALL {
+        writeln!(out, "{:10} x {}", summary.situations.count(situation), situation.name())?;
+    }
     for verdict in &summary.broken {
         writeln!(out, "seed {}: {}", verdict.seed, verdict.violations.join("; "))?;
     }

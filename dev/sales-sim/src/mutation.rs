@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use sales::clock::{Clock, Timestamp};
 use sales::memory::{Client, MemoryLake, MemoryLeases, MemorySaleQueue, MemorySaleTable};
+use sales::message;
 use sales::ports::{
     Backlog, DeadLetter, Delivery, FoundSale, Holder, Insert, InsertSale, Lake, LakePut, Lease, Leases, LoadedFacts,
     Marks, PageToken, PendingPage, PortResult, SaleQueue, SaleTable,
@@ -38,6 +39,12 @@ pub enum Mutation {
     KeepsLeasesForever,
     /// A sale is answered before it is stored.
     AnswersFirst,
+    /// The results of a grouped write are given to the wrong sales.
+    MixesUpResults,
+    /// A message of several facts is acknowledged with one of them undone.
+    ForgetsOneOfMany,
+    /// Sales of which a grouped write is refused count as stored.
+    TrustsRefusedEntries,
 }
 
 /// A port of a service, with or without a bug.
@@ -73,6 +80,9 @@ impl SaleQueue for Mutated<MemorySaleQueue> {
         {
             self.port.acknowledge(&receipts).await?;
             return Ok(Vec::new());
+        }
+        if self.is(Mutation::ForgetsOneOfMany) {
+            return Ok(deliveries.into_iter().map(without_one_of_many).collect());
         }
         Ok(deliveries)
     }
@@ -110,6 +120,16 @@ impl Lake for Mutated<MemoryLake> {
     }
 }
 
+/// A message without the last of its facts, if it has several.
+fn without_one_of_many(delivery: Delivery) -> Delivery {
+    let unpacked = message::unpack(&delivery.body, &delivery.attributes);
+    let [rest @ .., _] = unpacked.events.as_slice() else { return delivery };
+    match message::pack(rest).pop() {
+        Some((message, _)) => Delivery { body: message.body, attributes: message.attributes, ..delivery },
+        None => delivery,
+    }
+}
+
 fn dated(fact: &Fact, timestamp: Timestamp) -> Fact {
     match fact.clone() {
         Fact::Sale(sale) => Fact::Sale(Sale { timestamp, ..sale }),
@@ -135,8 +155,12 @@ impl SaleTable for Mutated<MemorySaleTable> {
     }
 
     async fn insert_new_sales(&self, sales: &[Sale]) -> Vec<PortResult<()>> {
-        let results = self.port.insert_new_sales(sales).await;
-        if self.is(Mutation::AnswersFirst) { sales.iter().map(|_| Ok(())).collect() } else { results }
+        let mut results = self.port.insert_new_sales(sales).await;
+        if self.is(Mutation::MixesUpResults) {
+            results.rotate_left(1);
+        }
+        let trusts = self.is(Mutation::TrustsRefusedEntries) && results.iter().any(Result::is_ok);
+        if self.is(Mutation::AnswersFirst) || trusts { sales.iter().map(|_| Ok(())).collect() } else { results }
     }
 
     async fn insert(&self, fact: &Fact) -> PortResult<Insert> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sales::attributes::Attributes;
 use sales::event::Event;
-use sales::memory::Flow;
+use sales::memory::{Flow, Situations};
 use sales::sale::{Amount, Fact, FactId, Product, Sale, SaleId};
 use tokio::task::LocalSet;
 
@@ -51,6 +51,8 @@ pub struct Verdict {
     pub objects: usize,
     /// Maximum calls per second of a process.
     pub busiest: u32,
+    /// How often each situation happened.
+    pub situations: Situations,
 }
 
 /// Runs the schedule of a seed.
@@ -104,6 +106,7 @@ async fn happen(seed: u64, mutation: Option<Mutation>, keep_history: bool) -> Ve
         time: Duration::from_millis(world.now()),
         objects,
         busiest,
+        situations: world.cloud.situations(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use sales::memory::Situation;
 use sales_sim::batch::{Summary, run_all};
 use sales_sim::mutation::Mutation;
 use sales_sim::run::{Verdict, run};
@@ -25,10 +26,13 @@ fn all_promises_hold_under_every_schedule() {
         panic!("{history}\nseed {seed} (again: cargo sim --seed {seed}): {violations:#?}");
     }
     assert_eq!(summary.runs, SCHEDULES);
+    for situation in Situation::ALL {
+        assert!(summary.situations.count(situation) > 0, "{} never happened", situation.name());
+    }
 }
 
 /// Each bug, and the number of schedules within which it must be detected.
-const MISTAKES: [(Mutation, u64); 10] = [
+const MISTAKES: [(Mutation, u64); 13] = [
     (Mutation::AcknowledgesFirst, 100),
     (Mutation::DatesByProcessing, 20),
     (Mutation::StandsByBlindly, 100),
@@ -39,6 +43,9 @@ const MISTAKES: [(Mutation, u64); 10] = [
     (Mutation::TrustsFailedPuts, 300),
     (Mutation::KeepsLeasesForever, 50),
     (Mutation::AnswersFirst, 300),
+    (Mutation::MixesUpResults, 600),
+    (Mutation::ForgetsOneOfMany, 300),
+    (Mutation::TrustsRefusedEntries, 600),
 ];
 
 #[test]

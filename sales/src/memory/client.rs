@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Call, Cloud, CloudService, CloudState, Effect, Network, Passage, milliseconds};
+use super::{Call, Cloud, CloudService, CloudState, Effect, Network, Passage, Situation, milliseconds};
 use crate::ports::{FailureKind, PortError, PortResult};
 use crate::site_state::SiteState;
 
@@ -74,6 +74,7 @@ impl Client {
                 pause(there).await;
                 ready().await;
                 drop(run(0));
+                self.cloud.lock().situations.meet(Situation::RepeatedEffect, true);
                 pause(between).await;
                 let answer = run(0);
                 pause(back).await;
@@ -83,7 +84,10 @@ impl Client {
                 if let Some(late) = effect_after {
                     self.cloud.look(|state| {
                         let due = (state.now + milliseconds(late), state.next_sequence());
-                        let late: Effect = Box::new(move |state, network| drop(effect(state, network, Refused(0))));
+                        let late: Effect = Box::new(move |state, network| {
+                            state.situations.meet(Situation::LateEffect, true);
+                            drop(effect(state, network, Refused(0)));
+                        });
                         state.late.insert(due, late);
                     });
                 }

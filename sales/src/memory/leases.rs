@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::marks::DEADLINE;
-use super::{Client, CloudService};
+use super::{Client, CloudService, Situation};
 use crate::clock::Timestamp;
 use crate::ports::{Holder, Lease, Leases, PortResult};
 use crate::shard::Shard;
@@ -29,7 +29,9 @@ impl Leases for MemoryLeases {
         let acquire = self.0.call(CloudService::Marks, "PutItem", DEADLINE, move |state, _, _| {
             match state.leases[region].get(&shard) {
                 Some((other, held_until)) if *other != holder && *held_until > now => Lease::Other(*held_until),
-                Some(_) | None => {
+                known => {
+                    let taken_over = known.is_some_and(|(other, _)| *other != holder);
+                    state.situations.meet(Situation::LeaseTakenOver, taken_over);
                     state.leases[region].insert(shard, (holder, until));
                     Lease::Own(until)
                 }

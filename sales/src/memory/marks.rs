@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::{Client, CloudService};
+use super::{Client, CloudService, Situation};
 use crate::clock::Timestamp;
 use crate::ports::{Marks, PortResult};
 use crate::sale::FactId;
@@ -41,7 +41,10 @@ impl Marks for MemoryMarks {
                 state.marks.put(region, *id, expires_at, state.now, network);
                 Ok(())
             });
-            put.collect::<Vec<_>>()
+            let put: Vec<PortResult<()>> = put.collect();
+            let refused = put.iter().any(Result::is_err) && put.iter().any(Result::is_ok);
+            state.situations.meet(Situation::MarksWithRefusals, refused);
+            put
         });
         record.await.unwrap_or_else(|error| ids.iter().map(|_| Err(error.clone())).collect())
     }

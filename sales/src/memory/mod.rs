@@ -17,6 +17,7 @@ mod sale_queue;
 mod sale_table;
 mod sale_topic;
 mod site_switch;
+mod situation;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,6 +35,7 @@ pub use sale_queue::MemorySaleQueue;
 pub use sale_table::{ItemView, MemorySaleTable};
 pub use sale_topic::MemorySaleTopic;
 pub use site_switch::MemorySiteSwitch;
+pub use situation::{Situation, Situations};
 
 use crate::attributes::Attributes;
 use crate::clock::{Clock, Timestamp};
@@ -73,6 +75,7 @@ struct CloudState {
     late: BTreeMap<(Moment, u64), Effect>,
     sequence: u64,
     calls: u64,
+    situations: Situations,
 }
 
 type Effect = Box<dyn FnOnce(&mut CloudState, &dyn Network) + Send>;
@@ -92,6 +95,7 @@ impl Cloud {
             late: BTreeMap::new(),
             sequence: 0,
             calls: 0,
+            situations: Situations::default(),
         };
         Self { state: Arc::new(Mutex::new(state)), network: Arc::new(network), clock, began: Instant::now() }
     }
@@ -130,7 +134,7 @@ impl Cloud {
     pub fn enqueue(&self, region: usize, body: String, attributes: Attributes) {
         self.look(|cloud| {
             let visible_at = cloud.now;
-            cloud.queues[region].put(body, attributes, visible_at);
+            cloud.queues[region].put(body, attributes, 1, visible_at);
         });
         self.wake_receivers();
     }
@@ -220,6 +224,18 @@ impl Cloud {
         })
     }
 
+    /// How often each situation happened.
+    #[must_use]
+    pub fn situations(&self) -> Situations {
+        self.lock().situations.clone()
+    }
+
+    /// Sales that a worker wrote from their event although no table had ever held them.
+    #[must_use]
+    pub fn never_stored(&self) -> BTreeSet<FactId> {
+        self.look(|cloud| cloud.sales.never_stored.clone())
+    }
+
     /// Number of calls made.
     #[must_use]
     pub fn calls(&self) -> u64 {
@@ -269,8 +285,8 @@ impl CloudState {
         self.lakes.advance(now);
         for (_, to, sent) in self.announcements.arrived(now) {
             let queue = &mut self.queues[to];
-            queue.delivered_facts.extend(sent.facts);
-            queue.put(sent.message.body, sent.message.attributes, now);
+            queue.delivered_facts.extend(&sent.facts);
+            queue.put(sent.message.body, sent.message.attributes, sent.facts.len(), now);
             queue.changed.notify_waiters();
         }
     }
@@ -286,6 +302,7 @@ impl CloudState {
 
     /// Sends a message with these events to the queue of each region, as often and as late as the network decides.
     fn announce(&mut self, network: &dyn Network, from: usize, events: &[Event], message: &Message) {
+        self.situations.meet(Situation::MessageOfManyFacts, events.len() > 1);
         for to in 0..self.queues.len() {
             for delay in network.deliveries(from, to, events) {
                 let facts = events.iter().map(|event| event.fact.id()).collect();

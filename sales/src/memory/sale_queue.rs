@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::{Client, Cloud, CloudService, CloudState, MOST_DELIVERIES, Moment, milliseconds};
+use super::{Client, Cloud, CloudService, CloudState, MOST_DELIVERIES, Moment, Situation, milliseconds};
 use crate::attributes::{self, Attributes, DEAD_LETTER_REASON};
 use crate::clock::Timestamp;
 use crate::message;
@@ -40,6 +40,8 @@ pub(super) struct Queue {
 struct Message {
     body: String,
     attributes: Attributes,
+    /// Number of facts in it, as far as known.
+    facts: usize,
     visible_at: Moment,
     receive_count: u32,
     first_received: Option<Timestamp>,
@@ -48,8 +50,9 @@ struct Message {
 }
 
 impl Queue {
-    pub(super) fn put(&mut self, body: String, attributes: Attributes, visible_at: Moment) {
-        let message = Message { body, attributes, visible_at, receive_count: 0, first_received: None, receipt: None };
+    pub(super) fn put(&mut self, body: String, attributes: Attributes, facts: usize, visible_at: Moment) {
+        let message =
+            Message { body, attributes, facts, visible_at, receive_count: 0, first_received: None, receipt: None };
         self.messages.push(message);
     }
 
@@ -65,7 +68,7 @@ impl Queue {
             .partition(|(_, attributes)| attributes.contains_key(DEAD_LETTER_REASON));
         self.dead = kept;
         for (body, attributes) in back {
-            self.put(body, attributes, 0);
+            self.put(body, attributes, 1, 0);
         }
     }
 
@@ -75,10 +78,17 @@ impl Queue {
 
     /// Up to ten visible messages, longest visible first; messages with too many deliveries become dead letters
     /// instead.
-    fn take(&mut self, now: Moment, hidden_until: Moment, time: Timestamp) -> Vec<Delivery> {
+    fn take(
+        &mut self,
+        now: Moment,
+        hidden_until: Moment,
+        time: Timestamp,
+        mut meet: impl FnMut(Situation, bool),
+    ) -> Vec<Delivery> {
         let (given_up, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.messages)
             .into_iter()
             .partition(|message| message.visible_at <= now && message.receive_count >= MOST_DELIVERIES);
+        meet(Situation::GivenUpByTheQueue, !given_up.is_empty());
         self.dead.extend(given_up.into_iter().map(|message| (message.body, message.attributes)));
         self.messages = kept;
         let mut visible: Vec<&mut Message> =
@@ -90,6 +100,8 @@ impl Queue {
             message.receipt = Some(self.receipts);
             message.receive_count += 1;
             message.visible_at = hidden_until;
+            meet(Situation::MessageOfManyFactsAgain, message.facts > 1 && message.receive_count > 1);
+            meet(Situation::LastDelivery, message.receive_count == MOST_DELIVERIES);
             deliveries.push(Delivery {
                 body: message.body.clone(),
                 attributes: message.attributes.clone(),
@@ -156,7 +168,8 @@ impl SaleQueue for MemorySaleQueue {
             || self.wait(end),
             move |state, _, _| {
                 let (now, until) = (state.now, state.now + milliseconds(hidden_for));
-                state.queues[region].take(now, until, clock.now())
+                let CloudState { queues, situations, .. } = state;
+                queues[region].take(now, until, clock.now(), |situation, holds| situations.meet(situation, holds))
             },
         );
         receive.await
@@ -164,7 +177,7 @@ impl SaleQueue for MemorySaleQueue {
 
     async fn acknowledge(&self, receipts: &[&str]) -> PortResult<()> {
         let operation = "DeleteMessageBatch";
-        let (region, receipts) = (self.0.region, numbers(receipts.iter().copied()));
+        let (region, receipts) = (self.0.region, numbers(receipts.iter().copied())?);
         let acknowledge =
             self.0.call(CloudService::Queue, operation, DEADLINE, move |state: &mut CloudState, _, refused| {
                 let mut result = Ok(());
@@ -178,6 +191,7 @@ impl SaleQueue for MemorySaleQueue {
                         (Err(error), _) => result = Err(error),
                     }
                 }
+                state.situations.meet(Situation::ReceiptsWithRefusals, receipts.len() > 1 && result.is_err());
                 result
             });
         acknowledge.await?
@@ -186,7 +200,7 @@ impl SaleQueue for MemorySaleQueue {
     async fn hide(&self, receipts: &[(&str, Duration)]) -> PortResult<()> {
         let operation = "ChangeMessageVisibilityBatch";
         let times: Vec<Duration> = receipts.iter().map(|(_, time)| *time).collect();
-        let (region, receipts) = (self.0.region, numbers(receipts.iter().map(|(receipt, _)| *receipt)));
+        let (region, receipts) = (self.0.region, numbers(receipts.iter().map(|(receipt, _)| *receipt))?);
         let hide = self.0.call(CloudService::Queue, operation, DEADLINE, move |state: &mut CloudState, _, refused| {
             let mut result = Ok(());
             for (place, (receipt, time)) in receipts.iter().zip(&times).enumerate() {
@@ -215,9 +229,13 @@ impl SaleQueue for MemorySaleQueue {
     }
 }
 
-/// The numbers in a receipt; `None` if it is invalid.
-fn numbers<'a>(receipts: impl Iterator<Item = &'a str>) -> Vec<Option<u64>> {
-    receipts.map(|receipt| receipt.parse().ok()).collect()
+/// The numbers in the receipts of a call; `None` for one that is invalid. Like the real one, it takes ten.
+fn numbers<'a>(receipts: impl Iterator<Item = &'a str>) -> PortResult<Vec<Option<u64>>> {
+    let numbers: Vec<Option<u64>> = receipts.map(|receipt| receipt.parse().ok()).collect();
+    match numbers.len() {
+        1..=10 => Ok(numbers),
+        _ => Err(rejected("SQS", "a call has one to ten entries")),
+    }
 }
 
 /// A queue counts in whole seconds.

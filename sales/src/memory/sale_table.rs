@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::global_table::GlobalTable;
 use super::link::Links;
-use super::{Client, CloudService, CloudState, Moment, Network, Refused, milliseconds};
+use super::{Client, CloudService, CloudState, Moment, Network, Refused, Situation, milliseconds};
 use crate::clock::Timestamp;
 use crate::ports::{
-    Backlog, FoundSale, Insert, InsertSale, LoadedFacts, PageToken, PendingPage, PortResult, SaleTable, StoredSale,
+    Backlog, FailureKind, FoundSale, Insert, InsertSale, LoadedFacts, PageToken, PendingPage, PortError, PortResult,
+    SaleTable, StoredSale,
 };
 use crate::sale::{Fact, FactId, Sale, SaleId};
 use crate::shard::{Shard, Shards};
@@ -43,6 +44,8 @@ pub(super) struct Sales {
     shards: Shards,
     pub(super) table: GlobalTable<FactId, ItemView>,
     pub(super) registered: BTreeMap<FactId, Vec<Fact>>,
+    /// Sales that were adopted or settled before any table had held them.
+    pub(super) never_stored: BTreeSet<FactId>,
     indexes: Vec<Index>,
     /// Versions of items in transit from each replica to its index.
     trailing: Links<Version>,
@@ -82,6 +85,7 @@ impl Sales {
             shards,
             table: GlobalTable::new(regions),
             registered: BTreeMap::new(),
+            never_stored: BTreeSet::new(),
             indexes: vec![Index::default(); regions],
             trailing: Links::new(regions),
             versions: 0,
@@ -113,6 +117,13 @@ impl Sales {
         }
         self.table.put(region, id, item, now, network);
         self.index(region, id, now, network);
+    }
+
+    /// Notes a sale that a worker is about to write from its event.
+    fn note_unstored(&mut self, id: FactId) {
+        if matches!(id, FactId::Sale(_)) && !self.registered.contains_key(&id) {
+            self.never_stored.insert(id);
+        }
     }
 
     /// Sends an item's state to the index of its replica.
@@ -160,16 +171,24 @@ impl MemorySaleTable {
 }
 
 impl MemorySaleTable {
-    /// Puts a fact unless one with its id exists; returns the existing one.
-    async fn put_if_new(&self, fact: Fact) -> PortResult<Option<ItemView>> {
+    /// Puts a fact unless one with its id exists; returns the existing one. A worker `adopts` it from its event.
+    async fn put_if_new(&self, fact: Fact, adopts: bool) -> PortResult<Option<ItemView>> {
         let (region, attempt) = (self.0.region, self.0.new_attempt());
-        self.call("PutItem", move |state, network, _| state.insert(region, &fact, attempt, network)).await
+        self.call("PutItem", move |state, network, _| {
+            if adopts {
+                state.sales.note_unstored(fact.id());
+            }
+            let there = state.insert(region, &fact, attempt, network);
+            state.situations.meet(Situation::Adoption, adopts && there.is_none());
+            there
+        })
+        .await
     }
 }
 
 impl SaleTable for MemorySaleTable {
     async fn insert_sale(&self, sale: &Sale) -> PortResult<InsertSale> {
-        let there = self.put_if_new(Fact::Sale(sale.clone())).await?;
+        let there = self.put_if_new(Fact::Sale(sale.clone()), false).await?;
         Ok(match there {
             Some(ItemView { fact: Fact::Sale(sale), processed, .. }) => {
                 InsertSale::AlreadyExists(StoredSale { sale, processed })
@@ -181,9 +200,13 @@ impl SaleTable for MemorySaleTable {
     async fn insert_new_sales(&self, sales: &[Sale]) -> Vec<PortResult<()>> {
         // A lone sale is put conditionally, as in the real one.
         if let [sale] = sales {
-            return vec![self.insert(&Fact::Sale(sale.clone())).await.map(drop)];
+            return vec![self.put_if_new(Fact::Sale(sale.clone()), false).await.map(drop)];
         }
         let operation = "BatchWriteItem";
+        if sales.len() > Self::GROUP {
+            let detail = format!("{} items in one call", sales.len());
+            return vec![Err(PortError { operation, kind: FailureKind::Rejected, detail }); sales.len()];
+        }
         let (region, facts) = (self.0.region, sales.iter().cloned().map(Fact::Sale).collect::<Vec<_>>());
         let put = self.call(operation, move |state, network, refused| {
             let put = facts.iter().enumerate().map(|(place, fact)| {
@@ -192,13 +215,19 @@ impl SaleTable for MemorySaleTable {
                 state.sales.put(region, item, state.now, network);
                 Ok(())
             });
-            put.collect::<Vec<_>>()
+            let put: Vec<PortResult<()>> = put.collect();
+            let refused = put.iter().any(Result::is_err) && put.iter().any(Result::is_ok);
+            state.situations.meet(Situation::GroupedWrite, true);
+            state.situations.meet(Situation::FullGroupedWrite, put.len() == Self::GROUP);
+            state.situations.meet(Situation::GroupedWriteWithRefusals, refused);
+            put
         });
         put.await.unwrap_or_else(|error| sales.iter().map(|_| Err(error.clone())).collect())
     }
 
     async fn insert(&self, fact: &Fact) -> PortResult<Insert> {
-        let there = self.put_if_new(fact.clone()).await?;
+        // Clients cancel this way; a sale is only adopted by it.
+        let there = self.put_if_new(fact.clone(), matches!(fact, Fact::Sale(_))).await?;
         Ok(if there.is_some() { Insert::AlreadyExists } else { Insert::Inserted })
     }
 
@@ -240,7 +269,12 @@ impl SaleTable for MemorySaleTable {
         self.call("UpdateItem", move |state, network, _| {
             let there = state.sales.table.get(region, &fact.id());
             let attempt = there.and_then(|item| item.attempt);
+            let missing = there.is_none();
             let fact = there.map_or_else(|| fact.clone(), |item| filled_in(item.fact.clone(), &fact));
+            state.situations.meet(Situation::SettledWhereMissing, missing);
+            if missing {
+                state.sales.note_unstored(fact.id());
+            }
             let item = ItemView { fact, processed: true, pending: false, attempt };
             state.sales.put(region, item, state.now, network);
         })

@@ -209,3 +209,18 @@ fn body(dice: &mut Dice, number: u64) -> String {
     let amount = dice.pick(&["14.00", "0.01", "1e3", "99999999999999999999.99999999", "19.990"]);
     format!(r#"{{"product":"{product} {number}","amount":{amount}}}"#)
 }
+
+/// Orders of many clients at one moment, none of which tries again.
+fn burst(dice: &mut Dice, at: u64, target: Target) -> Vec<PlannedOrder> {
+    let count = dice.between(8, 60);
+    let order = |number: u64| PlannedOrder {
+        at: at + dice.between(0, 5),
+        target,
+        key: None,
+        body: body(dice, 1_000 + number),
+        tries: 1,
+        hedged_after: None,
+        cancelled: Vec::new(),
+    };
+    (0..count).map(order).collect()
+}

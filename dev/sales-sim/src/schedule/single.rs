@@ -6,7 +6,7 @@ use sales::memory::CloudService;
 use sales::ports::FailureKind;
 use sales::site_state::SiteState;
 
-use super::{Action, Kind, PlannedOrder, ProcessKind, STATES, Schedule, Target, base, body, settings};
+use super::{Action, Kind, PlannedOrder, ProcessKind, STATES, Schedule, Target, base, body, burst, settings};
 use crate::conditions::Condition;
 use crate::dice::Dice;
 use crate::regions::REGIONS;
@@ -15,7 +15,11 @@ pub(super) fn calm(dice: &mut Dice) -> Schedule {
     let both = dice.chance(300);
     let second = if both { SiteState::Active } else { SiteState::Passive };
     let states = [SiteState::Active, second];
-    let orders = simple_orders(dice, 2_000, 15_000, true);
+    let mut orders = simple_orders(dice, 2_000, 15_000, true);
+    if dice.chance(300) {
+        let at = dice.between(2_000, 15_000);
+        orders.extend(burst(dice, at, Target::Accelerator));
+    }
     Schedule {
         workers: [dice.between(1, 2) as usize, 1],
         first: states,

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use sales::memory::Flow;
+use sales::memory::{CloudService, Flow};
 use sales::ports::FailureKind;
 use sales::site_state::SiteState;
 
-use super::{Action, Kind, PlannedOrder, ProcessKind, SERVICES, STATES, Schedule, Target, base, body, settings};
+use super::{Action, Kind, PlannedOrder, ProcessKind, SERVICES, STATES, Schedule, Target, base, body, burst, settings};
 use crate::conditions::{Condition, Rates};
 use crate::dice::Dice;
 use crate::regions::REGIONS;
@@ -65,14 +65,19 @@ fn storm_orders(dice: &mut Dice, end: u64) -> Vec<PlannedOrder> {
             cancelled: (0..cancellations).map(|_| (dice.between(0, 8_000), target(dice))).collect(),
         }
     };
-    (0..count).map(order).collect()
+    let mut orders: Vec<PlannedOrder> = (0..count).map(order).collect();
+    if dice.chance(150) {
+        let (at, target) = (dice.between(0, end), target(dice));
+        orders.extend(burst(dice, at, target));
+    }
+    orders
 }
 
 /// A failure that begins at `from` and ends at `to`.
 fn trouble(dice: &mut Dice, region: usize, from: u64, to: u64, actions: &mut Vec<(u64, Action)>) {
     let restart = Duration::from_millis(dice.between(100, 10_000));
     let role = dice.pick(&[ProcessKind::Api, ProcessKind::Worker, ProcessKind::Worker]);
-    match dice.below(16) {
+    match dice.below(17) {
         0..=4 => {
             let service = dice.pick(&SERVICES);
             let condition = dice.pick(&[
@@ -112,6 +117,13 @@ fn trouble(dice: &mut Dice, region: usize, from: u64, to: u64, actions: &mut Vec
             actions.push((to, Action::Set(region, Some(states[region]))));
         }
         14 => actions.push((to, Action::ShowHidden(region))),
-        _ => actions.push((from, Action::Poison(region))),
+        15 => actions.push((from, Action::Poison(region))),
+        _ => {
+            // A queue delivers again and again what a lake refuses.
+            let refusing = Condition::Refusing(FailureKind::Rejected);
+            actions.extend((0..40).map(|turn| (from + turn * 500, Action::ShowHidden(region))));
+            actions.push((from, Action::Become(region, CloudService::Lake, refusing)));
+            actions.push((to.max(from + 20_000), Action::Become(region, CloudService::Lake, Condition::Working)));
+        }
     }
 }
