@@ -212,9 +212,9 @@ fn body(dice: &mut Dice, number: u64) -> String {
 
 /// Orders of many clients at one moment, none of which tries again.
 fn burst(dice: &mut Dice, at: u64, target: Target) -> Vec<PlannedOrder> {
-    let count = dice.between(8, 60);
+    let (count, within) = (dice.between(8, 60), dice.pick(&[0, 0, 5]));
     let order = |number: u64| PlannedOrder {
-        at: at + dice.between(0, 5),
+        at: at + dice.between(0, within),
         target,
         key: None,
         body: body(dice, 1_000 + number),
