@@ -2,8 +2,8 @@
 
 locals {
   day = 24 * 60 * 60
-  # An event is far smaller than the API's limit of 64 KiB, and a batch of ten is published as one: the limits of SNS and SQS
-  # are never reached.
+  # What SNS takes, attributes included. The API publishes at most 200 KiB of events in a message (LARGEST_BATCH in
+  # sales/src/message.rs); a dead letter has one attribute more.
   largest_message = 256 * 1024
 }
 
