@@ -39,7 +39,10 @@ impl Gathering {
         let (mut rests_until, mut lingers_until) = (Instant::now(), Instant::now());
         while open || !waiting.is_empty() || !in_flight.is_empty() {
             let waited = waiting.len();
-            while waiting.len() < self.batch
+            // Full batches do not rest.
+            let rests = Instant::now() < rests_until && !arriving.is_closed() && arriving.len() < self.batch;
+            while !rests
+                && waiting.len() < self.batch
                 && let Ok(item) = arriving.try_recv()
             {
                 waiting.push(item);
@@ -55,7 +58,7 @@ impl Gathering {
                 in_flight.push(send(std::mem::take(&mut waiting)));
                 continue;
             }
-            let rests = !self.pace.is_zero() && !arriving.is_closed() && Instant::now() < rests_until;
+            let rests = rests || (Instant::now() < rests_until && !arriving.is_closed());
             tokio::select! {
                 // In a fixed order, for repeatable simulations; whichever is ready first, the loop continues.
                 biased;
@@ -150,6 +153,31 @@ mod tests {
         drop(sender);
         running.await.unwrap();
         assert_eq!(*batches.lock().unwrap(), [(0, vec![1]), (5, vec![2, 3, 4]), (1_004, vec![5])]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_ends_does_not_shorten_the_pace_and_full_batches_do_not_rest() {
+        let (sender, receiver) = mpsc::channel(16);
+        let (batches, started) = (Arc::new(Mutex::new(Vec::new())), Instant::now());
+        let seen = batches.clone();
+        let paced = Gathering { pace: Duration::from_millis(50), ..GATHERING };
+        let running = tokio::spawn(paced.run(receiver, CancellationToken::new(), move |batch: Vec<u32>| {
+            seen.lock().unwrap().push((started.elapsed().as_millis(), batch));
+            tokio::time::sleep(Duration::from_millis(15))
+        }));
+        for item in 1..=3 {
+            sender.send(item).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(*batches.lock().unwrap(), [(0, vec![1]), (50, vec![2, 3])]);
+        for item in 4..=10 {
+            sender.send(item).await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        drop(sender);
+        running.await.unwrap();
+        let batches = batches.lock().unwrap()[2..].to_vec();
+        assert_eq!(batches, [(100, vec![4, 5, 6]), (100, vec![7, 8, 9]), (150, vec![10])]);
     }
 
     #[tokio::test(start_paused = true)]

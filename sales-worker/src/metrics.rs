@@ -6,7 +6,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use sales::ports::LakePut;
 
-/// Counters of messages and of the outcomes of facts. Cheap to clone.
+/// Counters of the outcomes of events and facts. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     messages: Family<ByOutcome, Counter>,
@@ -19,7 +19,7 @@ pub struct Metrics {
     pub settled: Counter,
     /// Facts that had not replicated to this region, and were written from their event.
     pub adopted: Counter,
-    /// Messages whose fact was already in the lake.
+    /// Events whose fact was already in the lake.
     pub duplicates: Counter,
 }
 
@@ -46,9 +46,17 @@ impl Metrics {
             adopted: Counter::default(),
             duplicates: Counter::default(),
         };
-        registry.register("sales_messages", "Messages by outcome", metrics.messages.clone());
+        registry.register(
+            "sales_messages",
+            "Events of messages, by outcome; again at each delivery",
+            metrics.messages.clone(),
+        );
         registry.register("sales_lake_objects", "Objects put, or found in the lake", metrics.objects.clone());
-        registry.register("sales_dead_letters", "Malformed messages, by reason", metrics.dead_letters.clone());
+        registry.register(
+            "sales_dead_letters",
+            "Dead letters of malformed messages and parts, by reason",
+            metrics.dead_letters.clone(),
+        );
         registry.register("sales_sweeps", "Sweeps by outcome", metrics.sweeps.clone());
         registry.register("sales_reconciled", "Facts brought to the lake by a sweep", metrics.reconciled.clone());
         registry.register(
@@ -61,16 +69,12 @@ impl Metrics {
             "Facts that had not replicated, written from their event",
             metrics.adopted.clone(),
         );
-        registry.register(
-            "sales_duplicates",
-            "Messages whose fact was already in the lake",
-            metrics.duplicates.clone(),
-        );
+        registry.register("sales_duplicates", "Events whose fact was already in the lake", metrics.duplicates.clone());
         metrics
     }
 
-    /// Counts a message by outcome.
-    pub fn count_message(&self, outcome: &'static str) {
+    /// Counts an event by outcome.
+    pub fn count_event(&self, outcome: &'static str) {
         self.messages.get_or_create(&ByOutcome { outcome }).inc();
     }
 
@@ -83,7 +87,7 @@ impl Metrics {
         self.objects.get_or_create(&ByOutcome { outcome }).inc();
     }
 
-    /// Counts a message that went to the dead-letter queue.
+    /// Counts a dead letter.
     pub fn count_dead_letter(&self, reason: &'static str) {
         self.dead_letters.get_or_create(&Reason { reason }).inc();
     }

@@ -1,4 +1,4 @@
-//! Metrics and logs of a message's outcome.
+//! Metrics and logs of an event's outcome.
 
 use sales::entropy::Entropy;
 use sales::event::Event;
@@ -11,7 +11,7 @@ use crate::outcome::{Done, Outcome};
 
 /// Counts an outcome.
 pub fn count(metrics: &Metrics, outcome: &Outcome) {
-    metrics.count_message(outcome.name());
+    metrics.count_event(outcome.name());
     match outcome {
         Outcome::Done(Done::Duplicate | Done::AlreadyThere) => _ = metrics.duplicates.inc(),
         Outcome::Done(Done::Adopted) => _ = metrics.adopted.inc(),
@@ -48,18 +48,18 @@ pub fn log(event: &Event, outcome: &Outcome, started: Instant, entropy: &Entropy
             );
         }
         Outcome::Failed(PortError { kind: FailureKind::Rejected, operation, detail }) => {
-            tracing::warn!(sale.id = %id, trace.id = trace_id, span.id = span_id, operation, detail, "message kept");
+            tracing::warn!(sale.id = %id, trace.id = trace_id, span.id = span_id, operation, detail, "event kept");
         }
         // The adapter reports a dependency that rejects everything.
         Outcome::Failed(PortError { kind: FailureKind::Unrecognized, operation, detail }) => {
-            tracing::info!(sale.id = %id, trace.id = trace_id, span.id = span_id, operation, detail, "message kept");
+            tracing::info!(sale.id = %id, trace.id = trace_id, span.id = span_id, operation, detail, "event kept");
         }
         Outcome::Done(_)
         | Outcome::Failed(_)
         | Outcome::NotReplicated { .. }
         | Outcome::NoDeadLetterQueue
         | Outcome::DeadLetterFailed => {
-            tracing::debug!(sale.id = %id, trace.id = trace_id, span.id = span_id, outcome = name, "message seen");
+            tracing::debug!(sale.id = %id, trace.id = trace_id, span.id = span_id, outcome = name, "event seen");
         }
     }
 }

@@ -9,7 +9,8 @@ use tokio::sync::Notify;
 /// Bytes of messages in work above which no more are received.
 const LIMIT: usize = 8 * 1024 * 1024;
 
-/// What a receive is expected to bring, until its messages are known.
+/// What a receive is expected to bring, until its messages are known. It may bring up to ten times as much: receives in
+/// flight can exceed the limit by that.
 const EXPECTED: usize = 256 * 1024;
 
 /// What a message takes beside its body.

@@ -13,6 +13,7 @@ use sales::clock::Clock;
 use sales::entropy::Entropy;
 use sales::event::Event;
 use sales::memory::{Call, Cloud, CloudService, Flow, Network, Passage, Perfect};
+use sales::message;
 use sales::ports::{Marks, SaleTable};
 use sales::region::Region;
 use sales::sale::{Amount, Cancellation, Fact, Product, Sale};
@@ -362,5 +363,45 @@ async fn a_cancellation_goes_the_same_way_and_survives_the_same_deaths() {
         scene.announce(&fact, None);
         scene.die(HERE).await;
         scene.finish(HERE, || scene.is_done(&fact)).await;
+    }
+}
+
+/// In a message of three facts with a malformed part, another worker finds done what is done, and does the rest.
+#[tokio::test(start_paused = true)]
+async fn a_message_of_several_facts_survives_the_same_deaths() {
+    for (service, operation, spared) in [
+        (CloudService::Queue, "ReceiveMessage", 0),
+        (CloudService::Marks, "BatchGetItem", 0),
+        (CloudService::Lake, "PutObject", 0),
+        (CloudService::Lake, "PutObject", 2),
+        (CloudService::Marks, "BatchWriteItem", 0),
+        (CloudService::SaleTable, "UpdateItem", 0),
+        (CloudService::SaleTable, "UpdateItem", 2),
+        (CloudService::Queue, "SendMessage", 0),
+        (CloudService::Queue, "DeleteMessageBatch", 0),
+    ] {
+        let scene = Scene::set(Deadly::after(service, operation, spared));
+        let Fact::Sale(sale) = scene.sale() else { unreachable!() };
+        let ids = ["0192f5c0-7c1d-7a3e-8f11-0123456789a1", "0192f5c0-7c1d-7a3e-8f11-0123456789a2"];
+        let mut facts: Vec<Fact> = ids.map(|id| Fact::Sale(Sale { id: id.parse().unwrap(), ..sale.clone() })).into();
+        facts.push(Fact::Cancellation(Cancellation { sale: sale.id, timestamp: scene.clock.now(), region: None }));
+        for fact in &facts {
+            scene.accept(HERE, fact).await;
+        }
+        let home = Some(NAMES[HERE].parse().unwrap());
+        let events = facts.iter().map(|fact| Event { fact: fact.clone(), home: home.clone(), trace: None });
+        let (message, _) = message::pack(&events.collect::<Vec<_>>()).pop().unwrap();
+        let body = message.body.replacen('[', "[42,", 1);
+        scene.cloud.enqueue(HERE, body, message.attributes);
+        scene.die(HERE).await;
+        let is_over = || {
+            let over = |fact| scene.is_marked(fact) && !scene.is_pending(fact);
+            facts.iter().all(over) && scene.cloud.queued(HERE) == 0
+        };
+        scene.finish(HERE, is_over).await;
+        assert_eq!(scene.cloud.puts().into_values().collect::<Vec<u32>>(), [1, 1, 1], "{operation}");
+        let letters = scene.cloud.dead_letters(HERE);
+        assert!(matches!(letters.len(), 1 | 2), "{operation}: {letters:?}");
+        assert!(letters.iter().all(|(body, _)| body == "[42]"), "{operation}: {letters:?}");
     }
 }

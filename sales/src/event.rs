@@ -1,7 +1,7 @@
 //! The one wire format: announced by the API, carried by the queues, read by the worker and stored in the lake.
 //!
-//! The body is JSON in one canonical form, so that two regions write the same bytes for the same fact. The message also
-//! has the attributes of CloudEvents 1.0 in binary mode.
+//! The body is JSON in one canonical form, so that two regions write the same bytes for the same fact. It travels with
+//! the attributes of CloudEvents 1.0: in binary mode as here, or with others in one [`message`](crate::message).
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

@@ -155,9 +155,9 @@ struct Structured<'a> {
 struct ReceivedStructured<'a> {
     #[serde(rename = "type")]
     kind: String,
-    source: Option<String>,
-    home: Option<String>,
-    traceparent: Option<String>,
+    source: Option<serde_json::Value>,
+    home: Option<serde_json::Value>,
+    traceparent: Option<serde_json::Value>,
     #[serde(borrow)]
     data: &'a RawValue,
 }
@@ -185,7 +185,8 @@ fn structured(event: &Event) -> String {
 fn parse_structured(text: &str) -> Result<Event, NotAnEvent> {
     let received: ReceivedStructured<'_> = serde_json::from_str(text)?;
     let ReceivedStructured { kind, source, home, traceparent, data } = received;
-    Event::of_parts(Some(&kind), source.as_deref(), home.as_deref(), traceparent.as_deref(), data.get())
+    let [source, home, trace] = [&source, &home, &traceparent].map(|value| value.as_ref().and_then(|it| it.as_str()));
+    Event::of_parts(Some(&kind), source, home, trace, data.get())
 }
 
 #[cfg(test)]
@@ -303,6 +304,33 @@ mod tests {
         }
         let attributes = Attributes::from([("content-type".into(), BATCH.into())]);
         assert!(unpacked(&Message { body: "[]".into(), attributes }).is_empty());
+    }
+
+    #[test]
+    fn an_optional_attribute_that_is_no_text_counts_as_absent() {
+        let event = sale(1, "Livro");
+        let odd = structured(&event).replace(r#""home":"us-east-1""#, r#""home":{"name":"us-east-1"},"more":1"#);
+        let attributes = Attributes::from([("content-type".into(), STRUCTURED.into())]);
+        assert_eq!(unpacked(&Message { body: odd, attributes }), [Event { home: None, ..event }]);
+    }
+
+    #[test]
+    fn the_examples_of_the_documentation_are_what_is_published() {
+        let document = include_str!("../../docs/events.md");
+        let examples: Vec<&str> =
+            document.split("```text\n").skip(1).filter_map(|rest| rest.split("\n```").next()).collect();
+        assert_eq!(examples.len(), 3);
+        for example in examples {
+            let (head, body) = example.split_once("\n\n").unwrap();
+            let attributes = head.lines().map(|line| line.split_once(": ").unwrap());
+            let attributes: Attributes = attributes.map(|(name, value)| (name.to_owned(), value.into())).collect();
+            let events = unpacked(&Message { body: body.to_owned(), attributes: attributes.clone() });
+            let published = pack(&events);
+            let [(message, _)] = published.as_slice() else { panic!("{published:?}") };
+            assert_eq!(message.attributes, attributes);
+            let plain = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+            assert_eq!(plain(&message.body), plain(body));
+        }
     }
 
     #[test]

@@ -85,8 +85,9 @@ impl CannedAws {
             Operation::BatchGetItem => self.read(dynamodb::batch_get(body, &self.facts)?),
             Operation::Query => self.read(dynamodb::query(body, &self.facts)?),
             Operation::Publish => {
-                self.tally.counts.events_published += 1;
-                sns::published()
+                let (count, answer) = sns::published(body)?;
+                self.tally.counts.events_published += count;
+                answer
             }
             Operation::PublishBatch => {
                 let (count, answer) = sns::batch(body)?;

@@ -5,10 +5,13 @@ use super::answer::{Answer, NotUnderstood, XML};
 /// The id of every message.
 const MESSAGE_ID: &str = "0192f5c0-7c1d-7a3e-8f11-0123456789ab";
 
-/// One message was published.
-pub(super) fn published() -> Answer {
+/// One message was published; returns the number of its events.
+pub(super) fn published(body: &[u8]) -> Result<(u64, Answer), NotUnderstood> {
+    let form = std::str::from_utf8(body).map_err(|error| NotUnderstood(error.to_string()))?;
+    // The form is not decoded: a quote within a text is `%5C%22`.
+    let events = form.matches("%22specversion%22").count().max(1) as u64;
     let result = format!("<PublishResult><MessageId>{MESSAGE_ID}</MessageId></PublishResult>");
-    Answer::ok(XML, format!("<PublishResponse {NAMESPACE}>{result}{METADATA}</PublishResponse>"))
+    Ok((events, Answer::ok(XML, format!("<PublishResponse {NAMESPACE}>{result}{METADATA}</PublishResponse>"))))
 }
 
 /// All entries of a batch were published; returns their number.

@@ -98,7 +98,7 @@ async fn events_are_published_and_counted() {
     let results = topic.publish(&events).await;
     assert_eq!((results.len(), results.iter().filter(|result| result.is_ok()).count()), (10, 10));
     assert_eq!(running.counts().await.events_published, 10);
-    assert_eq!(running.calls().await, called(&[("SNS.PublishBatch", 1), ("SQS.ReceiveMessage", 1)]));
+    assert_eq!(running.calls().await, called(&[("SNS.Publish", 1), ("SQS.ReceiveMessage", 1)]));
 }
 
 #[tokio::test]
