@@ -9,7 +9,7 @@ use prometheus_client::registry::Registry;
 use sales::clock::Clock;
 use sales::entropy::Entropy;
 use sales::health::{Dependency, Health};
-use sales::ports::{Lake, Leases, Marks, SaleQueue, SaleTable, SiteSwitch};
+use sales::ports::{Lake, Marks, SaleTable};
 use sales::site::Site;
 use sales_service::http::Transport;
 use sales_service::http::operations::{self, Operations, Version};
@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::backlog::BacklogGauge;
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::worker::{Inside, Ports, work};
+use crate::worker::{Inside, Platform, Ports, work};
 
 /// The worker's dependencies.
 pub struct Dependencies {
@@ -42,19 +42,11 @@ pub struct Dependencies {
 }
 
 /// Works until `shutdown`, then finishes work in flight.
-pub async fn run<W, Q, T, M, S, L>(
+pub async fn run<P: Platform>(
     config: &Config,
-    ports: impl FnOnce(&Dependencies) -> (W, Ports<Q, T, M, S, L>),
+    ports: impl FnOnce(&Dependencies) -> (P::Switch, Ports<P>),
     shutdown: CancellationToken,
-) -> anyhow::Result<()>
-where
-    W: SiteSwitch,
-    Q: SaleQueue,
-    T: SaleTable,
-    M: Marks,
-    S: Leases,
-    L: Lake,
-{
+) -> anyhow::Result<()> {
     let listen = config.listen;
     let listener = TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen} (PORT, BIND_HOST)"))?;
     let (clock, entropy) = (Clock::system(), Entropy::system());
@@ -102,8 +94,8 @@ where
 }
 
 /// Keeps readiness accurate while there is no work.
-fn watch_dependencies<Q, T: SaleTable, M: Marks, S, L: Lake>(
-    ports: &Ports<Q, T, M, S, L>,
+fn watch_dependencies<P: Platform>(
+    ports: &Ports<P>,
     dependencies: Dependencies,
     entropy: &Entropy,
     shutdown: &CancellationToken,

@@ -7,10 +7,22 @@ use sales::entropy::Entropy;
 use sales_service::{command_line, shutdown};
 use sales_worker::app::{self, Dependencies};
 use sales_worker::config::{Arguments, Config};
-use sales_worker::worker::Ports;
+use sales_worker::worker::{Platform, Ports};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// AWS.
+struct Aws;
+
+impl Platform for Aws {
+    type Switch = SsmSiteSwitch;
+    type Queue = SqsSaleQueue;
+    type Table = DynamoSaleTable;
+    type Marks = DynamoMarks;
+    type Leases = DynamoLeases;
+    type Lake = S3Lake;
+}
 
 #[actix_web::main]
 async fn main() -> ExitCode {
@@ -45,5 +57,5 @@ async fn run(config: Config) -> anyhow::Result<()> {
         };
         (switch, ports)
     };
-    app::run(&config, ports, shutdown).await
+    app::run::<Aws>(&config, ports, shutdown).await
 }

@@ -34,26 +34,42 @@ pub struct Settings {
     pub sweep_interval: Duration,
 }
 
-/// The ports of the work.
-pub struct Ports<Q, T, M, S, L> {
-    /// The queue.
-    pub queue: Q,
-    /// The sales table.
-    pub table: T,
-    /// The marks.
-    pub marks: M,
-    /// The leases of the sweep.
-    pub leases: S,
+/// What the worker runs on: the implementations of its ports.
+pub trait Platform: 'static {
+    /// Reads the region's state.
+    type Switch: SiteSwitch;
+    /// Delivers the messages.
+    type Queue: SaleQueue;
+    /// Holds the sales.
+    type Table: SaleTable;
+    /// Holds the marks.
+    type Marks: Marks;
+    /// Divides the sweep among tasks.
+    type Leases: Leases;
     /// The lake.
-    pub lake: L,
+    type Lake: Lake;
+}
+
+/// The ports of the work.
+pub struct Ports<P: Platform> {
+    /// The queue.
+    pub queue: P::Queue,
+    /// The sales table.
+    pub table: P::Table,
+    /// The marks.
+    pub marks: P::Marks,
+    /// The leases of the sweep.
+    pub leases: P::Leases,
+    /// The lake.
+    pub lake: P::Lake,
 }
 
 /// The other resources of the work.
-pub struct Inside<W> {
+pub struct Inside<P: Platform> {
     /// This region.
     pub site: Site,
     /// Keeps the region's state up to date.
-    pub refresh: SiteRefresh<W>,
+    pub refresh: SiteRefresh<P::Switch>,
     /// The clock.
     pub clock: Clock,
     /// Jitter and ids.
@@ -65,19 +81,7 @@ pub struct Inside<W> {
 }
 
 /// Works until `shutdown`, then finishes work in flight.
-pub async fn work<W, Q, T, M, S, L>(
-    settings: Settings,
-    ports: Ports<Q, T, M, S, L>,
-    inside: Inside<W>,
-    shutdown: CancellationToken,
-) where
-    W: SiteSwitch,
-    Q: SaleQueue,
-    T: SaleTable,
-    M: Marks,
-    S: Leases,
-    L: Lake,
-{
+pub async fn work<P: Platform>(settings: Settings, ports: Ports<P>, inside: Inside<P>, shutdown: CancellationToken) {
     let Settings { concurrency, shards, grace, sweep_interval: interval } = settings;
     let Ports { queue, table, marks, leases, lake } = ports;
     let Inside { site, refresh, clock, entropy, metrics, backlog } = inside;

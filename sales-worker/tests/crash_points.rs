@@ -12,7 +12,10 @@ use sales::attributes::Attributes;
 use sales::clock::Clock;
 use sales::entropy::Entropy;
 use sales::event::Event;
-use sales::memory::{Call, Cloud, CloudService, Flow, Network, Passage, Perfect};
+use sales::memory::{
+    Call, Cloud, CloudService, Flow, MemoryLake, MemoryLeases, MemoryMarks, MemorySaleQueue, MemorySaleTable,
+    MemorySiteSwitch, Network, Passage, Perfect,
+};
 use sales::message;
 use sales::ports::{Marks, SaleTable};
 use sales::region::Region;
@@ -22,7 +25,7 @@ use sales::site::Site;
 use sales::site_state::SiteState;
 use sales_worker::backlog::BacklogGauge;
 use sales_worker::metrics::Metrics;
-use sales_worker::worker::{Inside, Ports, Settings, work};
+use sales_worker::worker::{Inside, Platform, Ports, Settings, work};
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
@@ -83,6 +86,18 @@ impl Network for Deadly {
     }
 }
 
+/// The cloud in memory.
+struct InMemory;
+
+impl Platform for InMemory {
+    type Switch = MemorySiteSwitch;
+    type Queue = MemorySaleQueue;
+    type Table = MemorySaleTable;
+    type Marks = MemoryMarks;
+    type Leases = MemoryLeases;
+    type Lake = MemoryLake;
+}
+
 /// Two regions, the first of them ACTIVE, and a worker that will die there.
 struct Scene {
     cloud: Cloud,
@@ -126,7 +141,7 @@ impl Scene {
         let (entropy, mut registry) = (Entropy::system(), Registry::default());
         let name = NAMES[region].parse::<Region>().unwrap();
         let (site, refresh) = Site::new(name.clone(), client.site_switch(), entropy.clone());
-        let ports = Ports {
+        let ports = Ports::<InMemory> {
             queue: client.sale_queue(),
             table: client.sale_table(),
             marks: client.marks(),

@@ -6,11 +6,12 @@ use actix_web::dev::Service;
 use actix_web::web::Data;
 use actix_web::{App, test};
 use prometheus_client::registry::Registry;
+use sales::memory::{MemoryLake, MemoryLeases, MemoryMarks, MemorySaleQueue, MemorySaleTable, MemorySiteSwitch};
 use sales::site::Site;
 use sales_api::sales::Shared;
 use sales_service::http::server::DRAIN_TIME;
 use sales_worker::backlog::BacklogGauge;
-use sales_worker::worker::{Inside, Ports, work};
+use sales_worker::worker::{Inside, Platform, Ports, work};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -31,7 +32,7 @@ pub async fn api(world: &World, who: Identity, mut intake: mpsc::Receiver<Incomi
     tokio::task::spawn_local(refresh.run(stop.clone()));
     let sales = shared.sales(Mutated::new(client.sale_table(), world.mutation, &client, &who.clock));
     let app = App::new().app_data(Data::new(sales)).app_data(Data::new(who.entropy));
-    let app = app.configure(sales_api::routes::configure::<Mutated<sales::memory::MemorySaleTable>>);
+    let app = app.configure(sales_api::routes::configure::<Mutated<MemorySaleTable>>);
     let app = Rc::new(test::init_service(app).await);
     let requests = TaskTracker::new();
     while let Some(Some(incoming)) = stop.run_until_cancelled(intake.recv()).await {
@@ -56,13 +57,25 @@ pub async fn api(world: &World, who: Identity, mut intake: mpsc::Receiver<Incomi
     announcing.finish().await;
 }
 
+/// The cloud in memory, with or without a bug.
+struct InMemory;
+
+impl Platform for InMemory {
+    type Switch = MemorySiteSwitch;
+    type Queue = Mutated<MemorySaleQueue>;
+    type Table = Mutated<MemorySaleTable>;
+    type Marks = MemoryMarks;
+    type Leases = Mutated<MemoryLeases>;
+    type Lake = Mutated<MemoryLake>;
+}
+
 /// A worker: its consumers, its sweep, and the refresh of its state.
 pub async fn worker(world: &World, who: Identity, stop: CancellationToken) {
     let client = world.client(&who);
     let mut registry = Registry::default();
     let (site, refresh) = Site::new(region(who.region), client.site_switch(), who.entropy.clone());
     let mutation = world.mutation;
-    let ports = Ports {
+    let ports = Ports::<InMemory> {
         queue: Mutated::new(client.sale_queue(), mutation, &client, &who.clock),
         table: Mutated::new(client.sale_table(), mutation, &client, &who.clock),
         marks: client.marks(),
