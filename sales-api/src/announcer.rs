@@ -23,6 +23,9 @@ const IN_FLIGHT: usize = 8;
 /// sa-east-1): unless its calls are full, a task makes at most twenty a second.
 const PACE: Duration = Duration::from_millis(50);
 
+/// How long events wait for a publish that is slow.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// Hands events over. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Announcer {
@@ -40,8 +43,14 @@ impl Announcer {
     ) -> (Self, impl Future<Output = ()>) {
         let (sender, receiver) = mpsc::channel(WAITING);
         let announcer = Self { waiting: sender, metrics: metrics.clone() };
-        let gathering =
-            Gathering { batch: T::GROUP, eager: 1, in_flight: IN_FLIGHT, pace: PACE, linger: Duration::ZERO };
+        let gathering = Gathering {
+            batch: T::GROUP,
+            eager: 1,
+            in_flight: IN_FLIGHT,
+            pace: PACE,
+            linger: Duration::ZERO,
+            patience: PATIENCE,
+        };
         let publishing = gathering.run(receiver, closed, move |events: Vec<Event>| {
             let (topic, metrics) = (topic.clone(), metrics.clone());
             async move {

@@ -12,6 +12,9 @@ use crate::metrics::Metrics;
 /// Sales of one server thread that may wait for their put; the API rejects one more with 503 instead of making it wait.
 const WAITING: usize = 4096;
 
+/// Concurrent puts of one server thread.
+const IN_FLIGHT: usize = 8;
+
 /// Puts the new sales of one server thread. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct GroupedWrites(Batcher<Sale, PortResult<()>>);
@@ -21,8 +24,14 @@ impl GroupedWrites {
     ///
     /// A client that no longer waits got a 503: its sale is not put, since no one would know of it.
     pub fn start<T: SaleTable>(table: T, metrics: Metrics) -> Self {
-        let gathering =
-            Gathering { batch: T::GROUP, eager: 8, in_flight: 8, pace: Duration::ZERO, linger: Duration::ZERO };
+        let gathering = Gathering {
+            batch: T::GROUP,
+            eager: IN_FLIGHT,
+            in_flight: IN_FLIGHT,
+            pace: Duration::ZERO,
+            linger: Duration::ZERO,
+            patience: Duration::ZERO,
+        };
         Self(Batcher::start(gathering, WAITING, move |sales: Vec<Sale>| {
             metrics.group_size.observe(sales.len() as f64);
             let table = table.clone();

@@ -92,8 +92,14 @@ mod tests {
 
     use super::*;
 
-    const GATHERING: Gathering =
-        Gathering { batch: 3, eager: 1, in_flight: 1, pace: Duration::ZERO, linger: Duration::ZERO };
+    const GATHERING: Gathering = Gathering {
+        batch: 3,
+        eager: 1,
+        in_flight: 1,
+        pace: Duration::ZERO,
+        linger: Duration::ZERO,
+        patience: Duration::ZERO,
+    };
 
     #[tokio::test]
     async fn each_caller_gets_the_result_of_its_own_item() {

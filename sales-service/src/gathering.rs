@@ -24,6 +24,9 @@ pub struct Gathering {
     pub pace: Duration,
     /// How long a batch that is not full waits for more, from its first item.
     pub linger: Duration,
+    /// How long it waits at most for calls in flight to end, before it goes beside them: one that hangs holds up nothing
+    /// for longer.
+    pub patience: Duration,
 }
 
 impl Gathering {
@@ -36,7 +39,7 @@ impl Gathering {
         let mut waiting = Vec::new();
         let mut in_flight = FuturesUnordered::new();
         let mut open = true;
-        let (mut rests_until, mut lingers_until) = (Instant::now(), Instant::now());
+        let (mut rests_until, mut began) = (Instant::now(), Instant::now());
         while open || !waiting.is_empty() || !in_flight.is_empty() {
             let waited = waiting.len();
             // Full batches do not rest.
@@ -50,22 +53,23 @@ impl Gathering {
             if waiting.len() > waited {
                 rests_until = Instant::now() + self.pace;
                 if waited == 0 {
-                    lingers_until = Instant::now() + self.linger;
+                    began = Instant::now();
                 }
             }
-            let lingers = Instant::now() < lingers_until;
-            if self.goes(waiting.len(), in_flight.len(), open, lingers) {
+            if self.goes(waiting.len(), in_flight.len(), open, began.elapsed()) {
                 in_flight.push(send(std::mem::take(&mut waiting)));
                 continue;
             }
             let rests = rests || (Instant::now() < rests_until && !arriving.is_closed());
+            let due = began + self.longest_wait(in_flight.len());
+            let is_held_up = !waiting.is_empty() && in_flight.len() < self.in_flight;
             tokio::select! {
                 // In a fixed order, for repeatable simulations; whichever is ready first, the loop continues.
                 biased;
                 item = arriving.recv(), if open && !rests && waiting.len() < self.batch => match item {
                     Some(item) => {
                         if waiting.is_empty() {
-                            lingers_until = Instant::now() + self.linger;
+                            began = Instant::now();
                         }
                         waiting.push(item);
                         rests_until = Instant::now() + self.pace;
@@ -74,16 +78,21 @@ impl Gathering {
                 },
                 Some(()) = in_flight.next() => {}
                 () = sleep_until(rests_until), if rests => {}
-                () = sleep_until(lingers_until), if lingers && !waiting.is_empty() => {}
+                () = sleep_until(due), if is_held_up => {}
                 () = close.cancelled(), if open && !arriving.is_closed() => arriving.close(),
             }
         }
     }
 
-    /// Whether the waiting items are sent now.
-    fn goes(self, waiting: usize, in_flight: usize, open: bool, lingers: bool) -> bool {
-        let room = in_flight < self.in_flight;
-        waiting > 0 && ((room && (waiting >= self.batch || !open)) || (in_flight < self.eager && !lingers))
+    /// Whether the waiting items, of which the first one has waited for `waited`, are sent now.
+    fn goes(self, waiting: usize, in_flight: usize, open: bool, waited: Duration) -> bool {
+        let is_due = waiting >= self.batch || !open || waited >= self.longest_wait(in_flight);
+        waiting > 0 && in_flight < self.in_flight && is_due
+    }
+
+    /// How long items wait for a full batch.
+    fn longest_wait(self, in_flight: usize) -> Duration {
+        if in_flight < self.eager { self.linger } else { self.linger.max(self.patience) }
     }
 }
 
@@ -96,17 +105,25 @@ mod tests {
     use super::*;
 
     const GATHERING: Gathering =
-        Gathering { batch: 3, eager: 1, in_flight: 2, pace: Duration::ZERO, linger: Duration::ZERO };
+        Gathering { batch: 3, eager: 1, in_flight: 2, pace: Duration::ZERO, linger: Duration::ZERO, patience: SECOND };
+
+    const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
     fn a_lone_item_goes_at_once_and_a_partial_batch_waits_for_the_call_in_flight() {
-        assert!(!GATHERING.goes(0, 0, true, false));
-        assert!(GATHERING.goes(1, 0, true, false));
-        assert!(!GATHERING.goes(1, 0, true, true));
-        assert!(!GATHERING.goes(1, 1, true, false));
-        assert!(GATHERING.goes(3, 1, true, true));
-        assert!(!GATHERING.goes(3, 2, true, false));
-        assert!(GATHERING.goes(1, 1, false, true), "nothing more will come");
+        let at_once = Duration::ZERO;
+        assert!(!GATHERING.goes(0, 0, true, at_once));
+        assert!(GATHERING.goes(1, 0, true, at_once));
+        assert!(!GATHERING.goes(1, 1, true, at_once));
+        assert!(GATHERING.goes(1, 1, true, SECOND), "the call in flight hangs");
+        assert!(GATHERING.goes(3, 1, true, at_once));
+        assert!(!GATHERING.goes(3, 2, true, SECOND));
+        assert!(GATHERING.goes(1, 1, false, at_once), "nothing more will come");
+        let lingering = Gathering { linger: SECOND / 2, ..GATHERING };
+        assert!(!lingering.goes(1, 0, true, SECOND / 4));
+        assert!(lingering.goes(1, 0, true, SECOND / 2));
+        assert!(!lingering.goes(1, 1, true, SECOND / 2));
+        assert!(lingering.goes(3, 1, true, at_once));
     }
 
     #[tokio::test]
@@ -197,5 +214,25 @@ mod tests {
         drop(sender);
         running.await.unwrap();
         assert_eq!(*batches.lock().unwrap(), [(100, vec![1, 2]), (140, vec![3, 4, 5]), (160, vec![6, 7])]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_hangs_holds_up_the_next_items_for_a_moment_only() {
+        let (sender, receiver) = mpsc::channel(16);
+        let (batches, started) = (Arc::new(Mutex::new(Vec::new())), Instant::now());
+        let seen = batches.clone();
+        let impatient = Gathering { in_flight: 3, patience: Duration::from_millis(50), ..GATHERING };
+        let running = tokio::spawn(impatient.run(receiver, CancellationToken::new(), move |batch: Vec<u32>| {
+            seen.lock().unwrap().push((started.elapsed().as_millis(), batch));
+            tokio::time::sleep(10 * SECOND)
+        }));
+        for item in 1..=4 {
+            sender.send(item).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+        tokio::time::sleep(SECOND).await;
+        drop(sender);
+        running.await.unwrap();
+        assert_eq!(*batches.lock().unwrap(), [(0, vec![1]), (80, vec![2, 3]), (140, vec![4])]);
     }
 }

@@ -1,14 +1,17 @@
 //! Consuming messages: receive, work, acknowledge last. Each message has a fate of its own, and each fact in it, too.
 
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
 use futures::future::join_all;
 use sales::entropy::Entropy;
+use sales::event::Event;
 use sales::message::{self, Unpacked};
 use sales::ports::{Delivery, FailureKind, PortError, PortResult, SaleQueue};
+use sales::sale::FactId;
 use sales_service::batcher::Batcher;
 use sales_service::gathering::Gathering;
 use tokio::time::Instant;
@@ -37,8 +40,14 @@ const REST: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration
 const RECEIPTS: usize = 10;
 
 /// Calls with receipts: what is done within a moment is acknowledged together.
-const GATHERING: Gathering =
-    Gathering { batch: RECEIPTS, eager: 2, in_flight: 16, pace: Duration::ZERO, linger: Duration::from_millis(20) };
+const GATHERING: Gathering = Gathering {
+    batch: RECEIPTS,
+    eager: 2,
+    in_flight: 16,
+    pace: Duration::ZERO,
+    linger: Duration::from_millis(20),
+    patience: Duration::from_millis(100),
+};
 
 /// Receipts that may wait for their call.
 const WAITING: usize = 1024;
@@ -188,9 +197,10 @@ impl<Q: SaleQueue> Consumer<Q> {
     /// The outcome of each part of a message. Malformed ones become dead letters once all others are done: the message
     /// may come back until then.
     async fn work_on(&self, delivery: &Delivery) -> Vec<Outcome> {
+        let _admitted = self.room.admit(delivery).await;
         let started = Instant::now();
         let Unpacked { events, malformed } = message::unpack(&delivery.body, &delivery.attributes);
-        let handled = events.iter().map(async |event| {
+        let handled = without_repetitions(&events).into_iter().map(async |event| {
             let outcome = self.handler.handle(event, delivery.first_received).await;
             record::log(event, &outcome, started, &self.entropy);
             outcome
@@ -202,6 +212,19 @@ impl<Q: SaleQueue> Consumer<Q> {
         }
         outcomes
     }
+}
+
+/// Events without those whose fact another one has already.
+fn without_repetitions(events: &[Event]) -> Vec<&Event> {
+    let mut first: HashMap<FactId, &Event> = HashMap::with_capacity(events.len());
+    let mut all = Vec::with_capacity(events.len());
+    for event in events {
+        let known = *first.entry(event.fact.id()).or_insert(event);
+        if std::ptr::eq(known, event) || known.fact != event.fact {
+            all.push(event);
+        }
+    }
+    all
 }
 
 /// What messages showed of the dependencies.

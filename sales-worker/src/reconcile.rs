@@ -109,12 +109,12 @@ impl<T: SaleTable, S: Leases> Reconciler<T, S> {
         }
         let (mut page, mut unreadable, mut refused) = (None, BTreeSet::new(), 0);
         loop {
-            if shutdown.is_cancelled() || self.site.state() != Some(SiteState::Active) {
-                return Ok(());
-            }
             let found = self.table.pending(shard, before, page).await?;
             unreadable.extend(found.unreadable);
             for ids in found.ids.chunks(IN_WORK) {
+                if shutdown.is_cancelled() || self.site.state() != Some(SiteState::Active) {
+                    return Ok(());
+                }
                 // The index trails the table: items that are already settled are left out here.
                 let loaded = self.table.load_pending(ids).await?;
                 unreadable.extend(loaded.unreadable.iter().map(ToString::to_string));

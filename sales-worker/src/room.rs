@@ -1,20 +1,25 @@
-//! Limits the messages in work by their size, so that memory stays bounded whatever the queue holds.
+//! Limits the messages in work, so that memory stays bounded whatever the queue holds: by the size of their text, and by
+//! the number of facts that are worked on.
 
 use std::cell::Cell;
 use std::rc::Rc;
 
+use sales::attributes::Value;
 use sales::ports::Delivery;
 use tokio::sync::Notify;
 
-/// Bytes of messages in work above which no more are received.
-const LIMIT: usize = 8 * 1024 * 1024;
+/// Bytes of messages above which no more are received.
+const TEXT: usize = 16 * 1024 * 1024;
 
 /// What a receive is expected to bring, until its messages are known. It may bring up to ten times as much: receives in
 /// flight can exceed the limit by that.
 const EXPECTED: usize = 256 * 1024;
 
-/// What a message takes beside its body.
+/// What a message takes beside its text.
 const OVERHEAD: usize = 1024;
+
+/// Facts in work above which received messages wait before they are read. Each takes about 1.5 KB.
+const FACTS: usize = 16_384;
 
 /// The room for messages of one worker. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +27,8 @@ pub struct Room(Rc<Inside>);
 
 #[derive(Debug, Default)]
 struct Inside {
-    used: Cell<usize>,
+    text: Cell<usize>,
+    facts: Cell<usize>,
     left: Notify,
 }
 
@@ -30,21 +36,33 @@ struct Inside {
 #[derive(Debug)]
 pub struct Share {
     room: Room,
+    of: fn(&Inside) -> &Cell<usize>,
     size: usize,
 }
 
 impl Room {
     /// Waits until there is room for a receive.
     pub async fn reserve(&self) -> Share {
-        while self.0.used.get() > 0 && self.0.used.get() + EXPECTED > LIMIT {
-            self.0.left.notified().await;
-        }
-        self.share(EXPECTED)
+        self.wait(|inside| &inside.text, EXPECTED, TEXT).await
     }
 
-    fn share(&self, size: usize) -> Share {
-        self.0.used.set(self.0.used.get() + size);
-        Share { room: self.clone(), size }
+    /// Waits until the facts of a message may be worked on; those of one message always may.
+    pub async fn admit(&self, delivery: &Delivery) -> Share {
+        // No fewer than there are: each event of a batch has a type.
+        let facts = delivery.body.matches("\"type\"").count().max(1);
+        self.wait(|inside| &inside.facts, facts, FACTS).await
+    }
+
+    async fn wait(&self, of: fn(&Inside) -> &Cell<usize>, size: usize, limit: usize) -> Share {
+        while of(&self.0).get() > 0 && of(&self.0).get() + size > limit {
+            self.0.left.notified().await;
+        }
+        self.share(of, size)
+    }
+
+    fn share(&self, of: fn(&Inside) -> &Cell<usize>, size: usize) -> Share {
+        of(&self.0).set(of(&self.0).get() + size);
+        Share { room: self.clone(), of, size }
     }
 }
 
@@ -52,13 +70,24 @@ impl Share {
     /// Exchanges a receive's share for one of each message.
     #[must_use]
     pub fn divide(self, deliveries: &[Delivery]) -> Vec<Self> {
-        deliveries.iter().map(|delivery| self.room.share(delivery.body.len() + OVERHEAD)).collect()
+        deliveries.iter().map(|delivery| self.room.share(self.of, size(delivery))).collect()
     }
+}
+
+fn size(Delivery { body, attributes, .. }: &Delivery) -> usize {
+    let attributes = attributes.iter().map(|(name, attribute)| {
+        let value = match &attribute.value {
+            Value::Text(text) => text.len(),
+            Value::Base64(bytes) => bytes.len(),
+        };
+        name.len() + attribute.data_type.len() + value
+    });
+    body.len() + attributes.sum::<usize>() + OVERHEAD
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        let used = &self.room.0.used;
+        let used = (self.of)(&self.room.0);
         used.set(used.get() - self.size);
         self.room.0.left.notify_waiters();
     }
@@ -66,40 +95,54 @@ impl Drop for Share {
 
 #[cfg(test)]
 mod tests {
-    use sales::attributes::Attributes;
+    use sales::attributes::{Attribute, Attributes};
 
     use super::*;
 
-    fn delivery(size: usize) -> Delivery {
-        Delivery {
-            body: "x".repeat(size),
-            attributes: Attributes::new(),
-            receipt: String::new(),
-            receive_count: 1,
-            first_received: None,
-        }
+    fn delivery(body: String) -> Delivery {
+        Delivery { body, attributes: Attributes::new(), receipt: String::new(), receive_count: 1, first_received: None }
     }
 
     #[tokio::test]
     async fn a_receive_waits_until_messages_are_done() {
         let room = Room::default();
-        let mut shares = room.reserve().await.divide(&[delivery(LIMIT - EXPECTED), delivery(10)]);
+        let (large, small) = (delivery("x".repeat(TEXT - EXPECTED)), delivery("x".into()));
+        let mut shares = room.reserve().await.divide(&[large, small]);
         let mut next = Box::pin(room.reserve());
         assert!(futures::poll!(&mut next).is_pending());
-        shares.pop();
-        assert!(futures::poll!(&mut next).is_pending());
-        shares.pop();
+        shares.remove(0);
         drop(next.await);
-        assert_eq!(room.0.used.get(), 0);
+        drop(shares);
+        assert_eq!(room.0.text.get(), 0);
     }
 
     #[tokio::test]
-    async fn a_message_that_is_larger_than_the_room_is_handled_alone() {
+    async fn attributes_count_like_the_body() {
         let room = Room::default();
-        let shares = room.reserve().await.divide(&[delivery(2 * LIMIT)]);
+        let mut heavy = delivery(String::new());
+        let bytes = Attribute { data_type: "Binary".into(), value: Value::Base64(vec![0; TEXT]) };
+        heavy.attributes.insert("more".into(), bytes);
+        let shares = room.reserve().await.divide(&[heavy]);
         let mut next = Box::pin(room.reserve());
         assert!(futures::poll!(&mut next).is_pending());
         drop(shares);
         drop(next.await);
+    }
+
+    #[tokio::test]
+    async fn messages_wait_while_many_facts_are_in_work_but_for_one_however_many_it_has() {
+        let room = Room::default();
+        let many = delivery(r#"{"type":"sale.registered"}"#.repeat(FACTS + 1));
+        let one = delivery("{}".into());
+        let first = room.admit(&many).await;
+        let mut second = Box::pin(room.admit(&one));
+        assert!(futures::poll!(&mut second).is_pending());
+        drop(first);
+        let (second, third) = (second.await, room.admit(&one).await);
+        let mut fourth = Box::pin(room.admit(&many));
+        assert!(futures::poll!(&mut fourth).is_pending());
+        drop((second, third));
+        drop(fourth.await);
+        assert_eq!(room.0.facts.get(), 0);
     }
 }

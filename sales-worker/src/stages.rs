@@ -25,6 +25,12 @@ const ROOM: usize = 1024;
 const IN_FLIGHT: usize = 16;
 const EAGER: usize = 2;
 
+/// How long a call that is not full waits for others in flight.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Calls for single facts in flight.
+const SINGLE_IN_FLIGHT: usize = 256;
+
 type Stage<I, T> = Batcher<I, PortResult<T>>;
 
 /// The stages. Cheap to clone.
@@ -49,7 +55,7 @@ impl Stages {
                 let marks = marked.clone();
                 async move { found(&ids, marks.present(&ids).await) }
             }),
-            put: stage(WRITE, move |facts: Vec<Fact>| {
+            put: single(move |facts: Vec<Fact>| {
                 let lake = lake.clone();
                 async move { join_all(facts.iter().map(|fact| lake.put(fact))).await }
             }),
@@ -57,7 +63,7 @@ impl Stages {
                 let (marks, expires_at) = (marks.clone(), clock.now().plus(MARK_RETENTION));
                 async move { marks.record(&ids, expires_at).await }
             }),
-            settle: stage(WRITE, move |facts: Vec<Fact>| {
+            settle: single(move |facts: Vec<Fact>| {
                 let (table, now) = (settling.clone(), settled_at.now());
                 async move { join_all(facts.iter().map(|fact| table.settle(fact, now))).await }
             }),
@@ -65,7 +71,7 @@ impl Stages {
                 let table = held.clone();
                 async move { found(&ids, table.held(&ids).await) }
             }),
-            adopt: stage(1, move |facts: Vec<Fact>| {
+            adopt: single(move |facts: Vec<Fact>| {
                 let table = adopting.clone();
                 async move { join_all(facts.iter().map(|fact| table.insert(fact))).await }
             }),
@@ -108,8 +114,30 @@ fn stage<I: 'static, T: 'static, F>(batch: usize, send: impl Fn(Vec<I>) -> F + C
 where
     F: Future<Output = Vec<PortResult<T>>> + 'static,
 {
-    let gathering =
-        Gathering { batch, eager: EAGER, in_flight: IN_FLIGHT, pace: Duration::ZERO, linger: Duration::ZERO };
+    let gathering = Gathering {
+        batch,
+        eager: EAGER,
+        in_flight: IN_FLIGHT,
+        pace: Duration::ZERO,
+        linger: Duration::ZERO,
+        patience: PATIENCE,
+    };
+    Batcher::start(gathering, ROOM, send)
+}
+
+/// A stage whose service has no call for several facts: none waits for another.
+fn single<I: 'static, T: 'static, F>(send: impl Fn(Vec<I>) -> F + Clone + 'static) -> Stage<I, T>
+where
+    F: Future<Output = Vec<PortResult<T>>> + 'static,
+{
+    let gathering = Gathering {
+        batch: 1,
+        eager: SINGLE_IN_FLIGHT,
+        in_flight: SINGLE_IN_FLIGHT,
+        pace: Duration::ZERO,
+        linger: Duration::ZERO,
+        patience: Duration::ZERO,
+    };
     Batcher::start(gathering, ROOM, send)
 }
 

@@ -20,6 +20,7 @@ pub mod ports;
 pub mod region;
 pub mod sale;
 pub mod shard;
+pub mod signals;
 pub mod site;
 pub mod site_state;
 pub mod standard_output;

@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
-use sales::standard_output::{self, EXIT_USAGE};
+use sales::{
+    signals::EndSignal,
+    standard_output::{self, EXIT_USAGE},
+};
 use thiserror::Error;
 
 use crate::{config::InvalidConfig, output::note};
@@ -15,8 +18,8 @@ pub(crate) enum Exit {
     Done,
     /// Some steps were not done, or there are differences: the output lists them.
     Incomplete,
-    /// A signal with this number interrupted it.
-    Interrupted(i32),
+    /// A signal interrupted it.
+    Interrupted(EndSignal),
 }
 
 /// A signal cancelled what the command was doing; it exits like this.
@@ -44,7 +47,7 @@ pub(crate) fn of_result(result: anyhow::Result<Exit>) -> ExitCode {
     match result.or_else(interrupted) {
         Ok(Exit::Done) => ExitCode::SUCCESS,
         Ok(Exit::Incomplete) => INCOMPLETE.into(),
-        Ok(Exit::Interrupted(signal)) => u8::try_from(128 + signal).unwrap_or(FAILED).into(),
+        Ok(Exit::Interrupted(signal)) => signal.exit_code().into(),
         Err(error) => {
             note(format_args!("{ERROR}error:{ERROR:#} {error:#}"));
             if error.is::<InvalidConfig>() { EXIT_USAGE.into() } else { FAILED.into() }
@@ -63,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_command_that_a_signal_cancels_exits_as_one_that_the_signal_interrupts() {
-        let interrupted = Exit::Interrupted(2);
+        let interrupted = Exit::Interrupted(EndSignal::Interrupt);
         assert_eq!(of_result(Err(Interrupted(interrupted).into())), of_result(Ok(interrupted)));
         assert_eq!(of_result(Ok(interrupted)), ExitCode::from(130));
     }

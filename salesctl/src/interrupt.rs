@@ -1,38 +1,24 @@
 //! The signals that ask a command to end: the first one lets it finish, the second one ends it immediately.
 
 use anyhow::Context;
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::watch,
-};
+use sales::signals::{EndSignal, Signals};
+use tokio::sync::watch;
 
 use crate::exit::{Exit, Interrupted};
 
 /// Reports whether and by which signal the command was asked to end. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Interrupt(watch::Receiver<Option<i32>>);
+pub(crate) struct Interrupt(watch::Receiver<Option<EndSignal>>);
 
 impl Interrupt {
     /// Starts listening for the signals.
     pub(crate) fn listen() -> anyhow::Result<Self> {
-        let [mut interrupt, mut terminate, mut hangup] = [
-            listen_for(SignalKind::interrupt())?,
-            listen_for(SignalKind::terminate())?,
-            listen_for(SignalKind::hangup())?,
-        ];
+        let all = [EndSignal::Interrupt, EndSignal::Terminate, EndSignal::Hangup];
+        let mut signals = Signals::listen(&all).context("cannot listen for signals")?;
         let (heard, told) = watch::channel(None);
         tokio::spawn(async move {
-            for count in 1.. {
-                let kind = tokio::select! {
-                    _ = interrupt.recv() => SignalKind::interrupt(),
-                    _ = terminate.recv() => SignalKind::terminate(),
-                    _ = hangup.recv() => SignalKind::hangup(),
-                };
-                if count > 1 {
-                    std::process::exit(128 + kind.as_raw_value());
-                }
-                heard.send_replace(Some(kind.as_raw_value()));
-            }
+            heard.send_replace(Some(signals.next().await));
+            std::process::exit(signals.next().await.exit_code().into());
         });
         Ok(Self(told))
     }
@@ -58,8 +44,4 @@ impl Interrupt {
             exit = self.heard() => Err(Interrupted(exit)),
         }
     }
-}
-
-fn listen_for(kind: SignalKind) -> anyhow::Result<tokio::signal::unix::Signal> {
-    signal(kind).context("cannot listen for signals")
 }

@@ -29,9 +29,9 @@ use commands::{
     lake, up,
 };
 use instance::Instance;
+use sales::signals::{EndSignal, Signals};
 use sales::standard_output::EXIT_USAGE;
 use terminal::line;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 fn main() -> ExitCode {
     let command = match Arguments::try_parse() {
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
 /// Runs the command to its end or to a signal. Whatever it has started stops when it is dropped.
 async fn until_interrupted(command: Command) -> ExitCode {
     // Before anything is started, so that no signal is missed.
-    let mut signals = match Signals::listen() {
+    let mut signals = match Signals::listen(&[EndSignal::Interrupt, EndSignal::Terminate, EndSignal::Hangup]) {
         Ok(signals) => signals,
         Err(error) => return failed(&error.into()),
     };
@@ -70,7 +70,7 @@ async fn until_interrupted(command: Command) -> ExitCode {
             line("\nstopping");
             tokio::spawn(exit_at_next(signals));
             // Stopping is the normal end of `up` and `aws`.
-            if serving.load(Ordering::Relaxed) { ended() } else { interrupted_by(signal) }
+            if serving.load(Ordering::Relaxed) { ended() } else { signal.exit_code().into() }
         }
     }
 }
@@ -93,39 +93,10 @@ async fn change(change: Change) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The signals that ask a program to end.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> SignalKind {
-        tokio::select! {
-            _ = self.interrupt.recv() => SignalKind::interrupt(),
-            _ = self.terminate.recv() => SignalKind::terminate(),
-            _ = self.hangup.recv() => SignalKind::hangup(),
-        }
-    }
-}
-
 /// For users who do not wait for shutdown; the keepers stop whatever still runs.
 async fn exit_at_next(mut signals: Signals) {
     let signal = signals.next().await;
-    std::process::exit(128 + signal.as_raw_value());
-}
-
-fn interrupted_by(signal: SignalKind) -> ExitCode {
-    u8::try_from(128 + signal.as_raw_value()).unwrap_or(1).into()
+    std::process::exit(signal.exit_code().into());
 }
 
 /// The result of the command, or the failure to print it.

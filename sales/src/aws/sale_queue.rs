@@ -1,7 +1,7 @@
 //! The queue, on SQS.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
@@ -10,8 +10,9 @@ use aws_sdk_sqs::types::{
     BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message,
     MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName,
 };
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
 use serde::Deserialize;
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::{Connection, Deadline, failure};
@@ -32,7 +33,7 @@ const CHANGE: Deadline = Deadline { attempts: 3, attempt: Duration::from_secs(2)
 /// Maximum that SQS accepts.
 const LONGEST_VISIBILITY: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// How long the redrive policy is cached.
+/// How long a redrive policy is cached.
 const POLICY_TRUST: Duration = Duration::from_secs(60);
 
 /// [`SaleQueue`] on SQS.
@@ -43,13 +44,26 @@ pub struct SqsSaleQueue {
     url: String,
     dependency: Dependency,
     dead_letters: Dependency,
-    dead_letter_queue: Arc<Mutex<Option<DeadLetterQueue>>>,
+    dead_letter_queue: Arc<Mutex<Option<PolicyRead>>>,
 }
 
+/// A read of the redrive policy, shared by all messages that need it; in flight, or with its result.
 #[derive(Clone, Debug)]
-struct DeadLetterQueue {
-    url: Option<String>,
-    read_at: Instant,
+struct PolicyRead {
+    url: Shared<BoxFuture<'static, PortResult<Option<String>>>>,
+    began: Instant,
+}
+
+impl PolicyRead {
+    /// Whether it is still to be used: while it is in flight, for a minute if it succeeded, and for as long as a call may
+    /// take if it failed.
+    fn is_trusted(&self) -> bool {
+        match self.url.peek() {
+            None => true,
+            Some(Ok(_)) => self.began.elapsed() < POLICY_TRUST,
+            Some(Err(_)) => self.began.elapsed() < CHANGE.operation,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -73,18 +87,22 @@ impl SqsSaleQueue {
 
     /// URL of the queue that the redrive policy names; `None` without a policy.
     async fn dead_letter_queue(&self) -> PortResult<Option<String>> {
-        let mut known = self.dead_letter_queue.lock().await;
-        if let Some(queue) = known.as_ref().filter(|queue| queue.read_at.elapsed() < POLICY_TRUST) {
-            return Ok(queue.url.clone());
-        }
-        let url = self.read_dead_letter_queue().await?;
-        *known = Some(DeadLetterQueue { url: url.clone(), read_at: Instant::now() });
-        Ok(url)
+        let reading = {
+            let mut known = self.dead_letter_queue.lock().unwrap_or_else(PoisonError::into_inner);
+            let trusted = known.take().filter(PolicyRead::is_trusted);
+            let reading = trusted.unwrap_or_else(|| {
+                let (client, url) = (self.client.clone(), self.url.clone());
+                let url = async move { Self::read_dead_letter_queue(&client, &url).await }.boxed().shared();
+                PolicyRead { url, began: Instant::now() }
+            });
+            known.insert(reading).url.clone()
+        };
+        reading.await
     }
 
-    async fn read_dead_letter_queue(&self) -> PortResult<Option<String>> {
+    async fn read_dead_letter_queue(client: &Client, url: &str) -> PortResult<Option<String>> {
         let operation = "GetQueueAttributes";
-        let attributes = self.client.get_queue_attributes().queue_url(&self.url);
+        let attributes = client.get_queue_attributes().queue_url(url);
         let answer = attributes.attribute_names(QueueAttributeName::RedrivePolicy).send().await;
         let answer = answer.map_err(|error| failure::of(operation, error))?;
         let policy = answer.attributes().and_then(|attributes| attributes.get(&QueueAttributeName::RedrivePolicy));
@@ -98,7 +116,7 @@ impl SqsSaleQueue {
         let policy: RedrivePolicy = serde_json::from_str(policy).map_err(|_| invalid())?;
         let mut parts = policy.dead_letter_target_arn.split(':').skip(4);
         let (Some(account), Some(name)) = (parts.next(), parts.next()) else { return Err(invalid()) };
-        let answer = self.client.get_queue_url().queue_name(name).queue_owner_aws_account_id(account).send().await;
+        let answer = client.get_queue_url().queue_name(name).queue_owner_aws_account_id(account).send().await;
         Ok(answer.map_err(|error| failure::of("GetQueueUrl", error))?.queue_url)
     }
 
@@ -108,6 +126,10 @@ impl SqsSaleQueue {
         let message = self.client.send_message().queue_url(url).set_message_attributes(Some(attributes));
         // SQS rejects an empty body, and never delivers one.
         let answer = message.message_body(&delivery.body).send().await;
+        if answer.is_err() {
+            // The policy may name another queue by now.
+            *self.dead_letter_queue.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
         answer.map(|_| DeadLetter::Sent).map_err(|error| failure::of("SendMessage", error))
     }
 }
@@ -163,10 +185,6 @@ impl SaleQueue for SqsSaleQueue {
 
     async fn dead_letter(&self, delivery: &Delivery, reason: &str) -> PortResult<DeadLetter> {
         let outcome = self.send_dead_letter(delivery, reason).await;
-        if outcome.is_err() {
-            // The policy may name another queue by now.
-            *self.dead_letter_queue.lock().await = None;
-        }
         if matches!(outcome, Ok(DeadLetter::NoQueue)) {
             let detail = "the queue has no redrive policy".to_owned();
             let missing = PortError { operation: "GetQueueAttributes", kind: FailureKind::Missing, detail };

@@ -257,6 +257,8 @@ impl Progress {
 
 #[cfg(test)]
 mod tests {
+    use sales::signals::EndSignal;
+
     use super::{
         super::capacity::{Capacity, Need},
         *,
@@ -335,17 +337,17 @@ mod tests {
     fn an_interrupted_step_has_an_unknown_result_and_nothing_follows_it() {
         let mut progress = switch(false);
         progress.finish(0, StepOutcome::Done);
-        progress.interrupt(Exit::Interrupted(2));
+        progress.interrupt(Exit::Interrupted(EndSignal::Interrupt));
         assert_eq!(progress.steps()[1].outcome, StepOutcome::Interrupted);
         assert_eq!(progress.steps()[2].outcome, StepOutcome::Planned);
         assert!(progress.is_interrupted() && !progress.went_on() && !progress.is_complete());
-        assert_eq!(progress.exit(), Some(Exit::Interrupted(2)));
+        assert_eq!(progress.exit(), Some(Exit::Interrupted(EndSignal::Interrupt)));
     }
 
     #[test]
     fn an_interruption_after_the_last_step_changes_no_step() {
         let mut progress = finished(true, [StepOutcome::Done, StepOutcome::Already, StepOutcome::Done]);
-        progress.interrupt(Exit::Interrupted(15));
+        progress.interrupt(Exit::Interrupted(EndSignal::Terminate));
         assert_eq!(progress.not_done().count(), 0);
         assert!(!progress.is_complete());
     }
