@@ -194,7 +194,7 @@ mod tests {
         drop(sender);
         running.await.unwrap();
         let batches = batches.lock().unwrap()[2..].to_vec();
-        assert_eq!(batches, [(100, vec![4, 5, 6]), (100, vec![7, 8, 9]), (150, vec![10])]);
+        assert_eq!(batches, [(65, vec![4, 5, 6]), (65, vec![7, 8, 9]), (115, vec![10])]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -175,6 +175,25 @@ async fn a_copy_that_is_refused(prefix: &str, refusal: Fault) {
 }
 
 #[tokio::test]
+async fn a_redrive_policy_that_cannot_be_read_is_said_soon_and_holds_up_no_message() {
+    let stage = Stage::set("no-policy").await.unwrap();
+    let worker = worker(&stage, &[]).await;
+    stage.proxy.fail("GetQueueAttributes", Fault::Delay(Duration::from_secs(300)));
+    for number in 0..12 {
+        enqueue_body(&stage, &format!("not json {number}"), HashMap::new()).await;
+    }
+    // One read after the other would take more than a minute.
+    let readiness = becomes(&worker, "dead-letter-queue", "unavailable").await;
+    assert_eq!(readiness["status"], 200, "good messages are none the worse for it");
+    let attempts = stage.proxy.calls("GetQueueAttributes");
+    assert!(attempts <= 6, "one read for all messages, and its retries, not {attempts}");
+    enqueue(&stage, 1).await;
+    lake_has(stage.active(), 1).await;
+    stage.proxy.heal();
+    shows(&worker, "sales_dead_letters_total{reason=\"malformed\"} 12").await;
+}
+
+#[tokio::test]
 async fn a_dead_letter_keeps_its_attributes_as_they_were_sent() {
     let stage = Stage::set("letters-types").await.unwrap();
     let _worker = worker(&stage, &[]).await;
