@@ -43,14 +43,8 @@ impl Announcer {
     ) -> (Self, impl Future<Output = ()>) {
         let (sender, receiver) = mpsc::channel(WAITING);
         let announcer = Self { waiting: sender, metrics: metrics.clone() };
-        let gathering = Gathering {
-            batch: T::GROUP,
-            eager: 1,
-            in_flight: IN_FLIGHT,
-            pace: PACE,
-            linger: Duration::ZERO,
-            patience: PATIENCE,
-        };
+        let gathering =
+            Gathering { eager: 1, pace: PACE, patience: PATIENCE, ..Gathering::at_once(T::GROUP, IN_FLIGHT) };
         let publishing = gathering.run(receiver, closed, move |events: Vec<Event>| {
             let (topic, metrics) = (topic.clone(), metrics.clone());
             async move {

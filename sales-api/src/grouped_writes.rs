@@ -1,7 +1,5 @@
 //! Grouped writes: a lone sale is put at once; sales that arrive while puts are in flight are put together.
 
-use std::time::Duration;
-
 use sales::ports::{FailureKind, PortError, PortResult, SaleTable};
 use sales::sale::Sale;
 use sales_service::batcher::{Batcher, Unsent};
@@ -24,15 +22,7 @@ impl GroupedWrites {
     ///
     /// A client that no longer waits got a 503: its sale is not put, since no one would know of it.
     pub fn start<T: SaleTable>(table: T, metrics: Metrics) -> Self {
-        let gathering = Gathering {
-            batch: T::GROUP,
-            eager: IN_FLIGHT,
-            in_flight: IN_FLIGHT,
-            pace: Duration::ZERO,
-            linger: Duration::ZERO,
-            patience: Duration::ZERO,
-        };
-        Self(Batcher::start(gathering, WAITING, move |sales: Vec<Sale>| {
+        Self(Batcher::start(Gathering::at_once(T::GROUP, IN_FLIGHT), WAITING, move |sales: Vec<Sale>| {
             metrics.group_size.observe(sales.len() as f64);
             let table = table.clone();
             async move { table.insert_new_sales(&sales).await }

@@ -84,7 +84,6 @@ impl<I: 'static, O: 'static> Batcher<I, O> {
 mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
-    use std::time::Duration;
 
     use futures::future::join_all;
     use tokio::sync::Semaphore;
@@ -92,14 +91,7 @@ mod tests {
 
     use super::*;
 
-    const GATHERING: Gathering = Gathering {
-        batch: 3,
-        eager: 1,
-        in_flight: 1,
-        pace: Duration::ZERO,
-        linger: Duration::ZERO,
-        patience: Duration::ZERO,
-    };
+    const GATHERING: Gathering = Gathering::at_once(3, 1);
 
     #[tokio::test]
     async fn each_caller_gets_the_result_of_its_own_item() {

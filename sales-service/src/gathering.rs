@@ -30,6 +30,13 @@ pub struct Gathering {
 }
 
 impl Gathering {
+    /// Batches that go at once, full or not, up to `in_flight` calls.
+    #[must_use]
+    pub const fn at_once(batch: usize, in_flight: usize) -> Self {
+        let none = Duration::ZERO;
+        Self { batch, eager: in_flight, in_flight, pace: none, linger: none, patience: none }
+    }
+
     /// Sends arriving items in batches until the channel is closed, by `close` or by the end of its last sender, and
     /// all its items are sent.
     pub async fn run<I, F>(self, mut arriving: mpsc::Receiver<I>, close: CancellationToken, send: impl Fn(Vec<I>) -> F)
@@ -60,7 +67,7 @@ impl Gathering {
                 in_flight.push(send(std::mem::take(&mut waiting)));
                 continue;
             }
-            let rests = rests || (Instant::now() < rests_until && !arriving.is_closed());
+            let rests = Instant::now() < rests_until && !arriving.is_closed();
             let due = began + self.longest_wait(in_flight.len());
             let is_held_up = !waiting.is_empty() && in_flight.len() < self.in_flight;
             tokio::select! {
@@ -104,8 +111,7 @@ mod tests {
 
     use super::*;
 
-    const GATHERING: Gathering =
-        Gathering { batch: 3, eager: 1, in_flight: 2, pace: Duration::ZERO, linger: Duration::ZERO, patience: SECOND };
+    const GATHERING: Gathering = Gathering { eager: 1, patience: SECOND, ..Gathering::at_once(3, 2) };
 
     const SECOND: Duration = Duration::from_secs(1);
 

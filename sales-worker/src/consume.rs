@@ -41,12 +41,10 @@ const RECEIPTS: usize = 10;
 
 /// Calls with receipts: what is done within a moment is acknowledged together.
 const GATHERING: Gathering = Gathering {
-    batch: RECEIPTS,
     eager: 2,
-    in_flight: 16,
-    pace: Duration::ZERO,
     linger: Duration::from_millis(20),
     patience: Duration::from_millis(100),
+    ..Gathering::at_once(RECEIPTS, 16)
 };
 
 /// Receipts that may wait for their call.

@@ -114,14 +114,7 @@ fn stage<I: 'static, T: 'static, F>(batch: usize, send: impl Fn(Vec<I>) -> F + C
 where
     F: Future<Output = Vec<PortResult<T>>> + 'static,
 {
-    let gathering = Gathering {
-        batch,
-        eager: EAGER,
-        in_flight: IN_FLIGHT,
-        pace: Duration::ZERO,
-        linger: Duration::ZERO,
-        patience: PATIENCE,
-    };
+    let gathering = Gathering { eager: EAGER, patience: PATIENCE, ..Gathering::at_once(batch, IN_FLIGHT) };
     Batcher::start(gathering, ROOM, send)
 }
 
@@ -130,15 +123,7 @@ fn single<I: 'static, T: 'static, F>(send: impl Fn(Vec<I>) -> F + Clone + 'stati
 where
     F: Future<Output = Vec<PortResult<T>>> + 'static,
 {
-    let gathering = Gathering {
-        batch: 1,
-        eager: SINGLE_IN_FLIGHT,
-        in_flight: SINGLE_IN_FLIGHT,
-        pace: Duration::ZERO,
-        linger: Duration::ZERO,
-        patience: Duration::ZERO,
-    };
-    Batcher::start(gathering, ROOM, send)
+    Batcher::start(Gathering::at_once(1, SINGLE_IN_FLIGHT), ROOM, send)
 }
 
 /// The answer for each id, in order.

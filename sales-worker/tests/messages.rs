@@ -36,6 +36,14 @@ impl Announced {
         let Self { id, timestamp } = self;
         format!(r#"{{"id":"{id}","product":"Livro","amount":14.5,"sale_processed":false,"timestamp":{timestamp}}}"#)
     }
+
+    /// As a part of a message with several facts.
+    fn part(&self, kind: &str, home: &str) -> String {
+        let (id, data) = (&self.id, self.body());
+        format!(
+            r#"{{"specversion":"1.0","id":"{id}","source":"sa-east-1","type":"{kind}","home":"{home}","data":{data}}}"#
+        )
+    }
 }
 
 async fn worker(stage: &Stage, region: &RegionResources, extra: &[(&str, &str)]) -> Running {
@@ -253,17 +261,11 @@ async fn each_part_of_a_message_has_an_outcome_of_its_own() {
     for sale in &sales[..3] {
         insert(&stage, sale).await;
     }
-    let part = |sale: &Announced, kind: &str, home: &str| {
-        let (id, data) = (&sale.id, sale.body());
-        format!(
-            r#"{{"specversion":"1.0","id":"{id}","source":"sa-east-1","type":"{kind}","home":"{home}","data":{data}}}"#
-        )
-    };
-    let mut parts: Vec<String> = sales.iter().map(|sale| part(sale, "sale.registered", "sa-east-1")).collect();
+    let mut parts: Vec<String> = sales.iter().map(|sale| sale.part("sale.registered", "sa-east-1")).collect();
     // One that the other region processes, and that this region's table holds.
-    parts[2] = part(&sales[2], "sale.registered", "us-east-1");
+    parts[2] = sales[2].part("sale.registered", "us-east-1");
     parts.insert(1, "42".into());
-    parts.push(part(&Announced::new(999), "sale.refunded", "sa-east-1"));
+    parts.push(Announced::new(999).part("sale.refunded", "sa-east-1"));
     parts.push("{}".into());
     let batch = format!("[{}]", parts.join(", "));
     enqueue(&stage, region, &batch, &[("content-type", "application/cloudevents-batch+json")]).await;
@@ -296,14 +298,9 @@ async fn a_message_of_which_one_fact_fails_comes_back_without_doing_the_others_a
     let _worker = worker(&stage, region, &[("SWEEP_INTERVAL_SECONDS", "3600")]).await;
     let (done, absent) = (Announced::new(400), Announced::new(401));
     insert(&stage, &done).await;
-    let part = |sale: &Announced, home: &str| {
-        let (id, data) = (&sale.id, sale.body());
-        format!(
-            r#"{{"specversion":"1.0","id":"{id}","source":"x","type":"sale.registered","home":"{home}","data":{data}}}"#
-        )
-    };
     // The table does not hold the second one yet, which another region processes.
-    let batch = format!("[{},{},7]", part(&done, "sa-east-1"), part(&absent, "us-east-1"));
+    let batch =
+        format!("[{},{},7]", done.part("sale.registered", "sa-east-1"), absent.part("sale.registered", "us-east-1"));
     enqueue(&stage, region, &batch, &[("content-type", "application/cloudevents-batch+json")]).await;
     assert_eq!(lake_has(region, 1).await.len(), 1);
     assert_eq!(region.dead_letter_count().await.unwrap(), 0, "the message comes back, and the part with it");
