@@ -24,13 +24,14 @@ pub async fn cancel_sale<T: SaleTable>(
     id: SaleId,
     trace: TraceParent,
 ) -> Result<Cancelled, PortError> {
-    match sales.table.find(id).await? {
+    let sale = match sales.table.find(id).await? {
         None => return Ok(Cancelled::UnknownSale),
         Some(found) if found.cancelled => return Ok(Cancelled::Before),
-        Some(_) => {}
-    }
+        Some(found) => found.stored.sale,
+    };
     let region = Some(sales.site.region().clone());
-    let fact = Fact::Cancellation(Cancellation { sale: id, timestamp: sales.clock.now(), region });
+    let (timestamp, sale_timestamp) = (sales.clock.now(), Some(sale.timestamp));
+    let fact = Fact::Cancellation(Cancellation { sale: id, timestamp, sale_timestamp, region });
     if sales.table.insert(&fact).await? == Insert::AlreadyExists {
         return Ok(Cancelled::Before);
     }

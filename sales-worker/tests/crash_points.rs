@@ -373,7 +373,7 @@ async fn a_cancellation_goes_the_same_way_and_survives_the_same_deaths() {
     ] {
         let scene = Scene::set(Deadly::after(service, operation, 0));
         let Fact::Sale(sale) = scene.sale() else { unreachable!() };
-        let fact = Fact::Cancellation(Cancellation { sale: sale.id, timestamp: scene.clock.now(), region: None });
+        let fact = Fact::Cancellation(Cancellation { sale: sale.id, timestamp: scene.clock.now(), sale_timestamp: None, region: None });
         scene.accept(HERE, &fact).await;
         scene.announce(&fact, None);
         scene.die(HERE).await;
@@ -399,7 +399,7 @@ async fn a_message_of_several_facts_survives_the_same_deaths() {
         let Fact::Sale(sale) = scene.sale() else { unreachable!() };
         let ids = ["0192f5c0-7c1d-7a3e-8f11-0123456789a1", "0192f5c0-7c1d-7a3e-8f11-0123456789a2"];
         let mut facts: Vec<Fact> = ids.map(|id| Fact::Sale(Sale { id: id.parse().unwrap(), ..sale.clone() })).into();
-        facts.push(Fact::Cancellation(Cancellation { sale: sale.id, timestamp: scene.clock.now(), region: None }));
+        facts.push(Fact::Cancellation(Cancellation { sale: sale.id, timestamp: scene.clock.now(), sale_timestamp: None, region: None }));
         for fact in &facts {
             scene.accept(HERE, fact).await;
         }

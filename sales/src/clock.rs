@@ -40,6 +40,12 @@ impl Timestamp {
         self.0.format(&Rfc3339).unwrap_or_default()
     }
 
+    /// Parses RFC 3339, such as `2025-11-30T23:59:59Z`; `None` for anything else.
+    #[must_use]
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        Self::from_unix_seconds(OffsetDateTime::parse(text, &Rfc3339).ok()?.unix_timestamp())
+    }
+
     /// Time since `earlier`, in whole seconds; zero if that is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

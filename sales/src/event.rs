@@ -1,4 +1,4 @@
-//! The one wire format: announced by the API, carried by the queues, read by the worker and stored in the lake.
+//! The wire format: announced by the API, carried by the queues and read by the worker.
 //!
 //! The body is JSON in one canonical form, so that two regions write the same bytes for the same fact. It travels with
 //! the attributes of CloudEvents 1.0: in binary mode as here, or with others in one [`message`](crate::message).
@@ -70,11 +70,12 @@ impl Event {
         data: &str,
     ) -> Result<Self, NotAnEvent> {
         let region = source.and_then(|source| source.parse().ok());
-        let fact = match kind {
-            None | Some(REGISTERED) => Fact::Sale(parse_sale(data, region)?),
-            Some(CANCELLED) => Fact::Cancellation(parse_cancellation(data, region)?),
+        let is_cancellation = match kind {
+            None | Some(REGISTERED) => false,
+            Some(CANCELLED) => true,
             Some(_) => return Err(NotAnEvent::UnknownType),
         };
+        let fact = parse_fact(is_cancellation, region, data)?;
         let home = home.and_then(|home| home.parse().ok());
         Ok(Self { fact, home, trace: trace.and_then(TraceParent::parse) })
     }
@@ -146,9 +147,12 @@ struct CancellationBody {
     id: String,
     sale_id: String,
     timestamp: i64,
+    /// Missing in events of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sale_timestamp: Option<i64>,
 }
 
-/// The canonical bytes of a fact: the message's body and the lake's object.
+/// The canonical bytes of a fact's event.
 #[must_use]
 pub fn body(fact: &Fact) -> String {
     let timestamp = fact.timestamp().unix_seconds();
@@ -159,36 +163,25 @@ pub fn body(fact: &Fact) -> String {
             serde_json::to_string(&SaleBody { id, product, amount: &amount, sale_processed: false, timestamp })
         }),
         Fact::Cancellation(cancellation) => {
-            serde_json::to_string(&CancellationBody { id, sale_id: cancellation.sale.to_string(), timestamp })
+            let sale_timestamp = cancellation.sale_timestamp.map(Timestamp::unix_seconds);
+            serde_json::to_string(&CancellationBody {
+                id,
+                sale_id: cancellation.sale.to_string(),
+                timestamp,
+                sale_timestamp,
+            })
         }
     };
     text.expect("strings and numbers are always JSON")
 }
 
-/// The lake's folders: of sales, and of cancellations.
-pub const LAKE_FOLDERS: [&str; 2] = ["sales", "cancellations"];
-
-/// The lake's key of a fact. It follows from the fact alone: a retry after midnight has the same key.
-#[must_use]
-pub fn lake_key(fact: &Fact) -> String {
-    lake_key_on(fact.id(), &fact.timestamp().day())
-}
-
-/// The lake's key of the fact with this id, if it was accepted on this UTC day, `YYYY-MM-DD`.
-#[must_use]
-pub fn lake_key_on(id: FactId, day: &str) -> String {
-    let [sales, cancellations] = LAKE_FOLDERS;
-    let folder = match id {
-        FactId::Sale(_) => sales,
-        FactId::Cancellation(_) => cancellations,
-    };
-    format!("{}{id}.json", lake_prefix(folder, day))
-}
-
-/// The prefix of the keys of a folder's UTC day.
-#[must_use]
-pub fn lake_prefix(folder: &str, day: &str) -> String {
-    format!("{folder}/dt={day}/")
+/// The fact in an event's data.
+pub(crate) fn parse_fact(is_cancellation: bool, region: Option<Region>, data: &str) -> Result<Fact, NotAnEvent> {
+    if is_cancellation {
+        parse_cancellation(data, region).map(Fact::Cancellation)
+    } else {
+        parse_sale(data, region).map(Fact::Sale)
+    }
 }
 
 fn parse_sale(body: &str, region: Option<Region>) -> Result<Sale, NotAnEvent> {
@@ -208,8 +201,9 @@ fn parse_cancellation(body: &str, region: Option<Region>) -> Result<Cancellation
     if received.id.parse() != Ok(FactId::Cancellation(sale)) {
         return Err(NotAnEvent::InvalidId);
     }
-    let timestamp = Timestamp::from_unix_seconds(received.timestamp).ok_or(NotAnEvent::InvalidTimestamp)?;
-    Ok(Cancellation { sale, timestamp, region })
+    let moment = |seconds| Timestamp::from_unix_seconds(seconds).ok_or(NotAnEvent::InvalidTimestamp);
+    let sale_timestamp = received.sale_timestamp.map(moment).transpose()?;
+    Ok(Cancellation { sale, timestamp: moment(received.timestamp)?, sale_timestamp, region })
 }
 
 #[cfg(test)]
@@ -232,24 +226,24 @@ mod tests {
         Fact::Cancellation(Cancellation {
             sale: ID.parse().unwrap(),
             timestamp: Timestamp::from_unix_seconds(1_764_547_200).unwrap(),
+            sale_timestamp: Timestamp::from_unix_seconds(1_764_547_199),
             region: Some("us-east-1".parse().unwrap()),
         })
     }
 
     #[test]
-    fn a_sale_has_one_canonical_body_and_key() {
+    fn a_sale_has_one_canonical_body() {
         let expected = format!(
             r#"{{"id":"{ID}","product":"O Pequeno \"Príncipe\"\n","amount":14.5,"sale_processed":false,"timestamp":1764547199}}"#
         );
         assert_eq!(body(&sale()), expected);
-        assert_eq!(lake_key(&sale()), format!("sales/dt=2025-11-30/{ID}.json"));
     }
 
     #[test]
-    fn a_cancellation_has_one_canonical_body_and_key() {
-        let expected = format!(r#"{{"id":"{ID}#cancelled","sale_id":"{ID}","timestamp":1764547200}}"#);
+    fn a_cancellation_has_one_canonical_body() {
+        let expected =
+            format!(r#"{{"id":"{ID}#cancelled","sale_id":"{ID}","timestamp":1764547200,"sale_timestamp":1764547199}}"#);
         assert_eq!(body(&cancellation()), expected);
-        assert_eq!(lake_key(&cancellation()), format!("cancellations/dt=2025-12-01/{ID}#cancelled.json"));
     }
 
     #[test]
@@ -310,6 +304,17 @@ mod tests {
         ] {
             assert_eq!(Event::parse(&text, &Attributes::new()).unwrap_err().reason(), reason, "{text}");
         }
+    }
+
+    #[test]
+    fn a_cancellation_of_an_earlier_version_does_not_say_when_its_sale_was_accepted() {
+        let typed = Attributes::from([("ce-type".into(), CANCELLED.into())]);
+        let earlier = format!(r#"{{"id":"{ID}#cancelled","sale_id":"{ID}","timestamp":1764547200}}"#);
+        let event = Event::parse(&earlier, &typed).unwrap();
+        assert_eq!(body(&event.fact), earlier);
+        assert_eq!(event.fact.sale_timestamp(), event.fact.timestamp());
+        let wrong = earlier.replace('}', r#","sale_timestamp":-1}"#);
+        assert_eq!(Event::parse(&wrong, &typed).unwrap_err().reason(), "invalid-timestamp");
     }
 
     #[test]

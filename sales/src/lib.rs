@@ -13,6 +13,7 @@ pub mod conformance;
 pub mod entropy;
 pub mod event;
 pub mod health;
+pub mod journal;
 #[cfg(feature = "memory")]
 pub mod memory;
 pub mod message;

@@ -214,7 +214,7 @@ mod tests {
 
     fn cancellation(number: u128) -> Event {
         let timestamp = Timestamp::from_unix_seconds(1_764_547_200).unwrap();
-        let fact = Fact::Cancellation(Cancellation { sale: id(number), timestamp, region: None });
+        let fact = Fact::Cancellation(Cancellation { sale: id(number), timestamp, sale_timestamp: None, region: None });
         Event { fact, home: None, trace: None }
     }
 

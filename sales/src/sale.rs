@@ -295,6 +295,8 @@ pub struct Cancellation {
     pub sale: SaleId,
     /// When the cancellation was accepted.
     pub timestamp: Timestamp,
+    /// When the sale was accepted; unknown if an earlier version accepted the cancellation, or another tool announced it.
+    pub sale_timestamp: Option<Timestamp>,
     /// Where it was accepted; unknown if another tool announced it.
     pub region: Option<Region>,
 }
@@ -324,6 +326,15 @@ impl Fact {
         match self {
             Self::Sale(sale) => sale.timestamp,
             Self::Cancellation(cancellation) => cancellation.timestamp,
+        }
+    }
+
+    /// When its sale was accepted, as far as it is known: a cancellation lies with its sale.
+    #[must_use]
+    pub fn sale_timestamp(&self) -> Timestamp {
+        match self {
+            Self::Sale(sale) => sale.timestamp,
+            Self::Cancellation(cancellation) => cancellation.sale_timestamp.unwrap_or(cancellation.timestamp),
         }
     }
 

@@ -147,7 +147,7 @@ async fn a_resource_that_does_not_exist_is_missing() {
     }
     let shard = Shards::DEFAULT.iter().next().unwrap();
     let now = Clock::system().now();
-    let cancellation = sale::Cancellation { sale: sale::SaleId::new(Default::default()), timestamp: now, region: None };
+    let cancellation = sale::Cancellation { sale: sale::SaleId::new(Default::default()), timestamp: now, sale_timestamp: None, region: None };
     let fact = sale::Fact::Cancellation(cancellation);
     let event = Event { fact: fact.clone(), home: None, trace: None };
     let holder = Holder::new(Default::default());

@@ -26,7 +26,11 @@ pub(super) fn content(fact: &Fact) -> Vec<(&'static str, AttributeValue)> {
             ("product", AttributeValue::S(sale.product.as_str().to_owned())),
             ("amount", AttributeValue::N(sale.amount.to_string())),
         ],
-        Fact::Cancellation(cancellation) => vec![("sale_id", AttributeValue::S(cancellation.sale.to_string()))],
+        Fact::Cancellation(cancellation) => {
+            let accepted = cancellation.sale_timestamp.map(|moment| moment.unix_seconds().to_string());
+            let accepted = accepted.map(|seconds| ("sale_timestamp", AttributeValue::N(seconds)));
+            [Some(("sale_id", AttributeValue::S(cancellation.sale.to_string()))), accepted].into_iter().flatten().collect()
+        }
     };
     content.push(("timestamp", AttributeValue::N(fact.timestamp().unix_seconds().to_string())));
     content.extend(fact.region().map(|region| ("region", AttributeValue::S(region.to_string()))));
@@ -133,7 +137,10 @@ pub fn fact(item: &Item) -> Option<Fact> {
             let amount = Amount::from_json_number(item.get("amount")?.as_n().ok()?).ok()?;
             Some(Fact::Sale(Sale { id, product, amount, timestamp, region }))
         }
-        FactId::Cancellation(sale) => Some(Fact::Cancellation(Cancellation { sale, timestamp, region })),
+        FactId::Cancellation(sale) => {
+            let sale_timestamp = moment(item, "sale_timestamp");
+            Some(Fact::Cancellation(Cancellation { sale, timestamp, sale_timestamp, region }))
+        }
     }
 }
 
@@ -158,7 +165,12 @@ mod tests {
         let amount = Amount::from_json_number("12345678901234.5678").unwrap();
         [
             Fact::Sale(Sale { id: ID.parse().unwrap(), product, amount, timestamp, region: region.clone() }),
-            Fact::Cancellation(Cancellation { sale: ID.parse().unwrap(), timestamp, region }),
+            Fact::Cancellation(Cancellation {
+                sale: ID.parse().unwrap(),
+                timestamp,
+                sale_timestamp: Timestamp::from_unix_seconds(1_764_540_000),
+                region,
+            }),
         ]
     }
 

@@ -54,7 +54,12 @@ pub(super) fn sale_of(id: SaleId) -> Sale {
 
 /// The cancellation of a sale, the next day.
 pub(super) fn cancellation(sale: SaleId) -> Fact {
-    Fact::Cancellation(Cancellation { sale, timestamp: moment(1), region: Some(region("us-east-1")) })
+    Fact::Cancellation(Cancellation {
+        sale,
+        timestamp: moment(1),
+        sale_timestamp: Some(moment(0)),
+        region: Some(region("us-east-1")),
+    })
 }
 
 /// Unusual values that are stored unchanged.

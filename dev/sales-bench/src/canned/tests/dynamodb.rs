@@ -134,7 +134,12 @@ async fn what_is_put_is_counted_and_forgotten() {
     let table = table(&running);
     let sale = new_sale();
     assert_eq!(table.insert_sale(&sale).await.unwrap(), InsertSale::Inserted);
-    let cancellation = Cancellation { sale: sale.id, timestamp: sale.timestamp, region: sale.region.clone() };
+    let cancellation = Cancellation {
+        sale: sale.id,
+        timestamp: sale.timestamp,
+        sale_timestamp: Some(sale.timestamp),
+        region: sale.region.clone(),
+    };
     assert_eq!(table.insert(&Fact::Cancellation(cancellation)).await.unwrap(), Insert::Inserted);
     let many: Vec<Sale> = (0..25).map(|_| new_sale()).collect();
     assert!(table.insert_new_sales(&many).await.iter().all(Result::is_ok));
