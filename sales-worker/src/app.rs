@@ -9,7 +9,7 @@ use prometheus_client::registry::Registry;
 use sales::clock::Clock;
 use sales::entropy::Entropy;
 use sales::health::{Dependency, Health};
-use sales::ports::{Lake, Marks, SaleTable};
+use sales::ports::{Journal, Marks, SaleTable};
 use sales::site::Site;
 use sales_service::http::Transport;
 use sales_service::http::operations::{self, Operations, Version};
@@ -100,7 +100,7 @@ fn watch_dependencies<P: Platform>(
     entropy: &Entropy,
     shutdown: &CancellationToken,
 ) {
-    let (table, marks, lake) = (ports.table.clone(), ports.marks.clone(), ports.lake.clone());
+    let (table, marks, journal) = (ports.table.clone(), ports.marks.clone(), ports.journal.clone());
     let Dependencies { sales_table, marks: marks_dependency, lake: lake_dependency, .. } = dependencies;
     let watch = |dependency: Dependency| (dependency, entropy.clone(), shutdown.clone());
     let (dependency, jitter, until) = watch(sales_table);
@@ -108,5 +108,5 @@ fn watch_dependencies<P: Platform>(
     let (dependency, jitter, until) = watch(marks_dependency);
     actix_web::rt::spawn(async move { dependency.watch(jitter, until, || marks.probe()).await });
     let (dependency, jitter, until) = watch(lake_dependency);
-    actix_web::rt::spawn(async move { dependency.watch(jitter, until, || lake.probe()).await });
+    actix_web::rt::spawn(async move { dependency.watch(jitter, until, || journal.probe()).await });
 }

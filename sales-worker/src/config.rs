@@ -49,6 +49,7 @@ Optional:
   PENDING_GRACE_SECONDS           age at which a pending sale is swept, and one that has not replicated is
                                   adopted, 1 to 3600 [default: 30]
   SWEEP_INTERVAL_SECONDS          interval between sweeps, 1 to 3600 [default: 5]
+  JOURNAL_LINGER_MILLISECONDS     how long an object of the lake waits for more facts, 0 to 10000 [default: 500]
   IMAGE                           digest or tag of the running image, shown by /version
   LOG_FORMAT                      json or text [default: text on a terminal, else json]
   RUST_LOG                        log filter [default: info]
@@ -82,7 +83,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// `IMAGE`
     pub image: Option<String>,
-    /// `WORKER_CONCURRENCY`, `PENDING_SHARDS`, `PENDING_GRACE_SECONDS` and `SWEEP_INTERVAL_SECONDS`
+    /// `WORKER_CONCURRENCY`, `PENDING_SHARDS`, `PENDING_GRACE_SECONDS`, `SWEEP_INTERVAL_SECONDS` and
+    /// `JOURNAL_LINGER_MILLISECONDS`
     pub work: Settings,
 }
 
@@ -109,6 +111,7 @@ impl Config {
                 shards: environment.shards()?,
                 grace: seconds("PENDING_GRACE_SECONDS", 30)?,
                 sweep_interval: seconds("SWEEP_INTERVAL_SECONDS", 5)?,
+                linger: environment.number("JOURNAL_LINGER_MILLISECONDS", 0, 500, 10_000).map(Duration::from_millis)?,
             },
         };
         Ok((environment.logging()?, config))

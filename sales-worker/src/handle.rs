@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sales::clock::{Clock, Timestamp};
 use sales::event::Event;
-use sales::ports::{LakePut, PortResult};
+use sales::ports::PortResult;
 use sales::site::Site;
 
 use crate::outcome::{Done, Outcome};
@@ -34,7 +34,7 @@ impl Handler {
     async fn work_on(&self, event: &Event, first_received: Option<Timestamp>) -> PortResult<Outcome> {
         let marked = self.stages.is_marked(event.fact.id()).await?;
         match decide(self.site.state(), self.site.region(), event.home.as_ref(), marked) {
-            Decision::Process => self.stages.bring_to_lake(&event.fact).await.map(of_processed),
+            Decision::Process => self.stages.bring_to_lake(&event.fact).await.map(|()| Outcome::Done(Done::Processed)),
             decision @ (Decision::Done | Decision::StandBy) => {
                 let in_lake = decision == Decision::Done;
                 // Without a time of the first delivery, the fact has been looked for since it was accepted.
@@ -43,13 +43,6 @@ impl Handler {
                 covered.map(|covered| of_stood_by(covered, in_lake))
             }
         }
-    }
-}
-
-fn of_processed(put: LakePut) -> Outcome {
-    match put {
-        LakePut::Stored => Outcome::Done(Done::Processed),
-        LakePut::AlreadyThere => Outcome::Done(Done::AlreadyThere),
     }
 }
 

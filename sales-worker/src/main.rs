@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use sales::aws::{Connection, DynamoLeases, DynamoMarks, DynamoSaleTable, S3Lake, SqsSaleQueue, SsmSiteSwitch};
+use sales::aws::{Connection, DynamoLeases, DynamoMarks, DynamoSaleTable, S3Journal, SqsSaleQueue, SsmSiteSwitch};
 use sales::entropy::Entropy;
 use sales_service::{command_line, shutdown};
 use sales_worker::app::{self, Dependencies};
@@ -21,7 +21,7 @@ impl Platform for Aws {
     type Table = DynamoSaleTable;
     type Marks = DynamoMarks;
     type Leases = DynamoLeases;
-    type Lake = S3Lake;
+    type Journal = S3Journal;
 }
 
 #[actix_web::main]
@@ -53,7 +53,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
             ),
             marks: DynamoMarks::new(&connection, idempotency_table.clone(), dependencies.marks.clone()),
             leases: DynamoLeases::new(&connection, idempotency_table, region, dependencies.marks.clone()),
-            lake: S3Lake::new(&connection, bucket, config.s3_addressing, dependencies.lake.clone(), Entropy::system()),
+            journal: S3Journal::new(&connection, bucket, config.s3_addressing, dependencies.lake.clone()),
         };
         (switch, ports)
     };

@@ -4,13 +4,13 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
-use sales::ports::LakePut;
 
 /// Counters of the outcomes of events and facts. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     messages: Family<ByOutcome, Counter>,
-    objects: Family<ByOutcome, Counter>,
+    objects: Counter,
+    lines: Counter,
     dead_letters: Family<Reason, Counter>,
     sweeps: Family<ByOutcome, Counter>,
     /// Facts brought to the lake by a sweep.
@@ -38,7 +38,8 @@ impl Metrics {
     pub fn new(registry: &mut Registry) -> Self {
         let metrics = Self {
             messages: Family::default(),
-            objects: Family::default(),
+            objects: Counter::default(),
+            lines: Counter::default(),
             dead_letters: Family::default(),
             sweeps: Family::default(),
             reconciled: Counter::default(),
@@ -51,7 +52,8 @@ impl Metrics {
             "Events of messages, by outcome; again at each delivery",
             metrics.messages.clone(),
         );
-        registry.register("sales_lake_objects", "Objects put, or found in the lake", metrics.objects.clone());
+        registry.register("sales_journal_objects", "Objects put into the journal", metrics.objects.clone());
+        registry.register("sales_journal_lines", "Facts in them", metrics.lines.clone());
         registry.register(
             "sales_dead_letters",
             "Dead letters of malformed messages and parts, by reason",
@@ -78,13 +80,10 @@ impl Metrics {
         self.messages.get_or_create(&ByOutcome { outcome }).inc();
     }
 
-    /// Counts an object.
-    pub fn count_object(&self, put: LakePut) {
-        let outcome = match put {
-            LakePut::Stored => "stored",
-            LakePut::AlreadyThere => "already-there",
-        };
-        self.objects.get_or_create(&ByOutcome { outcome }).inc();
+    /// Counts an object of the journal with this many lines.
+    pub fn count_object(&self, lines: usize) {
+        self.objects.inc();
+        self.lines.inc_by(u64::try_from(lines).unwrap_or(u64::MAX));
     }
 
     /// Counts a dead letter.

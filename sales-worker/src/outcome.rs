@@ -28,10 +28,8 @@ pub enum Outcome {
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Done {
-    /// Its object was put.
+    /// It was written to the journal.
     Processed,
-    /// Its object existed, without a mark.
-    AlreadyThere,
     /// It was marked.
     Duplicate,
     /// The pending index covers it.
@@ -48,7 +46,6 @@ impl Outcome {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Done(Done::Processed) => "processed",
-            Self::Done(Done::AlreadyThere) => "already-there",
             Self::Done(Done::Duplicate) => "duplicate",
             Self::Done(Done::StoodBy) => "stood-by",
             Self::Done(Done::Adopted) => "adopted",

@@ -10,7 +10,7 @@ use futures::StreamExt;
 use futures::future::join_all;
 use sales::clock::{Clock, Timestamp};
 use sales::entropy::Entropy;
-use sales::ports::{FailureKind, LakePut, Leases, PortResult, SaleTable};
+use sales::ports::{FailureKind, Leases, PortResult, SaleTable};
 use sales::sale::{Fact, FactId};
 use sales::shard::{Shard, Shards};
 use sales::site::Site;
@@ -56,6 +56,15 @@ pub struct Reconciler<T, S> {
     pub interval: Duration,
     /// The unreadable items.
     pub unreadable: Unreadable,
+}
+
+/// What a sweep did for a fact.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reconciled {
+    /// It was brought to the lake.
+    Brought,
+    /// It was there, and still pending.
+    Settled,
 }
 
 /// Consecutive rejections with unknown codes after which a shard's sweep ends: single facts may be the cause, and must
@@ -141,8 +150,8 @@ impl<T: SaleTable, S: Leases> Reconciler<T, S> {
     async fn reconcile(&self, facts: &[Fact]) -> PortResult<()> {
         let reconciled = facts.iter().map(async |fact| {
             let outcome = match self.stages.is_marked(fact.id()).await {
-                Ok(true) => self.stages.settle(fact).await.map(|()| None),
-                Ok(false) => self.stages.bring_to_lake(fact).await.map(Some),
+                Ok(true) => self.stages.settle(fact).await.map(|()| Reconciled::Settled),
+                Ok(false) => self.stages.bring_to_lake(fact).await.map(|()| Reconciled::Brought),
                 Err(error) => Err(error),
             };
             (fact.id(), outcome)
@@ -150,13 +159,13 @@ impl<T: SaleTable, S: Leases> Reconciler<T, S> {
         self.tell(join_all(reconciled).await.into_iter())
     }
 
-    fn tell(&self, outcomes: impl Iterator<Item = (FactId, PortResult<Option<LakePut>>)>) -> PortResult<()> {
+    fn tell(&self, outcomes: impl Iterator<Item = (FactId, PortResult<Reconciled>)>) -> PortResult<()> {
         let (mut worked, mut failure) = (false, Ok(()));
         for (id, outcome) in outcomes {
             match outcome {
-                Ok(brought) => {
+                Ok(done) => {
                     worked = true;
-                    if brought.is_some() {
+                    if done == Reconciled::Brought {
                         self.metrics.reconciled.inc();
                         tracing::info!(sale.id = %id, "sale reconciled");
                     } else {

@@ -13,7 +13,7 @@ use crate::outcome::{Done, Outcome};
 pub fn count(metrics: &Metrics, outcome: &Outcome) {
     metrics.count_event(outcome.name());
     match outcome {
-        Outcome::Done(Done::Duplicate | Done::AlreadyThere) => _ = metrics.duplicates.inc(),
+        Outcome::Done(Done::Duplicate) => _ = metrics.duplicates.inc(),
         Outcome::Done(Done::Adopted) => _ = metrics.adopted.inc(),
         Outcome::Done(Done::Processed | Done::StoodBy | Done::DeadLetter)
         | Outcome::Failed(_)

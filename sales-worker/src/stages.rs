@@ -1,11 +1,16 @@
 //! The worker's calls, stage by stage. Each stage gathers across messages and sweeps, and makes the full batches of its
 //! service; a fact waits only for its own results.
 
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
 use sales::clock::Clock;
-use sales::ports::{FailureKind, Insert, Lake, LakePut, MARK_RETENTION, Marks, PortError, PortResult, SaleTable};
+use sales::entropy::Entropy;
+use sales::journal::{Hour, JournalObject};
+use sales::ports::{FailureKind, Insert, Journal, MARK_RETENTION, Mark, Marks, PortError, PortResult, SaleTable};
+use sales::region::Region;
 use sales::sale::{Fact, FactId};
 use sales_service::batcher::{Batcher, Unsent};
 use sales_service::gathering::Gathering;
@@ -31,14 +36,20 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// Calls for single facts in flight.
 const SINGLE_IN_FLIGHT: usize = 256;
 
+/// Objects of the journal being put: the next ones gather meanwhile.
+const OBJECTS_IN_FLIGHT: usize = 4;
+
+/// Maximum facts of an object: far more than gather in a moment, few enough for one read.
+const LINES: usize = 10_000;
+
 type Stage<I, T> = Batcher<I, PortResult<T>>;
 
 /// The stages. Cheap to clone.
 #[derive(Clone)]
 pub struct Stages {
     marked: Stage<FactId, bool>,
-    put: Stage<Fact, LakePut>,
-    mark: Stage<FactId, ()>,
+    journal: Stage<Fact, Arc<str>>,
+    mark: Stage<Mark, ()>,
     settle: Stage<Fact, ()>,
     held: Stage<FactId, bool>,
     adopt: Stage<Fact, Insert>,
@@ -46,8 +57,17 @@ pub struct Stages {
 }
 
 impl Stages {
-    /// The stages on this thread, until the last clone of the result is dropped.
-    pub fn start<T: SaleTable, M: Marks, L: Lake>(table: T, marks: M, lake: L, clock: Clock, metrics: Metrics) -> Self {
+    /// The stages on this thread, until the last clone of the result is dropped. Objects of the journal wait for
+    /// `linger` for more facts.
+    pub fn start<T: SaleTable, M: Marks, J: Journal>(
+        table: T,
+        marks: M,
+        journal: J,
+        linger: Duration,
+        writer: Writer,
+        metrics: Metrics,
+    ) -> Self {
+        let clock = writer.clock.clone();
         let (held, adopting, settling, marked) = (table.clone(), table.clone(), table, marks.clone());
         let settled_at = clock.clone();
         Self {
@@ -55,13 +75,16 @@ impl Stages {
                 let marks = marked.clone();
                 async move { found(&ids, marks.present(&ids).await) }
             }),
-            put: single(move |facts: Vec<Fact>| {
-                let lake = lake.clone();
-                async move { join_all(facts.iter().map(|fact| lake.put(fact))).await }
+            journal: Batcher::start(journaling(linger), LINES, {
+                let metrics = metrics.clone();
+                move |facts: Vec<Fact>| {
+                    let (journal, writer, metrics) = (journal.clone(), writer.clone(), metrics.clone());
+                    async move { write(&journal, &writer, &metrics, &facts).await }
+                }
             }),
-            mark: stage(WRITE, move |ids: Vec<FactId>| {
+            mark: stage(WRITE, move |marked: Vec<Mark>| {
                 let (marks, expires_at) = (marks.clone(), clock.now().plus(MARK_RETENTION));
-                async move { marks.record(&ids, expires_at).await }
+                async move { marks.record(&marked, expires_at).await }
             }),
             settle: single(move |facts: Vec<Fact>| {
                 let (table, now) = (settling.clone(), settled_at.now());
@@ -84,14 +107,12 @@ impl Stages {
         result(self.marked.call(id).await)
     }
 
-    /// Brings a fact to the lake: puts it there, marks it, and removes it from the pending index, in this order. Each
-    /// step is idempotent; after a crash between two steps, the work is repeated without effect.
-    pub async fn bring_to_lake(&self, fact: &Fact) -> PortResult<LakePut> {
-        let put = result(self.put.call(fact.clone()).await)?;
-        result(self.mark.call(fact.id()).await)?;
-        self.settle(fact).await?;
-        self.metrics.count_object(put);
-        Ok(put)
+    /// Brings a fact to the lake: writes it to the journal, marks it, and removes it from the pending index, in this
+    /// order. After a crash between two steps, the work is repeated: the journal then holds the fact again.
+    pub async fn bring_to_lake(&self, fact: &Fact) -> PortResult<()> {
+        let object = result(self.journal.call(fact.clone()).await)?;
+        result(self.mark.call(Mark { id: fact.id(), object }).await)?;
+        self.settle(fact).await
     }
 
     /// Removes a fact that is in the lake from the pending index.
@@ -108,6 +129,48 @@ impl Stages {
     pub async fn adopt(&self, fact: &Fact) -> PortResult<Insert> {
         result(self.adopt.call(fact.clone()).await)
     }
+}
+
+/// What the worker needs to name objects. Cheap to clone.
+#[derive(Clone)]
+pub struct Writer {
+    /// Its region.
+    pub region: Region,
+    /// The clock.
+    pub clock: Clock,
+    /// Unique names.
+    pub entropy: Entropy,
+}
+
+fn journaling(linger: Duration) -> Gathering {
+    Gathering { eager: 1, linger, patience: PATIENCE, ..Gathering::at_once(LINES, OBJECTS_IN_FLIGHT) }
+}
+
+/// Puts facts into the journal, an object for each hour; returns for each fact the key of its object, in order.
+async fn write(
+    journal: &impl Journal,
+    Writer { region, clock, entropy }: &Writer,
+    metrics: &Metrics,
+    facts: &[Fact],
+) -> Vec<PortResult<Arc<str>>> {
+    let mut hours: BTreeMap<Hour, Vec<&Fact>> = BTreeMap::new();
+    for fact in facts {
+        let others = hours.entry(Hour::of_fact(fact)).or_default();
+        others.push(fact);
+    }
+    let objects = hours.into_iter().map(async |(hour, facts)| {
+        // One that is delivered twice at once is one line.
+        let mut seen = HashSet::new();
+        let lines = facts.into_iter().filter(|fact| seen.insert(fact.id()));
+        let object = JournalObject::new(hour, region, entropy.uuid_v7(clock), lines);
+        let put = journal.put(&object).await;
+        if put.is_ok() {
+            metrics.count_object(seen.len());
+        }
+        (hour, put.map(|()| Arc::<str>::from(object.key)))
+    });
+    let written: BTreeMap<Hour, PortResult<Arc<str>>> = join_all(objects).await.into_iter().collect();
+    facts.iter().filter_map(|fact| written.get(&Hour::of_fact(fact)).cloned()).collect()
 }
 
 fn stage<I: 'static, T: 'static, F>(batch: usize, send: impl Fn(Vec<I>) -> F + Clone + 'static) -> Stage<I, T>
@@ -127,7 +190,7 @@ where
 }
 
 /// The answer for each id, in order.
-fn found(ids: &[FactId], answer: PortResult<std::collections::HashSet<FactId>>) -> Vec<PortResult<bool>> {
+fn found(ids: &[FactId], answer: PortResult<HashSet<FactId>>) -> Vec<PortResult<bool>> {
     ids.iter().map(|id| answer.as_ref().map(|found| found.contains(id)).map_err(Clone::clone)).collect()
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sales::clock::Clock;
 use sales::entropy::Entropy;
-use sales::ports::{Lake, Leases, Marks, SaleQueue, SaleTable, SiteSwitch};
+use sales::ports::{Journal, Leases, Marks, SaleQueue, SaleTable, SiteSwitch};
 use sales::shard::Shards;
 use sales::site::{Site, SiteRefresh};
 use tokio_util::sync::CancellationToken;
@@ -16,7 +16,7 @@ use crate::handle::Handler;
 use crate::leases::SweepLeases;
 use crate::metrics::Metrics;
 use crate::reconcile::Reconciler;
-use crate::stages::Stages;
+use crate::stages::{Stages, Writer};
 
 /// Time to finish work in flight after the signal; ECS stops a task after 30 s. Unfinished messages are redelivered.
 const DRAIN_TIME: Duration = Duration::from_secs(25);
@@ -32,6 +32,8 @@ pub struct Settings {
     pub grace: Duration,
     /// Interval between sweeps.
     pub sweep_interval: Duration,
+    /// How long an object of the journal waits for more facts.
+    pub linger: Duration,
 }
 
 /// What the worker runs on: the implementations of its ports.
@@ -46,8 +48,8 @@ pub trait Platform: 'static {
     type Marks: Marks;
     /// Divides the sweep among tasks.
     type Leases: Leases;
-    /// The lake.
-    type Lake: Lake;
+    /// Takes the facts.
+    type Journal: Journal;
 }
 
 /// The ports of the work.
@@ -60,8 +62,8 @@ pub struct Ports<P: Platform> {
     pub marks: P::Marks,
     /// The leases of the sweep.
     pub leases: P::Leases,
-    /// The lake.
-    pub lake: P::Lake,
+    /// The journal.
+    pub journal: P::Journal,
 }
 
 /// The other resources of the work.
@@ -82,8 +84,8 @@ pub struct Inside<P: Platform> {
 
 /// Works until `shutdown`, then finishes work in flight.
 pub async fn work<P: Platform>(settings: Settings, ports: Ports<P>, inside: Inside<P>, shutdown: CancellationToken) {
-    let Settings { concurrency, shards, grace, sweep_interval: interval } = settings;
-    let Ports { queue, table, marks, leases, lake } = ports;
+    let Settings { concurrency, shards, grace, sweep_interval: interval, linger } = settings;
+    let Ports { queue, table, marks, leases, journal } = ports;
     let Inside { site, refresh, clock, entropy, metrics, backlog } = inside;
     let tasks = TaskTracker::new();
     tasks.spawn_local(refresh.run(shutdown.clone()));
@@ -92,7 +94,8 @@ pub async fn work<P: Platform>(settings: Settings, ports: Ports<P>, inside: Insi
     // Before the state is known, the worker would stand by for every message, even if this region is ACTIVE.
     if shutdown.run_until_cancelled(site.asked_once()).await.is_some() {
         let leases = SweepLeases::new(leases, clock.clone(), entropy.clone());
-        let stages = Stages::start(table.clone(), marks, lake, clock.clone(), metrics.clone());
+        let writer = Writer { region: site.region().clone(), clock: clock.clone(), entropy: entropy.clone() };
+        let stages = Stages::start(table.clone(), marks, journal, linger, writer, metrics.clone());
         let handler = Handler { stages: stages.clone(), site: site.clone(), clock: clock.clone(), grace };
         let consumer = Consumer::new(queue, concurrency, handler, metrics.clone(), entropy.clone(), tasks.clone());
         for _ in 0..concurrency {

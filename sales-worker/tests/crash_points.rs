@@ -13,7 +13,7 @@ use sales::clock::Clock;
 use sales::entropy::Entropy;
 use sales::event::Event;
 use sales::memory::{
-    Call, Cloud, CloudService, Flow, MemoryLake, MemoryLeases, MemoryMarks, MemorySaleQueue, MemorySaleTable,
+    Call, Cloud, CloudService, Flow, MemoryJournal, MemoryLeases, MemoryMarks, MemorySaleQueue, MemorySaleTable,
     MemorySiteSwitch, Network, Passage, Perfect,
 };
 use sales::message;
@@ -95,7 +95,7 @@ impl Platform for InMemory {
     type Table = MemorySaleTable;
     type Marks = MemoryMarks;
     type Leases = MemoryLeases;
-    type Lake = MemoryLake;
+    type Journal = MemoryJournal;
 }
 
 /// Two regions, the first of them ACTIVE, and a worker that will die there.
@@ -146,13 +146,19 @@ impl Scene {
             table: client.sale_table(),
             marks: client.marks(),
             leases: client.leases(),
-            lake: client.lake(),
+            journal: client.journal(),
         };
         let metrics = Metrics::new(&mut registry);
         let backlog = BacklogGauge::new(&mut registry, name, self.clock.clone());
         let inside = Inside { site, refresh, clock: self.clock.clone(), entropy, metrics, backlog };
         let (grace, sweep_interval) = (Duration::from_secs(20), Duration::from_secs(5));
-        let settings = Settings { concurrency: 1, shards: Shards::new(1).unwrap(), grace, sweep_interval };
+        let settings = Settings {
+            concurrency: 1,
+            shards: Shards::new(1).unwrap(),
+            grace,
+            sweep_interval,
+            linger: Duration::from_millis(500),
+        };
         work(settings, ports, inside, stop).await;
     }
 
@@ -373,7 +379,12 @@ async fn a_cancellation_goes_the_same_way_and_survives_the_same_deaths() {
     ] {
         let scene = Scene::set(Deadly::after(service, operation, 0));
         let Fact::Sale(sale) = scene.sale() else { unreachable!() };
-        let fact = Fact::Cancellation(Cancellation { sale: sale.id, timestamp: scene.clock.now(), sale_timestamp: None, region: None });
+        let fact = Fact::Cancellation(Cancellation {
+            sale: sale.id,
+            timestamp: scene.clock.now(),
+            sale_timestamp: None,
+            region: None,
+        });
         scene.accept(HERE, &fact).await;
         scene.announce(&fact, None);
         scene.die(HERE).await;
@@ -399,7 +410,12 @@ async fn a_message_of_several_facts_survives_the_same_deaths() {
         let Fact::Sale(sale) = scene.sale() else { unreachable!() };
         let ids = ["0192f5c0-7c1d-7a3e-8f11-0123456789a1", "0192f5c0-7c1d-7a3e-8f11-0123456789a2"];
         let mut facts: Vec<Fact> = ids.map(|id| Fact::Sale(Sale { id: id.parse().unwrap(), ..sale.clone() })).into();
-        facts.push(Fact::Cancellation(Cancellation { sale: sale.id, timestamp: scene.clock.now(), sale_timestamp: None, region: None }));
+        facts.push(Fact::Cancellation(Cancellation {
+            sale: sale.id,
+            timestamp: scene.clock.now(),
+            sale_timestamp: None,
+            region: None,
+        }));
         for fact in &facts {
             scene.accept(HERE, fact).await;
         }

@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -14,6 +15,7 @@ use uuid::Uuid;
 use crate::attributes::Attributes;
 use crate::clock::Timestamp;
 use crate::event::Event;
+use crate::journal::JournalObject;
 use crate::sale::{Fact, FactId, Sale, SaleId};
 use crate::shard::Shard;
 use crate::site_state::SiteState;
@@ -257,19 +259,10 @@ pub trait SaleQueue: Clone + Send + Sync + 'static {
     const LONGEST_WAIT: Duration = Duration::from_secs(20);
 }
 
-/// Outcome of a conditional put of an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LakePut {
-    /// The object was put.
-    Stored,
-    /// It exists, with the same bytes.
-    AlreadyThere,
-}
-
-/// The lake: every fact as one object.
-pub trait Lake: Clone + Send + Sync + 'static {
-    /// Puts a fact's object.
-    fn put(&self, fact: &Fact) -> impl Future<Output = PortResult<LakePut>> + Send;
+/// The journal of the lake.
+pub trait Journal: Clone + Send + Sync + 'static {
+    /// Puts an object under its unique key.
+    fn put(&self, object: &JournalObject) -> impl Future<Output = PortResult<()>> + Send;
 
     /// Checks whether the lake responds.
     fn probe(&self) -> impl Future<Output = PortResult<()>> + Send;
@@ -278,13 +271,22 @@ pub trait Lake: Clone + Send + Sync + 'static {
 /// Lifetime of a mark: much longer than a message can be redelivered (14 days).
 pub const MARK_RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
+/// A fact that is in the lake, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The fact.
+    pub id: FactId,
+    /// The key of an object of the journal that holds it.
+    pub object: Arc<str>,
+}
+
 /// The marks of facts in the lake, replicated to every region.
 pub trait Marks: Clone + Send + Sync + 'static {
     /// Which of these facts are marked.
     fn present(&self, ids: &[FactId]) -> impl Future<Output = PortResult<HashSet<FactId>>> + Send;
 
     /// Marks facts until `expires_at`; one result each, in order.
-    fn record(&self, ids: &[FactId], expires_at: Timestamp) -> impl Future<Output = Vec<PortResult<()>>> + Send;
+    fn record(&self, marks: &[Mark], expires_at: Timestamp) -> impl Future<Output = Vec<PortResult<()>>> + Send;
 
     /// Reads something that does not exist, to check whether the table of marks responds.
     fn probe(&self) -> impl Future<Output = PortResult<()>> + Send;

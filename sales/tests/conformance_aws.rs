@@ -9,7 +9,7 @@ use std::time::Duration;
 use sales::attributes::Attributes;
 use sales::aws::sale_queue::{from_sqs, to_sqs};
 use sales::aws::{
-    Connection, DynamoLeases, DynamoMarks, DynamoSaleTable, S3Addressing, S3Lake, SnsSaleTopic, SqsSaleQueue,
+    Connection, DynamoLeases, DynamoMarks, DynamoSaleTable, S3Addressing, S3Journal, SnsSaleTopic, SqsSaleQueue,
     SsmSiteSwitch,
 };
 use sales::clock::Clock;
@@ -17,7 +17,7 @@ use sales::conformance::{Ports, Regions};
 use sales::entropy::Entropy;
 use sales::event::Event;
 use sales::health::{Dependency, Health};
-use sales::ports::{FailureKind, Holder, Lake, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
+use sales::ports::{FailureKind, Holder, Journal, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
 use sales::sale::{self};
 use sales::shard::Shards;
 use sales::site_state::SiteState;
@@ -65,9 +65,9 @@ impl Ports for AwsRegion {
         SqsSaleQueue::new(&self.connection, url, self.dependency.clone(), self.dependency.clone())
     }
 
-    fn lake(&self) -> impl Lake {
+    fn journal(&self) -> impl Journal {
         let (bucket, dependency) = (self.region.bucket.clone(), self.dependency.clone());
-        S3Lake::new(&self.connection, bucket, S3Addressing::Path, dependency, Entropy::system())
+        S3Journal::new(&self.connection, bucket, S3Addressing::Path, dependency)
     }
 
     fn marks(&self) -> impl Marks {
@@ -147,9 +147,16 @@ async fn a_resource_that_does_not_exist_is_missing() {
     }
     let shard = Shards::DEFAULT.iter().next().unwrap();
     let now = Clock::system().now();
-    let cancellation = sale::Cancellation { sale: sale::SaleId::new(Default::default()), timestamp: now, sale_timestamp: None, region: None };
+    let cancellation = sale::Cancellation {
+        sale: sale::SaleId::new(Default::default()),
+        timestamp: now,
+        sale_timestamp: None,
+        region: None,
+    };
     let fact = sale::Fact::Cancellation(cancellation);
     let event = Event { fact: fact.clone(), home: None, trace: None };
+    let object = JournalObject::new(Hour::of(now), &"sa-east-1".parse().unwrap(), Default::default(), [&fact]);
+    let mark = Mark { id: fact.id(), object: object.key.as_str().into() };
     let holder = Holder::new(Default::default());
     let (table, queue) = (here.sale_table(), here.sale_queue());
     let failures = [
@@ -160,11 +167,11 @@ async fn a_resource_that_does_not_exist_is_missing() {
         table.pending(shard, now, None).await.err(),
         table.backlog(shard).await.err(),
         here.marks().probe().await.err(),
-        here.marks().record(&[fact.id()], now).await.pop().unwrap().err(),
+        here.marks().record(&[mark], now).await.pop().unwrap().err(),
         here.leases().acquire(shard, holder, now, now).await.err(),
         here.leases().release(shard, holder).await.err(),
-        here.lake().probe().await.err(),
-        here.lake().put(&fact).await.err(),
+        here.journal().probe().await.err(),
+        here.journal().put(&object).await.err(),
         here.sale_topic().publish(&[event]).await.pop().unwrap().err(),
         queue.receive(Duration::ZERO, Duration::ZERO).await.err(),
         queue.acknowledge(&["receipt"]).await.err(),

@@ -9,7 +9,7 @@ use sales::clock::Clock;
 use sales::conformance::{Ports, Regions};
 use sales::event::Event;
 use sales::memory::{Call, Client, Cloud, Flow, Network, Passage, Perfect};
-use sales::ports::{Lake, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
+use sales::ports::{Journal, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
 use sales::shard::Shards;
 use sales::site_state::SiteState;
 use tokio::time::Instant;
@@ -44,8 +44,8 @@ impl Ports for MemoryRegion {
         self.client.sale_queue()
     }
 
-    fn lake(&self) -> impl Lake {
-        self.client.lake()
+    fn journal(&self) -> impl Journal {
+        self.client.journal()
     }
 
     fn marks(&self) -> impl Marks {
@@ -65,7 +65,7 @@ impl Ports for MemoryRegion {
     }
 
     async fn object(&self, key: &str) -> Option<String> {
-        self.cloud.objects(self.number).remove(key).map(|object| object.body)
+        self.cloud.objects(self.number).remove(key)
     }
 
     async fn send(&self, body: &str, attributes: &Attributes) {

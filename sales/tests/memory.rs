@@ -95,6 +95,15 @@ fn event() -> Event {
     Event { fact: Fact::Sale(sale()), home: None, trace: None }
 }
 
+fn mark(sale: &Sale) -> Mark {
+    Mark { id: id(sale), object: "journal/dt=2025-11-30/hour=23/x.ndjson".into() }
+}
+
+fn object(sale: &Sale) -> JournalObject {
+    let fact = Fact::Sale(sale.clone());
+    JournalObject::new(Hour::of_fact(&fact), &"sa-east-1".parse().unwrap(), Uuid::now_v7(), [&fact])
+}
+
 fn id(sale: &Sale) -> FactId {
     FactId::Sale(sale.id)
 }
@@ -158,7 +167,8 @@ async fn a_repeated_call_takes_effect_twice_but_for_a_conditional_write_which_kn
     network.next_meets(twice);
     assert_eq!(client.sale_table().insert_sale(&sale).await.unwrap(), InsertSale::Inserted);
     network.next_meets(twice);
-    assert_eq!(client.lake().put(&Fact::Sale(sale)).await.unwrap(), LakePut::Stored);
+    client.journal().put(&object(&sale)).await.unwrap();
+    assert_eq!((cloud.puts(), cloud.objects(0).len()), (1, 1));
     network.next_meets(twice);
     client.sale_topic().publish(&[event()]).await.pop().unwrap().unwrap();
     assert_eq!((cloud.queued(0), cloud.queued(1)), (2, 2));
@@ -240,7 +250,7 @@ async fn refused_entries_of_a_batch_fail_alone() {
     assert_eq!(client.sale_table().held(&ids).await.unwrap(), [ids[0], ids[2]].into());
 
     network.next_meets(second_refused);
-    let recorded = client.marks().record(&ids, moment(99)).await;
+    let recorded = client.marks().record(&sales.each_ref().map(mark), moment(99)).await;
     assert_eq!(recorded.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
     assert_eq!(client.marks().present(&ids).await.unwrap(), [ids[0], ids[2]].into());
 
@@ -270,8 +280,8 @@ async fn a_cut_delays_what_flows_one_way_and_loses_nothing() {
         cloud.cut(flow, 0, 1, true);
     }
     here.sale_table().insert_sale(&sale).await.unwrap();
-    here.marks().record(&[id(&sale)], moment(99)).await.pop().unwrap().unwrap();
-    here.lake().put(&Fact::Sale(sale.clone())).await.unwrap();
+    here.marks().record(&[mark(&sale)], moment(99)).await.pop().unwrap().unwrap();
+    here.journal().put(&object(&sale)).await.unwrap();
     here.sale_topic().publish(&[event()]).await.pop().unwrap().unwrap();
     there.sale_table().insert_sale(&back).await.unwrap();
     sleep(HOUR).await;
@@ -297,26 +307,17 @@ async fn a_condition_is_decided_where_it_is_asked_and_the_last_writer_wins_every
         network.write(|script| script.storage_ahead.insert(0, ahead));
         let mine = Sale { amount: Amount::from_json_number("1").unwrap(), ..sale() };
         let theirs = Sale { amount: Amount::from_json_number("2").unwrap(), ..mine.clone() };
-        for flow in [Flow::Tables, Flow::Lakes] {
-            cloud.cut(flow, 0, 1, true);
-            cloud.cut(flow, 1, 0, true);
-        }
+        cloud.cut(Flow::Tables, 0, 1, true);
+        cloud.cut(Flow::Tables, 1, 0, true);
         for (client, sale) in [(&here, &mine), (&there, &theirs)] {
             assert_eq!(client.sale_table().insert_sale(sale).await.unwrap(), InsertSale::Inserted);
-            assert_eq!(client.lake().put(&Fact::Sale(sale.clone())).await.unwrap(), LakePut::Stored);
             sleep(SECOND).await;
         }
-        for flow in [Flow::Tables, Flow::Lakes] {
-            cloud.cut(flow, 0, 1, false);
-            cloud.cut(flow, 1, 0, false);
-        }
+        cloud.cut(Flow::Tables, 0, 1, false);
+        cloud.cut(Flow::Tables, 1, 0, false);
         let Fact::Sale(kept) = &cloud.items(0)[&id(&mine)].fact else { unreachable!() };
         assert_eq!(kept.amount.to_string(), winner);
         assert_eq!(cloud.items(0), cloud.items(1));
-        assert_eq!(cloud.objects(0), cloud.objects(1));
-        let key = sales::event::lake_key(&Fact::Sale(mine));
-        assert!(cloud.objects(0)[&key].body.contains(&format!("\"amount\":{winner}")));
-        assert_eq!(cloud.puts()[&key], 2);
     }
 }
 

@@ -6,7 +6,7 @@ use actix_web::dev::Service;
 use actix_web::web::Data;
 use actix_web::{App, test};
 use prometheus_client::registry::Registry;
-use sales::memory::{MemoryLake, MemoryLeases, MemoryMarks, MemorySaleQueue, MemorySaleTable, MemorySiteSwitch};
+use sales::memory::{MemoryJournal, MemoryLeases, MemoryMarks, MemorySaleQueue, MemorySaleTable, MemorySiteSwitch};
 use sales::site::Site;
 use sales_api::sales::Shared;
 use sales_service::http::server::DRAIN_TIME;
@@ -66,7 +66,7 @@ impl Platform for InMemory {
     type Table = Mutated<MemorySaleTable>;
     type Marks = MemoryMarks;
     type Leases = Mutated<MemoryLeases>;
-    type Lake = Mutated<MemoryLake>;
+    type Journal = Mutated<MemoryJournal>;
 }
 
 /// A worker: its consumers, its sweep, and the refresh of its state.
@@ -80,7 +80,7 @@ pub async fn worker(world: &World, who: Identity, stop: CancellationToken) {
         table: Mutated::new(client.sale_table(), mutation, &client, &who.clock),
         marks: client.marks(),
         leases: Mutated::new(client.leases(), mutation, &client, &who.clock),
-        lake: Mutated::new(client.lake(), mutation, &client, &who.clock),
+        journal: Mutated::new(client.journal(), mutation, &client, &who.clock),
     };
     let inside = Inside {
         site,

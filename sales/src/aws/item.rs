@@ -29,7 +29,10 @@ pub(super) fn content(fact: &Fact) -> Vec<(&'static str, AttributeValue)> {
         Fact::Cancellation(cancellation) => {
             let accepted = cancellation.sale_timestamp.map(|moment| moment.unix_seconds().to_string());
             let accepted = accepted.map(|seconds| ("sale_timestamp", AttributeValue::N(seconds)));
-            [Some(("sale_id", AttributeValue::S(cancellation.sale.to_string()))), accepted].into_iter().flatten().collect()
+            [Some(("sale_id", AttributeValue::S(cancellation.sale.to_string()))), accepted]
+                .into_iter()
+                .flatten()
+                .collect()
         }
     };
     content.push(("timestamp", AttributeValue::N(fact.timestamp().unix_seconds().to_string())));
@@ -99,6 +102,12 @@ pub fn processed_at(item: &Item) -> Option<Timestamp> {
 #[must_use]
 pub fn expires_at(item: &Item) -> Option<Timestamp> {
     moment(item, "expires_at")
+}
+
+/// The key of the object of the journal that a mark names; `None` for a mark of an earlier version.
+#[must_use]
+pub fn object(item: &Item) -> Option<&str> {
+    item.get("object")?.as_s().ok().map(String::as_str)
 }
 
 /// The item's key as text, even if it is not a valid id.

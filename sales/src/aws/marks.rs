@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use super::{Connection, MARKS, dynamo, item};
 use crate::clock::Timestamp;
 use crate::health::Dependency;
-use crate::ports::{Marks, PortResult};
+use crate::ports::{Mark, Marks, PortResult};
 use crate::sale::FactId;
 
 /// [`Marks`] on DynamoDB.
@@ -43,10 +43,11 @@ impl Marks for DynamoMarks {
         Ok(self.dependency.observe("BatchGetItem", found)?.iter().filter_map(item::fact_id).collect())
     }
 
-    async fn record(&self, ids: &[FactId], expires_at: Timestamp) -> Vec<PortResult<()>> {
-        let items = ids.iter().map(|id| {
+    async fn record(&self, marks: &[Mark], expires_at: Timestamp) -> Vec<PortResult<()>> {
+        let items = marks.iter().map(|Mark { id, object }| {
             let expires_at = AttributeValue::N(expires_at.unix_seconds().to_string());
-            (*id, item::Item::from([item::id(*id), ("expires_at".into(), expires_at)]))
+            let object = AttributeValue::S(object.to_string());
+            (*id, item::Item::from([item::id(*id), ("expires_at".into(), expires_at), ("object".into(), object)]))
         });
         let results = dynamo::put(&self.client, &self.table, items.collect()).await;
         self.dependency.observe_entries("BatchWriteItem", results)

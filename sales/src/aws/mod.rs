@@ -7,7 +7,7 @@ mod credentials;
 mod dynamo;
 pub mod failure;
 pub mod item;
-mod lake;
+mod journal;
 mod leases;
 mod marks;
 pub mod sale_queue;
@@ -29,7 +29,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use tokio_util::sync::CancellationToken;
 
 pub use certificates::invalid_certificates;
-pub use lake::{S3Addressing, S3Lake};
+pub use journal::{S3Addressing, S3Journal};
 pub use leases::DynamoLeases;
 pub use marks::DynamoMarks;
 pub use sale_queue::SqsSaleQueue;

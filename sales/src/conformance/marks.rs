@@ -1,12 +1,13 @@
 //! The marks: which facts are in the lake.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::samples::{self, id};
 use super::{Ports, Regions, eventually};
 use crate::clock::Timestamp;
-use crate::ports::{Holder, Leases, Marks};
+use crate::ports::{Holder, Leases, Mark, Marks};
 use crate::sale::FactId;
 
 /// Neither for unknown facts, nor for none.
@@ -87,7 +88,9 @@ fn expiry(regions: &Regions<impl Ports>) -> Timestamp {
 }
 
 async fn record(marks: &impl Marks, ids: &[FactId], expires_at: Timestamp) {
-    let results = marks.record(ids, expires_at).await;
+    let object: Arc<str> = "journal/dt=2025-11-30/hour=23/x.ndjson".into();
+    let all: Vec<Mark> = ids.iter().map(|id| Mark { id: *id, object: object.clone() }).collect();
+    let results = marks.record(&all, expires_at).await;
     assert_eq!(results.len(), ids.len(), "a result each");
     for result in results {
         result.expect("recorded");

@@ -4,7 +4,7 @@
 //! (replication, an index, a queue), it polls until a deadline. [`every_check`](crate::every_check) lists all checks,
 //! so that no implementation skips one.
 
-pub mod lake;
+pub mod journal;
 pub mod leases;
 pub mod marks;
 mod messages;
@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use crate::attributes::Attributes;
 use crate::clock::Clock;
-use crate::ports::{Lake, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
+use crate::ports::{Journal, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
 use crate::shard::Shards;
 use crate::site_state::SiteState;
 
@@ -41,8 +41,8 @@ pub trait Ports {
     /// The queue, whose redrive policy allows ten deliveries.
     fn sale_queue(&self) -> impl SaleQueue;
 
-    /// The lake.
-    fn lake(&self) -> impl Lake;
+    /// The journal.
+    fn journal(&self) -> impl Journal;
 
     /// The marks.
     fn marks(&self) -> impl Marks;
@@ -131,10 +131,10 @@ macro_rules! every_check {
                 shards_are_held_one_by_one
                 the_other_region_has_leases_of_its_own
             }
-            lake {
-                a_fact_is_stored_once_in_its_canonical_bytes
-                a_cancellation_lies_beside_its_sale
-                an_own_object_that_is_put_again_is_no_other_s
+            journal {
+                an_object_holds_its_lines
+                an_object_may_have_thousands_of_lines
+                an_object_that_is_put_again_stays_as_it_is
                 an_object_is_in_the_other_region_after_a_while
                 the_lake_can_be_asked_whether_it_answers
             }

@@ -86,7 +86,12 @@ pub async fn settling_creates_the_item_where_there_is_none(regions: &Regions<imp
         assert_eq!(table.insert_sale(sale).await.expect("answered"), InsertSale::AlreadyExists(stored));
     }
     let cancelled = cancellation(sale.id);
-    let silent = Fact::Cancellation(Cancellation { sale: homeless.id, timestamp: moment(1), sale_timestamp: None, region: None });
+    let silent = Fact::Cancellation(Cancellation {
+        sale: homeless.id,
+        timestamp: moment(1),
+        sale_timestamp: None,
+        region: None,
+    });
     for fact in [&cancelled, &silent] {
         table.settle(fact, moment(5)).await.expect("settled");
         assert!(table.find(fact.id().sale()).await.expect("asked").expect("found").cancelled);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Client, CloudService, Situation};
 use crate::clock::Timestamp;
-use crate::ports::{Marks, PortResult};
+use crate::ports::{Mark, Marks, PortResult};
 use crate::sale::FactId;
 
 /// The real ones' deadline.
@@ -32,11 +32,11 @@ impl Marks for MemoryMarks {
         present.await
     }
 
-    async fn record(&self, ids: &[FactId], expires_at: Timestamp) -> Vec<PortResult<()>> {
+    async fn record(&self, marks: &[Mark], expires_at: Timestamp) -> Vec<PortResult<()>> {
         let operation = "BatchWriteItem";
-        let (region, recorded) = (self.0.region, ids.to_vec());
+        let (region, recorded) = (self.0.region, marks.to_vec());
         let record = self.0.call(CloudService::Marks, operation, DEADLINE, move |state, network, refused| {
-            let put = recorded.iter().enumerate().map(|(place, id)| {
+            let put = recorded.iter().enumerate().map(|(place, Mark { id, .. })| {
                 refused.entry(place, operation)?;
                 state.marks.put(region, *id, expires_at, state.now, network);
                 Ok(())
@@ -46,7 +46,7 @@ impl Marks for MemoryMarks {
             state.situations.meet(Situation::MarksWithRefusals, refused);
             put
         });
-        record.await.unwrap_or_else(|error| ids.iter().map(|_| Err(error.clone())).collect())
+        record.await.unwrap_or_else(|error| marks.iter().map(|_| Err(error.clone())).collect())
     }
 
     async fn probe(&self) -> PortResult<()> {

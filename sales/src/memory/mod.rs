@@ -8,7 +8,7 @@
 
 mod client;
 mod global_table;
-mod lake;
+mod journal;
 mod leases;
 mod link;
 mod marks;
@@ -27,7 +27,7 @@ use tokio::time::Instant;
 
 pub use client::Client;
 use client::Refused;
-pub use lake::{MemoryLake, StoredObject};
+pub use journal::MemoryJournal;
 pub use leases::MemoryLeases;
 pub use marks::MemoryMarks;
 pub use network::{Call, CloudService, Flow, Network, Passage, Perfect};
@@ -70,7 +70,7 @@ struct CloudState {
     leases: Vec<leases::Kept>,
     queues: Vec<sale_queue::Queue>,
     announcements: Links<sale_queue::Sent>,
-    lakes: lake::Lakes,
+    lakes: journal::Lakes,
     switches: Vec<Option<SiteState>>,
     late: BTreeMap<(Moment, u64), Effect>,
     sequence: u64,
@@ -90,7 +90,7 @@ impl Cloud {
             leases: vec![leases::Kept::default(); count],
             queues: std::iter::repeat_with(sale_queue::Queue::default).take(count).collect(),
             announcements: Links::new(count),
-            lakes: lake::Lakes::new(count),
+            lakes: journal::Lakes::new(count),
             switches: vec![Some(SiteState::Passive); count],
             late: BTreeMap::new(),
             sequence: 0,
@@ -188,16 +188,16 @@ impl Cloud {
         self.look(|cloud| cloud.marks.items(region).map(|(id, _)| *id).collect())
     }
 
-    /// A region's lake: its objects by key.
+    /// A region's journal: the lines of its objects by key.
     #[must_use]
-    pub fn objects(&self, region: usize) -> BTreeMap<String, StoredObject> {
+    pub fn objects(&self, region: usize) -> BTreeMap<String, String> {
         self.look(|cloud| cloud.lakes.objects(region))
     }
 
-    /// Number of new puts of an object in any region, by key; puts prevented by their condition do not count.
+    /// Number of objects that were put in any region.
     #[must_use]
-    pub fn puts(&self) -> BTreeMap<String, u32> {
-        self.look(|cloud| cloud.lakes.puts.clone())
+    pub fn puts(&self) -> u64 {
+        self.look(|cloud| cloud.lakes.puts)
     }
 
     /// Messages in a region's queue, hidden or not.

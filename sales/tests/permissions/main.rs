@@ -32,7 +32,7 @@ fn groups(adapter: &str) -> &'static [&'static str] {
     match adapter {
         "DynamoSaleTable" => &["sales_table", "sales_table_indexes"],
         "DynamoMarks" | "DynamoLeases" => &["idempotency_table"],
-        "S3Lake" => &["lake", "lake_objects"],
+        "S3Journal" => &["lake", "lake_objects"],
         "SnsSaleTopic" => &["topic"],
         "SqsSaleQueue" => &["queue", "dead_letter_queue"],
         "SsmSiteSwitch" => &["state_parameter"],
@@ -175,7 +175,7 @@ fn riddles(sources: &[Source]) -> Vec<String> {
 /// The permissions of `role`; by the kinds of `adapters`, or all as one kind.
 fn permitted(document: &serde_json::Value, role: &str, by_kind: bool) -> BTreeSet<Permission> {
     const ADAPTERS: [&str; 6] =
-        ["DynamoSaleTable", "DynamoMarks", "S3Lake", "SnsSaleTopic", "SqsSaleQueue", "SsmSiteSwitch"];
+        ["DynamoSaleTable", "DynamoMarks", "S3Journal", "SnsSaleTopic", "SqsSaleQueue", "SsmSiteSwitch"];
     let mut permitted = BTreeSet::new();
     for (group, actions) in document[role].as_object().unwrap() {
         let actions = actions.as_array().unwrap().iter().map(|action| action.as_str().unwrap().to_owned());

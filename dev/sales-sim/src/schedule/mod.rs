@@ -181,6 +181,7 @@ fn settings(grace: u64, sweep_interval: u64) -> Settings {
         shards: Shards::new(2).unwrap_or(Shards::DEFAULT),
         grace: Duration::from_secs(grace),
         sweep_interval: Duration::from_secs(sweep_interval),
+        linger: Duration::from_millis(500),
     }
 }
 
