@@ -1,21 +1,20 @@
 //! The invariants, checked against the final state.
 //!
 //! The expected facts are those that a sales table ever held, and those that other tools published. Each of these must
-//! be in the lake of every region: one object, with a key and bytes that follow from the fact alone; marked; processed;
-//! not pending. Nothing else may be there: above all no sale that was announced, but never stored.
+//! be in the journal of every region: at least one line, with bytes that follow from the fact alone, in an object of its
+//! sale's hour; marked, with an object that holds it; processed; not pending. Nothing else may be there: above all no sale
+//! that was announced, but never stored.
 //!
 //! A region that is lost for good takes with it what had not left it, by replication or as a message; and the objects
 //! that it had put, unless they had replicated (decision 4 in `docs/decisions`).
 //!
 //! One fact may have two versions: an idempotency key, or a cancellation, that both regions accepted independently.
-//! Decision 3 in `docs/decisions` then allows: at most one object per day of acceptance, with the bytes of one of the
-//! versions, and equal in both regions.
+//! Decision 3 in `docs/decisions` then allows lines of each of the versions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sales::memory::StoredObject;
 use sales::sale::{Cancellation, Fact, FactId, Sale};
-use time::{Date, OffsetDateTime};
+use time::OffsetDateTime;
 
 use crate::regions::NAMES;
 use crate::regions::REGIONS;
@@ -53,7 +52,7 @@ pub fn check(world: &World) -> Vec<String> {
         wrong.push(format!("{id} was announced, but never stored"));
     }
     if let [one, other] = live[..]
-        && bytes(&world.cloud.objects(one)) != bytes(&world.cloud.objects(other))
+        && world.cloud.objects(one) != world.cloud.objects(other)
     {
         wrong.push("the lakes of both regions differ".into());
     }
@@ -92,9 +91,13 @@ pub fn check_economy(world: &World) -> Vec<String> {
         return Vec::new();
     }
     let mut wrong = Vec::new();
-    let (puts, objects) = (world.weather.puts(), world.cloud.puts().len());
-    if puts.iter().sum::<u32>() as usize != objects {
-        wrong.push(format!("{objects} objects took {puts:?} puts, though nothing failed"));
+    let puts = world.weather.puts();
+    let mut lines: BTreeMap<String, u32> = BTreeMap::new();
+    for line in world.cloud.objects(0).values().flat_map(|lines| lines.lines()) {
+        *lines.entry(line.to_owned()).or_default() += 1;
+    }
+    for (line, count) in lines.into_iter().filter(|(_, count)| *count > 1) {
+        wrong.push(format!("{count} times in the journal, though nothing failed: {line}"));
     }
     for region in 0..REGIONS {
         if world.schedule.first[region] == sales::site_state::SiteState::Passive && puts[region] > 0 {
@@ -140,13 +143,15 @@ fn owed_of(world: &World, known: &BTreeMap<FactId, Vec<Fact>>) -> BTreeSet<FactI
     let live = (0..REGIONS).filter(|region| *region != lost);
     let carried_out: BTreeSet<FactId> =
         live.flat_map(|region| world.cloud.items(region).into_keys().chain(world.cloud.delivered(region))).collect();
-    let put_there: BTreeSet<FactId> = world.cloud.objects(lost).keys().filter_map(|key| fact_of(key)).collect();
+    let objects = world.cloud.objects(lost);
+    let put_there: BTreeSet<FactId> = objects.values().flat_map(|lines| lines.lines()).filter_map(fact_of).collect();
     known.keys().copied().filter(|id| carried_out.contains(id) && !put_there.contains(id)).collect()
 }
 
-/// The fact of an object's key.
-fn fact_of(key: &str) -> Option<FactId> {
-    key.rsplit('/').next()?.strip_suffix(".json")?.parse().ok()
+/// The id in a line.
+fn fact_of(line: &str) -> Option<FactId> {
+    let line: serde_json::Value = serde_json::from_str(line).ok()?;
+    line["id"].as_str()?.parse().ok()
 }
 
 /// Whether regions may have accepted a fact independently.
@@ -160,69 +165,66 @@ fn may_have_versions(id: FactId) -> bool {
 
 fn check_lake(
     region: usize,
-    objects: &BTreeMap<String, StoredObject>,
+    objects: &BTreeMap<String, String>,
     known: &BTreeMap<FactId, Vec<Fact>>,
     owed: &BTreeSet<FactId>,
     wrong: &mut Vec<String>,
 ) {
     let name = NAMES[region];
-    let mut found: BTreeMap<FactId, usize> = BTreeMap::new();
-    for (key, object) in objects {
-        let Some((id, versions)) = fact_of(key).and_then(|id| Some((id, known.get(&id)?))) else {
-            wrong.push(format!("{key} in {name} was never registered"));
-            continue;
-        };
-        *found.entry(id).or_default() += 1;
-        let right = |fact: &Fact| lake_key(fact) == *key && body(fact) == object.body;
-        if !versions.iter().any(right) {
-            wrong.push(format!("{key} in {name} is not what was registered: {}", object.body));
+    let mut found: BTreeSet<FactId> = BTreeSet::new();
+    for (key, lines) in objects {
+        if lines.is_empty() || !lines.ends_with('\n') {
+            wrong.push(format!("{key} in {name} does not end with a line: {lines}"));
+        }
+        for text in lines.lines() {
+            let Some((id, versions)) = fact_of(text).and_then(|id| Some((id, known.get(&id)?))) else {
+                wrong.push(format!("{key} in {name} holds what was never registered: {text}"));
+                continue;
+            };
+            found.insert(id);
+            let is_right = |fact: &Fact| key.starts_with(&folder(fact)) && line(fact) == text;
+            if !versions.iter().any(is_right) {
+                wrong.push(format!("{key} in {name} holds what was not registered so: {text}"));
+            }
         }
     }
     for (id, versions) in known {
-        let days: BTreeSet<Date> = versions.iter().map(day).collect();
-        let bodies: BTreeSet<String> = versions.iter().map(body).collect();
-        if bodies.len() > 1 && !may_have_versions(*id) {
-            wrong.push(format!("{id} was registered as {bodies:?}"));
+        let lines: BTreeSet<String> = versions.iter().map(line).collect();
+        if lines.len() > 1 && !may_have_versions(*id) {
+            wrong.push(format!("{id} was registered as {lines:?}"));
         }
-        match found.get(id).copied().unwrap_or(0) {
-            0 if owed.contains(id) => wrong.push(format!("{id} is not in the lake of {name}")),
-            count if count > days.len() => wrong.push(format!("{id} is in the lake of {name} {count} times")),
-            _ => {}
+        if owed.contains(id) && !found.contains(id) {
+            wrong.push(format!("{id} is not in the lake of {name}"));
         }
     }
 }
 
-/// The UTC day of a fact's timestamp.
-fn day(fact: &Fact) -> Date {
-    OffsetDateTime::from_unix_timestamp(fact.timestamp().unix_seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH).date()
-}
-
-/// The expected key of a fact in the lake: computed independently of the code under test.
-fn lake_key(fact: &Fact) -> String {
-    let (kind, name) = match fact {
-        Fact::Sale(sale) => ("sales", sale.id.to_string()),
-        Fact::Cancellation(cancellation) => ("cancellations", format!("{}#cancelled", cancellation.sale)),
+/// The expected folder of a fact in the journal: computed independently of the code under test.
+fn folder(fact: &Fact) -> String {
+    let accepted = match fact {
+        Fact::Sale(sale) => sale.timestamp,
+        Fact::Cancellation(cancellation) => cancellation.sale_timestamp.unwrap_or(cancellation.timestamp),
     };
-    let day = day(fact);
-    format!("{kind}/dt={:04}-{:02}-{:02}/{name}.json", day.year(), u8::from(day.month()), day.day())
+    let moment = OffsetDateTime::from_unix_timestamp(accepted.unix_seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let (day, hour) = (moment.date(), moment.hour());
+    format!("journal/dt={:04}-{:02}-{:02}/hour={hour:02}/", day.year(), u8::from(day.month()), day.day())
 }
 
-/// The expected bytes, computed likewise.
-fn body(fact: &Fact) -> String {
+/// The expected line, computed likewise.
+fn line(fact: &Fact) -> String {
     let timestamp = fact.timestamp().unix_seconds();
+    let region = fact.region().map(|region| format!(r#","region":"{region}""#)).unwrap_or_default();
     match fact {
         Fact::Sale(Sale { id, product, amount, .. }) => {
             let product = serde_json::Value::from(product.as_str());
             format!(
-                r#"{{"id":"{id}","product":{product},"amount":{amount},"sale_processed":false,"timestamp":{timestamp}}}"#
+                r#"{{"id":"{id}","product":{product},"amount":{amount},"sale_processed":false,"timestamp":{timestamp}{region}}}"#
             )
         }
-        Fact::Cancellation(Cancellation { sale, .. }) => {
-            format!(r##"{{"id":"{sale}#cancelled","sale_id":"{sale}","timestamp":{timestamp}}}"##)
+        Fact::Cancellation(Cancellation { sale, sale_timestamp, .. }) => {
+            let accepted = sale_timestamp.map(|moment| format!(r#","sale_timestamp":{}"#, moment.unix_seconds()));
+            let accepted = accepted.unwrap_or_default();
+            format!(r##"{{"id":"{sale}#cancelled","sale_id":"{sale}","timestamp":{timestamp}{accepted}{region}}}"##)
         }
     }
-}
-
-fn bytes(objects: &BTreeMap<String, StoredObject>) -> Vec<(&str, &str)> {
-    objects.iter().map(|(key, object)| (key.as_str(), object.body.as_str())).collect()
 }

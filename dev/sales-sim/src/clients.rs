@@ -180,6 +180,7 @@ async fn demand(world: Rc<World>, id: FactId, promptness: u64) {
 }
 
 fn in_lake(cloud: &Cloud, id: FactId) -> bool {
-    let name = format!("/{id}.json");
-    (0..REGIONS).any(|region| cloud.objects(region).keys().any(|key| key.ends_with(&name)))
+    let named = format!(r#"{{"id":"{id}","#);
+    let holds = |lines: &String| lines.lines().any(|line| line.starts_with(&named));
+    (0..REGIONS).any(|region| cloud.objects(region).values().any(holds))
 }

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use sales::clock::{Clock, Timestamp};
-use sales::memory::{Client, MemoryLake, MemoryLeases, MemorySaleQueue, MemorySaleTable};
+use sales::journal::{self, Hour, JournalObject};
+use sales::memory::{Client, MemoryJournal, MemoryLeases, MemorySaleQueue, MemorySaleTable};
 use sales::message;
 use sales::ports::{
-    Backlog, DeadLetter, Delivery, FoundSale, Holder, Insert, InsertSale, Lake, LakePut, Lease, Leases, LoadedFacts,
+    Backlog, DeadLetter, Delivery, FoundSale, Holder, Insert, InsertSale, Journal, Lease, Leases, LoadedFacts, Mark,
     Marks, PageToken, PendingPage, PortResult, SaleQueue, SaleTable,
 };
-use sales::sale::{Cancellation, Fact, FactId, Sale, SaleId};
+use sales::sale::{Fact, FactId, Sale, SaleId};
 use sales::shard::Shard;
 use sales::site_state::SiteState;
 
@@ -21,7 +22,7 @@ use sales::site_state::SiteState;
 pub enum Mutation {
     /// A message is acknowledged when it is received, before its object is put.
     AcknowledgesFirst,
-    /// The object's key depends on the day on which it is put.
+    /// An object lies in the hour in which it is put.
     DatesByProcessing,
     /// A worker that stands by does not check whether its table holds the item.
     StandsByBlindly,
@@ -43,6 +44,8 @@ pub enum Mutation {
     MixesUpResults,
     /// A message of several facts is acknowledged with one of them undone.
     ForgetsOneOfMany,
+    /// An object of several lines is put without the last one.
+    LosesALine,
     /// Sales of which a grouped write is refused count as stored.
     TrustsRefusedEntries,
 }
@@ -100,17 +103,24 @@ impl SaleQueue for Mutated<MemorySaleQueue> {
     }
 }
 
-impl Lake for Mutated<MemoryLake> {
-    async fn put(&self, fact: &Fact) -> PortResult<LakePut> {
+impl Journal for Mutated<MemoryJournal> {
+    async fn put(&self, object: &JournalObject) -> PortResult<()> {
+        let mut object = object.clone();
         if self.is(Mutation::MarksFirst) {
+            let marks: Vec<Mark> = facts(&object).map(|fact| self.mark(&fact, &object)).collect();
             let now = self.clock.now();
-            self.client.marks().record(&[fact.id()], now).await.into_iter().collect::<PortResult<Vec<()>>>()?;
+            self.client.marks().record(&marks, now).await.into_iter().collect::<PortResult<Vec<()>>>()?;
         }
         if self.is(Mutation::DatesByProcessing) {
-            return self.port.put(&dated(fact, self.clock.now())).await;
+            let name = object.key.rsplit('/').next().unwrap_or_default();
+            object.key = format!("{}{name}", Hour::of(self.clock.now()).prefix());
         }
-        match self.port.put(fact).await {
-            Err(_) if self.is(Mutation::TrustsFailedPuts) => Ok(LakePut::Stored),
+        if self.is(Mutation::LosesALine) && object.lines.lines().count() > 1 {
+            let kept = object.lines.trim_end().rfind('\n').map_or(0, |end| end + 1);
+            object.lines.truncate(kept);
+        }
+        match self.port.put(&object).await {
+            Err(_) if self.is(Mutation::TrustsFailedPuts) => Ok(()),
             outcome => outcome,
         }
     }
@@ -120,6 +130,16 @@ impl Lake for Mutated<MemoryLake> {
     }
 }
 
+impl Mutated<MemoryJournal> {
+    fn mark(&self, fact: &Fact, object: &JournalObject) -> Mark {
+        Mark { id: fact.id(), object: object.key.as_str().into() }
+    }
+}
+
+fn facts(object: &JournalObject) -> impl Iterator<Item = Fact> {
+    object.lines.lines().filter_map(|line| journal::parse(line).ok())
+}
+
 /// A message without the last of its facts, if it has several.
 fn without_one_of_many(delivery: Delivery) -> Delivery {
     let unpacked = message::unpack(&delivery.body, &delivery.attributes);
@@ -127,13 +147,6 @@ fn without_one_of_many(delivery: Delivery) -> Delivery {
     match message::pack(rest).pop() {
         Some((message, _)) => Delivery { body: message.body, attributes: message.attributes, ..delivery },
         None => delivery,
-    }
-}
-
-fn dated(fact: &Fact, timestamp: Timestamp) -> Fact {
-    match fact.clone() {
-        Fact::Sale(sale) => Fact::Sale(Sale { timestamp, ..sale }),
-        Fact::Cancellation(cancellation) => Fact::Cancellation(Cancellation { timestamp, ..cancellation }),
     }
 }
 

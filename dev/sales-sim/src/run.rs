@@ -48,7 +48,7 @@ pub struct Verdict {
     pub calls: u64,
     /// Virtual time passed.
     pub time: Duration,
-    /// Facts in the lake.
+    /// Objects put into the journal.
     pub objects: usize,
     /// Maximum calls per second of a process.
     pub busiest: u32,
@@ -98,7 +98,7 @@ async fn happen(seed: u64, mutation: Option<Mutation>, keep_history: bool) -> Ve
     if busiest > HOT_LOOP {
         world.violated(format!("a process made {busiest} calls in a second"));
     }
-    let objects = world.cloud.puts().len();
+    let objects = usize::try_from(world.cloud.puts()).unwrap_or(usize::MAX);
     Verdict {
         seed,
         violations: world.record.borrow().violations.clone(),

@@ -32,7 +32,7 @@ fn all_promises_hold_under_every_schedule() {
 }
 
 /// Each bug, and the number of schedules within which it must be detected.
-const MISTAKES: [(Mutation, u64); 13] = [
+const MISTAKES: [(Mutation, u64); 14] = [
     (Mutation::AcknowledgesFirst, 100),
     (Mutation::DatesByProcessing, 20),
     (Mutation::StandsByBlindly, 100),
@@ -45,6 +45,7 @@ const MISTAKES: [(Mutation, u64); 13] = [
     (Mutation::AnswersFirst, 300),
     (Mutation::MixesUpResults, 600),
     (Mutation::ForgetsOneOfMany, 300),
+    (Mutation::LosesALine, 100),
     (Mutation::TrustsRefusedEntries, 600),
 ];
 
