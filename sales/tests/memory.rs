@@ -10,14 +10,16 @@ use sales::attributes::Attributes;
 use sales::clock::{Clock, Timestamp};
 use sales::entropy::Entropy;
 use sales::event::Event;
+use sales::journal::{Hour, JournalObject};
 use sales::memory::{Call, Cloud, Flow, Network, Passage};
 use sales::ports::{
-    Backlog, FailureKind, Insert, InsertSale, Lake, LakePut, Marks, PendingPage, SaleQueue, SaleTable, SaleTopic,
+    Backlog, FailureKind, Insert, InsertSale, Journal, Mark, Marks, PendingPage, SaleQueue, SaleTable, SaleTopic,
     StoredSale,
 };
 use sales::sale::{Amount, Fact, FactId, Product, Sale, SaleId};
 use sales::shard::Shards;
 use tokio::time::{Instant, sleep, timeout};
+use uuid::Uuid;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);

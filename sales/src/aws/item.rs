@@ -51,11 +51,6 @@ impl Attempt {
         Self(format!("{:016x}", u64::from_le_bytes(entropy.bytes())))
     }
 
-    /// As stored.
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// Whether this write created an item.
     pub(super) fn wrote(&self, item: &Item) -> bool {
         item.get("attempt").is_some_and(|attempt| attempt.as_s() == Ok(&self.0))
