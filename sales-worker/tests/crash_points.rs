@@ -122,6 +122,7 @@ impl Scene {
             amount: Amount::from_json_number("14").unwrap(),
             timestamp: self.clock.now(),
             region: Some(NAMES[HERE].parse().unwrap()),
+            client: None,
         })
     }
 
@@ -384,6 +385,7 @@ async fn a_cancellation_goes_the_same_way_and_survives_the_same_deaths() {
             timestamp: scene.clock.now(),
             sale_timestamp: None,
             region: None,
+            client: None,
         });
         scene.accept(HERE, &fact).await;
         scene.announce(&fact, None);
@@ -415,6 +417,7 @@ async fn a_message_of_several_facts_survives_the_same_deaths() {
             timestamp: scene.clock.now(),
             sale_timestamp: None,
             region: None,
+            client: None,
         }));
         for fact in &facts {
             scene.accept(HERE, fact).await;

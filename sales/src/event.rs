@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::attributes::{Attribute, Attributes};
 use crate::clock::Timestamp;
 use crate::region::Region;
-use crate::sale::{Amount, Cancellation, Fact, FactId, InvalidSale, Product, Sale, SaleId};
+use crate::sale::{Amount, Cancellation, ClientId, Fact, FactId, InvalidSale, Product, Sale, SaleId};
 use crate::trace::TraceParent;
 
 /// The version of CloudEvents.
@@ -131,6 +131,8 @@ struct SaleBody<'a> {
     amount: &'a RawValue,
     sale_processed: bool,
     timestamp: i64,
+    #[serde(flatten)]
+    origin: Origin<'a>,
 }
 
 #[derive(Deserialize)]
@@ -140,27 +142,60 @@ struct ReceivedSale<'a> {
     #[serde(borrow)]
     amount: &'a RawValue,
     timestamp: i64,
+    #[serde(borrow)]
+    client: Option<&'a RawValue>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct CancellationBody {
+#[derive(Serialize)]
+struct CancellationBody<'a> {
+    id: String,
+    sale_id: String,
+    timestamp: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sale_timestamp: Option<i64>,
+    #[serde(flatten)]
+    origin: Origin<'a>,
+}
+
+#[derive(Deserialize)]
+struct ReceivedCancellation<'a> {
     id: String,
     sale_id: String,
     timestamp: i64,
     /// Missing in events of earlier versions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     sale_timestamp: Option<i64>,
+    #[serde(borrow)]
+    client: Option<&'a RawValue>,
 }
 
-/// The canonical bytes of a fact's event.
+/// Where a fact is from, as far as it is known.
+#[derive(Serialize)]
+struct Origin<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<&'a str>,
+}
+
+/// The canonical bytes of a fact's event. The region is among the event's attributes.
 #[must_use]
 pub fn body(fact: &Fact) -> String {
+    text(fact, None)
+}
+
+/// The same with the region that accepted the fact, for places without attributes.
+pub(crate) fn body_with_region(fact: &Fact) -> String {
+    text(fact, fact.region())
+}
+
+fn text(fact: &Fact, region: Option<&Region>) -> String {
+    let origin = Origin { region: region.map(Region::as_str), client: fact.client().map(ClientId::as_str) };
     let timestamp = fact.timestamp().unix_seconds();
     let id = fact.id().to_string();
     let text = match fact {
         Fact::Sale(sale) => RawValue::from_string(sale.amount.to_string()).and_then(|amount| {
             let product = sale.product.as_str();
-            serde_json::to_string(&SaleBody { id, product, amount: &amount, sale_processed: false, timestamp })
+            serde_json::to_string(&SaleBody { id, product, amount: &amount, sale_processed: false, timestamp, origin })
         }),
         Fact::Cancellation(cancellation) => {
             let sale_timestamp = cancellation.sale_timestamp.map(Timestamp::unix_seconds);
@@ -169,6 +204,7 @@ pub fn body(fact: &Fact) -> String {
                 sale_id: cancellation.sale.to_string(),
                 timestamp,
                 sale_timestamp,
+                origin,
             })
         }
     };
@@ -192,18 +228,26 @@ fn parse_sale(body: &str, region: Option<Region>) -> Result<Sale, NotAnEvent> {
         amount: Amount::from_json_number(received.amount.get())?,
         timestamp: Timestamp::from_unix_seconds(received.timestamp).ok_or(NotAnEvent::InvalidTimestamp)?,
         region,
+        client: parse_client(received.client),
     })
 }
 
 fn parse_cancellation(body: &str, region: Option<Region>) -> Result<Cancellation, NotAnEvent> {
-    let received: CancellationBody = serde_json::from_str(body)?;
+    let received: ReceivedCancellation<'_> = serde_json::from_str(body)?;
     let sale: SaleId = received.sale_id.parse().map_err(|_| NotAnEvent::InvalidId)?;
     if received.id.parse() != Ok(FactId::Cancellation(sale)) {
         return Err(NotAnEvent::InvalidId);
     }
     let moment = |seconds| Timestamp::from_unix_seconds(seconds).ok_or(NotAnEvent::InvalidTimestamp);
     let sale_timestamp = received.sale_timestamp.map(moment).transpose()?;
-    Ok(Cancellation { sale, timestamp: moment(received.timestamp)?, sale_timestamp, region })
+    let client = parse_client(received.client);
+    Ok(Cancellation { sale, timestamp: moment(received.timestamp)?, sale_timestamp, region, client })
+}
+
+/// Anything but an id counts as absent.
+fn parse_client(client: Option<&RawValue>) -> Option<ClientId> {
+    let client: String = serde_json::from_str(client?.get()).ok()?;
+    ClientId::new(&client)
 }
 
 #[cfg(test)]
@@ -219,7 +263,17 @@ mod tests {
             amount: Amount::from_json_number("14.50").unwrap(),
             timestamp: Timestamp::from_unix_seconds(1_764_547_199).unwrap(),
             region: Some("sa-east-1".parse().unwrap()),
+            client: None,
         })
+    }
+
+    /// A fact with the client who signed in.
+    fn of_client(mut fact: Fact) -> Fact {
+        match &mut fact {
+            Fact::Sale(sale) => sale.client = ClientId::new("shop-\"a\""),
+            Fact::Cancellation(cancellation) => cancellation.client = ClientId::new("shop-\"a\""),
+        }
+        fact
     }
 
     fn cancellation() -> Fact {
@@ -228,6 +282,7 @@ mod tests {
             timestamp: Timestamp::from_unix_seconds(1_764_547_200).unwrap(),
             sale_timestamp: Timestamp::from_unix_seconds(1_764_547_199),
             region: Some("us-east-1".parse().unwrap()),
+            client: None,
         })
     }
 
@@ -247,8 +302,25 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_read_as_it_was_written() {
+    fn the_client_is_the_last_member_of_the_body_where_it_is_known() {
         for fact in [sale(), cancellation()] {
+            let without = body(&fact);
+            let expected = without.replacen('}', r#","client":"shop-\"a\""}"#, 1);
+            assert_eq!(body(&of_client(fact)), expected);
+        }
+    }
+
+    #[test]
+    fn whatever_is_no_id_of_a_client_counts_as_absent() {
+        for client in ["42", "null", "{\"id\":\"x\"}", "\"\"", "\"a b\""] {
+            let sent = body(&sale()).replacen('}', &format!(r#","client":{client}}}"#), 1);
+            assert_eq!(Event::parse(&sent, &Attributes::new()).unwrap().fact.client(), None, "{client}");
+        }
+    }
+
+    #[test]
+    fn an_event_is_read_as_it_was_written() {
+        for fact in [sale(), cancellation(), of_client(sale()), of_client(cancellation())] {
             let trace = TraceParent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
             let event = Event { fact, home: Some("sa-east-1".parse().unwrap()), trace };
             assert_eq!(Event::parse(&body(&event.fact), &event.attributes()).unwrap(), event);

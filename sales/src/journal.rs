@@ -81,16 +81,11 @@ impl JournalObject {
     }
 }
 
-/// The canonical line of a fact: the body of its event, then the region that accepted it, where that is known.
+/// The canonical line of a fact: the body of its event, with the region that accepted it before the client, where they are
+/// known.
 #[must_use]
 pub fn line(fact: &Fact) -> String {
-    let mut line = event::body(fact);
-    if let Some(region) = fact.region() {
-        line.pop();
-        let region = serde_json::to_string(region.as_str()).expect("a text is always JSON");
-        write!(line, r#","region":{region}}}"#).expect("a text takes everything");
-    }
-    line
+    event::body_with_region(fact)
 }
 
 /// Parses a line.
@@ -112,7 +107,7 @@ pub fn parse(line: &str) -> Result<Fact, NotAnEvent> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sale::{Amount, Cancellation, Product, Sale};
+    use crate::sale::{Amount, Cancellation, ClientId, Product, Sale};
 
     const ID: &str = "0192f5c0-7c1d-7a3e-8f11-0123456789ab";
 
@@ -123,6 +118,7 @@ mod tests {
             amount: Amount::from_json_number("14.50").unwrap(),
             timestamp: Timestamp::from_unix_seconds(1_764_547_199).unwrap(),
             region: region.map(|region| region.parse().unwrap()),
+            client: None,
         })
     }
 
@@ -132,6 +128,7 @@ mod tests {
             timestamp: Timestamp::from_unix_seconds(1_764_547_200).unwrap(),
             sale_timestamp: sale_timestamp.and_then(Timestamp::from_unix_seconds),
             region: Some("us-east-1".parse().unwrap()),
+            client: ClientId::new("shop-a"),
         })
     }
 
@@ -147,7 +144,7 @@ mod tests {
             (
                 cancellation(Some(1_764_547_199)),
                 format!(
-                    r#"{{"id":"{ID}#cancelled","sale_id":"{ID}","timestamp":1764547200,"sale_timestamp":1764547199,"region":"us-east-1"}}"#
+                    r#"{{"id":"{ID}#cancelled","sale_id":"{ID}","timestamp":1764547200,"sale_timestamp":1764547199,"region":"us-east-1","client":"shop-a"}}"#
                 ),
             ),
         ] {

@@ -194,7 +194,7 @@ mod tests {
     use super::*;
     use crate::clock::Timestamp;
     use crate::entropy::Entropy;
-    use crate::sale::{Amount, Cancellation, Fact, LONGEST_PRODUCT, Product, Sale, SaleId};
+    use crate::sale::{Amount, Cancellation, ClientId, Fact, LONGEST_PRODUCT, Product, Sale, SaleId};
     use crate::trace::TraceParent;
 
     fn id(number: u128) -> SaleId {
@@ -208,13 +208,15 @@ mod tests {
             amount: Amount::from_json_number("14.50").unwrap(),
             timestamp: Timestamp::from_unix_seconds(1_764_547_199).unwrap(),
             region: Some("sa-east-1".parse().unwrap()),
+            client: ClientId::new("shop-a"),
         });
         Event { fact, home: Some("us-east-1".parse().unwrap()), trace: Some(TraceParent::new(&Entropy::system())) }
     }
 
     fn cancellation(number: u128) -> Event {
         let timestamp = Timestamp::from_unix_seconds(1_764_547_200).unwrap();
-        let fact = Fact::Cancellation(Cancellation { sale: id(number), timestamp, sale_timestamp: None, region: None });
+        let (sale_timestamp, region, client) = (None, None, None);
+        let fact = Fact::Cancellation(Cancellation { sale: id(number), timestamp, sale_timestamp, region, client });
         Event { fact, home: None, trace: None }
     }
 

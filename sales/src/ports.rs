@@ -334,6 +334,16 @@ pub trait Leases: Clone + Send + Sync + 'static {
     fn release(&self, shard: Shard, holder: Holder) -> impl Future<Output = PortResult<()>> + Send;
 }
 
+/// The keys of the issuers of tokens, as they were last fetched: for tasks of this region that start while an issuer is
+/// unavailable. Public keys only.
+pub trait KeyStore: Clone + Send + Sync + 'static {
+    /// The keys of an issuer, if any were saved in this region.
+    fn load(&self, issuer: &str) -> impl Future<Output = PortResult<Option<String>>> + Send;
+
+    /// Saves the keys of an issuer, in place of those saved before.
+    fn save(&self, issuer: &str, keys: &str) -> impl Future<Output = PortResult<()>> + Send;
+}
+
 /// The operator's setting of this region's state.
 pub trait SiteSwitch: Clone + Send + Sync + 'static {
     /// Reads the current state.

@@ -18,6 +18,9 @@ pub const LONGEST_PRODUCT: usize = 1024;
 /// Maximum length of an idempotency key, in characters.
 pub const LONGEST_IDEMPOTENCY_KEY: usize = 255;
 
+/// Maximum length of a client's id, in characters.
+pub const LONGEST_CLIENT: usize = 512;
+
 /// Maximum digits of an ordered amount. Every such amount fits `DECIMAL(38,18)`.
 pub const DIGITS: u32 = 28;
 
@@ -30,6 +33,9 @@ pub const DECIMALS: u32 = 18;
 /// Namespace of the ids derived from idempotency keys. Changing it would make every retry a new sale.
 const IDEMPOTENCY_NAMESPACE: Uuid = Uuid::from_u128(0x6d1d_54a4_8d0c_4f0e_9d43_5f6b_0a7c_2e91);
 
+/// Namespace of the clients' own namespaces, in which their keys are names. Changing it would make every retry a new sale.
+const CLIENT_NAMESPACE: Uuid = Uuid::from_u128(0x2f7e_0c5b_93a6_4d18_8b61_d4c9_7e30_5a4f);
+
 /// Identifies a sale: a UUID, written in lower case with hyphens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SaleId(Uuid);
@@ -41,10 +47,13 @@ impl SaleId {
         Self(id)
     }
 
-    /// The sale of an idempotency key: the same key gives the same id, in every region.
+    /// The sale of an idempotency key: the same key of the same client gives the same id, in every region.
+    ///
+    /// A client has a namespace of its own, so no two pairs of a client and a key are the same name.
     #[must_use]
-    pub fn from_key(key: &IdempotencyKey) -> Self {
-        Self(Uuid::new_v5(&IDEMPOTENCY_NAMESPACE, key.0.as_bytes()))
+    pub fn from_key(client: Option<&ClientId>, key: &IdempotencyKey) -> Self {
+        let namespace = client.map(|client| Uuid::new_v5(&CLIENT_NAMESPACE, client.as_str().as_bytes()));
+        Self(Uuid::new_v5(&namespace.unwrap_or(IDEMPOTENCY_NAMESPACE), key.0.as_bytes()))
     }
 
     /// Whether it is derived from an idempotency key. Only such a sale can be accepted in two regions.
@@ -265,6 +274,34 @@ impl IdempotencyKey {
     }
 }
 
+/// Who signed in: 1 to [`LONGEST_CLIENT`] characters, none of them white space or a control character.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClientId(Arc<str>);
+
+impl ClientId {
+    /// Validates `text`; `None` if it is empty, too long, or contains characters that no id has.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let refused = |character: char| {
+            character.is_control() || character.is_whitespace() || matches!(character, '\u{fffe}' | '\u{ffff}')
+        };
+        let length = text.chars().count();
+        ((1..=LONGEST_CLIENT).contains(&length) && !text.contains(refused)).then(|| Self(text.into()))
+    }
+
+    /// Its text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
 /// A registered sale, as it was accepted. It never changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sale {
@@ -278,13 +315,18 @@ pub struct Sale {
     pub timestamp: Timestamp,
     /// Where it was accepted; unknown if another tool announced it.
     pub region: Option<Region>,
+    /// Who posted it; unknown if sign-in was off, or another tool announced it.
+    pub client: Option<ClientId>,
 }
 
 impl Sale {
-    /// Whether `other` is the same order, whenever and wherever it was accepted.
+    /// Whether `other` is the same order of the same client, whenever and wherever it was accepted.
     #[must_use]
     pub fn same_order(&self, other: &Self) -> bool {
-        self.id == other.id && self.product == other.product && self.amount == other.amount
+        self.id == other.id
+            && self.product == other.product
+            && self.amount == other.amount
+            && self.client == other.client
     }
 }
 
@@ -299,6 +341,8 @@ pub struct Cancellation {
     pub sale_timestamp: Option<Timestamp>,
     /// Where it was accepted; unknown if another tool announced it.
     pub region: Option<Region>,
+    /// Who cancelled; unknown if sign-in was off, or another tool announced it.
+    pub client: Option<ClientId>,
 }
 
 /// Something that the lake must contain.
@@ -344,6 +388,15 @@ impl Fact {
         match self {
             Self::Sale(sale) => sale.region.as_ref(),
             Self::Cancellation(cancellation) => cancellation.region.as_ref(),
+        }
+    }
+
+    /// Who posted or cancelled.
+    #[must_use]
+    pub fn client(&self) -> Option<&ClientId> {
+        match self {
+            Self::Sale(sale) => sale.client.as_ref(),
+            Self::Cancellation(cancellation) => cancellation.client.as_ref(),
         }
     }
 }
@@ -495,8 +548,31 @@ mod tests {
     #[test]
     fn the_same_key_gives_the_same_id_for_ever() {
         let key = IdempotencyKey::new("order-42").unwrap();
-        assert_eq!(SaleId::from_key(&key).to_string(), "141ede07-9e2f-5eb5-bb20-caedf6d2db6e");
-        assert_ne!(SaleId::from_key(&key), SaleId::from_key(&IdempotencyKey::new("order-43").unwrap()));
+        assert_eq!(SaleId::from_key(None, &key).to_string(), "141ede07-9e2f-5eb5-bb20-caedf6d2db6e");
+        assert_ne!(SaleId::from_key(None, &key), SaleId::from_key(None, &IdempotencyKey::new("order-43").unwrap()));
+        let shop = ClientId::new("shop-a");
+        assert_eq!(SaleId::from_key(shop.as_ref(), &key).to_string(), "@@SHOP@@");
+        assert!(SaleId::from_key(shop.as_ref(), &key).is_from_key());
+    }
+
+    #[test]
+    fn no_two_clients_share_an_id_whatever_their_keys() {
+        let id = |client: Option<&str>, key: &str| {
+            SaleId::from_key(client.and_then(ClientId::new).as_ref(), &IdempotencyKey::new(key).unwrap())
+        };
+        let pairs = [(None, "bc"), (Some("a"), "bc"), (Some("ab"), "c"), (Some("b"), "ac"), (None, "abc"), (None, "a#bc")];
+        let ids: std::collections::HashSet<SaleId> = pairs.iter().map(|(client, key)| id(*client, key)).collect();
+        assert_eq!(ids.len(), pairs.len());
+    }
+
+    #[test]
+    fn a_client_has_1_to_512_characters_that_can_be_seen() {
+        for text in ["shop-a", "7q2k3", "https://issuer.example/pool#shop-a", "auth0|5f7c", &"c".repeat(512)] {
+            assert_eq!(ClientId::new(text).as_ref().map(ClientId::as_str), Some(text));
+        }
+        for text in ["", " ", "shop a", "shop\na", "shop\u{7f}", "shop\u{ffff}", &"c".repeat(513)] {
+            assert_eq!(ClientId::new(text), None, "{text:?}");
+        }
     }
 
     #[test]

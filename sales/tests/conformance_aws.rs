@@ -9,8 +9,8 @@ use std::time::Duration;
 use sales::attributes::Attributes;
 use sales::aws::sale_queue::{from_sqs, to_sqs};
 use sales::aws::{
-    Connection, DynamoLeases, DynamoMarks, DynamoSaleTable, S3Addressing, S3Journal, SnsSaleTopic, SqsSaleQueue,
-    SsmSiteSwitch,
+    Connection, DynamoKeyStore, DynamoLeases, DynamoMarks, DynamoSaleTable, S3Addressing, S3Journal, SnsSaleTopic,
+    SqsSaleQueue, SsmSiteSwitch,
 };
 use sales::clock::Clock;
 use sales::conformance::{Ports, Regions};
@@ -18,7 +18,9 @@ use sales::entropy::Entropy;
 use sales::event::Event;
 use sales::health::{Dependency, Health};
 use sales::journal::{Hour, JournalObject};
-use sales::ports::{FailureKind, Holder, Journal, Leases, Mark, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
+use sales::ports::{
+    FailureKind, Holder, Journal, KeyStore, Leases, Mark, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch,
+};
 use sales::sale::{self};
 use sales::shard::Shards;
 use sales::site_state::SiteState;
@@ -79,6 +81,11 @@ impl Ports for AwsRegion {
         let region = self.region.name.parse().unwrap();
         let table = self.region.idempotency_table.clone();
         DynamoLeases::new(&self.connection, table, region, self.dependency.clone())
+    }
+
+    fn key_store(&self) -> impl KeyStore {
+        let region = self.region.name.parse().unwrap();
+        DynamoKeyStore::new(&self.connection, self.region.sales_table.clone(), region, self.dependency.clone())
     }
 
     fn site_switch(&self) -> impl SiteSwitch {
@@ -153,6 +160,7 @@ async fn a_resource_that_does_not_exist_is_missing() {
         timestamp: now,
         sale_timestamp: None,
         region: None,
+        client: None,
     };
     let fact = sale::Fact::Cancellation(cancellation);
     let event = Event { fact: fact.clone(), home: None, trace: None };
@@ -178,6 +186,8 @@ async fn a_resource_that_does_not_exist_is_missing() {
         queue.acknowledge(&["receipt"]).await.err(),
         queue.hide(&[("receipt", Duration::ZERO)]).await.err(),
         here.site_switch().read().await.err(),
+        here.key_store().load("https://issuer.example").await.err(),
+        here.key_store().save("https://issuer.example", "{}").await.err(),
     ];
     for (number, failure) in failures.into_iter().enumerate() {
         let failure = failure.unwrap_or_else(|| panic!("call {number} succeeded"));

@@ -9,7 +9,7 @@ use sales::clock::Clock;
 use sales::conformance::{Ports, Regions};
 use sales::event::Event;
 use sales::memory::{Call, Client, Cloud, Flow, Network, Passage, Perfect};
-use sales::ports::{Journal, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
+use sales::ports::{Journal, KeyStore, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
 use sales::shard::Shards;
 use sales::site_state::SiteState;
 use tokio::time::Instant;
@@ -54,6 +54,10 @@ impl Ports for MemoryRegion {
 
     fn leases(&self) -> impl Leases {
         self.client.leases()
+    }
+
+    fn key_store(&self) -> impl KeyStore {
+        self.client.key_store()
     }
 
     fn site_switch(&self) -> impl SiteSwitch {

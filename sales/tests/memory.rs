@@ -86,6 +86,7 @@ fn sale() -> Sale {
         amount: Amount::from_json_number("14.5").unwrap(),
         timestamp: moment(0),
         region: None,
+        client: None,
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) const REGION: &str = "sa-east-1";
 /// The sale under this id.
 pub(crate) fn sale(id: SaleId, timestamp: Timestamp) -> Result<Sale, InvalidSale> {
     let (product, amount) = (Product::new(PRODUCT.to_owned())?, Amount::from_json_number(AMOUNT)?);
-    Ok(Sale { id, product, amount, timestamp, region: region() })
+    Ok(Sale { id, product, amount, timestamp, region: region(), client: None })
 }
 
 /// The region that accepts it.

@@ -161,7 +161,8 @@ fn publish_foreign(world: &World, dice: &mut Dice, region: usize) {
     let who = world.identify(region);
     let (Ok(product), Ok(amount)) = (Product::new("Revista".into()), Amount::from_json_number("7.5")) else { return };
     let id = SaleId::new(uuid::Builder::from_random_bytes(id).into_uuid());
-    let fact = Fact::Sale(Sale { id, product, amount, timestamp: who.clock.now(), region: None });
+    let timestamp = who.clock.now();
+    let fact = Fact::Sale(Sale { id, product, amount, timestamp, region: None, client: None });
     let event = Event { fact: fact.clone(), home: None, trace: None };
     world.cloud.publish_from_outside(region, &event, Attributes::new());
     world.record.borrow_mut().foreign.push(fact);

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
 use crate::ports::StoredSale;
-use crate::sale::{Amount, Cancellation, Fact, FactId, Product, Sale};
+use crate::sale::{Amount, Cancellation, ClientId, Fact, FactId, Product, Sale};
 use crate::shard::Shards;
 
 /// An item, or its key.
@@ -37,6 +37,7 @@ pub(super) fn content(fact: &Fact) -> Vec<(&'static str, AttributeValue)> {
     };
     content.push(("timestamp", AttributeValue::N(fact.timestamp().unix_seconds().to_string())));
     content.extend(fact.region().map(|region| ("region", AttributeValue::S(region.to_string()))));
+    content.extend(fact.client().map(|client| ("client", AttributeValue::S(client.to_string()))));
     content
 }
 
@@ -135,15 +136,16 @@ pub fn fact(item: &Item) -> Option<Fact> {
     let text = |name: &str| item.get(name)?.as_s().ok();
     let timestamp = timestamp(item)?;
     let region = text("region").and_then(|name| name.parse().ok());
+    let client = text("client").and_then(|client| ClientId::new(client));
     match fact_id(item)? {
         FactId::Sale(id) => {
             let product = Product::new(text("product")?.clone()).ok()?;
             let amount = Amount::from_json_number(item.get("amount")?.as_n().ok()?).ok()?;
-            Some(Fact::Sale(Sale { id, product, amount, timestamp, region }))
+            Some(Fact::Sale(Sale { id, product, amount, timestamp, region, client }))
         }
         FactId::Cancellation(sale) => {
             let sale_timestamp = moment(item, "sale_timestamp");
-            Some(Fact::Cancellation(Cancellation { sale, timestamp, sale_timestamp, region }))
+            Some(Fact::Cancellation(Cancellation { sale, timestamp, sale_timestamp, region, client }))
         }
     }
 }
@@ -168,12 +170,13 @@ mod tests {
         let product = Product::new("Livro".into()).unwrap();
         let amount = Amount::from_json_number("12345678901234.5678").unwrap();
         [
-            Fact::Sale(Sale { id: ID.parse().unwrap(), product, amount, timestamp, region: region.clone() }),
+            Fact::Sale(Sale { id: ID.parse().unwrap(), product, amount, timestamp, region: region.clone(), client: None }),
             Fact::Cancellation(Cancellation {
                 sale: ID.parse().unwrap(),
                 timestamp,
                 sale_timestamp: Timestamp::from_unix_seconds(1_764_540_000),
                 region,
+                client: ClientId::new("shop-a"),
             }),
         ]
     }
@@ -195,6 +198,13 @@ mod tests {
         assert_eq!(names, ["amount", "id", "pending", "product", "region", "sale_processed", "timestamp"]);
         assert_eq!(item["pending"], AttributeValue::S("11".into()));
         assert_eq!(item["sale_processed"], AttributeValue::Bool(false));
+
+        let Fact::Sale(sale) = facts()[0].clone() else { panic!("the first is a sale") };
+        let signed_in = Fact::Sale(Sale { client: ClientId::new("shop-a"), ..sale });
+        let mut of_client = pending(&signed_in, Shards::DEFAULT);
+        assert_eq!(fact(&of_client), Some(signed_in));
+        assert_eq!(of_client.remove("client"), Some(AttributeValue::S("shop-a".into())));
+        assert_eq!(of_client, item);
     }
 
     #[test]

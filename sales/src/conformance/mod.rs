@@ -5,6 +5,7 @@
 //! so that no implementation skips one.
 
 pub mod journal;
+pub mod key_store;
 pub mod leases;
 pub mod marks;
 mod messages;
@@ -20,7 +21,7 @@ use std::time::Duration;
 
 use crate::attributes::Attributes;
 use crate::clock::Clock;
-use crate::ports::{Journal, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
+use crate::ports::{Journal, KeyStore, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
 use crate::shard::Shards;
 use crate::site_state::SiteState;
 
@@ -49,6 +50,9 @@ pub trait Ports {
 
     /// The leases.
     fn leases(&self) -> impl Leases;
+
+    /// The keys of issuers.
+    fn key_store(&self) -> impl KeyStore;
 
     /// The switch.
     fn site_switch(&self) -> impl SiteSwitch;
@@ -158,6 +162,11 @@ macro_rules! every_check {
                 attributes_keep_their_types_on_their_way_to_the_dead_letters
                 a_dead_letter_with_all_its_attributes_has_a_reason_and_loses_none
                 a_message_that_is_delivered_too_often_becomes_a_dead_letter_by_itself
+            }
+            key_store {
+                an_issuer_whose_keys_were_never_saved_has_none
+                the_keys_that_were_saved_last_are_loaded
+                the_other_region_has_keys_of_its_own
             }
             site_switch {
                 the_switch_says_what_is_set

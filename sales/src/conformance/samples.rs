@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
 use crate::region::Region;
-use crate::sale::{Amount, Cancellation, Fact, Product, Sale, SaleId};
+use crate::sale::{Amount, Cancellation, ClientId, Fact, Product, Sale, SaleId};
 use crate::shard::{Shard, Shards};
 
 /// A moment before midnight of a day in 2025.
@@ -49,7 +49,7 @@ pub(super) fn sale() -> Sale {
 /// A plain sale with this id.
 pub(super) fn sale_of(id: SaleId) -> Sale {
     let region = Some(region("sa-east-1"));
-    Sale { id, product: product("Livro"), amount: amount("14.5"), timestamp: moment(0), region }
+    Sale { id, product: product("Livro"), amount: amount("14.5"), timestamp: moment(0), region, client: None }
 }
 
 /// The cancellation of a sale, the next day.
@@ -59,6 +59,7 @@ pub(super) fn cancellation(sale: SaleId) -> Fact {
         timestamp: moment(1),
         sale_timestamp: Some(moment(0)),
         region: Some(region("us-east-1")),
+        client: client("shop-b"),
     })
 }
 
@@ -79,7 +80,13 @@ pub(super) fn unusual_sales() -> Vec<Sale> {
     let moments = [0, 253_402_300_799].map(|seconds| Timestamp::from_unix_seconds(seconds).expect("a moment"));
     let dated = moments.map(|timestamp| Sale { timestamp, ..sale() });
     let homeless = Sale { region: None, ..sale() };
-    named.into_iter().chain(priced).chain(dated).chain([homeless]).collect()
+    let signed_in = Sale { client: client("https://issuer.example/#shop-\"á\""), ..sale() };
+    named.into_iter().chain(priced).chain(dated).chain([homeless, signed_in]).collect()
+}
+
+/// The client with this id.
+pub(super) fn client(id: &str) -> Option<ClientId> {
+    Some(ClientId::new(id).expect("the id of a client"))
 }
 
 /// The region of this name.

@@ -57,6 +57,7 @@ pub async fn settling_does_not_change_what_the_item_says(regions: &Regions<impl 
         amount: samples::amount("2"),
         timestamp: moment(3_600),
         region: Some(samples::region("us-east-1")),
+        client: samples::client("shop-b"),
         ..sale.clone()
     };
     table.settle(&Fact::Sale(other), moment(5)).await.expect("settled");
@@ -68,7 +69,8 @@ pub async fn settling_does_not_change_what_the_item_says(regions: &Regions<impl 
 pub async fn settling_says_what_the_item_did_not_say(regions: &Regions<impl Ports>) {
     let table = regions.here.sale_table();
     let sale = sale();
-    table.insert_sale(&Sale { region: None, ..sale.clone() }).await.expect("inserted");
+    let sale = Sale { client: samples::client("shop-a"), ..sale };
+    table.insert_sale(&Sale { region: None, client: None, ..sale.clone() }).await.expect("inserted");
     table.settle(&Fact::Sale(sale.clone()), moment(5)).await.expect("settled");
     let found = table.find(sale.id).await.expect("asked").expect("found");
     assert_eq!(found.stored.sale, sale);
@@ -91,6 +93,7 @@ pub async fn settling_creates_the_item_where_there_is_none(regions: &Regions<imp
         timestamp: moment(1),
         sale_timestamp: None,
         region: None,
+        client: None,
     });
     for fact in [&cancelled, &silent] {
         table.settle(fact, moment(5)).await.expect("settled");

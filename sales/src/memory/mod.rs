@@ -9,6 +9,7 @@
 mod client;
 mod global_table;
 mod journal;
+mod key_store;
 mod leases;
 mod link;
 mod marks;
@@ -28,6 +29,7 @@ use tokio::time::Instant;
 pub use client::Client;
 use client::Refused;
 pub use journal::MemoryJournal;
+pub use key_store::MemoryKeyStore;
 pub use leases::MemoryLeases;
 pub use marks::MemoryMarks;
 pub use network::{Call, CloudService, Flow, Network, Passage, Perfect};
@@ -72,6 +74,7 @@ struct CloudState {
     announcements: Links<sale_queue::Sent>,
     lakes: journal::Lakes,
     switches: Vec<Option<SiteState>>,
+    issuer_keys: Vec<key_store::IssuerKeys>,
     late: BTreeMap<(Moment, u64), Effect>,
     sequence: u64,
     calls: u64,
@@ -92,6 +95,7 @@ impl Cloud {
             announcements: Links::new(count),
             lakes: journal::Lakes::new(count),
             switches: vec![Some(SiteState::Passive); count],
+            issuer_keys: vec![key_store::IssuerKeys::default(); count],
             late: BTreeMap::new(),
             sequence: 0,
             calls: 0,

@@ -314,12 +314,13 @@ impl SaleTable for MemorySaleTable {
     }
 }
 
-/// An item's attributes, completed with those that only `other` has. Only the region may be missing.
+/// An item's attributes, completed with those that only `other` has. Only the region and the client may be missing.
 fn filled_in(mut fact: Fact, other: &Fact) -> Fact {
-    let region = match &mut fact {
-        Fact::Sale(sale) => &mut sale.region,
-        Fact::Cancellation(cancellation) => &mut cancellation.region,
+    let (region, client) = match &mut fact {
+        Fact::Sale(sale) => (&mut sale.region, &mut sale.client),
+        Fact::Cancellation(cancellation) => (&mut cancellation.region, &mut cancellation.client),
     };
     *region = region.take().or_else(|| other.region().cloned());
+    *client = client.take().or_else(|| other.client().cloned());
     fact
 }

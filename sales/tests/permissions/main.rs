@@ -31,6 +31,7 @@ const OWN_CLIENT: &str = "JsonApi";
 fn groups(adapter: &str) -> &'static [&'static str] {
     match adapter {
         "DynamoSaleTable" => &["sales_table", "sales_table_indexes"],
+        "DynamoKeyStore" => &["sales_table"],
         "DynamoMarks" | "DynamoLeases" => &["idempotency_table"],
         "S3Journal" => &["lake", "lake_objects"],
         "SnsSaleTopic" => &["topic"],

@@ -28,6 +28,7 @@ fn new_sale() -> Sale {
         amount: Amount::from_json_number("29.90").unwrap(),
         timestamp: Clock::system().now(),
         region: Some("sa-east-1".parse().unwrap()),
+        client: None,
     }
 }
 
@@ -139,6 +140,7 @@ async fn what_is_put_is_counted_and_forgotten() {
         timestamp: sale.timestamp,
         sale_timestamp: Some(sale.timestamp),
         region: sale.region.clone(),
+        client: None,
     };
     assert_eq!(table.insert(&Fact::Cancellation(cancellation)).await.unwrap(), Insert::Inserted);
     let many: Vec<Sale> = (0..25).map(|_| new_sale()).collect();
