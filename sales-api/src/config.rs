@@ -11,6 +11,7 @@ use sales_service::http::Transport;
 use sales_service::telemetry::Logging;
 
 use crate::routes::docs;
+use crate::sign_in::settings::Settings;
 
 /// Accepts sales over HTTP: stores each sale, responds, then announces it.
 #[derive(Parser)]
@@ -51,6 +52,13 @@ Optional:
   TLS                         self-signed: serve only HTTPS (TLS 1.2 and 1.3), with a certificate generated at
                               startup, for a load balancer that does not verify it [default: HTTP]
   PENDING_SHARDS              shards of the pending index, equal in all services and regions [default: 16]
+  OIDC_ISSUERS                issuers whose access tokens clients must send, as URLs separated by commas
+                              [default: none, and everyone may do everything]
+  OIDC_AUDIENCES              required with OIDC_ISSUERS: what their tokens are for (aud), or the ids of clients where
+                              tokens have no aud
+  OIDC_JWKS_URLS              addresses of the issuers' keys, in the same order [default: from their discovery documents]
+  OIDC_SCOPE_PREFIX           what precedes write, read, cancel and all in the scopes of a token [default: sales/]
+  OIDC_SEPARATE_ISSUERS       true: the same client id of two issuers is two clients [default: false]
   IMAGE                       digest or tag of the running image, shown by /version
   LOG_FORMAT                  json or text [default: text on a terminal, else json]
   RUST_LOG                    log filter [default: info]
@@ -81,6 +89,8 @@ pub struct Config {
     pub transport: Transport,
     /// `IMAGE`
     pub image: Option<String>,
+    /// `OIDC_*`
+    pub sign_in: Option<Settings>,
 }
 
 impl Config {
@@ -97,6 +107,7 @@ impl Config {
             listen: environment.listen_address()?,
             transport: environment.transport()?,
             image: environment.image()?,
+            sign_in: Settings::read(environment)?,
             region,
         };
         Ok((environment.logging()?, config))

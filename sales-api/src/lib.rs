@@ -1,6 +1,6 @@
 //! Accepts sales over HTTP.
 //!
-//! Path of a request: [`routes`] parses and validates it, and builds the response; [`register_sale`], [`find_sale`] and
+//! Path of a request: [`routes`] parses and validates it, and builds the response; [`sign_in`] tells who asks; [`register_sale`], [`find_sale`] and
 //! [`cancel_sale`] decide, with the resources in [`sales`]: [`grouped_writes`] puts new sales into the table, and
 //! [`announcer`] publishes accepted facts. [`app`] assembles all of it and serves.
 
@@ -14,3 +14,4 @@ pub mod metrics;
 pub mod register_sale;
 pub mod routes;
 pub mod sales;
+pub mod sign_in;

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use sales::aws::{Connection, DynamoSaleTable, SnsSaleTopic, SsmSiteSwitch};
+use sales::aws::{Connection, DynamoKeyStore, DynamoSaleTable, SnsSaleTopic, SsmSiteSwitch};
 use sales::entropy::Entropy;
-use sales_api::app::{self, Ports};
+use sales_api::app::{self, Ports, Service};
 use sales_api::config::{Arguments, Config};
 use sales_service::{command_line, shutdown};
 
@@ -25,6 +25,10 @@ async fn run(config: Config) -> anyhow::Result<()> {
         Ports {
             switch: SsmSiteSwitch::new(&connection, config.state_parameter.clone(), dependencies.site_state.clone()),
             topic: SnsSaleTopic::new(&connection, config.topic_arn.clone(), dependencies.topic.clone()),
+            keys: {
+                let (table, dependency) = (config.sales_table.clone(), dependencies.sales_table.clone());
+                DynamoKeyStore::new(&connection, table, config.region.clone(), dependency)
+            },
             table: {
                 let (connection, table) = (connection.clone(), config.sales_table.clone());
                 let (shards, dependency) = (config.shards, dependencies.sales_table.clone());
@@ -35,5 +39,12 @@ async fn run(config: Config) -> anyhow::Result<()> {
             },
         }
     };
-    app::run(config.listen, config.transport, config.region.clone(), config.image.clone(), ports, shutdown).await
+    let service = Service {
+        listen: config.listen,
+        transport: config.transport,
+        region: config.region.clone(),
+        image: config.image.clone(),
+        sign_in: config.sign_in.clone(),
+    };
+    app::run(service, ports, shutdown).await
 }

@@ -7,6 +7,7 @@ use sales::trace::TraceParent;
 use thiserror::Error;
 
 use crate::sales::Sales;
+use crate::sign_in::caller::Caller;
 
 /// A client's order.
 #[derive(Clone, Debug)]
@@ -29,7 +30,7 @@ pub enum Registered {
 /// Why an order did not become a sale.
 #[derive(Debug, Error)]
 pub enum RegisterError {
-    /// The key belongs to a different order.
+    /// The key belongs to a different order of the client.
     #[error("key was already used for another order")]
     KeyReused,
     /// It is unknown whether the sale is in the table.
@@ -42,15 +43,19 @@ pub async fn register_sale<T: SaleTable>(
     sales: &Sales<T>,
     order: Order,
     key: Option<&IdempotencyKey>,
+    caller: &Caller,
     trace: TraceParent,
 ) -> Result<Registered, RegisterError> {
-    let id = key.map_or_else(|| SaleId::new(sales.entropy.uuid_v7(&sales.clock)), SaleId::from_key);
+    let client = caller.client();
+    let new = || SaleId::new(sales.entropy.uuid_v7(&sales.clock));
+    let id = key.map_or_else(new, |key| SaleId::from_key(client, key));
     let sale = Sale {
         id,
         product: order.product,
         amount: order.amount,
         timestamp: sales.clock.now(),
         region: Some(sales.site.region().clone()),
+        client: client.cloned(),
     };
     if key.is_some() {
         // On the heap: each request reserves space for its largest await, and most requests have no key.

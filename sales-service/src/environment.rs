@@ -28,7 +28,8 @@ pub struct InvalidVariable {
 }
 
 impl InvalidVariable {
-    fn new(variable: &'static str, problem: impl fmt::Display) -> Self {
+    /// What is wrong with `variable`, after its name.
+    pub fn new(variable: &'static str, problem: impl fmt::Display) -> Self {
         Self { variable, problem: problem.to_string() }
     }
 }

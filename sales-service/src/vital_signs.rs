@@ -23,8 +23,14 @@ pub struct Owed {
     pub oldest_age: Option<Duration>,
 }
 
-/// Logs a line per minute until `shutdown`. Unknown values are left out; `owed` returns `None` for them.
-pub async fn log(site: Site, owed: impl Fn() -> Option<Owed>, shutdown: CancellationToken) {
+/// Logs a line per minute until `shutdown`. Unknown values are left out; `owed` returns `None` for them. `sign_in` is whether
+/// clients sign in, where a service has clients.
+pub async fn log(
+    site: Site,
+    sign_in: Option<&'static str>,
+    owed: impl Fn() -> Option<Owed>,
+    shutdown: CancellationToken,
+) {
     let mut ticks = tokio::time::interval_at(Instant::now() + FIRST_AFTER, INTERVAL);
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
         let owed = owed();
@@ -32,6 +38,7 @@ pub async fn log(site: Site, owed: impl Fn() -> Option<Owed>, shutdown: Cancella
         tracing::info!(
             state = site.state().map_or("UNKNOWN", SiteState::name),
             state_age_seconds = site.age().map(|age| age.as_secs()),
+            sign_in,
             pending = owed.map(|owed| owed.facts),
             pending_oldest_age_seconds = owed.and_then(|owed| owed.oldest_age).map(|age| age.as_secs()),
             "vital signs"
@@ -99,7 +106,7 @@ mod tests {
         let (site, refresh) = Site::new("sa-east-1".parse().unwrap(), OnceActive::default(), Entropy::system());
         let (shutdown, owed) = (CancellationToken::new(), Arc::new(Mutex::new(None)));
         let measured = owed.clone();
-        let logging = tokio::spawn(super::log(site, move || *measured.lock().unwrap(), shutdown.clone()));
+        let logging = tokio::spawn(super::log(site, None, move || *measured.lock().unwrap(), shutdown.clone()));
 
         tokio::time::sleep(Duration::from_secs(6)).await;
         let refreshing = tokio::spawn(refresh.run(shutdown.clone()));

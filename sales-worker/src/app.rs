@@ -68,12 +68,13 @@ pub async fn run<P: Platform>(
     let backlog = BacklogGauge::new(&mut registry, config.region.clone(), clock.clone());
     let requests = RequestMetrics::new(&mut registry);
     let version = Version::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"), config.image.clone());
-    let operations = Operations { version, health: health.clone(), site: site.clone(), registry: Arc::new(registry) };
+    let registry = Arc::new(registry);
+    let operations = Operations { version, health: health.clone(), site: site.clone(), registry, sign_in: None };
 
     tracing::info!(site.region = site.region().as_str(), address = %listen, version = operations.version.version, commit = operations.version.commit, "working");
     watch_dependencies(&ports, dependencies, &entropy, &shutdown);
     let (signs_of, owed) = (site.clone(), backlog.clone());
-    actix_web::rt::spawn(vital_signs::log(signs_of, move || owed.owed(), shutdown.clone()));
+    actix_web::rt::spawn(vital_signs::log(signs_of, None, move || owed.owed(), shutdown.clone()));
     let http_shutdown = CancellationToken::new();
     let configure = move || {
         let (operations, requests) = (operations.clone(), requests.clone());

@@ -9,6 +9,7 @@ use prometheus_client::registry::Registry;
 use sales::memory::{MemoryJournal, MemoryLeases, MemoryMarks, MemorySaleQueue, MemorySaleTable, MemorySiteSwitch};
 use sales::site::Site;
 use sales_api::sales::Shared;
+use sales_api::sign_in::SignIn;
 use sales_service::http::server::DRAIN_TIME;
 use sales_worker::backlog::BacklogGauge;
 use sales_worker::worker::{Inside, Platform, Ports, work};
@@ -31,7 +32,7 @@ pub async fn api(world: &World, who: Identity, mut intake: mpsc::Receiver<Incomi
     let (shared, announcing) = Shared::start(topic, site, who.clock.clone(), who.entropy.clone(), metrics);
     tokio::task::spawn_local(refresh.run(stop.clone()));
     let sales = shared.sales(Mutated::new(client.sale_table(), world.mutation, &client, &who.clock));
-    let app = App::new().app_data(Data::new(sales)).app_data(Data::new(who.entropy));
+    let app = App::new().app_data(Data::new(sales)).app_data(Data::new(who.entropy)).app_data(Data::new(SignIn::Off));
     let app = app.configure(sales_api::routes::configure::<Mutated<MemorySaleTable>>);
     let app = Rc::new(test::init_service(app).await);
     let requests = TaskTracker::new();

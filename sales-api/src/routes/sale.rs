@@ -8,13 +8,14 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::web::Data;
 use sales::ports::{PortError, SaleTable, StoredSale};
-use sales::sale::{DECIMALS, DIGITS, LONGEST_PRODUCT, Sale, WHOLE_DIGITS};
+use sales::sale::{ClientId, DECIMALS, DIGITS, LONGEST_PRODUCT, Sale, WHOLE_DIGITS};
 use sales_service::http::Problem;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
+use super::callers::{Canceller, Reader, Seller};
 use super::extractors::{Key, PathId, Span, unknown_sale};
 use crate::cancel_sale::{Cancelled, cancel_sale};
 use crate::find_sale::find_sale;
@@ -100,17 +101,19 @@ pub struct ProblemView {
         (status = 503, description = "unavailable; retry with the same key", body = ProblemView, content_type = "application/problem+json", headers(("Retry-After" = u32))),
     ))]
 pub async fn register<T: SaleTable>(
+    Seller(caller): Seller,
     sales: Data<Sales<T>>,
     order: Order,
     key: Key,
     span: Span,
 ) -> Result<HttpResponse, Problem> {
     let started = Instant::now();
-    let registered = in_time(register_sale(&sales, order, key.0.as_ref(), span.0)).await?.map_err(refused)?;
+    let registered = in_time(register_sale(&sales, order, key.0.as_ref(), &caller, span.0)).await?.map_err(refused)?;
     let (status, stored) = match registered {
         Registered::Accepted(sale) => {
             tracing::info!(
                 sale.id = %sale.id,
+                sale.client = sale.client.as_ref().map(ClientId::as_str),
                 trace.id = span.0.trace_id(),
                 span.id = span.0.span_id(),
                 duration_ms = milliseconds(started),
@@ -132,8 +135,12 @@ pub async fn register<T: SaleTable>(
         (status = 404, description = "unknown or cancelled", body = ProblemView, content_type = "application/problem+json"),
         (status = 503, description = "unavailable; retry", body = ProblemView, content_type = "application/problem+json", headers(("Retry-After" = u32))),
     ))]
-pub async fn find<T: SaleTable>(sales: Data<Sales<T>>, id: PathId) -> Result<HttpResponse, Problem> {
-    let found = in_time(find_sale(&sales, id.0)).await?.map_err(|error| unavailable(&error))?;
+pub async fn find<T: SaleTable>(
+    Reader(caller): Reader,
+    sales: Data<Sales<T>>,
+    id: PathId,
+) -> Result<HttpResponse, Problem> {
+    let found = in_time(find_sale(&sales, id.0, &caller)).await?.map_err(|error| unavailable(&error))?;
     let stored = found.ok_or_else(unknown_sale)?;
     Ok(HttpResponse::Ok().json(view(&stored.sale, stored.processed)?))
 }
@@ -146,9 +153,14 @@ pub async fn find<T: SaleTable>(sales: Data<Sales<T>>, id: PathId) -> Result<Htt
         (status = 404, description = "unknown", body = ProblemView, content_type = "application/problem+json"),
         (status = 503, description = "unavailable; retry", body = ProblemView, content_type = "application/problem+json", headers(("Retry-After" = u32))),
     ))]
-pub async fn cancel<T: SaleTable>(sales: Data<Sales<T>>, id: PathId, span: Span) -> Result<HttpResponse, Problem> {
+pub async fn cancel<T: SaleTable>(
+    Canceller(caller): Canceller,
+    sales: Data<Sales<T>>,
+    id: PathId,
+    span: Span,
+) -> Result<HttpResponse, Problem> {
     let started = Instant::now();
-    match in_time(cancel_sale(&sales, id.0, span.0)).await?.map_err(|error| unavailable(&error))? {
+    match in_time(cancel_sale(&sales, id.0, &caller, span.0)).await?.map_err(|error| unavailable(&error))? {
         Cancelled::UnknownSale => return Err(unknown_sale()),
         Cancelled::Before => {}
         Cancelled::Now => tracing::info!(

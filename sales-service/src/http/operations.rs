@@ -28,6 +28,8 @@ pub struct Operations {
     pub site: Site,
     /// Its metrics.
     pub registry: Arc<Registry>,
+    /// Whether clients sign in, `on` or `off`, where a service has clients.
+    pub sign_in: Option<&'static str>,
 }
 
 /// The commit of the build, passed to the compiler when images are built.
@@ -77,6 +79,9 @@ pub struct Readiness {
     pub state: &'static str,
     /// Seconds since the state was last read.
     pub state_age_seconds: Option<u64>,
+    /// Whether clients must sign in: `on` or `off`; only of the API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sign_in: Option<&'static str>,
     /// Each dependency: `ok`, `unknown` before its first call, `missing`, `denied`, `unavailable` or `invalid`.
     pub dependencies: BTreeMap<&'static str, &'static str>,
 }
@@ -116,13 +121,14 @@ fn alive() -> HttpResponse {
     (status = 503, description = "a dependency is unavailable", body = Readiness),
 ))]
 pub async fn readiness(operations: web::Data<Operations>) -> impl Responder {
-    let Operations { health, site, .. } = &**operations;
+    let Operations { health, site, sign_in, .. } = &**operations;
     let status = if health.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     HttpResponse::build(status).json(Readiness {
         status: status.as_u16(),
         region: site.region().to_string(),
         state: site.state().map_or("UNKNOWN", SiteState::name),
         state_age_seconds: site.age().map(|age| age.as_secs()),
+        sign_in: *sign_in,
         dependencies: health.conditions().into_iter().map(|(name, condition)| (name, condition.name())).collect(),
     })
 }

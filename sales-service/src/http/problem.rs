@@ -64,7 +64,9 @@ impl Problem {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, detail).with(ALLOW, HeaderValue::from_static(allow))
     }
 
-    fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    /// The same with one more header field.
+    #[must_use]
+    pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
