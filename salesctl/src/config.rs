@@ -26,6 +26,7 @@ pub(crate) const KEYS: &str = "\
 Settings (salesctl.toml, written by Terraform's outputs and `cargo local`; or --set KEY=VALUE):
   url                        URL in front of all regions (Global Accelerator)
   dns_url                    URL whose host name DNS resolves to a healthy region (API Gateway)
+  token_command              shell command that prints an access token, or a token endpoint's response; run again before it ends
   accelerator_arn            ARN of the Global Accelerator
   accelerator_endpoint_url   custom endpoint of Global Accelerator
   cloudtrail_endpoint_url    custom endpoint of CloudTrail; with a custom accelerator endpoint, `history` needs it for dials
@@ -77,6 +78,8 @@ pub(crate) struct Config {
     pub(crate) url: Option<Url>,
     /// URL whose host name DNS resolves to a healthy region.
     pub(crate) dns_url: Option<Url>,
+    /// A shell command that prints an access token, where the API asks for one.
+    pub(crate) token_command: Option<String>,
     /// The accelerator behind `url`.
     pub(crate) accelerator_arn: Option<String>,
     /// Custom endpoint of Global Accelerator.

@@ -116,6 +116,42 @@ fn any_other_answer_than_201_is_a_failure_and_not_tried_again() {
 }
 
 #[test]
+fn an_api_that_asks_for_a_token_is_told_where_to_find_one() {
+    let refused = "HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Bearer\r\ncontent-length: 0\r\n\r\n";
+    let load = |url: &str, more: &[&str]| {
+        let arguments = ["load", "--count", "1", "--no-lake", "--url", url];
+        salesctl(&directory(), &[&arguments, more].concat())
+    };
+    let (code, stdout, _) = load(&api(1, refused), &[]);
+    assert_eq!(code, Some(1));
+    assert!(stdout.contains("401: the API asks for a token: set token_command"), "{stdout}");
+    let (code, stdout, stderr) = load(NOWHERE, &["--set", "token_command=echo no client >&2; exit 3"]);
+    assert_eq!((code, stdout.as_str()), (Some(1), ""), "nothing is posted");
+    assert!(stderr.contains("token_command") && stderr.contains("no client"), "{stderr}");
+}
+
+#[test]
+fn the_token_is_that_of_the_command() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    let asked = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let mut request = String::new();
+        while !request.ends_with('}') {
+            let mut bytes = [0; 1_024];
+            let count = stream.read(&mut bytes).expect("a request");
+            request.push_str(&String::from_utf8_lossy(&bytes[..count]));
+        }
+        stream.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n").expect("it is read");
+        request
+    });
+    let arguments = ["load", "--count", "1", "--no-lake", "--url", &url, "--set", "token_command=echo a.b.c"];
+    let (_, stdout, stderr) = salesctl(&directory(), &arguments);
+    assert!(asked.join().expect("asked").contains("authorization: Bearer a.b.c"), "{stdout}{stderr}");
+    assert!(!format!("{stdout}{stderr}").contains("a.b.c"), "{stdout}{stderr}");
+}
+
+#[test]
 fn more_requests_than_files_may_be_open_are_refused_in_one_line_if_they_are_asked_for() {
     let directory = directory();
     let with = |concurrency: &str| {

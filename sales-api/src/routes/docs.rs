@@ -7,7 +7,9 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_ENCODING, ContentEncoding};
 use actix_web::web::Path;
 use sales_service::http::{Problem, operations};
-use utoipa::OpenApi;
+use utoipa::openapi::OpenApi as Description;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::Config;
 
 use super::{active, sale};
@@ -25,9 +27,24 @@ use super::{active, sale};
         active::active,
         operations::version,
         operations::metrics,
-    )
+    ),
+    modifiers(&AccessToken)
 )]
 struct Api;
+
+/// The token that clients send where sign-in is on.
+struct AccessToken;
+
+impl Modify for AccessToken {
+    fn modify(&self, api: &mut Description) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(
+            "An access token of one of the issuers of this API, where sign-in is on (see /readiness). Each operation names the \
+             scope that it needs; sales/all, beside it, is for the sales of every client.",
+        ));
+        let components = api.components.get_or_insert_default();
+        components.add_security_scheme("access-token", SecurityScheme::Http(scheme.build()));
+    }
+}
 
 static DESCRIPTION: LazyLock<String> = LazyLock::new(|| Api::openapi().to_json().unwrap_or_default());
 

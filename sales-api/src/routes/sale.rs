@@ -88,11 +88,14 @@ pub struct ProblemView {
 /// Once answered with 201, the sale reaches the lake exactly once. The body is JSON, whatever its Content-Type.
 #[utoipa::path(post, path = "/sales", tag = "sales", request_body = NewSale,
     params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
-        description = "the client's name for the order, visible characters: the same key gives the same sale, in every region")),
+        description = "the client's name for the order, visible characters: the same key of the same client gives the same sale, in every region")),
+    security(("access-token" = ["sales/write"])),
     responses(
         (status = 201, description = "accepted", body = SaleView, headers(("Location" = String))),
         (status = 200, description = "this key had already registered the sale", body = SaleView, headers(("Location" = String))),
         (status = 400, description = "the body or the key is invalid", body = ProblemView, content_type = "application/problem+json"),
+        (status = 401, description = "sign-in is on, and there is no valid token", body = ProblemView, content_type = "application/problem+json", headers(("WWW-Authenticate" = String))),
+        (status = 403, description = "the token lacks the scope", body = ProblemView, content_type = "application/problem+json", headers(("WWW-Authenticate" = String))),
         (status = 408, description = "the body took too long", body = ProblemView, content_type = "application/problem+json"),
         (status = 413, description = "the body is larger than 64 KiB", body = ProblemView, content_type = "application/problem+json"),
         (status = 415, description = "the body is in a content coding, such as gzip", body = ProblemView, content_type = "application/problem+json", headers(("Accept-Encoding" = String))),
@@ -130,9 +133,12 @@ pub async fn register<T: SaleTable>(
 /// Finds a sale.
 #[utoipa::path(get, path = "/sales/{id}", tag = "sales",
     params(("id" = String, Path, format = Uuid)),
+    security(("access-token" = ["sales/read"])),
     responses(
         (status = 200, description = "the sale; processed once it is in the lake", body = SaleView),
-        (status = 404, description = "unknown or cancelled", body = ProblemView, content_type = "application/problem+json"),
+        (status = 401, description = "sign-in is on, and there is no valid token", body = ProblemView, content_type = "application/problem+json", headers(("WWW-Authenticate" = String))),
+        (status = 403, description = "the token lacks the scope", body = ProblemView, content_type = "application/problem+json", headers(("WWW-Authenticate" = String))),
+        (status = 404, description = "unknown, cancelled, or another client's", body = ProblemView, content_type = "application/problem+json"),
         (status = 503, description = "unavailable; retry", body = ProblemView, content_type = "application/problem+json", headers(("Retry-After" = u32))),
     ))]
 pub async fn find<T: SaleTable>(
@@ -148,9 +154,12 @@ pub async fn find<T: SaleTable>(
 /// Cancels a sale. A cancelled sale stays cancelled, and the cancellation reaches the lake, too.
 #[utoipa::path(delete, path = "/sales/{id}", tag = "sales",
     params(("id" = String, Path, format = Uuid)),
+    security(("access-token" = ["sales/cancel"])),
     responses(
         (status = 204, description = "cancelled, now or earlier"),
-        (status = 404, description = "unknown", body = ProblemView, content_type = "application/problem+json"),
+        (status = 401, description = "sign-in is on, and there is no valid token", body = ProblemView, content_type = "application/problem+json", headers(("WWW-Authenticate" = String))),
+        (status = 403, description = "the token lacks the scope", body = ProblemView, content_type = "application/problem+json", headers(("WWW-Authenticate" = String))),
+        (status = 404, description = "unknown, or another client's", body = ProblemView, content_type = "application/problem+json"),
         (status = 503, description = "unavailable; retry", body = ProblemView, content_type = "application/problem+json", headers(("Retry-After" = u32))),
     ))]
 pub async fn cancel<T: SaleTable>(

@@ -7,6 +7,7 @@ mod post;
 mod report;
 mod run;
 mod tally;
+mod token;
 
 use std::{
     fs::File,
@@ -31,6 +32,7 @@ use post::Poster;
 use report::{Lake, Summary};
 use run::Pace;
 use tally::Tally;
+use token::Tokens;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -70,6 +72,9 @@ pub(crate) struct LoadOptions {
     /// URL to post to [default: url of the configuration]; needs no configuration
     #[arg(long, value_parser = web_address)]
     url: Option<Url>,
+    /// Access token, where the API asks for one; better in the environment [default: what token_command prints]
+    #[arg(long, value_name = "TOKEN", env = "SALES_TOKEN", hide_env_values = true)]
+    token: Option<String>,
     /// Write the ids of accepted sales to this new file, one per line
     #[arg(long, value_name = "FILE")]
     ids: Option<PathBuf>,
@@ -153,7 +158,11 @@ pub(crate) async fn load(
         }
         (None, Err(error)) => return Err(InvalidConfig::new(format_args!("{error}; or pass --url")).into()),
     };
-    let poster = Poster::new(url)?;
+    let command = config.as_ref().ok().and_then(|config| config.token_command.as_deref());
+    let tokens = Tokens::new(options.token.as_deref(), command);
+    // Whoever cannot get a token is told so before anything is posted.
+    interrupt.unless_heard(tokens.current()).await??;
+    let poster = Poster::new(url, tokens)?;
     let witness = interrupt.unless_heard(Witness::find(options, config)).await?;
     if let Witness::Missing(reason) = &witness {
         note(format_args!("the lakes will not be checked: {reason}"));

@@ -7,6 +7,7 @@ use sales::{clock::Timestamp, sale::SaleId};
 use serde::Deserialize;
 use url::Url;
 
+use super::token::Tokens;
 use crate::cloud::{connections, services::reason};
 
 /// Longer than the API's own timeout (5 s).
@@ -20,6 +21,7 @@ const TOLD: usize = 200;
 pub(super) struct Poster {
     client: Client,
     sales: Url,
+    tokens: Tokens,
 }
 
 /// A sale answered with 201.
@@ -58,17 +60,19 @@ struct Problem {
 
 impl Poster {
     /// Posts to the API at this address.
-    pub(super) fn new(mut url: Url) -> anyhow::Result<Self> {
+    pub(super) fn new(mut url: Url, tokens: Tokens) -> anyhow::Result<Self> {
         if !url.path().ends_with('/') {
             url.set_path(&format!("{}/", url.path()));
         }
         let builder = Client::builder().timeout(PATIENCE).pool_max_idle_per_host(0);
-        Ok(Self { client: connections::client(&url, builder)?, sales: url.join("sales")? })
+        Ok(Self { client: connections::client(&url, builder)?, sales: url.join("sales")?, tokens })
     }
 
     /// Posts one sale.
     pub(super) async fn post(&self, body: String) -> Result<Accepted, Failed> {
-        let answer = self.client.post(self.sales.clone()).body(body).send().await;
+        let token = self.tokens.current().await.map_err(|error| Failed::new("no token", shown(&format!("{error:#}"))))?;
+        let request = self.client.post(self.sales.clone()).body(body);
+        let answer = token.into_iter().fold(request, |request, token| request.bearer_auth(token)).send().await;
         let answer = answer.map_err(|error| self.unanswered(&error))?;
         let status = answer.status();
         let text = answer.text().await.map_err(|error| self.unanswered(&error))?;
@@ -76,6 +80,10 @@ impl Poster {
             return accepted(&text).ok_or_else(|| Failed::new("no sale in the answer", shown(&text)));
         }
         let problem = serde_json::from_str::<Problem>(&text).map(|problem| problem.detail);
+        if status == StatusCode::UNAUTHORIZED && self.tokens.are_none() {
+            let next = "the API asks for a token: set token_command in salesctl.toml, or SALES_TOKEN";
+            return Err(Failed::new(status.as_str(), next.to_owned()));
+        }
         Err(Failed::new(status.as_str(), shown(&problem.unwrap_or(text))))
     }
 
@@ -130,7 +138,7 @@ mod tests {
             ("https://example.com/shop", "https://example.com/shop/sales"),
             ("https://example.com/shop/", "https://example.com/shop/sales"),
         ] {
-            assert_eq!(Poster::new(url.parse().unwrap()).unwrap().sales.as_str(), sales);
+            assert_eq!(Poster::new(url.parse().unwrap(), Tokens::None).unwrap().sales.as_str(), sales);
         }
     }
 }

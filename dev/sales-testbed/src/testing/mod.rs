@@ -12,6 +12,7 @@ mod sandbox;
 mod stage;
 mod standard_output;
 mod terraform;
+mod test_issuer;
 
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ pub use sandbox::Sandbox;
 pub use stage::{Launch, Running, Stage};
 pub use standard_output::check_standard_output;
 pub use terraform::{Root, Terraform};
+pub use test_issuer::{IssuerBehaviour, TestIssuer, TestKey, unsigned};
 
 /// Deadline for expected effects, on a machine that may be busy.
 const DEADLINE: Duration = Duration::from_secs(120);
