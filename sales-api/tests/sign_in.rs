@@ -191,7 +191,8 @@ async fn a_wrong_token_is_refused_with_a_reason_that_does_not_repeat_it() {
     for key in [&scene.key, &p256] {
         let token = key.token(&good);
         for scheme in ["Bearer", "bearer", "BEARER"] {
-            let request = client().post(format!("{}/sales", api.url)).header("authorization", format!("{scheme} {token}"));
+            let request =
+                client().post(format!("{}/sales", api.url)).header("authorization", format!("{scheme} {token}"));
             assert_eq!(request.body(ORDER).send().await.unwrap().status(), StatusCode::CREATED);
         }
     }
@@ -229,7 +230,8 @@ async fn each_route_needs_its_scope_and_the_open_ones_need_none() {
     }
     assert_eq!(send(&api, "GET", "/docs", None).await.status(), StatusCode::OK);
 
-    let sale = format!("/sales/{}", id_of(send(&api, "POST", "/sales", Some(&scene.token("a", EVERYTHING))).await).await);
+    let sale =
+        format!("/sales/{}", id_of(send(&api, "POST", "/sales", Some(&scene.token("a", EVERYTHING))).await).await);
     for (method, path, needed) in [
         ("POST", "/sales", "sales/write"),
         ("GET", sale.as_str(), "sales/read"),
@@ -246,9 +248,11 @@ async fn each_route_needs_its_scope_and_the_open_ones_need_none() {
             assert!(refusal(answer).await.2.contains(needed));
         }
     }
-    for (method, path, scope) in
-        [("GET", sale.as_str(), "sales/read"), ("POST", "/sales", "sales/write"), ("DELETE", sale.as_str(), "sales/cancel")]
-    {
+    for (method, path, scope) in [
+        ("GET", sale.as_str(), "sales/read"),
+        ("POST", "/sales", "sales/write"),
+        ("DELETE", sale.as_str(), "sales/cancel"),
+    ] {
         assert!(send(&api, method, path, Some(&scene.token("a", scope))).await.status().is_success(), "{method}");
     }
     let mut claims = scene.claims("a", EVERYTHING);
@@ -256,8 +260,14 @@ async fn each_route_needs_its_scope_and_the_open_ones_need_none() {
     assert_eq!(send(&api, "POST", "/sales", Some(&scene.key.token(&claims))).await.status(), StatusCode::FORBIDDEN);
 
     let shop = scene.api_in(scene.stage.active(), &[("OIDC_SCOPE_PREFIX", "shop:")]).await;
-    assert_eq!(send(&shop, "POST", "/sales", Some(&scene.token("a", "shop:write"))).await.status(), StatusCode::CREATED);
-    assert_eq!(send(&shop, "POST", "/sales", Some(&scene.token("a", EVERYTHING))).await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(
+        send(&shop, "POST", "/sales", Some(&scene.token("a", "shop:write"))).await.status(),
+        StatusCode::CREATED
+    );
+    assert_eq!(
+        send(&shop, "POST", "/sales", Some(&scene.token("a", EVERYTHING))).await.status(),
+        StatusCode::FORBIDDEN
+    );
 }
 
 #[tokio::test]
@@ -316,9 +326,11 @@ async fn two_shops_with_the_same_keys_know_nothing_of_each_other() {
         let request = queues.receive_message().queue_url(&scene.stage.active().queue_url).max_number_of_messages(10);
         for message in request.send().await.unwrap().messages.unwrap_or_default() {
             let body = message.body.unwrap();
-            told.extend(["shop-a", "shop-b", "operator"].into_iter().filter(|name| {
-                body.contains(&format!(r#""client":"{name}""#))
-            }));
+            told.extend(
+                ["shop-a", "shop-b", "operator"]
+                    .into_iter()
+                    .filter(|name| body.contains(&format!(r#""client":"{name}""#))),
+            );
         }
         (told.len() == 3).then_some(())
     })

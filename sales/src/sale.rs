@@ -560,7 +560,8 @@ mod tests {
         let id = |client: Option<&str>, key: &str| {
             SaleId::from_key(client.and_then(ClientId::new).as_ref(), &IdempotencyKey::new(key).unwrap())
         };
-        let pairs = [(None, "bc"), (Some("a"), "bc"), (Some("ab"), "c"), (Some("b"), "ac"), (None, "abc"), (None, "a#bc")];
+        let pairs =
+            [(None, "bc"), (Some("a"), "bc"), (Some("ab"), "c"), (Some("b"), "ac"), (None, "abc"), (None, "a#bc")];
         let ids: std::collections::HashSet<SaleId> = pairs.iter().map(|(client, key)| id(*client, key)).collect();
         assert_eq!(ids.len(), pairs.len());
     }

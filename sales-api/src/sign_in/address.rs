@@ -37,7 +37,9 @@ mod tests {
 
     #[test]
     fn only_this_machine_is_asked_without_tls() {
-        for text in ["https://issuer.example/pool", "http://127.0.0.1:9000/pool", "http://[::1]/", "http://localhost:1/"] {
+        for text in
+            ["https://issuer.example/pool", "http://127.0.0.1:9000/pool", "http://[::1]/", "http://localhost:1/"]
+        {
             assert!(parse(text).is_some(), "{text}");
         }
         for text in [

@@ -25,7 +25,7 @@ use super::keys::KeySet;
 pub const OPERATION: &str = "FetchKeys";
 
 /// Time for the discovery document and the keys together.
-const DEADLINE: Duration = Duration::from_secs(5);
+pub const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Maximum size of a document.
 const LARGEST_DOCUMENT: usize = 256 * 1024;

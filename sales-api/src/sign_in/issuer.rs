@@ -13,15 +13,19 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::fetch::{Fetcher, OPERATION, Source};
+use super::fetch::{DEADLINE, Fetcher, OPERATION, Source};
 use super::keys::KeySet;
 
 /// Interval of fetches. With its jitter, and the time that a fetch takes, a new key is known within a minute.
 const INTERVAL: Duration = Duration::from_secs(42);
 
-/// Pauses between fetches while there are no keys; the last one repeats.
-const PAUSES_WITHOUT_KEYS: [Duration; 4] =
-    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(10)];
+const _: () = assert!(INTERVAL.as_secs() * 6 / 5 + DEADLINE.as_secs() < 60, "a new key is known within a minute");
+
+/// Pauses between the first fetches while there are no keys.
+const FIRST_PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(5)];
+
+/// The pause between later ones.
+const LAST_PAUSE: Duration = Duration::from_secs(10);
 
 /// The least time between two fetches because of unknown keys: anyone can send tokens that name keys that do not exist.
 const UNKNOWN_KEY_INTERVAL: Duration = Duration::from_secs(60);
@@ -96,14 +100,11 @@ impl<K: KeyStore> KeyRefresh<K> {
     /// Fetches the keys, successfully or not, again and again until `shutdown`.
     pub async fn run(mut self, shutdown: CancellationToken) {
         let fetching = async {
-            let mut pauses = PAUSES_WITHOUT_KEYS.into_iter();
+            let mut pauses = FIRST_PAUSES.into_iter();
             loop {
                 self.refresh().await;
-                let pause = match self.keys.borrow().is_some() {
-                    true => INTERVAL,
-                    false => pauses.next().unwrap_or(PAUSES_WITHOUT_KEYS[PAUSES_WITHOUT_KEYS.len() - 1]),
-                };
-                self.wait(pause).await;
+                let has_keys = self.keys.borrow().is_some();
+                self.wait(if has_keys { INTERVAL } else { pauses.next().unwrap_or(LAST_PAUSE) }).await;
             }
         };
         shutdown.run_until_cancelled(fetching).await;

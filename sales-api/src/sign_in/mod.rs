@@ -153,7 +153,9 @@ mod tests {
         for value in ["Bearer a.b.c", "bearer a.b.c", "BEARER  a.b.c "] {
             assert_eq!(with(&[value]), Ok("a.b.c".to_owned()), "{value}");
         }
-        for value in ["", "Bearer", "Bearer ", "Basic a.b.c", "Bearera.b.c", "a.b.c", "Bearer a.b.c, Bearer d", "Bearer a b"] {
+        for value in
+            ["", "Bearer", "Bearer ", "Basic a.b.c", "Bearera.b.c", "a.b.c", "Bearer a.b.c, Bearer d", "Bearer a b"]
+        {
             assert_eq!(with(&[value]), Err(Refusal::NotBearer), "{value}");
         }
         assert_eq!(with(&[]), Err(Refusal::NoToken));

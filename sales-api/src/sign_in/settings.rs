@@ -60,7 +60,9 @@ fn issuers(names: &[String]) -> Read<Vec<String>> {
     for (place, name) in names.iter().enumerate() {
         let url = address::parse(name).filter(|url| url.query().is_none() && url.fragment().is_none());
         if url.is_none() || name.contains(['?', '#']) {
-            return wrong(format!("must be URLs with https, or http to this machine, and without a query, not {name:?}"));
+            return wrong(format!(
+                "must be URLs with https, or http to this machine, and without a query, not {name:?}"
+            ));
         }
         if names[..place].contains(name) {
             return wrong(format!("names {name:?} twice"));
@@ -148,7 +150,10 @@ mod tests {
         let names: Vec<&str> = settings.issuers.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["https://one.example/", "http://127.0.0.1:9000"], "exactly as they are written");
         assert_eq!(settings.issuers[1].1, Source::Address("http://127.0.0.1:9000/jwks".parse().unwrap()));
-        assert_eq!((&settings.rules.audiences[..], settings.rules.separate_issuers), (&["a".into(), "b".into()][..], true));
+        assert_eq!(
+            (&settings.rules.audiences[..], settings.rules.separate_issuers),
+            (&["a".into(), "b".into()][..], true)
+        );
         assert_eq!(settings.rules.scope_prefix, "shop:");
         let plain = read(&[POOL, API]).unwrap().unwrap();
         assert_eq!(plain.issuers, [("https://issuer.example/pool".to_owned(), Source::Discovery)]);

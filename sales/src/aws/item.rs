@@ -170,7 +170,14 @@ mod tests {
         let product = Product::new("Livro".into()).unwrap();
         let amount = Amount::from_json_number("12345678901234.5678").unwrap();
         [
-            Fact::Sale(Sale { id: ID.parse().unwrap(), product, amount, timestamp, region: region.clone(), client: None }),
+            Fact::Sale(Sale {
+                id: ID.parse().unwrap(),
+                product,
+                amount,
+                timestamp,
+                region: region.clone(),
+                client: None,
+            }),
             Fact::Cancellation(Cancellation {
                 sale: ID.parse().unwrap(),
                 timestamp,

@@ -70,7 +70,8 @@ impl Poster {
 
     /// Posts one sale.
     pub(super) async fn post(&self, body: String) -> Result<Accepted, Failed> {
-        let token = self.tokens.current().await.map_err(|error| Failed::new("no token", shown(&format!("{error:#}"))))?;
+        let token =
+            self.tokens.current().await.map_err(|error| Failed::new("no token", shown(&format!("{error:#}"))))?;
         let request = self.client.post(self.sales.clone()).body(body);
         let answer = token.into_iter().fold(request, |request, token| request.bearer_auth(token)).send().await;
         let answer = answer.map_err(|error| self.unanswered(&error))?;

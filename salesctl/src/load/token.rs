@@ -120,7 +120,10 @@ fn parse(printed: &str) -> anyhow::Result<Known> {
         Err(_) => printed.to_owned(),
     };
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
-    ensure!(!token.is_empty() && token.bytes().all(is_token), "it printed neither a token nor a token endpoint's response");
+    ensure!(
+        !token.is_empty() && token.bytes().all(is_token),
+        "it printed neither a token nor a token endpoint's response"
+    );
     let ends = ends(&token);
     Ok(Known { token, ends })
 }

@@ -68,9 +68,8 @@ impl TestIssuer {
             fetches: AtomicUsize::new(0),
         });
         let asked = Arc::clone(&state);
-        let serving = tokio::spawn(serve(listener, move |request| {
-            answer(Arc::clone(&asked), request.uri().path().to_owned())
-        }));
+        let serving =
+            tokio::spawn(serve(listener, move |request| answer(Arc::clone(&asked), request.uri().path().to_owned())));
         Ok(Self { name, state, serving })
     }
 
