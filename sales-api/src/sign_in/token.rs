@@ -118,7 +118,8 @@ impl<'a> Token<'a> {
             return Err(InvalidToken::TooLong);
         }
         let (signed, signature) = text.rsplit_once('.').ok_or(InvalidToken::NotThreeParts)?;
-        let (header, claims) = signed.split_once('.').ok_or(InvalidToken::NotThreeParts)?;
+        let parts = signed.split_once('.').filter(|(_, claims)| !claims.contains('.'));
+        let (header, claims) = parts.ok_or(InvalidToken::NotThreeParts)?;
         let [header, claims] = [header, claims].map(|part| BASE64_URL_SAFE_NO_PAD.decode(part));
         let header: Header = object(&header.map_err(|_| InvalidToken::NotThreeParts)?).ok_or(InvalidToken::Header)?;
         let algorithm = Algorithm::parse(&header.alg).ok_or(InvalidToken::Algorithm)?;
