@@ -104,7 +104,6 @@ mod tests {
             amount: Amount::from_json_number("14").unwrap(),
             timestamp: Timestamp::from_unix_seconds(timestamp).unwrap(),
             region: None,
-            client: None,
         })
     }
 
@@ -113,7 +112,7 @@ mod tests {
     }
 
     fn with_key() -> SaleId {
-        SaleId::from_key(None, &IdempotencyKey::new("order-1").unwrap())
+        SaleId::from_key(&IdempotencyKey::new("order-1").unwrap())
     }
 
     #[test]
