@@ -37,7 +37,7 @@ pub(super) fn content(fact: &Fact) -> Vec<(&'static str, AttributeValue)> {
     };
     content.push(("timestamp", AttributeValue::N(fact.timestamp().unix_seconds().to_string())));
     content.extend(fact.region().map(|region| ("region", AttributeValue::S(region.to_string()))));
-    content.extend(fact.client().map(|client| ("client", AttributeValue::S(client.to_string()))));
+    content.extend(fact.client().map(|id| ("client", AttributeValue::S(id.to_string()))));
     content
 }
 
@@ -136,7 +136,7 @@ pub fn fact(item: &Item) -> Option<Fact> {
     let text = |name: &str| item.get(name)?.as_s().ok();
     let timestamp = timestamp(item)?;
     let region = text("region").and_then(|name| name.parse().ok());
-    let client = text("client").and_then(|client| ClientId::new(client));
+    let client = text("client").and_then(|id| ClientId::new(id));
     match fact_id(item)? {
         FactId::Sale(id) => {
             let product = Product::new(text("product")?.clone()).ok()?;

@@ -50,7 +50,7 @@ pub async fn settling_again_changes_nothing(regions: &Regions<impl Ports>) {
 /// The accepted values stay, whatever a message contains.
 pub async fn settling_does_not_change_what_the_item_says(regions: &Regions<impl Ports>) {
     let table = regions.here.sale_table();
-    let sale = sale();
+    let sale = Sale { client: samples::client("shop-a"), ..sale() };
     table.insert_sale(&sale).await.expect("inserted");
     let other = Sale {
         product: samples::product("Caneta"),
