@@ -86,9 +86,9 @@ impl Stages {
                 let (marks, expires_at) = (marks.clone(), clock.now().plus(MARK_RETENTION));
                 async move { marks.record(&marked, expires_at).await }
             }),
-            settle: single(move |facts: Vec<Fact>| {
+            settle: stage(T::GROUP, move |facts: Vec<Fact>| {
                 let (table, now) = (settling.clone(), settled_at.now());
-                async move { join_all(facts.iter().map(|fact| table.settle(fact, now))).await }
+                async move { table.settle(&facts, now).await }
             }),
             held: stage(READ, move |ids: Vec<FactId>| {
                 let table = held.clone();

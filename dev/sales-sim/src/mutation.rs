@@ -198,8 +198,8 @@ impl SaleTable for Mutated<MemorySaleTable> {
         self.port.load_pending(ids).await
     }
 
-    async fn settle(&self, fact: &Fact, processed_at: Timestamp) -> PortResult<()> {
-        self.port.settle(fact, processed_at).await
+    async fn settle(&self, facts: &[Fact], processed_at: Timestamp) -> Vec<PortResult<()>> {
+        self.port.settle(facts, processed_at).await
     }
 
     async fn pending(&self, shard: Shard, before: Timestamp, page: Option<PageToken>) -> PortResult<PendingPage> {

@@ -236,6 +236,12 @@ impl Cloud {
         self.look(|cloud| cloud.sales.never_stored.clone())
     }
 
+    /// Facts that workers wrote from their events, at least in one region.
+    #[must_use]
+    pub fn created(&self) -> BTreeSet<FactId> {
+        self.look(|cloud| cloud.sales.created.clone())
+    }
+
     /// Number of calls made.
     #[must_use]
     pub fn calls(&self) -> u64 {

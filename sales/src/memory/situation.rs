@@ -25,6 +25,10 @@ pub enum Situation {
     ReceiptsWithRefusals,
     /// A fact that had not replicated was written from its event.
     Adoption,
+    /// Several facts were settled by one call.
+    GroupSettled,
+    /// Of several facts to settle, some were refused.
+    GroupSettledWithRefusals,
     /// A fact was settled where its item was missing.
     SettledWhereMissing,
     /// A lease passed from one task to another.
@@ -37,7 +41,7 @@ pub enum Situation {
 
 impl Situation {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::GroupedWrite,
         Self::FullGroupedWrite,
         Self::GroupedWriteWithRefusals,
@@ -48,6 +52,8 @@ impl Situation {
         Self::MarksWithRefusals,
         Self::ReceiptsWithRefusals,
         Self::Adoption,
+        Self::GroupSettled,
+        Self::GroupSettledWithRefusals,
         Self::SettledWhereMissing,
         Self::LeaseTakenOver,
         Self::LateEffect,
@@ -68,6 +74,8 @@ impl Situation {
             Self::MarksWithRefusals => "a call for several marks of which some were refused",
             Self::ReceiptsWithRefusals => "a call with several receipts of which some were refused",
             Self::Adoption => "a sale adopted that had not replicated",
+            Self::GroupSettled => "several facts settled by one call",
+            Self::GroupSettledWithRefusals => "a call that settles several facts of which some were refused",
             Self::SettledWhereMissing => "a fact settled where its item was missing",
             Self::LeaseTakenOver => "a lease that passed to another task",
             Self::LateEffect => "a call that took effect after its caller had given up",
