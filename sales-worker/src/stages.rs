@@ -20,9 +20,6 @@ use crate::metrics::Metrics;
 /// Maximum keys of a `BatchGetItem`.
 const READ: usize = 100;
 
-/// Maximum items of a `BatchWriteItem`.
-const WRITE: usize = 25;
-
 /// Facts that may wait for a stage; what is in work is limited before.
 const ROOM: usize = 1024;
 
@@ -82,7 +79,7 @@ impl Stages {
                     async move { write(&journal, &writer, &metrics, &facts).await }
                 }
             }),
-            mark: stage(WRITE, move |marked: Vec<Mark>| {
+            mark: stage(M::GROUP, move |marked: Vec<Mark>| {
                 let (marks, expires_at) = (marks.clone(), clock.now().plus(MARK_RETENTION));
                 async move { marks.record(&marked, expires_at).await }
             }),

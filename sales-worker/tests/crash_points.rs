@@ -195,7 +195,7 @@ impl Scene {
     }
 
     fn is_marked(&self, fact: &Fact) -> bool {
-        self.cloud.marked(HERE).contains(&fact.id())
+        self.cloud.marked(HERE).contains_key(&fact.id())
     }
 
     fn is_pending(&self, fact: &Fact) -> bool {

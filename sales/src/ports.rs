@@ -285,11 +285,14 @@ pub trait Marks: Clone + Send + Sync + 'static {
     /// Which of these facts are marked.
     fn present(&self, ids: &[FactId]) -> impl Future<Output = PortResult<HashSet<FactId>>> + Send;
 
-    /// Marks facts until `expires_at`; one result each, in order.
+    /// Marks up to [`Marks::GROUP`] facts until `expires_at`; one result each, in order.
     fn record(&self, marks: &[Mark], expires_at: Timestamp) -> impl Future<Output = Vec<PortResult<()>>> + Send;
 
     /// Reads something that does not exist, to check whether the table of marks responds.
     fn probe(&self) -> impl Future<Output = PortResult<()>> + Send;
+
+    /// Maximum facts of one call of [`Marks::record`].
+    const GROUP: usize = 25;
 }
 
 /// Identifies a task among those of its region, for as long as it runs.

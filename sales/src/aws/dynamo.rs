@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::builders::KeysAndAttributesBuilder;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, BatchStatementError, BatchStatementRequest, PutRequest, WriteRequest,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, BatchStatementError, BatchStatementRequest, PutRequest, WriteRequest};
 
 use super::{Connection, Deadline, failure, item};
 use crate::ports::{FailureKind, PortError, PortResult};

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::sale_table::{group, insert_new};
-use super::settling::settle;
 use super::samples::{self, cancellation, moment, sale_of};
+use super::settling::settle;
 use super::{Ports, Regions, eventually};
 use crate::clock::Timestamp;
 use crate::ports::{Backlog, SaleTable};

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::settling::settle;
 use super::samples::{self, cancellation, sale};
+use super::settling::settle;
 use super::{Ports, Regions, eventually};
 use crate::ports::{FoundSale, Insert, InsertSale, SaleTable, StoredSale};
 use crate::sale::{Fact, FactId, Sale};

@@ -50,6 +50,8 @@ pub(super) struct Sales {
     pub(super) registered: BTreeMap<FactId, Vec<Fact>>,
     /// Sales that were adopted or settled before any table had held them.
     pub(super) never_stored: BTreeSet<FactId>,
+    /// How each attempt to mark a fact fails, and the first fact that was written since.
+    pub(super) resists: Option<(FailureKind, Option<FactId>)>,
     /// Facts that workers wrote from their events somewhere.
     pub(super) created: BTreeSet<FactId>,
     indexes: Vec<Index>,
@@ -93,6 +95,7 @@ impl Sales {
             registered: BTreeMap::new(),
             never_stored: BTreeSet::new(),
             created: BTreeSet::new(),
+            resists: None,
             indexes: vec![Index::default(); regions],
             trailing: Links::new(regions),
             versions: 0,
@@ -116,8 +119,21 @@ impl Sales {
         self.table.items(region).map(|(id, item)| (*id, item.clone())).collect()
     }
 
+    /// Fails for the fact that can never be marked.
+    pub(super) fn resist(&self, id: FactId, operation: &'static str) -> PortResult<()> {
+        match self.resists {
+            Some((kind, Some(resisting))) if resisting == id => {
+                Err(PortError { operation, kind, detail: "this fact cannot be marked".into() })
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn put(&mut self, region: usize, item: ItemView, now: Moment, network: &dyn Network) {
         let id = item.fact.id();
+        if let Some((_, resisting)) = &mut self.resists {
+            resisting.get_or_insert(id);
+        }
         let versions = self.registered.entry(id).or_default();
         if !versions.contains(&item.fact) {
             versions.push(item.fact.clone());
@@ -187,6 +203,20 @@ impl MemorySaleTable {
 }
 
 impl MemorySaleTable {
+    /// Settles facts as one write of whole items would, which drops what it does not name.
+    pub async fn replace(&self, facts: &[Fact]) -> Vec<PortResult<()>> {
+        let (region, facts) = (self.0.region, facts.to_vec());
+        let count = facts.len();
+        let replaced = self.call("BatchWriteItem", move |state, network, _| {
+            for fact in &facts {
+                let (processed, pending) = (true, false);
+                let item = ItemView { fact: fact.clone(), processed, pending, attempt: None, later: false };
+                state.sales.put(region, item, state.now, network);
+            }
+        });
+        vec![replaced.await; count]
+    }
+
     async fn settle_or_create(&self, fact: &Fact) -> PortResult<()> {
         let (region, fact) = (self.0.region, fact.clone());
         self.call("UpdateItem", move |state, network, _| {
@@ -319,9 +349,11 @@ impl SaleTable for MemorySaleTable {
             updated
         });
         let updated = updated.await.unwrap_or_else(|error| facts.iter().map(|_| Err(error.clone())).collect());
-        let settled = facts.iter().zip(updated).map(async |(fact, updated)| {
-            if updated? { Ok(()) } else { self.settle_or_create(fact).await }
-        });
+        let settled = facts.iter().zip(updated).map(
+            async |(fact, updated)| {
+                if updated? { Ok(()) } else { self.settle_or_create(fact).await }
+            },
+        );
         join_all(settled).await
     }
 
