@@ -69,7 +69,7 @@ where two regions have accepted one Idempotency-Key or one cancellation; and an 
 for up to 15 minutes. A cancellation belongs to the day and hour of its sale.
 
 It reads the whole sales table of each region, whatever the days (half a read unit per 4 KB), a mark for each item of
-these days (a read unit), and every object of the journal of these days. Memory grows with the days by about 200 bytes
+these days (a read unit), and every object of the journal of these days. Memory grows with the days by about 250 bytes
 per sale and region, and with the sales of one hour by as much again.";
 
 fn examples() -> String {
