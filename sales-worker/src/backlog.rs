@@ -45,7 +45,8 @@ struct Measured {
 impl BacklogGauge {
     /// Exports nothing before the first measurement.
     pub fn new(registry: &mut Registry, region: Region, clock: Clock) -> Self {
-        let gauge = Self { region, clock, last: Arc::default(), unreadable: Unreadable::default(), due: Due::default() };
+        let gauge =
+            Self { region, clock, last: Arc::default(), unreadable: Unreadable::default(), due: Due::default() };
         registry.register_collector(Box::new(gauge.clone()));
         gauge
     }

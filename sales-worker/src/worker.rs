@@ -101,8 +101,20 @@ pub async fn work<P: Platform>(settings: Settings, ports: Ports<P>, inside: Insi
         for _ in 0..concurrency {
             tasks.spawn_local(consumer.clone().run(shutdown.clone()));
         }
-        let reconciler =
-            Reconciler { table, stages, clock, metrics, leases, site, entropy, shards, grace, interval, unreadable, due };
+        let reconciler = Reconciler {
+            table,
+            stages,
+            clock,
+            metrics,
+            leases,
+            site,
+            entropy,
+            shards,
+            grace,
+            interval,
+            unreadable,
+            due,
+        };
         tasks.spawn_local(reconciler.run(shutdown.clone()));
     }
     tasks.close();

@@ -52,8 +52,6 @@ pub enum Mutation {
     LosesALine,
     /// The results of a call for several marks are given to the wrong facts.
     MixesUpMarks,
-    /// The results of a call that settles several facts are given to the wrong ones.
-    MixesUpSettled,
     /// Settling a fact replaces its whole item.
     ErasesAttributes,
     /// A sweep ends at a shard's first fact that cannot be brought to the lake.
@@ -264,11 +262,7 @@ impl SaleTable for Mutated<MemorySaleTable> {
         if self.is(Mutation::ErasesAttributes) {
             return self.port.replace(facts).await;
         }
-        let mut results = self.port.settle(facts, processed_at).await;
-        if self.is(Mutation::MixesUpSettled) {
-            results.rotate_left(1);
-        }
-        results
+        self.port.settle(facts, processed_at).await
     }
 
     async fn pending(&self, shard: Shard, before: Timestamp, page: Option<PageToken>) -> PortResult<PendingPage> {

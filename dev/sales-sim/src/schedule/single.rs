@@ -33,8 +33,8 @@ pub(super) fn calm(dice: &mut Dice) -> Schedule {
 
 pub(super) fn switches_unreachable(dice: &mut Dice) -> Schedule {
     let condition = if dice.chance(500) { Condition::Hanging } else { Condition::Refusing(FailureKind::Unavailable) };
-    // In half of the schedules for longer than any grace period or pause.
-    let end = dice.pick(&[20_000, 120_000]);
+    // Sometimes for longer than any grace period or pause.
+    let end = dice.pick(&[20_000, 20_000, 20_000, 120_000]);
     let orders = simple_orders(dice, 2_000, end, false);
     let actions = (0..REGIONS).map(|region| (5_000, Action::Become(region, CloudService::Switch, condition)));
     Schedule {
@@ -49,7 +49,7 @@ pub(super) fn switches_unreachable(dice: &mut Dice) -> Schedule {
 pub(super) fn switch_unknown(dice: &mut Dice) -> Schedule {
     let condition = if dice.chance(500) { Condition::Hanging } else { Condition::Refusing(FailureKind::Denied) };
     // The first failing response takes up to 3 s.
-    let end = dice.pick(&[20_000, 120_000]);
+    let end = dice.pick(&[20_000, 20_000, 20_000, 120_000]);
     let orders = simple_orders(dice, 5_000, end, true);
     Schedule {
         first: [SiteState::Active; REGIONS],
