@@ -166,10 +166,11 @@ impl Bench {
         endpoint.load(offer).await?;
         let (started, before) = (Instant::now(), worker.used()?);
         let counts = if offer.pending > 0 {
-            reach(&endpoint, |counts| counts.settled, offer.pending).await?
+            reach(&endpoint, |counts| counts.settled, offer.pending).await
         } else {
-            reach(&endpoint, |counts| counts.messages_deleted, offer.messages).await?
+            reach(&endpoint, |counts| counts.messages_deleted, offer.messages).await
         };
+        let counts = counts.with_context(|| worker.last_line())?;
         let (elapsed, used) = (started.elapsed(), worker.used()?.since(before));
         let memory = worker.peak_memory()?;
         let first_answer = worker.first_answer;
@@ -243,7 +244,7 @@ impl Bench {
             if counts.flagged != last {
                 (last, changed) = (counts.flagged, Instant::now());
             } else if changed.elapsed() > STALLED {
-                bail!("the worker makes no progress at {last} of {}", counts.events_published);
+                bail!("{}: the worker makes no progress at {last} of {}", worker.last_line(), counts.events_published);
             }
         };
         let worker_used = worker.used()?.since(worker_before);
@@ -331,7 +332,8 @@ async fn reach(endpoint: &Endpoint, done: impl Fn(&Counts) -> u64, size: u64) ->
         if now != last {
             (last, changed) = (now, Instant::now());
         } else if changed.elapsed() > STALLED {
-            bail!("the worker makes no progress at {now} of {size}");
+            // A message that it puts back because a call failed is not delivered again.
+            bail!("the worker makes no progress at {now} of {size} after {:?}", counts.calls);
         }
         sleep(LOOK).await;
     }
