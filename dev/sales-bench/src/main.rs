@@ -1,8 +1,8 @@
 //! The cost of a sale: release builds of the services, on an AWS endpoint with canned responses.
 //!
-//! Begin with `arguments`, the settings, and `measure`, the measurements: `services` starts the binaries, `canned` is
-//! the endpoint that they call, `load` posts sales, `ceilings` are bare calls in the same run, `report` prints the
-//! figures, `bill` what AWS charges for them, and `goals` compares them.
+//! Begin with `arguments`, the settings, and `measure` and `pipeline`, the measurements: `services` starts the binaries,
+//! `canned` is the endpoint that they call, `load` posts sales, `ceilings` are bare calls in the same run, `report`
+//! prints the figures, `bill` what AWS charges for them, and `goals` compares them.
 
 mod arguments;
 mod bill;
@@ -15,6 +15,7 @@ mod goals;
 mod leash;
 mod load;
 mod measure;
+mod pipeline;
 mod report;
 mod sample;
 mod services;

@@ -149,6 +149,11 @@ impl MeasuredService {
         Ok(Used { cpu, logged: self.log.metadata()?.len() })
     }
 
+    /// The last line of its log.
+    pub(crate) fn last_line(&mut self) -> String {
+        last_line(&mut self.log)
+    }
+
     /// Peak memory, in bytes.
     ///
     /// # Errors
