@@ -36,8 +36,8 @@ const SINGLE_IN_FLIGHT: usize = 256;
 /// Objects of the journal being put: the next ones gather meanwhile.
 const OBJECTS_IN_FLIGHT: usize = 4;
 
-/// Maximum facts of an object: far more than gather in a moment, few enough for one read.
-const LINES: usize = 10_000;
+/// Maximum facts of a put, which then goes at once: far more lines than a put needs to cost little for each.
+const LINES: usize = 1_000;
 
 type Stage<I, T> = Batcher<I, PortResult<T>>;
 
@@ -50,7 +50,6 @@ pub struct Stages {
     settle: Stage<Fact, ()>,
     held: Stage<FactId, bool>,
     adopt: Stage<Fact, Insert>,
-    metrics: Metrics,
 }
 
 impl Stages {
@@ -95,7 +94,6 @@ impl Stages {
                 let table = adopting.clone();
                 async move { join_all(facts.iter().map(|fact| table.insert(fact))).await }
             }),
-            metrics,
         }
     }
 

@@ -95,7 +95,7 @@ pub async fn the_backlog_counts_its_shard_and_tells_the_oldest(regions: &Regions
     is_backlog(&there, shard, 4, cancelled.timestamp()).await;
     is_backlog(&here, other, 1, moment(0)).await;
     for fact in [cancelled, Fact::Sale(sales[1].clone())] {
-        settle(&here, &[fact.clone()], moment(60)).await;
+        settle(&here, std::slice::from_ref(&fact), moment(60)).await;
     }
     is_backlog(&here, shard, 2, moment(5)).await;
     is_backlog(&there, shard, 2, moment(5)).await;

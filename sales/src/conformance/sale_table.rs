@@ -101,7 +101,7 @@ pub async fn a_fact_that_never_replicated_is_inserted_once(regions: &Regions<imp
     assert_eq!(table.insert(&fact).await.expect("inserted"), Insert::Inserted);
     assert_eq!(table.insert(&fact).await.expect("answered"), Insert::AlreadyExists);
     assert_eq!(table.load_pending(&[fact.id()]).await.expect("loaded").facts, std::slice::from_ref(&fact));
-    settle(&table, &[fact.clone()], samples::moment(5)).await;
+    settle(&table, std::slice::from_ref(&fact), samples::moment(5)).await;
     assert_eq!(table.insert(&fact).await.expect("answered"), Insert::AlreadyExists);
     assert_eq!(table.load_pending(&[fact.id()]).await.expect("loaded").facts, []);
 }
