@@ -348,7 +348,7 @@ async fn what_a_journal_lacks_is_copied_or_owed_again_once_that_is_asked_for() {
     let report = repaired.json();
     assert_eq!((&report["copied"], &report["owed_again"]), (&Value::from(1), &Value::from(1)), "{report}");
     let differences = report["differences"].as_array().unwrap();
-    let copied = differences.iter().find(|difference| difference["id"] == Value::from(sales[0].id.clone())).unwrap();
+    let copied = differences.iter().find(|difference| difference["id"] == sales[0].id).unwrap();
     assert_eq!(copied["elsewhere"], json!({ "region": "sa-east-1", "key": object }), "{copied}");
     let bytes = [hand.region, other.region].map(async |region| region.lake_object(&object).await.unwrap());
     let [here, there] = futures::future::join_all(bytes).await.try_into().unwrap();
