@@ -175,7 +175,7 @@ run "the_operator_switches_without_wildcards" {
   }
 }
 
-run "the_operator_reads_the_journal_and_no_other_objects" {
+run "the_operator_reads_and_copies_the_journal_and_no_other_objects" {
   assert {
     condition = {
       for statement in data.aws_iam_policy_document.operator.statement :
@@ -184,9 +184,9 @@ run "the_operator_reads_the_journal_and_no_other_objects" {
       ])
       } == {
       "arn:aws:s3:::sales-dev-lake-111122223333-sa-east-1"           = toset(["s3:ListBucket", "s3:ListBucketVersions"])
-      "arn:aws:s3:::sales-dev-lake-111122223333-sa-east-1/journal/*" = toset(["s3:GetObject"])
+      "arn:aws:s3:::sales-dev-lake-111122223333-sa-east-1/journal/*" = toset(["s3:GetObject", "s3:PutObject"])
     }
-    error_message = "the operator lists the lake, reads the journal and puts nothing"
+    error_message = "the operator lists the lake, reads the journal and copies objects of it"
   }
 }
 
