@@ -1,7 +1,8 @@
 //! The sweep: an ACTIVE region processes what its pending index still holds after the grace period.
 //!
 //! This one mechanism covers a failed publish, a lost message, a dead home region, a switch and a restored region. Its
-//! cost is bounded: a page of ids at a time, a few facts concurrently, and each shard by one task of the region.
+//! cost is bounded: a page of ids at a time, a few facts concurrently, and each shard by one task of the region. A shard
+//! that can hold nothing old enough, by its last measurement, costs nothing.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use sales::site_state::SiteState;
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
+use crate::due::Due;
 use crate::leases::SweepLeases;
 use crate::metrics::Metrics;
 use crate::stages::Stages;
@@ -56,6 +58,8 @@ pub struct Reconciler<T, S> {
     pub interval: Duration,
     /// The unreadable items.
     pub unreadable: Unreadable,
+    /// What each shard may hold.
+    pub due: Due,
 }
 
 /// What a sweep did for a fact.
@@ -112,7 +116,7 @@ impl<T: SaleTable, S: Leases> Reconciler<T, S> {
     }
 
     async fn sweep_shard(&self, shard: Shard, before: Timestamp, shutdown: &CancellationToken) -> PortResult<()> {
-        if !self.leases.take(shard).await? {
+        if !self.due.may_hold(shard, before) || !self.leases.take(shard).await? {
             self.unreadable.note(Look::Sweep, shard, BTreeSet::new());
             return Ok(());
         }

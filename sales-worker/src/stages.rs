@@ -20,9 +20,6 @@ use crate::metrics::Metrics;
 /// Maximum keys of a `BatchGetItem`.
 const READ: usize = 100;
 
-/// Maximum items of a `BatchWriteItem`.
-const WRITE: usize = 25;
-
 /// Facts that may wait for a stage; what is in work is limited before.
 const ROOM: usize = 1024;
 
@@ -39,8 +36,8 @@ const SINGLE_IN_FLIGHT: usize = 256;
 /// Objects of the journal being put: the next ones gather meanwhile.
 const OBJECTS_IN_FLIGHT: usize = 4;
 
-/// Maximum facts of an object: far more than gather in a moment, few enough for one read.
-const LINES: usize = 10_000;
+/// Maximum facts of a put, which then goes at once: far more lines than a put needs to cost little for each.
+const LINES: usize = 1_000;
 
 type Stage<I, T> = Batcher<I, PortResult<T>>;
 
@@ -53,7 +50,6 @@ pub struct Stages {
     settle: Stage<Fact, ()>,
     held: Stage<FactId, bool>,
     adopt: Stage<Fact, Insert>,
-    metrics: Metrics,
 }
 
 impl Stages {
@@ -82,13 +78,13 @@ impl Stages {
                     async move { write(&journal, &writer, &metrics, &facts).await }
                 }
             }),
-            mark: stage(WRITE, move |marked: Vec<Mark>| {
+            mark: stage(M::GROUP, move |marked: Vec<Mark>| {
                 let (marks, expires_at) = (marks.clone(), clock.now().plus(MARK_RETENTION));
                 async move { marks.record(&marked, expires_at).await }
             }),
-            settle: single(move |facts: Vec<Fact>| {
+            settle: stage(T::GROUP, move |facts: Vec<Fact>| {
                 let (table, now) = (settling.clone(), settled_at.now());
-                async move { join_all(facts.iter().map(|fact| table.settle(fact, now))).await }
+                async move { table.settle(&facts, now).await }
             }),
             held: stage(READ, move |ids: Vec<FactId>| {
                 let table = held.clone();
@@ -98,7 +94,6 @@ impl Stages {
                 let table = adopting.clone();
                 async move { join_all(facts.iter().map(|fact| table.insert(fact))).await }
             }),
-            metrics,
         }
     }
 

@@ -332,7 +332,7 @@ async fn a_settled_item_stays_settled_when_an_older_insertion_arrives() {
     here.insert_sale(&sale).await.unwrap();
     sleep(SECOND).await;
     assert_eq!(there.held(&[id(&sale)]).await.unwrap().len(), 0);
-    there.settle(&Fact::Sale(sale.clone()), moment(1)).await.unwrap();
+    there.settle(&[Fact::Sale(sale.clone())], moment(1)).await.pop().unwrap().unwrap();
     sleep(4 * SECOND).await;
     assert_eq!(there.insert(&Fact::Sale(sale.clone())).await.unwrap(), Insert::AlreadyExists);
     sleep(HOUR).await;
@@ -355,7 +355,7 @@ async fn the_index_trails_its_table_and_never_goes_back() {
     assert_eq!(indexed(&table).await, [id(&sale)]);
     // The settled item leaves the other region's index at once, this one after three seconds.
     network.write(|script| script.index_lags = [3 * SECOND].into());
-    table.settle(&Fact::Sale(sale.clone()), moment(1)).await.unwrap();
+    table.settle(&[Fact::Sale(sale.clone())], moment(1)).await.pop().unwrap().unwrap();
     assert_eq!(table.load_pending(&[id(&sale)]).await.unwrap().facts, []);
     assert_eq!(indexed(&table).await, [id(&sale)]);
     sleep(3 * SECOND).await;
@@ -365,7 +365,7 @@ async fn the_index_trails_its_table_and_never_goes_back() {
     let overtaken = self::sale();
     network.write(|script| script.index_lags = [5 * SECOND].into());
     table.insert_sale(&overtaken).await.unwrap();
-    table.settle(&Fact::Sale(overtaken), moment(1)).await.unwrap();
+    table.settle(&[Fact::Sale(overtaken)], moment(1)).await.pop().unwrap().unwrap();
     sleep(HOUR).await;
     assert_eq!(indexed(&table).await, []);
     let shard = Shards::new(1).unwrap().iter().next().unwrap();

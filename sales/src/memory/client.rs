@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Call, Cloud, CloudService, CloudState, Effect, Network, Passage, Situation, milliseconds};
 use crate::ports::{FailureKind, PortError, PortResult};
+use crate::sale::FactId;
 use crate::site_state::SiteState;
 
 /// A process's view of the cloud in a region; the network distinguishes its calls from those of others. Cheap to clone.
@@ -19,6 +20,12 @@ impl Client {
     #[must_use]
     pub fn own_state(&self) -> Option<SiteState> {
         self.cloud.state(self.region)
+    }
+
+    /// The fact that can never be marked.
+    #[must_use]
+    pub fn resisting(&self) -> Option<FactId> {
+        self.cloud.resisting()
     }
 
     /// A new id for a conditional write; a retry in the network repeats it.
