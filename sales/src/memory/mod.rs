@@ -27,7 +27,7 @@ use tokio::time::Instant;
 
 pub use client::Client;
 use client::Refused;
-pub use journal::MemoryJournal;
+pub use journal::{LARGE_OBJECT, MemoryJournal};
 pub use leases::MemoryLeases;
 pub use marks::MemoryMarks;
 pub use network::{Call, CloudService, Flow, Network, Passage, Perfect};

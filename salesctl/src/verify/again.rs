@@ -23,6 +23,9 @@ use crate::{
 /// from each other.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(6)];
 
+/// Concurrent queries for the replication of an object.
+const OBJECTS_AT_A_TIME: usize = 32;
+
 /// A fact that differs at first sight.
 #[derive(Debug, Default)]
 pub(super) struct Suspect {
@@ -31,9 +34,6 @@ pub(super) struct Suspect {
     /// Whether an item belongs in one of them; otherwise, it may have been counted in that of its item.
     pub(super) is_home: bool,
 }
-
-/// Concurrent queries for the replication of an object.
-const OBJECTS_AT_A_TIME: usize = 32;
 
 /// The result.
 #[derive(Debug, Default)]
