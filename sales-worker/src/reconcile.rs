@@ -26,10 +26,10 @@ use crate::stages::Stages;
 use crate::unreadable::{Look, Unreadable};
 
 /// Shards swept concurrently.
-const SIDE_BY_SIDE: usize = 4;
+const SIDE_BY_SIDE: usize = 8;
 
-/// Facts of a shard processed concurrently.
-const IN_WORK: usize = 25;
+/// Facts of a shard processed concurrently: a page of the index.
+const IN_WORK: usize = 100;
 
 /// Pause between failing sweeps.
 const REST: Backoff = Backoff { first: Duration::from_secs(5), longest: Duration::from_secs(20) };
@@ -155,7 +155,7 @@ impl<T: SaleTable, S: Leases> Reconciler<T, S> {
         let reconciled = facts.iter().map(async |fact| {
             let outcome = match self.stages.is_marked(fact.id()).await {
                 Ok(true) => self.stages.settle(fact).await.map(|()| Reconciled::Settled),
-                Ok(false) => self.stages.bring_to_lake(fact).await.map(|()| Reconciled::Brought),
+                Ok(false) => self.stages.sweep_to_lake(fact).await.map(|()| Reconciled::Brought),
                 Err(error) => Err(error),
             };
             (fact.id(), outcome)

@@ -46,6 +46,7 @@ type Stage<I, T> = Batcher<I, PortResult<T>>;
 pub struct Stages {
     marked: Stage<FactId, bool>,
     journal: Stage<Fact, Arc<str>>,
+    swept: Stage<Fact, Arc<str>>,
     mark: Stage<Mark, ()>,
     settle: Stage<Fact, ()>,
     held: Stage<FactId, bool>,
@@ -66,18 +67,18 @@ impl Stages {
         let clock = writer.clock.clone();
         let (held, adopting, settling, marked) = (table.clone(), table.clone(), table, marks.clone());
         let settled_at = clock.clone();
+        let write = move |facts: Vec<Fact>| {
+            let (journal, writer, metrics) = (journal.clone(), writer.clone(), metrics.clone());
+            async move { write(&journal, &writer, &metrics, &facts).await }
+        };
         Self {
             marked: stage(READ, move |ids: Vec<FactId>| {
                 let marks = marked.clone();
                 async move { found(&ids, marks.present(&ids).await) }
             }),
-            journal: Batcher::start(journaling(linger), LINES, {
-                let metrics = metrics.clone();
-                move |facts: Vec<Fact>| {
-                    let (journal, writer, metrics) = (journal.clone(), writer.clone(), metrics.clone());
-                    async move { write(&journal, &writer, &metrics, &facts).await }
-                }
-            }),
+            journal: Batcher::start(journaling(linger), LINES, write.clone()),
+            // A sweep brings many facts at once, and waits for all of them before the next ones.
+            swept: Batcher::start(journaling(Duration::ZERO), LINES, write),
             mark: stage(M::GROUP, move |marked: Vec<Mark>| {
                 let (marks, expires_at) = (marks.clone(), clock.now().plus(MARK_RETENTION));
                 async move { marks.record(&marked, expires_at).await }
@@ -105,7 +106,16 @@ impl Stages {
     /// Brings a fact to the lake: writes it to the journal, marks it, and removes it from the pending index, in this
     /// order. After a crash between two steps, the work is repeated: the journal then holds the fact again.
     pub async fn bring_to_lake(&self, fact: &Fact) -> PortResult<()> {
-        let object = result(self.journal.call(fact.clone()).await)?;
+        self.bring(fact, &self.journal).await
+    }
+
+    /// The same for a sweep, without waiting for facts of others.
+    pub async fn sweep_to_lake(&self, fact: &Fact) -> PortResult<()> {
+        self.bring(fact, &self.swept).await
+    }
+
+    async fn bring(&self, fact: &Fact, journal: &Stage<Fact, Arc<str>>) -> PortResult<()> {
+        let object = result(journal.call(fact.clone()).await)?;
         result(self.mark.call(Mark { id: fact.id(), object }).await)?;
         self.settle(fact).await
     }

@@ -460,3 +460,17 @@ async fn a_message_of_several_facts_survives_the_same_deaths() {
         assert!(letters.iter().all(|(body, _)| body == "[42]"), "{operation}: {letters:?}");
     }
 }
+
+/// It measures the pending index, and neither sweeps nor takes a lease.
+#[tokio::test(start_paused = true)]
+async fn an_idle_worker_queries_a_shard_a_few_times_a_minute() {
+    let minutes = 20;
+    let query = Deadly::after(CloudService::SaleTable, "Query", 1_000);
+    let left = Arc::clone(&query.spared);
+    let scene = Scene::set(query);
+    let idle = scene.worker(HERE, 1, CancellationToken::new());
+    let ended = tokio::time::timeout(Duration::from_secs(60 * minutes), LocalSet::new().run_until(idle)).await;
+    assert!(ended.is_err(), "the worker ended by itself");
+    let queries = 1_000 - left.load(Ordering::Relaxed) as u64;
+    assert!((2 * minutes..=5 * minutes).contains(&queries), "{queries} queries in {minutes} minutes");
+}

@@ -19,7 +19,6 @@ use sales::ports::{
 use sales::sale::{Amount, Fact, FactId, Product, Sale, SaleId};
 use sales::shard::Shards;
 use tokio::time::{Instant, sleep, timeout};
-use uuid::Uuid;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -104,7 +103,12 @@ fn mark(sale: &Sale) -> Mark {
 
 fn object(sale: &Sale) -> JournalObject {
     let fact = Fact::Sale(sale.clone());
-    JournalObject::new(Hour::of_fact(&fact), &"sa-east-1".parse().unwrap(), Uuid::now_v7(), [&fact])
+    JournalObject::new(
+        Hour::of_fact(&fact),
+        &"sa-east-1".parse().unwrap(),
+        Entropy::system().uuid_v7(&Clock::system()),
+        [&fact],
+    )
 }
 
 fn id(sale: &Sale) -> FactId {

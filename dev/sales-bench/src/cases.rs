@@ -27,7 +27,7 @@ pub(crate) fn api(clients: u64, latency: Latency) -> String {
     format!("{clients} clients, latency {latency}")
 }
 
-/// The worker on a queue, in messages of so many sales.
+/// The worker on a queue, in messages with this number of sales.
 pub(crate) fn drain(sales: u64, events: u64, latency: Latency) -> String {
     format!("{sales} sales, {events} a message, latency {latency}")
 }

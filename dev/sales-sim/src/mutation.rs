@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use sales::clock::{Clock, Timestamp};
 use sales::journal::{self, Hour, JournalObject};
 use sales::memory::{
-    Client, MemoryJournal, MemoryLeases, MemoryMarks, MemorySaleQueue, MemorySaleTable, MemorySiteSwitch,
+    Client, LARGE_OBJECT, MemoryJournal, MemoryLeases, MemoryMarks, MemorySaleQueue, MemorySaleTable, MemorySiteSwitch,
 };
 use sales::message;
 use sales::ports::{
@@ -63,9 +63,6 @@ pub enum Mutation {
     /// Sales of which a grouped write is refused count as stored.
     TrustsRefusedEntries,
 }
-
-/// An object of so many lines is a large one.
-const LARGE: usize = 20;
 
 /// A minute, after which a state that cannot be read is made up.
 const MADE_UP_AFTER: Duration = Duration::from_secs(60);
@@ -138,7 +135,7 @@ impl Journal for Mutated<MemoryJournal> {
             let name = object.key.rsplit('/').next().unwrap_or_default();
             object.key = format!("{}{name}", Hour::of(self.clock.now()).prefix());
         }
-        if self.is(Mutation::LosesALine) && object.lines.lines().count() >= LARGE {
+        if self.is(Mutation::LosesALine) && object.lines.lines().count() >= LARGE_OBJECT {
             let kept = object.lines.trim_end().rfind('\n').map_or(0, |end| end + 1);
             object.lines.truncate(kept);
         }

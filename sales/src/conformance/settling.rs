@@ -1,5 +1,7 @@
 //! The sales table: settling a fact that is in the lake.
 
+use std::collections::HashSet;
+
 use super::samples::{self, cancellation, moment, sale};
 use super::{Ports, Regions, eventually};
 use crate::clock::Timestamp;
@@ -121,6 +123,12 @@ pub async fn a_group_is_settled_as_each_of_its_facts_would_be(regions: &Regions<
     }
     let ids: Vec<FactId> = facts.iter().map(Fact::id).collect();
     assert_eq!(table.load_pending(&ids).await.expect("loaded").facts, []);
+    let there = regions.there.sale_table();
+    eventually("the other region knows", async || {
+        let held = there.held(&ids).await.expect("asked").len() == ids.iter().collect::<HashSet<_>>().len();
+        (held && there.load_pending(&ids).await.expect("loaded").facts.is_empty()).then_some(())
+    })
+    .await;
 }
 
 /// Settles facts, of which all must succeed.

@@ -124,6 +124,17 @@ impl Refused {
     }
 }
 
+/// Fails a call with more entries than it takes.
+pub(super) fn within(most: usize, entries: usize, operation: &'static str) -> PortResult<()> {
+    let detail = || format!("{entries} entries in one call");
+    if entries > most { Err(PortError { operation, kind: FailureKind::Rejected, detail: detail() }) } else { Ok(()) }
+}
+
+/// Whether some entries of a call were refused and others not.
+pub(super) fn partly_refused<T>(results: &[PortResult<T>]) -> bool {
+    results.iter().any(Result::is_err) && results.iter().any(Result::is_ok)
+}
+
 async fn pause(time: Duration) {
     if !time.is_zero() {
         tokio::time::sleep(time).await;

@@ -23,8 +23,8 @@ pub(super) struct Lakes {
     lines: BTreeSet<String>,
 }
 
-/// An object of so many lines is a large one.
-const LARGE: usize = 20;
+/// Lines from which an object is a large one.
+pub const LARGE_OBJECT: usize = 20;
 
 impl Lakes {
     pub(super) fn new(regions: usize) -> Self {
@@ -58,7 +58,7 @@ impl Lakes {
         let known = self.lines.len();
         self.lines.extend(lines.lines().map(str::to_owned));
         situations.meet(Situation::LineRepeated, self.lines.len() < known + lines.lines().count());
-        situations.meet(Situation::LargeObject, lines.lines().count() >= LARGE);
+        situations.meet(Situation::LargeObject, lines.lines().count() >= LARGE_OBJECT);
         for other in (0..self.buckets.len()).filter(|other| *other != region) {
             let due = now + milliseconds(network.replication_lag(Flow::Lakes));
             self.links.send(region, other, due, (key.clone(), lines.clone()));

@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use super::client::{partly_refused, within};
 use super::{Client, CloudService, Situation};
 use crate::clock::Timestamp;
-use crate::ports::{FailureKind, Mark, Marks, PortError, PortResult};
+use crate::ports::{Mark, Marks, PortResult};
 use crate::sale::FactId;
 
 /// The real ones' deadline.
@@ -34,9 +35,8 @@ impl Marks for MemoryMarks {
 
     async fn record(&self, marks: &[Mark], _expires_at: Timestamp) -> Vec<PortResult<()>> {
         let operation = "BatchWriteItem";
-        if marks.len() > Self::GROUP {
-            let detail = format!("{} items in one call", marks.len());
-            return vec![Err(PortError { operation, kind: FailureKind::Rejected, detail }); marks.len()];
+        if let Err(error) = within(Self::GROUP, marks.len(), operation) {
+            return vec![Err(error); marks.len()];
         }
         let (region, recorded) = (self.0.region, marks.to_vec());
         let record = self.0.call(CloudService::Marks, operation, DEADLINE, move |state, network, refused| {
@@ -47,9 +47,8 @@ impl Marks for MemoryMarks {
                 Ok(())
             });
             let put: Vec<PortResult<()>> = put.collect();
-            let refused = put.iter().any(Result::is_err) && put.iter().any(Result::is_ok);
             state.situations.meet(Situation::FullGroupOfMarks, put.len() == Self::GROUP);
-            state.situations.meet(Situation::MarksWithRefusals, refused);
+            state.situations.meet(Situation::MarksWithRefusals, partly_refused(&put));
             put
         });
         record.await.unwrap_or_else(|error| marks.iter().map(|_| Err(error.clone())).collect())

@@ -28,7 +28,7 @@ use tokio::time::Instant;
 
 pub use client::Client;
 use client::Refused;
-pub use journal::MemoryJournal;
+pub use journal::{LARGE_OBJECT, MemoryJournal};
 pub use key_store::MemoryKeyStore;
 pub use leases::MemoryLeases;
 pub use marks::MemoryMarks;

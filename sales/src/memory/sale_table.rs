@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
+use super::client::{partly_refused, within};
 use super::global_table::GlobalTable;
 use super::link::Links;
 use super::{Client, CloudService, CloudState, Moment, Network, Refused, Situation, milliseconds};
@@ -264,9 +265,8 @@ impl SaleTable for MemorySaleTable {
             return vec![self.put_if_new(Fact::Sale(sale.clone()), false).await.map(drop)];
         }
         let operation = "BatchWriteItem";
-        if sales.len() > Self::GROUP {
-            let detail = format!("{} items in one call", sales.len());
-            return vec![Err(PortError { operation, kind: FailureKind::Rejected, detail }); sales.len()];
+        if let Err(error) = within(Self::GROUP, sales.len(), operation) {
+            return vec![Err(error); sales.len()];
         }
         let (region, facts) = (self.0.region, sales.iter().cloned().map(Fact::Sale).collect::<Vec<_>>());
         let put = self.call(operation, move |state, network, refused| {
@@ -277,10 +277,9 @@ impl SaleTable for MemorySaleTable {
                 Ok(())
             });
             let put: Vec<PortResult<()>> = put.collect();
-            let refused = put.iter().any(Result::is_err) && put.iter().any(Result::is_ok);
             state.situations.meet(Situation::GroupedWrite, true);
             state.situations.meet(Situation::FullGroupedWrite, put.len() == Self::GROUP);
-            state.situations.meet(Situation::GroupedWriteWithRefusals, refused);
+            state.situations.meet(Situation::GroupedWriteWithRefusals, partly_refused(&put));
             put
         });
         put.await.unwrap_or_else(|error| sales.iter().map(|_| Err(error.clone())).collect())
@@ -330,9 +329,8 @@ impl SaleTable for MemorySaleTable {
             return vec![self.settle_or_create(fact).await];
         }
         let operation = "BatchExecuteStatement";
-        if facts.len() > Self::GROUP {
-            let detail = format!("{} statements in one call", facts.len());
-            return vec![Err(PortError { operation, kind: FailureKind::Rejected, detail }); facts.len()];
+        if let Err(error) = within(Self::GROUP, facts.len(), operation) {
+            return vec![Err(error); facts.len()];
         }
         let (region, ids) = (self.0.region, facts.iter().map(Fact::id).collect::<Vec<_>>());
         let updated = self.call(operation, move |state, network, refused| {
@@ -343,9 +341,8 @@ impl SaleTable for MemorySaleTable {
                 Ok(settled.map(|item| state.sales.put(region, item, state.now, network)).is_some())
             });
             let updated: Vec<PortResult<bool>> = updated.collect();
-            let refused = updated.iter().any(Result::is_err) && updated.iter().any(Result::is_ok);
             state.situations.meet(Situation::GroupSettled, true);
-            state.situations.meet(Situation::GroupSettledWithRefusals, refused);
+            state.situations.meet(Situation::GroupSettledWithRefusals, partly_refused(&updated));
             updated
         });
         let updated = updated.await.unwrap_or_else(|error| facts.iter().map(|_| Err(error.clone())).collect());

@@ -9,12 +9,7 @@ use futures::{StreamExt, TryStreamExt, future::join_all, stream};
 use sales::{clock::Clock, journal::Hour, sale::FactId};
 use tokio::time::sleep;
 
-use super::{
-    Held, HourLines, Kind, Line, Measure, Verdict,
-    compare::{Suspect, keep_answers},
-    judge,
-    report::Difference,
-};
+use super::{Held, HourLines, Kind, Line, Measure, Verdict, judge, read::keep_answers, report::Difference};
 use crate::{
     cloud::{
         Cloud, RegionCloud,
@@ -30,6 +25,15 @@ const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(3), D
 
 /// Concurrent queries for the replication of an object.
 const OBJECTS_AT_A_TIME: usize = 32;
+
+/// A fact that differs at first sight.
+#[derive(Debug, Default)]
+pub(super) struct Suspect {
+    /// The hours in which it was looked for.
+    pub(super) hours: BTreeSet<Hour>,
+    /// Whether an item belongs in one of them; otherwise, it may have been counted in that of its item.
+    pub(super) is_home: bool,
+}
 
 /// The result.
 #[derive(Debug, Default)]

@@ -1,13 +1,15 @@
 //! Compares the regions, hour by hour, so that no more than an hour of the journal is in memory.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures::future::join_all;
 use sales::{clock::Clock, journal::Hour, sale::FactId};
 
 use super::{
-    Held, HourLines, Kind, Measure, Verdict, again, judge,
-    read::{Progress, Snapshot},
+    Held, HourLines, Kind, Measure, Verdict,
+    again::{self, Suspect},
+    judge,
+    read::{Progress, Snapshot, keep_answers},
     report::{Difference, RegionReport},
 };
 use crate::{
@@ -25,15 +27,6 @@ use crate::{
 pub(super) struct Compared {
     pub(super) regions: BTreeMap<String, RegionReport>,
     pub(super) differences: Vec<Difference>,
-}
-
-/// A fact that differs at first sight.
-#[derive(Debug, Default)]
-pub(super) struct Suspect {
-    /// The hours in which it was looked for.
-    pub(super) hours: BTreeSet<Hour>,
-    /// Whether an item belongs in one of them; otherwise, it may have been counted in that of its item.
-    is_home: bool,
 }
 
 /// A comparison under way.
@@ -196,23 +189,4 @@ fn told(versions: Versions) -> String {
         deleted => format!(", {}", count(deleted, "deletion", "deletions")),
     };
     format!("{versions}{differ}{deleted}")
-}
-
-/// The answers by region; a region that fails is recorded, and not read again.
-pub(super) fn keep_answers<'a, T>(
-    regions: &mut Vec<&'a RegionCloud>,
-    answers: Vec<Result<T, Trouble>>,
-    troubles: &mut BTreeMap<&'a str, Trouble>,
-) -> BTreeMap<&'a str, T> {
-    let mut kept = BTreeMap::new();
-    for (region, answer) in std::mem::take(regions).into_iter().zip(answers) {
-        match answer {
-            Ok(answer) => {
-                kept.insert(region.name.as_str(), answer);
-                regions.push(region);
-            }
-            Err(trouble) => drop(troubles.insert(&region.name, trouble)),
-        }
-    }
-    kept
 }

@@ -103,3 +103,22 @@ pub(super) async fn tables(
 fn add(number: &AtomicU64, more: u64) {
     number.fetch_add(more, Ordering::Relaxed);
 }
+
+/// The answers by region; a region that fails is recorded, and not read again.
+pub(super) fn keep_answers<'a, T>(
+    regions: &mut Vec<&'a RegionCloud>,
+    answers: Vec<Result<T, Trouble>>,
+    troubles: &mut BTreeMap<&'a str, Trouble>,
+) -> BTreeMap<&'a str, T> {
+    let mut kept = BTreeMap::new();
+    for (region, answer) in std::mem::take(regions).into_iter().zip(answers) {
+        match answer {
+            Ok(answer) => {
+                kept.insert(region.name.as_str(), answer);
+                regions.push(region);
+            }
+            Err(trouble) => drop(troubles.insert(&region.name, trouble)),
+        }
+    }
+    kept
+}

@@ -10,7 +10,11 @@ use std::collections::BTreeSet;
 use futures::{Stream, StreamExt, stream};
 use sales::sale::FactId;
 
-use super::{Kind, judge::Source, report::Difference};
+use super::{
+    Kind,
+    judge::Source,
+    report::{Difference, Repaired},
+};
 use crate::{
     cloud::{Cloud, lake::Copied, trouble::Trouble},
     output::{Meter, count, note},
@@ -33,15 +37,6 @@ pub(super) struct Plan<'a> {
     copies: BTreeSet<Copy<'a>>,
     /// The facts that no journal holds, each once, with a region whose table holds it.
     owed: Vec<(&'a str, FactId)>,
-}
-
-/// What was repaired.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Repaired {
-    /// Objects copied.
-    pub(super) copied: u64,
-    /// Facts made pending again.
-    pub(super) owed_again: u64,
 }
 
 impl<'a> Plan<'a> {

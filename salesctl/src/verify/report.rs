@@ -5,12 +5,21 @@ use std::collections::BTreeMap;
 use sales::clock::Clock;
 use serde::Serialize;
 
-use super::{Kind, Verdict, judge::Source, repair::Repaired};
+use super::{Kind, Verdict, judge::Source};
 use crate::{
     cloud::trouble::Trouble,
     day::Day,
     output::{self, BAD, Cell, Format, GOOD, Table, count, line},
 };
+
+/// What was repaired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Repaired {
+    /// Objects copied.
+    pub(super) copied: u64,
+    /// Facts made pending again.
+    pub(super) owed_again: u64,
+}
 
 /// A difference.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -51,7 +51,7 @@ impl Received {
     }
 }
 
-/// What SNS or SQS bills for so many bytes.
+/// Requests that SNS or SQS bills for a message of this size.
 pub(super) fn units(bytes: usize) -> u64 {
     bytes.div_ceil(BILLED).max(1) as u64
 }
@@ -70,7 +70,7 @@ impl Queue {
         Self::of(Series::new(Kind::Message, 0), 0, Prepared::default(), Duration::ZERO)
     }
 
-    /// `count` messages of a load at `now`, with so many events each, which `home` is expected to process.
+    /// `count` messages of a load at `now`, with this number of events each, which `home` is expected to process.
     pub(super) fn new(
         count: u32,
         events: u32,

@@ -56,7 +56,7 @@ pub(crate) async fn a_sale_cancelled_while_the_worker_works_stays_cancelled() {
     let [here, there] = &pipeline.sites;
     let mut cancelled = Vec::new();
     // Before the sale is in the lake, before it is marked, and before it is settled.
-    for step in ["PutObject", "BatchWriteItem", "UpdateItem"] {
+    for step in ["PutObject", "BatchWriteItem", "BatchExecuteStatement"] {
         let called = here.worker.proxy.calls(step);
         here.worker.proxy.fail(step, Fault::Delay(SLOW));
         let ids = pipeline.accept(here, 12).await;
@@ -131,7 +131,7 @@ pub(crate) async fn lost_answers_of_any_operation_repeat_nothing() {
         "BatchGetItem",
         "PutObject",
         "BatchWriteItem",
-        "UpdateItem",
+        "BatchExecuteStatement",
         "DeleteMessageBatch",
         "Query",
     ];
