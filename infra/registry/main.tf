@@ -1,5 +1,3 @@
-# What a region that is not the home region needs before its deployment.
-
 # Required in a region before images are replicated to it; infra/deployment would be too late, since it starts tasks. The
 # home region has the original repositories.
 module "registry_replica" {
