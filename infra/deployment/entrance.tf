@@ -54,6 +54,7 @@ module "firewall" {
 
   requests_per_address = var.requests.per_address
   requests_per_token   = var.sign_in.mode == "off" ? null : var.requests.per_token
+  has_tokens           = var.sign_in.mode != "off"
 
   protected = {
     alb = module.load_balancers.alb_arn

@@ -221,18 +221,22 @@ resource "aws_wafv2_web_acl" "this" {
   }
 
   # Also in the sampled requests, which show all headers, and in what a rule has matched or counted.
-  data_protection_config {
-    dynamic "data_protection" {
-      for_each = local.secret_headers
+  dynamic "data_protection_config" {
+    for_each = var.has_tokens ? [local.secret_headers] : []
 
-      content {
-        action                     = "SUBSTITUTION"
-        exclude_rate_based_details = false
-        exclude_rule_match_details = false
+    content {
+      dynamic "data_protection" {
+        for_each = data_protection_config.value
 
-        field {
-          field_type = "SINGLE_HEADER"
-          field_keys = [data_protection.value]
+        content {
+          action                     = "SUBSTITUTION"
+          exclude_rate_based_details = false
+          exclude_rule_match_details = false
+
+          field {
+            field_type = "SINGLE_HEADER"
+            field_keys = [data_protection.value]
+          }
         }
       }
     }

@@ -25,8 +25,9 @@ mock_provider "aws" {
 }
 
 variables {
-  name     = "sales-dev"
-  vpc_cidr = "10.10.0.0/16"
+  name       = "sales-dev"
+  has_tokens = true
+  vpc_cidr   = "10.10.0.0/16"
   protected = {
     alb = "arn:aws:elasticloadbalancing:sa-east-1:111122223333:loadbalancer/app/sales-dev-alb/1"
     api = "arn:aws:apigateway:sa-east-1::/restapis/1/stages/live"
@@ -170,6 +171,17 @@ run "tokens_are_in_neither_logs_nor_samples" {
     ])) == toset(["authorization", "cookie"])
     error_message = "a sampled request, which everyone sees who reads the firewall, would show a token"
   }
+}
+
+run "a_limit_for_tokens_where_there_are_none_is_refused" {
+  command = plan
+
+  variables {
+    has_tokens         = false
+    requests_per_token = 6000
+  }
+
+  expect_failures = [var.requests_per_token]
 }
 
 run "a_limit_that_waf_does_not_know_is_refused" {
