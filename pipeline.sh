@@ -36,8 +36,8 @@ infra/environment/NAME/pipeline.tfvars defines the regions and which of them are
 
 Environment variables: AWS_PROFILE and the others of the AWS CLI; AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_SERVICE for an
 emulator; TERRAFORM_PLUGIN_DIR, a directory with the provider, used instead of the registry; SMOKE_URL_SA_EAST_1, the URL
-of that region's API (default: from Terraform's output), and SMOKE_URL, the URL of the accelerator; SALES_TOKEN, where sign_in.mode is oidc, an access token for the test
-sales with the scopes write and cancel, valid for the whole rollout. Timeouts in seconds:
+of that region's API (default: from Terraform's output), and SMOKE_URL, the URL of the accelerator; SALES_TOKEN, required where sign_in.mode is oidc, an access token for
+the test sales with the scopes write and cancel, valid for the whole rollout. Timeouts in seconds:
 
   SMOKE_SECONDS          until the API is ready; 300
   SALE_SECONDS           until the test sale reaches a lake; 300

@@ -116,27 +116,22 @@ check_version() {
 
 # --- A sale ---
 
-# sign_in WHAT REGION: sets `authorization` for a test sale, by the environment's sign-in: none, SALES_TOKEN, or a new token of the
-# client operator from the pool of REGION, or of the first other region that gives one. Secrets and tokens are in no argument,
-# which other processes see, and in no file.
+# sign_in WHAT REGION: sets `authorization` for a test sale where sign-in is on: SALES_TOKEN, or a new token of the client operator
+# from the user pool of REGION, or of the first other region that gives one. Secrets and tokens are in no argument, which other
+# processes see, and in no file.
 sign_in() {
-    local region token
+    local region token=${SALES_TOKEN:-} mode
+    mode=$(setting .sign_in)
     authorization=
-    case $(setting .sign_in) in
-        off) return 0 ;;
-        oidc)
-            [[ -n ${SALES_TOKEN:-} ]] || fail_region "$1: cannot post the test sale: SALES_TOKEN is not set"
-            authorization="Authorization: Bearer $SALES_TOKEN"
-            ;;
-        cognito)
-            for region in $2 "${regions[@]}"; do
-                token=$(token_of_operator "$region") || continue
-                authorization="Authorization: Bearer $token"
-                return 0
-            done
-            fail_region "$1: cannot post the test sale: no region's user pool gives a token to its client operator"
-            ;;
-    esac
+    [[ $mode != off ]] || return 0
+    if [[ -z $token && $mode == cognito ]]; then
+        for region in $2 "${regions[@]}"; do
+            ! token=$(token_of_operator "$region") || break
+        done
+    fi
+    [[ -n $token ]] || fail_region "$1: cannot post the test sale: no region's user pool gives a token to its client operator, and" \
+        "SALES_TOKEN is not set"
+    authorization="Authorization: Bearer $token"
 }
 
 # token_of_operator REGION: prints a token for the client operator of the region's user pool. Fails without one.

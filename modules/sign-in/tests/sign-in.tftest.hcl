@@ -74,10 +74,10 @@ run "there_is_a_domain_since_tokens_come_from_it" {
 run "people_sign_in_with_a_code_and_no_secret" {
   assert {
     condition = (
-      !aws_cognito_user_pool_client.people["people"].generate_secret
+      aws_cognito_user_pool_client.people["people"].generate_secret == false
       && aws_cognito_user_pool_client.people["people"].allowed_oauth_flows == toset(["code"])
       && contains(aws_cognito_user_pool_client.people["people"].allowed_oauth_scopes, "sales/read")
-      && !contains(aws_cognito_user_pool_client.people["people"].allowed_oauth_scopes, "sales/write")
+      && contains(aws_cognito_user_pool_client.people["people"].allowed_oauth_scopes, "sales/write") == false
     )
     error_message = "a browser keeps no secret, and people read unless the data says more"
   }
@@ -87,11 +87,11 @@ run "people_sign_in_with_a_code_and_no_secret" {
     error_message = "a second factor is possible"
   }
 
+  # Cognito ignores a history in the plan LITE.
   assert {
     condition = (
       aws_cognito_user_pool.this.password_policy[0].minimum_length >= 14
       && aws_cognito_user_pool.this.password_policy[0].password_history_size == 12
-      # Cognito ignores a history in the plan LITE.
       && aws_cognito_user_pool.this.user_pool_tier == "ESSENTIALS"
     )
     error_message = "passwords are long, and not the old ones again"
