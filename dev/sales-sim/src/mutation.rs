@@ -1,10 +1,13 @@
-//! Deliberate bugs, to show that the checker detects them: each changes what one of the worker's ports does, as a bug
-//! in the worker would.
+//! Deliberate bugs, to show that the checker detects them: each changes what a port of a service does, or for whom the API
+//! takes a client, as a bug in the service would.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use actix_http::{HttpMessage, Request};
+use actix_web::http::Method;
+use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use clap::ValueEnum;
 use sales::clock::{Clock, Timestamp};
 use sales::journal::{self, Hour, JournalObject};
@@ -20,6 +23,8 @@ use sales::sale::{Fact, FactId, Sale, SaleId};
 use sales::shard::Shard;
 use sales::site_state::SiteState;
 use tokio::time::Instant;
+
+use crate::shops;
 
 /// A deliberate bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -62,10 +67,30 @@ pub enum Mutation {
     GuessesState,
     /// Sales of which a grouped write is refused count as stored.
     TrustsRefusedEntries,
+    /// An idempotency key belongs to no client: the same key of two clients is one sale.
+    ForgetsClientOfKey,
+    /// Every client may read and cancel every sale.
+    ShowsOthersSales,
 }
 
 /// A minute, after which a state that cannot be read is made up.
 const MADE_UP_AFTER: Duration = Duration::from_secs(60);
+
+/// Where clients sign in, takes a request for one of someone else, as a bug in the API would.
+pub fn mistake_caller(mutation: Option<Mutation>, request: &mut Request) {
+    let someone = match mutation {
+        Some(Mutation::ForgetsClientOfKey) if request.headers().contains_key("idempotency-key") => {
+            shops::authorization(0)
+        }
+        Some(Mutation::ShowsOthersSales) if request.method() != Method::POST => shops::authorization_of_the_operator(),
+        _ => return,
+    };
+    if request.headers().contains_key(AUTHORIZATION)
+        && let Ok(someone) = HeaderValue::from_str(&someone)
+    {
+        request.headers_mut().insert(AUTHORIZATION, someone);
+    }
+}
 
 /// A port of a service, with or without a bug.
 #[derive(Clone)]

@@ -17,8 +17,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::mutation::Mutated;
+use crate::mutation::{Mutated, mistake_caller};
 use crate::regions::region;
+use crate::shops;
 use crate::slot::{Answer, Incoming};
 use crate::world::{Identity, World};
 
@@ -33,14 +34,17 @@ pub async fn api(world: &World, who: Identity, mut intake: mpsc::Receiver<Incomi
     let (shared, announcing) = Shared::start(topic, site, who.clock.clone(), who.entropy.clone(), metrics);
     tokio::task::spawn_local(refresh.run(stop.clone()));
     let sales = shared.sales(Mutated::new(client.sale_table(), world.mutation, &client, &who.clock));
-    let app = App::new().app_data(Data::new(sales)).app_data(Data::new(who.entropy)).app_data(Data::new(SignIn::Off));
+    let sign_in = if world.schedule.sign_in { shops::sign_in(&who.clock) } else { SignIn::Off };
+    let app = App::new().app_data(Data::new(sales)).app_data(Data::new(who.entropy)).app_data(Data::new(sign_in));
     let app = app.configure(sales_api::routes::configure::<Mutated<MemorySaleTable>>);
     let app = Rc::new(test::init_service(app).await);
     let requests = TaskTracker::new();
     while let Some(Some(incoming)) = stop.run_until_cancelled(intake.recv()).await {
-        let app = Rc::clone(&app);
+        let (app, mutation) = (Rc::clone(&app), world.mutation);
         requests.spawn_local(async move {
-            let response = app.call(incoming.request.to_request()).await;
+            let mut request = incoming.request.to_request();
+            mistake_caller(mutation, &mut request);
+            let response = app.call(request).await;
             let answer = match response {
                 Ok(response) => {
                     let status = response.status();

@@ -216,7 +216,7 @@ async fn settle(world: &Rc<World>, dice: &mut Dice) {
         let from = live().next().unwrap_or(0);
         world.cloud.publish_from_outside(from, &event, event.attributes());
     }
-    let ids: Vec<SaleId> = world.record.borrow().accepted.iter().copied().collect();
+    let accepted: Vec<(SaleId, usize)> = world.record.borrow().accepted.iter().map(|(id, shop)| (*id, *shop)).collect();
     wait_until(ENDING, || {
         live().all(|region| {
             world.slots.iter().any(|slot| slot.role == ProcessKind::Api && slot.region == region && slot.is_running())
@@ -225,9 +225,10 @@ async fn settle(world: &Rc<World>, dice: &mut Dice) {
     .await;
     for region in live() {
         // A sale that was lost with its region cannot be found.
-        let known: Vec<SaleId> = ids.iter().copied().filter(|id| owed.contains(&FactId::Sale(*id))).collect();
+        let known: Vec<_> = accepted.iter().filter(|(id, _)| owed.contains(&FactId::Sale(*id))).collect();
         if !known.is_empty() {
-            clients::look(world, region, known[dice.below(known.len())]).await;
+            let (id, shop) = known[dice.below(known.len())];
+            clients::look(world, region, *shop, *id).await;
         }
     }
     let done = || {

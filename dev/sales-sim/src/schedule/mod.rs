@@ -95,6 +95,8 @@ pub enum Target {
 /// An order of a client.
 #[derive(Clone, Debug)]
 pub struct PlannedOrder {
+    /// The shop that orders, if clients sign in.
+    pub shop: usize,
     /// Time of the order, in milliseconds.
     pub at: u64,
     /// Destination.
@@ -109,6 +111,8 @@ pub struct PlannedOrder {
     pub hedged_after: Option<u64>,
     /// Delay in milliseconds from the response to a cancellation, and its destination, if any.
     pub cancelled: Vec<(u64, Target)>,
+    /// Whether the other shop tries to read and to cancel the sale, if clients sign in.
+    pub pried: bool,
 }
 
 /// A complete schedule.
@@ -134,6 +138,8 @@ pub struct Schedule {
     pub clock_skew: u64,
     /// Skew of each region's storage.
     pub storage_clocks: [Duration; REGIONS],
+    /// Whether clients sign in.
+    pub sign_in: bool,
     /// The clients' orders.
     pub orders: Vec<PlannedOrder>,
     /// Actions, in order of time (milliseconds).
@@ -161,6 +167,7 @@ impl Schedule {
         for (at, action) in &self.actions {
             history.note(|| format!("to come at {at} ms: {action:?}"));
         }
+        history.note(|| format!("to come: clients sign in: {}", self.sign_in));
         history.note(|| format!("to come: the first fact resists {:?}", self.resists));
         let for_good = self.lost_for_good.map(|region| format!("; region {region} is lost for good"));
         history.note(|| format!("to come at {} ms: the faults end{}", self.faults_end, for_good.unwrap_or_default()));
@@ -203,6 +210,7 @@ fn base(dice: &mut Dice, kind: Kind) -> Schedule {
         last: [SiteState::Active, SiteState::Passive],
         clock_skew: 0,
         storage_clocks: [Duration::ZERO; REGIONS],
+        sign_in: false,
         orders: Vec::new(),
         actions: Vec::new(),
         faults_end: 0,
@@ -222,6 +230,7 @@ fn body(dice: &mut Dice, number: u64) -> String {
 fn burst(dice: &mut Dice, at: u64, target: Target) -> Vec<PlannedOrder> {
     let (count, within) = (dice.between(8, 60), dice.pick(&[0, 0, 5]));
     let order = |number: u64| PlannedOrder {
+        shop: 0,
         at: at + dice.between(0, within),
         target,
         key: None,
@@ -229,6 +238,7 @@ fn burst(dice: &mut Dice, at: u64, target: Target) -> Vec<PlannedOrder> {
         tries: 1,
         hedged_after: None,
         cancelled: Vec::new(),
+        pried: false,
     };
     (0..count).map(order).collect()
 }

@@ -56,6 +56,7 @@ fn storm_orders(dice: &mut Dice, end: u64) -> Vec<PlannedOrder> {
         let keyed = dice.chance(400);
         let cancellations = if dice.chance(250) { dice.between(1, 2) } else { 0 };
         PlannedOrder {
+            shop: 0,
             at: dice.between(0, end),
             target: target(dice),
             key: keyed.then(|| format!("order-{number}")),
@@ -63,6 +64,7 @@ fn storm_orders(dice: &mut Dice, end: u64) -> Vec<PlannedOrder> {
             tries: if keyed { dice.pick(&[1, 2, 5]) } else { 1 },
             hedged_after: (keyed && dice.chance(200)).then(|| dice.between(0, 2_000)),
             cancelled: (0..cancellations).map(|_| (dice.between(0, 8_000), target(dice))).collect(),
+            pried: false,
         }
     };
     let mut orders: Vec<PlannedOrder> = (0..count).map(order).collect();
