@@ -1,5 +1,6 @@
 //! The clients that sign in: two shops, and the operator, with tokens of one issuer that never end.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use aws_lc_rs::rand::SystemRandom;
@@ -85,6 +86,7 @@ pub fn client(shop: usize) -> Option<ClientId> {
 #[must_use]
 pub fn sign_in(clock: &Clock) -> SignIn {
     let keys = KeySet::parse(TOKENS.keys.as_bytes()).expect("a key for ES256");
-    let rules = Rules { audiences: vec![AUDIENCE.into()], scope_prefix: "sales/".into(), separate_issuers: false };
+    let (audiences, scope_prefix) = (vec![AUDIENCE.to_owned()], "sales/".to_owned());
+    let rules = Rules { audiences, scope_prefix, separate_issuers: false, clients: BTreeMap::new() };
     SignIn::On(Arc::new(Gate::new(vec![Issuer::with_keys(ISSUER, keys)], rules, clock.clone())))
 }
