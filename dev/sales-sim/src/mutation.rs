@@ -10,8 +10,8 @@ use sales::journal::{self, Hour, JournalObject};
 use sales::memory::{Client, MemoryJournal, MemoryLeases, MemorySaleQueue, MemorySaleTable};
 use sales::message;
 use sales::ports::{
-    Backlog, DeadLetter, Delivery, FoundSale, Holder, Insert, InsertSale, Journal, Lease, Leases, LoadedFacts, Mark,
-    Marks, PageToken, PendingPage, PortResult, SaleQueue, SaleTable,
+    Backlog, DeadLetter, Delivery, Duty, FoundSale, Holder, Insert, InsertSale, Journal, Lease, Leases, LoadedFacts,
+    Mark, Marks, PageToken, PendingPage, PortResult, SaleQueue, SaleTable,
 };
 use sales::sale::{Fact, FactId, Sale, SaleId};
 use sales::shard::Shard;
@@ -151,14 +151,20 @@ fn without_one_of_many(delivery: Delivery) -> Delivery {
 }
 
 impl Leases for Mutated<MemoryLeases> {
-    async fn acquire(&self, shard: Shard, holder: Holder, now: Timestamp, until: Timestamp) -> PortResult<Lease> {
+    async fn acquire(
+        &self,
+        duty: impl Into<Duty> + Send,
+        holder: Holder,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> PortResult<Lease> {
         let years = Duration::from_secs(10 * 365 * 24 * 60 * 60);
         let until = if self.is(Mutation::KeepsLeasesForever) { until.plus(years) } else { until };
-        self.port.acquire(shard, holder, now, until).await
+        self.port.acquire(duty, holder, now, until).await
     }
 
-    async fn release(&self, shard: Shard, holder: Holder) -> PortResult<()> {
-        self.port.release(shard, holder).await
+    async fn release(&self, duty: impl Into<Duty> + Send, holder: Holder) -> PortResult<()> {
+        self.port.release(duty, holder).await
     }
 }
 

@@ -8,6 +8,7 @@ mod dynamo;
 pub mod failure;
 pub mod item;
 mod journal;
+mod lake_store;
 mod leases;
 mod marks;
 pub mod sale_queue;
@@ -30,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use certificates::invalid_certificates;
 pub use journal::{S3Addressing, S3Journal};
+pub use lake_store::S3LakeStore;
 pub use leases::DynamoLeases;
 pub use marks::DynamoMarks;
 pub use sale_queue::SqsSaleQueue;

@@ -9,6 +9,7 @@
 mod client;
 mod global_table;
 mod journal;
+mod lake_store;
 mod leases;
 mod link;
 mod marks;
@@ -28,6 +29,7 @@ use tokio::time::Instant;
 pub use client::Client;
 use client::Refused;
 pub use journal::MemoryJournal;
+pub use lake_store::MemoryLakeStore;
 pub use leases::MemoryLeases;
 pub use marks::MemoryMarks;
 pub use network::{Call, CloudService, Flow, Network, Passage, Perfect};
@@ -71,6 +73,7 @@ struct CloudState {
     queues: Vec<sale_queue::Queue>,
     announcements: Links<sale_queue::Sent>,
     lakes: journal::Lakes,
+    stored: lake_store::Stored,
     switches: Vec<Option<SiteState>>,
     late: BTreeMap<(Moment, u64), Effect>,
     sequence: u64,
@@ -91,6 +94,7 @@ impl Cloud {
             queues: std::iter::repeat_with(sale_queue::Queue::default).take(count).collect(),
             announcements: Links::new(count),
             lakes: journal::Lakes::new(count),
+            stored: lake_store::Stored::new(count, clock.now()),
             switches: vec![Some(SiteState::Passive); count],
             late: BTreeMap::new(),
             sequence: 0,
@@ -192,6 +196,20 @@ impl Cloud {
     #[must_use]
     pub fn objects(&self, region: usize) -> BTreeMap<String, String> {
         self.look(|cloud| cloud.lakes.objects(region))
+    }
+
+    /// What a region's lake holds besides the journal, by key.
+    #[must_use]
+    pub fn stored(&self, region: usize) -> BTreeMap<String, Vec<u8>> {
+        self.look(|cloud| cloud.stored.contents(region))
+    }
+
+    /// Puts an object into a region's lake as another tool does, whatever its key.
+    pub fn store(&self, region: usize, key: &str, content: &[u8]) {
+        self.look(|cloud| {
+            let now = cloud.now;
+            cloud.stored.put(region, key, content.to_vec(), now);
+        });
     }
 
     /// Number of objects that were put in any region.
