@@ -146,19 +146,19 @@ impl<S: LakeStore> Builder<S> {
         let mut current = self.open().await?;
         let mut found = VecDeque::new();
         let mut looked = Vec::new();
-        let mut places = self.places(reach, now).await?;
+        let mut places = self.places(reach, &current.root, now).await?;
         loop {
             let place = places.pop_front();
             if let Some(place) = place {
-                self.look(place, &current.root, &mut found).await?;
-                looked.push(place);
+                let new = self.look(place, &current.root, &mut found).await?;
+                looked.push((place, new));
             }
             if found.len() >= FOUND || place.is_none() {
                 current = match self.fold_objects(current, &mut found, reach, &progress).await? {
                     Some(current) => current,
                     None => return Ok(Ending::Overtaken),
                 };
-                looked.drain(..).for_each(|place| self.schedule.looked(place, now));
+                looked.drain(..).for_each(|(place, new)| self.schedule.looked(place, new, now));
             }
             if place.is_none() {
                 break;
@@ -204,7 +204,7 @@ impl<S: LakeStore> Builder<S> {
     }
 
     /// Where to look. The days come first, since they tell which others there are.
-    async fn places(&mut self, reach: Reach, now: i64) -> Result<VecDeque<Place>, FoldError> {
+    async fn places(&mut self, reach: Reach, root: &Root, now: i64) -> Result<VecDeque<Place>, FoldError> {
         if reach == Reach::All || self.schedule.due(now).contains(&Place::Days) {
             let mut after = None;
             loop {
@@ -212,7 +212,7 @@ impl<S: LakeStore> Builder<S> {
                 for folder in &page.folders {
                     let day = folder.strip_prefix(FOLDER).and_then(|name| name.strip_prefix("dt="));
                     match day.and_then(|name| day_of_name(name.strip_suffix('/')?)) {
-                        Some(day) => self.schedule.found([day]),
+                        Some(day) => self.schedule.found(day, root.days.contains_key(&day), now),
                         None => self.meet_foreign(folder),
                     }
                 }
@@ -222,14 +222,14 @@ impl<S: LakeStore> Builder<S> {
                     break;
                 }
             }
-            self.schedule.looked(Place::Days, now);
+            self.schedule.looked(Place::Days, false, now);
         }
-        let places = if reach == Reach::All { self.schedule.all(now) } else { self.schedule.due(now) };
+        let places = if reach == Reach::All { self.schedule.all() } else { self.schedule.due(now) };
         Ok(places.into_iter().filter(|place| *place != Place::Days).collect())
     }
 
-    /// Adds the objects at a place that have not been folded, in the order in which they were made.
-    async fn look(&mut self, place: Place, root: &Root, found: &mut VecDeque<Found>) -> Result<(), FoldError> {
+    /// Adds the objects at a place that have not been folded, in the order in which they were made; whether there are any.
+    async fn look(&mut self, place: Place, root: &Root, found: &mut VecDeque<Found>) -> Result<bool, FoldError> {
         let mut new = Vec::new();
         let mut after = None;
         loop {
@@ -250,8 +250,9 @@ impl<S: LakeStore> Builder<S> {
             }
         }
         new.sort_by(|one, other| made(&one.key).cmp(made(&other.key)));
+        let any = !new.is_empty();
         found.extend(new);
-        Ok(())
+        Ok(any)
     }
 
     /// Loads which objects of a day have been folded.

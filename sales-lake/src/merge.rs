@@ -24,11 +24,11 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Adds what waits and is due: with its sale, or by itself.
+    /// Adds what waits: with its sale, or by itself if anything is due, so that what waits for one file changes it together.
     pub fn add_waiting(&mut self, waiting: &mut BTreeMap<RowId, Waiting>, now: i64, all: bool) {
-        let is_due = |id: &RowId, waiting: &Waiting| {
-            self.changes.contains_key(id) || waiting.due.is_some_and(|due| all || due <= now)
-        };
+        let any_due = all || waiting.values().any(|waiting| waiting.due.is_some_and(|due| due <= now));
+        let is_due =
+            |id: &RowId, waiting: &Waiting| self.changes.contains_key(id) || (any_due && waiting.due.is_some());
         let due: Vec<RowId> = waiting.iter().filter(|(id, waiting)| is_due(id, waiting)).map(|(id, _)| *id).collect();
         for id in due {
             let Some(Waiting { change: before, .. }) = waiting.remove(&id) else { continue };
@@ -261,7 +261,12 @@ mod tests {
         batch.add_waiting(&mut waiting, 1_500, false);
         assert!(waiting.is_empty());
         assert!(!batch.postpone(&large, &ids, 1_500, &mut waiting));
-        batch.changes.insert(RowId(2), cancelled(2, 8).changes[&RowId(2)].clone());
+
+        let mut later = cancelled(2, 8);
+        assert!(later.postpone(&large, &[RowId(2)], 1_400, &mut waiting));
+        waiting.insert(RowId(1), Waiting { change: batch.changes[&RowId(1)].clone(), due: Some(1_500) });
+        let mut batch = Batch::default();
+        batch.add_waiting(&mut waiting, 1_500, false);
         assert!(
             !batch.postpone(&large, &[RowId(1), RowId(2)], 1_500, &mut waiting),
             "the first that is due takes others along"

@@ -1,7 +1,8 @@
 //! When the builder looks where for new objects of the journal.
 //!
 //! Facts lie in the hour of their sale, however late they come. So every hour is looked at for ever, and the less often the
-//! older it is: late facts are late by then, and a look costs a call for each thousand objects.
+//! older it is: late facts are late by then, and a look costs a call for each thousand objects. Where something was found
+//! there may be more: that place is looked at again after a minute, then two, and so on up to its usual interval.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,7 +40,7 @@ impl Place {
     /// Time between two looks, in seconds; zero for one at every fold.
     fn interval(self, now: i64) -> i64 {
         match self {
-            Self::Days => 10 * MINUTE,
+            Self::Days => 0,
             Self::Hour(hour) if now - hour * HOUR < 3 * HOUR => 0,
             Self::Hour(_) => 10 * MINUTE,
             Self::Day(day) => match now - (day + 1) * DAY {
@@ -54,59 +55,63 @@ impl Place {
 /// Hours that are looked at one by one.
 const YOUNG_HOURS: i64 = 26;
 
+/// The last look at a place.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    at: i64,
+    /// Time until the next one.
+    wait: i64,
+}
+
 /// What has been looked at, and when.
 #[derive(Debug, Default)]
 pub struct Schedule {
-    looked: BTreeMap<Place, i64>,
+    looks: BTreeMap<Place, Look>,
     days: BTreeSet<i64>,
-    begun: Option<i64>,
 }
 
 impl Schedule {
-    /// Where to look now. After a start, the oldest days are not all due at once.
-    pub fn due(&mut self, now: i64) -> Vec<Place> {
-        let begun = *self.begun.get_or_insert(now);
+    /// Where to look now.
+    pub fn due(&self, now: i64) -> Vec<Place> {
         let hour = now.div_euclid(HOUR);
         let hours = (hour - YOUNG_HOURS..=hour + 1).map(Place::Hour);
         let days = self.days.iter().copied().filter(|day| !is_young(*day, hour)).map(Place::Day);
-        let due = std::iter::once(Place::Days).chain(days).chain(hours).filter(|place| {
-            let interval = place.interval(now);
-            let looked = self.looked.get(place).copied().or_else(|| staggered(*place, begun, interval));
-            looked.is_none_or(|looked| now - looked >= interval)
-        });
-        due.collect()
+        let is_due = |place: &Place| self.looks.get(place).is_none_or(|look| now - look.at >= look.wait);
+        std::iter::once(Place::Days).chain(days).chain(hours).filter(is_due).collect()
     }
 
-    /// Every place, whatever has been looked at.
-    pub fn all(&mut self, now: i64) -> Vec<Place> {
-        self.begun.get_or_insert(now);
+    /// Every day, whatever has been looked at.
+    pub fn all(&self) -> Vec<Place> {
         self.days.iter().copied().map(Place::Day).collect()
     }
 
-    /// Notes a complete look.
-    pub fn looked(&mut self, place: Place, now: i64) {
-        self.looked.insert(place, now);
+    /// Notes a complete look, and whether there was anything new.
+    pub fn looked(&mut self, place: Place, found: bool, now: i64) {
+        let usual = place.interval(now);
+        let wait = match self.looks.get(&place) {
+            _ if found => MINUTE,
+            Some(look) => look.wait.saturating_mul(2).max(MINUTE),
+            None => usual,
+        };
+        self.looks.insert(place, Look { at: now, wait: wait.min(usual) });
         let hour = now.div_euclid(HOUR);
-        self.looked.retain(|place, _| !matches!(place, Place::Hour(old) if *old < hour - YOUNG_HOURS));
+        self.looks.retain(|place, _| !matches!(place, Place::Hour(old) if *old < hour - YOUNG_HOURS));
     }
 
-    /// Notes which days there are.
-    pub fn found(&mut self, days: impl IntoIterator<Item = i64>) {
-        self.days.extend(days);
+    /// Notes that there is a day. If a builder has folded something of it before this one began, it is looked at some time
+    /// within its interval, so that the old days are not all due at once.
+    pub fn found(&mut self, day: i64, folded: bool, now: i64) {
+        let place = Place::Day(day);
+        let wait = place.interval(now);
+        if self.days.insert(day) && folded && wait >= DAY {
+            self.looks.insert(place, Look { at: now - (day * 7_919).rem_euclid(wait), wait });
+        }
     }
 }
 
 /// Whether all hours of a day are looked at one by one.
 fn is_young(day: i64, hour: i64) -> bool {
     hour - YOUNG_HOURS <= day * 24 && day * 24 + 23 <= hour + 1
-}
-
-/// The look that a builder that has just begun takes for granted, so that old days are looked at one after another.
-fn staggered(place: Place, begun: i64, interval: i64) -> Option<i64> {
-    match place {
-        Place::Day(day) if interval >= DAY => Some(begun - (day * 7_919).rem_euclid(interval)),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -129,7 +134,7 @@ mod tests {
             let now = NOW + step * 5 * MINUTE;
             for place in schedule.due(now) {
                 *looks.entry(place).or_default() += 1;
-                schedule.looked(place, now);
+                schedule.looked(place, false, now);
             }
         }
         looks
@@ -139,7 +144,7 @@ mod tests {
     fn every_day_is_looked_at_and_the_less_often_the_older_it_is() {
         let today = NOW / DAY;
         let mut schedule = Schedule::default();
-        schedule.found(today - 1_000..=today + 2);
+        (today - 1_000..=today + 2).for_each(|day| schedule.found(day, true, NOW));
         let looks = looks(&mut schedule, 8);
         let times = |ago: i64| looks.get(&Place::Day(today - ago)).copied().unwrap_or(0);
         assert!((100..200).contains(&times(3)), "{}", times(3));
@@ -149,23 +154,44 @@ mod tests {
         }
         assert!(times(-2) > 10, "facts of a clock that is fast");
         let all: usize = looks.values().sum();
-        assert!(all < 8 * 24 * 12 * 18, "{all} looks");
+        assert!(all < 8 * 24 * 12 * 20, "{all} looks");
     }
 
     #[test]
-    fn a_builder_that_has_just_begun_does_not_look_at_all_old_days_at_once() {
-        let mut schedule = Schedule::default();
+    fn old_days_are_not_all_looked_at_at_once_unless_nothing_of_them_was_ever_folded() {
         let today = NOW / DAY;
-        schedule.found(today - 1_000..today);
-        assert!(schedule.due(NOW).len() < 70, "{}", schedule.due(NOW).len());
-        assert_eq!(schedule.all(NOW).len(), 1_000);
+        for (folded, most) in [(true, 70), (false, 1_100)] {
+            let mut schedule = Schedule::default();
+            (today - 1_000..today).for_each(|day| schedule.found(day, folded, NOW));
+            let due = schedule.due(NOW).len();
+            assert!(due < most && (folded || due > 1_000), "{due}");
+            assert_eq!(schedule.all().len(), 1_000);
+        }
     }
 
     #[test]
     fn the_current_hours_are_looked_at_every_time() {
         let (mut schedule, now) = (Schedule::default(), NOW - 60);
-        schedule.due(now).into_iter().for_each(|place| schedule.looked(place, now));
+        schedule.due(now).into_iter().for_each(|place| schedule.looked(place, true, now));
         let hour = now / HOUR;
-        assert_eq!(schedule.due(now + 1), [hour - 2, hour - 1, hour, hour + 1].map(Place::Hour));
+        let hours = [hour - 2, hour - 1, hour, hour + 1].map(Place::Hour);
+        assert_eq!(schedule.due(now + 1)[1..], hours);
+    }
+
+    #[test]
+    fn where_something_was_found_there_is_another_look_soon() {
+        let (mut schedule, old) = (Schedule::default(), Place::Day(NOW / DAY - 500));
+        schedule.found(NOW / DAY - 500, false, NOW);
+        let mut now = NOW;
+        let mut pauses = Vec::new();
+        for found in [true, false, false, true, false] {
+            schedule.looked(old, found, now);
+            let begun = now;
+            while !schedule.due(now).contains(&old) {
+                now += MINUTE;
+            }
+            pauses.push((now - begun) / MINUTE);
+        }
+        assert_eq!(pauses, [1, 2, 4, 1, 2]);
     }
 }

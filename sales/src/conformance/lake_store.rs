@@ -76,7 +76,8 @@ pub async fn keys_are_listed_in_order_page_by_page(regions: &Regions<impl Ports>
     }
     let mut found = Vec::new();
     let mut after = None;
-    while let Some(page) = Some(store.list(&folder, after.as_deref(), Listing::Deep).await.expect("listed")) {
+    loop {
+        let page = store.list(&folder, after.as_deref(), Listing::Deep).await.expect("listed");
         found.extend(page.objects);
         after = page.next;
         if after.is_none() {
