@@ -79,7 +79,7 @@ where
     let operations = Operations {
         version,
         health,
-        region: config.region.clone(),
+        region: site.region().clone(),
         site: Some(site.clone()),
         registry: Arc::new(registry),
     };
