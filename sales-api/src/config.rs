@@ -26,7 +26,7 @@ pub struct Arguments {
 }
 
 impl command_line::Arguments for Arguments {
-    fn errand(self, environment: &Environment) -> Read<Option<Errand>> {
+    fn errand(&self, environment: &Environment) -> Read<Option<Errand>> {
         if self.openapi {
             return Ok(Some(Errand::Print(docs::description())));
         }

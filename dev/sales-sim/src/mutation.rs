@@ -1,5 +1,7 @@
-//! Deliberate bugs, to show that the checker detects them: each changes what a port of a service does, or for whom the API
-//! takes a client, as a bug in the service would.
+//! Deliberate bugs, to show that the checker detects them: each changes what one of a service's ports does, or for whom the API
+//! takes a client, as a bug in it would.
+
+mod lake_store;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,8 +18,8 @@ use sales::memory::{
 };
 use sales::message;
 use sales::ports::{
-    Backlog, DeadLetter, Delivery, FoundSale, Holder, Insert, InsertSale, Journal, Lease, Leases, LoadedFacts, Mark,
-    Marks, PageToken, PendingPage, PortResult, SaleQueue, SaleTable, SiteSwitch,
+    Backlog, DeadLetter, Delivery, Duty, FoundSale, Holder, Insert, InsertSale, Journal, Lease, Leases, LoadedFacts,
+    Mark, Marks, PageToken, PendingPage, PortResult, SaleQueue, SaleTable, SiteSwitch,
 };
 use sales::sale::{Fact, FactId, Sale, SaleId};
 use sales::shard::Shard;
@@ -71,6 +73,16 @@ pub enum Mutation {
     ForgetsClientOfKey,
     /// Every client may read and cancel every sale.
     ShowsOthersSales,
+    /// The builder of the lake's table does not see the rows that the table has.
+    ForgetsRows,
+    /// The builder relies on its lease: a commit replaces another builder's.
+    OverwritesCommits,
+    /// The builder forgets a cancellation that comes before its sale.
+    ForgetsWaiting,
+    /// Of two versions of a sale the builder keeps the one that it has read first.
+    KeepsFirstVersion,
+    /// The builder removes what versions need that are still kept.
+    RemovesTooSoon,
 }
 
 /// A minute, after which a state that cannot be read is made up.
@@ -101,13 +113,22 @@ pub struct Mutated<P> {
     clock: Clock,
     began: Instant,
     last_read: Arc<Mutex<Option<Instant>>>,
+    first_lines: Arc<Mutex<lake_store::FirstLines>>,
 }
 
 impl<P> Mutated<P> {
     /// `port` with `mutation`.
     pub fn new(port: P, mutation: Option<Mutation>, client: &Client, clock: &Clock) -> Self {
         let (client, clock) = (client.clone(), clock.clone());
-        Self { port, mutation, client, clock, began: Instant::now(), last_read: Arc::default() }
+        Self {
+            port,
+            mutation,
+            client,
+            clock,
+            began: Instant::now(),
+            last_read: Arc::default(),
+            first_lines: Arc::default(),
+        }
     }
 
     fn is(&self, mutation: Mutation) -> bool {
@@ -233,14 +254,20 @@ impl SiteSwitch for Mutated<MemorySiteSwitch> {
 }
 
 impl Leases for Mutated<MemoryLeases> {
-    async fn acquire(&self, shard: Shard, holder: Holder, now: Timestamp, until: Timestamp) -> PortResult<Lease> {
+    async fn acquire(
+        &self,
+        duty: impl Into<Duty> + Send,
+        holder: Holder,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> PortResult<Lease> {
         let years = Duration::from_secs(10 * 365 * 24 * 60 * 60);
         let until = if self.is(Mutation::KeepsLeasesForever) { until.plus(years) } else { until };
-        self.port.acquire(shard, holder, now, until).await
+        self.port.acquire(duty, holder, now, until).await
     }
 
-    async fn release(&self, shard: Shard, holder: Holder) -> PortResult<()> {
-        self.port.release(shard, holder).await
+    async fn release(&self, duty: impl Into<Duty> + Send, holder: Holder) -> PortResult<()> {
+        self.port.release(duty, holder).await
     }
 }
 
