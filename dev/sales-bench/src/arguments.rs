@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::canned::Latency;
 use crate::ceilings::Call;
+use crate::sign_in::TokenKind;
 
 /// Measure what a sale costs: start release builds of the services on an AWS endpoint with canned answers, and print
 /// rates, latencies, CPU time, AWS calls, write units, log bytes and memory, beside the cost of bare calls in the same
@@ -150,6 +151,8 @@ pub(crate) enum Subject {
     Sweep,
     /// The builder of the lake's table on an hour of sales.
     Fold,
+    /// The API's check of a token.
+    SignIn,
 }
 
 /// Maximum latency of a service, in milliseconds.
@@ -204,6 +207,15 @@ impl fmt::Display for Latency {
 /// Child processes of this program, whose CPU time is measured separately.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Part {
+    /// Requests with tokens
+    #[command(hide = true)]
+    Token {
+        /// The token
+        kind: TokenKind,
+        /// Seconds
+        #[arg(long, value_parser = seconds)]
+        seconds: f64,
+    },
     /// The AWS endpoint
     #[command(hide = true)]
     Aws {

@@ -61,7 +61,8 @@ impl Goal {
 /// comparable.
 #[must_use]
 pub(crate) fn goals(report: &Report) -> Vec<Goal> {
-    [api(report), worker(report), pipeline(report), sweep(report), fold(report), programs(report)].concat()
+    [api(report), worker(report), pipeline(report), sweep(report), fold(report), sign_in(report), programs(report)]
+        .concat()
 }
 
 fn most(figure: impl Into<String>, goal: f64, measured: Option<f64>) -> Option<Goal> {
@@ -165,6 +166,11 @@ fn fold(report: &Report) -> Vec<Goal> {
         most("peak memory of the fold of 10,000,000 rows, MiB", 512.0, figure(10_000_000, "peak_memory_mib")),
     ];
     goals.into_iter().flatten().collect()
+}
+
+fn sign_in(report: &Report) -> Vec<Goal> {
+    let seen = report.median(Subject::SignIn, "seen", "cpu_us");
+    most("us of CPU a request with a token seen before", 1.0, seen).into_iter().collect()
 }
 
 fn programs(report: &Report) -> Vec<Goal> {

@@ -1,7 +1,7 @@
 //! The cost of a sale: release builds of the services, on an AWS endpoint with canned responses, and of its row in the lake's table.
 //!
 //! Begin with `arguments`, the settings, and `measure` and `pipeline`, the measurements: `services` starts the binaries,
-//! `canned` is the endpoint that they call, `load` posts sales, `fold` folds an hour of them, `ceilings` are bare calls in the same run, `report`
+//! `canned` is the endpoint that they call, `load` posts sales, `fold` folds an hour of them, `sign_in` checks tokens, `ceilings` are bare calls in the same run, `report`
 //! prints the figures, `bill` what AWS charges for them, and `goals` compares them.
 
 mod arguments;
@@ -20,6 +20,7 @@ mod pipeline;
 mod report;
 mod sample;
 mod services;
+mod sign_in;
 mod usage;
 
 use std::io::Write;
@@ -38,6 +39,7 @@ use crate::cores::Cores;
 use crate::measure::Bench;
 use crate::report::Report;
 use crate::services::Binaries;
+use crate::sign_in::TokenKind;
 
 const WRONG_ARGUMENT: u8 = 2;
 
@@ -76,6 +78,10 @@ fn be(part: Part) -> anyhow::Result<()> {
         Part::Answer { port } => ceilings::answer(port),
         Part::Call { call, seconds } => {
             let cost = ceilings::call(call, Duration::from_secs_f64(seconds))?;
+            Ok(serde_json::to_writer(std::io::stdout(), &cost)?)
+        }
+        Part::Token { kind, seconds } => {
+            let cost = sign_in::admit(kind, Duration::from_secs_f64(seconds))?;
             Ok(serde_json::to_writer(std::io::stdout(), &cost)?)
         }
         Part::Fold { sales, directory } => {
@@ -171,6 +177,12 @@ async fn measure_once(bench: &Bench, run: u32, report: &mut Report) -> anyhow::R
             report.add(Subject::Fold, bench.fold(*sales).await?);
         }
     }
+    if plan.includes(Subject::SignIn) {
+        tell("tokens")?;
+        for kind in TokenKind::value_variants() {
+            report.add(Subject::SignIn, bench.sign_in(*kind).await?);
+        }
+    }
     Ok(())
 }
 
@@ -187,6 +199,7 @@ fn show(plan: &Plan, report: &Report) -> anyhow::Result<()> {
             "pipeline": report.rows(Subject::Pipeline),
             "sweep": report.rows(Subject::Sweep),
             "fold": report.rows(Subject::Fold),
+            "sign_in": report.rows(Subject::SignIn),
             "bill": bill::bills(report),
             "goals": goals,
         });

@@ -130,6 +130,7 @@ impl Report {
             (Subject::Pipeline, "Both services, AWS's latency: for each sale"),
             (Subject::Sweep, "Worker on a backlog: for each pending sale"),
             (Subject::Fold, "Builder of the lake's table: for each row"),
+            (Subject::SignIn, "Check of a token: for each request"),
         ] {
             let rows = self.rows(subject);
             if let Some(first) = rows.first() {

@@ -15,6 +15,7 @@ const EXAMPLES: &str = "\
 Examples:
   sales-local                       start everything; Ctrl-C stops it
   sales-local --port 9000           the same on another port
+  sales-local --sign-in             the same, with clients that sign in
   sales-local sql                   sales and amount by hour and region, from the lake's table
   sales-local sql \"select * from sales where cancelled_at is null\" --csv
   sales-local lake                  list the journal in the lake
@@ -70,6 +71,9 @@ pub(crate) struct UpOptions {
     /// Start release builds of the services; compiling takes a quarter of an hour on two cores
     #[arg(long)]
     pub(crate) release: bool,
+    /// Let clients sign in: a Cognito pool in each region, with clients for two shops and the operator
+    #[arg(long)]
+    pub(crate) sign_in: bool,
 }
 
 #[derive(Debug, Args)]
@@ -125,6 +129,9 @@ pub(crate) struct DemoOptions {
     /// Start release builds of the services; compiling takes a quarter of an hour on two cores
     #[arg(long)]
     pub(crate) release: bool,
+    /// Post and cancel with tokens
+    #[arg(long)]
+    pub(crate) sign_in: bool,
 }
 
 /// Ports of AWS, and URLs of the APIs behind Terraform's accelerator.

@@ -34,12 +34,13 @@ impl LocalRegion {
         region: &RegionResources,
         aws: &str,
         ports: LocalRegionPorts,
+        sign_in: &[(String, String)],
         logs: &Path,
     ) -> anyhow::Result<Self> {
         let endpoint = AwsEndpoint::open(ports.aws, aws).await?;
         let log = |service: &str| logs.join(format!("{}-{service}.log", region.name));
         Ok(Self {
-            api: services.api_of(region, &endpoint.url(), ports.api, &log("api"))?,
+            api: services.api_of(region, &endpoint.url(), ports.api, &log("api"), sign_in)?,
             worker: services.worker_of(region, &endpoint.url(), ports.worker, &log("worker"))?,
             lake: services.lake_of(region, &endpoint.url(), ports.lake, &log("lake"))?,
             endpoint,

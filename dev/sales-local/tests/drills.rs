@@ -110,6 +110,55 @@ async fn a_lost_region_refuses_all_while_the_other_goes_on_until_it_is_restored(
     is_in_both_lakes(&instance, 20).await;
 }
 
+/// The lines among the first ones that get a token, as they are printed, by client.
+fn token_lines(instance: &LocalInstance) -> Vec<(String, String)> {
+    let said = instance.said();
+    let lines = said.lines().filter_map(|line| line.trim().strip_prefix("token=")?.split_once("   # "));
+    lines.map(|(command, client)| (client.to_owned(), format!("token={command}"))).collect()
+}
+
+#[tokio::test]
+async fn shops_sign_in_and_keep_their_sales_when_a_region_is_lost_with_its_issuer() {
+    let instance = LocalInstance::start_signed_in().await.expect("both regions");
+    let lines = token_lines(&instance);
+    let clients: Vec<&str> = lines.iter().map(|(client, _)| client.as_str()).collect();
+    assert_eq!(clients, ["shop-1", "shop-2", "operator"]);
+    let [shop_1, shop_2, operator] = [0, 1, 2].map(|position: usize| lines[position].1.clone());
+    let url = instance.url();
+    let run = async |script: String| {
+        let output = instance.shell(&script).await.expect("it runs");
+        assert!(output.status.success(), "{script}: {output:?}");
+        said(&output)
+    };
+    let curl = r#"curl -s -o /dev/null -w "%{http_code}" -H "Authorization: Bearer $token""#;
+    let order = r#"-d '{"product":"O Pequeno Principe", "amount": 14.00}'"#;
+
+    let posted =
+        format!(r#"curl -s {url}/sales -H "Authorization: Bearer $token" {order} | grep -o '[0-9a-f-]\{{36\}}'"#);
+    let id = run(format!("{shop_1}\n{posted}")).await;
+    assert_eq!(run(format!(r#"curl -s -o /dev/null -w "%{{http_code}}" {url}/sales {order}"#)).await, "401");
+    assert_eq!(run(format!("{shop_1}\n{curl} {url}/sales/{id}")).await, "200");
+    assert_eq!(run(format!("{shop_2}\n{curl} {url}/sales/{id}")).await, "404");
+    assert_eq!(run(format!("{shop_2}\n{curl} -X DELETE {url}/sales/{id}")).await, "404");
+    assert_eq!(run(format!("{operator}\n{curl} {url}/sales/{id}")).await, "200");
+    run("cargo salesctl load --count 20 --rate 50 --no-lake".to_owned()).await;
+
+    // The sale is in the other region before this one is lost.
+    let there = format!("http://127.0.0.1:{}/sales/{id}", instance.ports().apis[1]);
+    let token = run(format!("{shop_1}\necho $token")).await;
+    let replicated = async || {
+        let answer = client().get(&there).bearer_auth(&token).send().await.ok()?;
+        (answer.status() == StatusCode::OK).then_some(())
+    };
+    eventually("the sale is in the other region", replicated).await;
+    local(&instance, "lose sa-east-1").await;
+    // Not every step can be done: SSM of the lost region is gone, too.
+    run("cargo salesctl switch --to us-east-1 --yes || [ $? = 2 ]".to_owned()).await;
+    assert_eq!(run(format!("token={token}\n{curl} {there}")).await, "200", "the lost issuer's keys stay known");
+    // The first region's pool is lost, and the operator's command asks the other one.
+    run("cargo salesctl load --count 20 --rate 50 --no-lake".to_owned()).await;
+}
+
 #[tokio::test]
 async fn ssm_and_the_accelerator_s_api_are_lost_alone_and_restored() {
     let instance = start().await;

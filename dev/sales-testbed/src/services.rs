@@ -77,16 +77,19 @@ impl Services {
         &self.salesctl
     }
 
-    /// A region's API on `port`, with AWS at `aws_endpoint` and an empty log in the file `log`.
+    /// A region's API on `port`, with AWS at `aws_endpoint`, an empty log in the file `log`, and these variables of sign-in.
     pub fn api_of(
         &self,
         region: &RegionResources,
         aws_endpoint: &str,
         port: u16,
         log: &Path,
+        sign_in: &[(String, String)],
     ) -> anyhow::Result<ServiceProcess> {
         let name = format!("{API} of {}", region.name);
-        ServiceProcess::new(&self.api, name, region.api_environment(), aws_endpoint, port, log)
+        let mut environment = region.api_environment();
+        environment.extend_from_slice(sign_in);
+        ServiceProcess::new(&self.api, name, environment, aws_endpoint, port, log)
     }
 
     /// A region's worker, with health and metrics on `port`, and otherwise as [`Services::api_of`].

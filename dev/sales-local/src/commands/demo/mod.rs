@@ -15,12 +15,16 @@ use std::{
 use anyhow::{Context, bail};
 use futures::future::{try_join, try_join_all};
 use reqwest::{Client, StatusCode};
-use sales_testbed::{http_client, local_ports::LocalPorts, openmetrics::counter, resources::REGIONS, workspace::Build};
+use sales_testbed::{
+    http_client, local_ports::LocalPorts, openmetrics::counter, resources::REGIONS, sealed, user_pools::OPERATOR,
+    workspace::Build,
+};
+use serde::Deserialize;
 use tokio::time::sleep;
 
 use crate::{
     arguments::DemoOptions,
-    stack::Stack,
+    stack::{Stack, StackOptions},
     terminal::{Live, Steps, line},
 };
 use check::{Accepted, Verified};
@@ -55,7 +59,8 @@ pub(crate) async fn demo(options: &DemoOptions) -> anyhow::Result<()> {
 
 async fn run(options: &DemoOptions, logs: &Path) -> anyhow::Result<()> {
     let mut steps = Steps::new(STEPS);
-    let stack = Stack::start(LocalPorts::free()?, options.release, logs, &mut steps).await?;
+    let stack = StackOptions { ports: LocalPorts::free()?, release: options.release, sign_in: options.sign_in };
+    let stack = Stack::start(stack, logs, &mut steps).await?;
     let salesctl = Salesctl::of(&stack, logs)?;
     let demo = Demo { stack, salesctl, client: http_client::builder().timeout(HOW_LONG_ONE_MAY_TAKE).build()? };
     let started = Instant::now();
@@ -151,8 +156,11 @@ impl Demo {
     /// Cancels the first of these sales, as a client of the API.
     async fn cancel(&self, ids: &Path) -> anyhow::Result<()> {
         let ids = std::fs::read_to_string(ids)?;
+        let token = self.token().await?;
         try_join_all(ids.lines().take(CANCELLATIONS as usize).map(async |id| {
-            let answer = self.client.delete(format!("{}/sales/{id}", self.stack.address())).send().await?;
+            let request = self.client.delete(format!("{}/sales/{id}", self.stack.address()));
+            let request = token.iter().fold(request, |request, token| request.bearer_auth(token));
+            let answer = request.send().await?;
             match answer.status() {
                 StatusCode::NO_CONTENT => Ok(()),
                 status => bail!("cancelling {id} was answered with {status}: {}", answer.text().await?),
@@ -160,6 +168,18 @@ impl Demo {
         }))
         .await?;
         Ok(())
+    }
+
+    /// A token of the operator, if clients sign in.
+    async fn token(&self) -> anyhow::Result<Option<String>> {
+        #[derive(Deserialize)]
+        struct Issued {
+            access_token: String,
+        }
+        let Some([command, _]) = self.stack.token_commands(OPERATOR) else { return Ok(None) };
+        let output = sealed::command("sh").args(["-c", &command]).output().await?;
+        let issued: Issued = serde_json::from_slice(&output.stdout).context("the operator got no token")?;
+        Ok(Some(issued.access_token))
     }
 
     /// Checks the lakes until nothing is outstanding, or nothing has changed for too long, and returns the last result.
