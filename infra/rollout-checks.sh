@@ -151,15 +151,19 @@ sell() {
     record "$what" "the test sale reached the lake of $lake and was cancelled" $((SECONDS - began))
 }
 
-# lake_that_holds ID DAY: prints the first region in whose lake the sale is. The key is that of lake_key in
-# sales/src/event.rs.
+# lake_that_holds ID DAY: prints the first region in whose lake the sale is: its mark names an object, which holds its line. A
+# worker of a version before the journal, which may still run in another region, names none: its object is the sale's own.
 lake_that_holds() {
-    local region key
+    local region mark object timeouts=(--cli-connect-timeout 5 --cli-read-timeout 15)
     for region in "${regions[@]}"; do
-        key=$(aws s3api list-objects-v2 --region "$region" --cli-connect-timeout 5 --cli-read-timeout 15 \
-            --bucket "$prefix-lake-$account-$region" --prefix "sales/dt=$2/$1.json" --query 'Contents[0].Key' \
-            --output text 2>"$logs/lake.log") || continue
-        if [[ $key == "sales/dt=$2/$1.json" ]]; then
+        mark=$(aws dynamodb get-item --region "$region" "${timeouts[@]}" --table-name "$prefix-sales-idempotency" \
+            --key "{\"id\":{\"S\":\"$1\"}}" --query 'Item.[id.S, object.S]' --output text 2>"$logs/mark.log") || continue
+        [[ $mark == "$1"$'\t'* ]] || continue
+        object=${mark#*$'\t'}
+        [[ $object != None ]] || object=sales/dt=$2/$1.json
+        aws s3api get-object --region "$region" "${timeouts[@]}" --bucket "$prefix-lake-$account-$region" \
+            --key "$object" "$logs/lake.ndjson" >"$logs/lake.log" 2>&1 || continue
+        if grep -qF "{\"id\":\"$1\"," "$logs/lake.ndjson"; then
             echo "$region"
             return 0
         fi

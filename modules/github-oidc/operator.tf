@@ -10,7 +10,7 @@ locals {
     queue               = [for region in var.regions : region.queue_arn]
     dead_letter_queue   = [for region in var.regions : region.dead_letter_queue_arn]
     lake                = [for region in var.regions : region.lake_arn]
-    lake_objects        = [for region in var.regions : "${region.lake_arn}/*"]
+    journal             = [for region in var.regions : "${region.lake_arn}/journal/*"]
     state_parameter     = [for region in var.regions : region.state_parameter_arn]
     key                 = [for region in var.regions : region.key_arn]
     services = [

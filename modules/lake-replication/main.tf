@@ -1,6 +1,6 @@
-# Replication from one region's lake to all others. Each lake replicates, so that all lakes have the objects of all regions;
-# replicas are not replicated again. Objects older than their rule are not replicated: when a region is added, S3 Batch
-# Replication can copy them once.
+# Replication of the journal from one region's lake to all others. Each lake replicates, so that all lakes have the journals of
+# all regions; replicas are not replicated again. Objects older than their rule are not replicated: when a region is added, S3
+# Batch Replication can copy them once.
 
 resource "aws_s3_bucket_replication_configuration" "this" {
   bucket = var.source_lake.bucket
@@ -18,7 +18,7 @@ resource "aws_s3_bucket_replication_configuration" "this" {
         prefix = local.prefix
       }
 
-      # Objects are only deleted by hand, and then not in all regions at once.
+      # S3 wants this element beside a filter. Objects are only deleted by hand, and then not in all regions at once.
       delete_marker_replication {
         status = "Disabled"
       }
@@ -67,8 +67,8 @@ resource "aws_s3_bucket_replication_configuration" "this" {
 }
 
 locals {
-  # Other objects stay in their region.
-  prefix = ""
+  # FOLDER in sales/src/journal.rs. Other objects stay in their region.
+  prefix = "journal/"
 
   regions = sort(keys(var.destinations))
   rules = [for region in local.regions : merge(var.destinations[region], {

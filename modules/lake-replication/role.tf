@@ -1,6 +1,6 @@
 resource "aws_iam_role" "this" {
   name               = var.role_name
-  description        = "Replicates the lake of ${var.source_lake.region} to the other regions."
+  description        = "Replicates the journal of ${var.source_lake.region} to the other regions."
   assume_role_policy = data.aws_iam_policy_document.trust.json
 }
 
@@ -34,14 +34,14 @@ data "aws_iam_policy_document" "this" {
   statement {
     sid       = "ReadItsObjects"
     actions   = ["s3:GetObjectVersionAcl", "s3:GetObjectVersionForReplication", "s3:GetObjectVersionTagging"]
-    resources = ["${var.source_lake.arn}/*"]
+    resources = ["${var.source_lake.arn}/${local.prefix}*"]
   }
 
   # Deletions are not replicated.
   statement {
     sid       = "WriteCopies"
     actions   = ["s3:ReplicateObject", "s3:ReplicateTags"]
-    resources = [for lake in values(var.destinations) : "${lake.arn}/*"]
+    resources = [for lake in values(var.destinations) : "${lake.arn}/${local.prefix}*"]
   }
 
   statement {
@@ -55,11 +55,11 @@ data "aws_iam_policy_document" "this" {
       values   = ["s3.${var.source_lake.region}.amazonaws.com"]
     }
 
-    # With a bucket key, the encryption context is the bucket, otherwise the object.
+    # With a bucket key, the encryption context is the bucket and does not tell its objects apart; otherwise the object.
     condition {
       test     = "ArnLike"
       variable = "kms:EncryptionContext:aws:s3:arn"
-      values   = [var.source_lake.arn, "${var.source_lake.arn}/*"]
+      values   = [var.source_lake.arn, "${var.source_lake.arn}/${local.prefix}*"]
     }
   }
 
@@ -81,7 +81,7 @@ data "aws_iam_policy_document" "this" {
       condition {
         test     = "ArnLike"
         variable = "kms:EncryptionContext:aws:s3:arn"
-        values   = [statement.value.arn, "${statement.value.arn}/*"]
+        values   = [statement.value.arn, "${statement.value.arn}/${local.prefix}*"]
       }
     }
   }

@@ -1,7 +1,8 @@
-# A region's lake. Objects are never changed and never expire; at some hundred bytes each, no colder storage class is cheaper.
+# A region's lake. Objects are never changed and never expire; most are below the 128 KB from which a colder storage class is
+# cheaper.
 
 resource "aws_s3_bucket" "this" {
-  #checkov:skip=CKV_AWS_18:two roles write and the worker logs each object by its sale; who else reads is CloudTrail's
+  #checkov:skip=CKV_AWS_18:two roles write and a mark names the object of each sale; who else reads is CloudTrail's
   #checkov:skip=CKV_AWS_144:replicated to all other regions by modules/lake-replication, once their lakes are there
   #checkov:skip=CKV2_AWS_62:nothing waits for objects to appear
   bucket        = var.name

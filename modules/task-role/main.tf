@@ -12,7 +12,7 @@ locals {
     queue               = var.resources.queue_arn
     dead_letter_queue   = var.resources.dead_letter_queue_arn
     lake                = var.resources.lake_arn
-    lake_objects        = "${var.resources.lake_arn}/*"
+    journal             = "${var.resources.lake_arn}/journal/*"
     state_parameter     = var.resources.state_parameter_arn
     key                 = var.resources.key_arn
   }

@@ -16,11 +16,13 @@ use sales_service::vital_signs::Owed;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::due::Due;
 use crate::unreadable::{Look, Unreadable};
 
-/// Minimum time between two measurements; and at least this multiple of the last measurement's duration: counting a
-/// large backlog takes a call per ten thousand facts, and must remain a minor part of the index's load.
-const INTERVAL: Duration = Duration::from_secs(30);
+/// Minimum time between two measurements, less than the usual grace period: sweeps rely on them ([`Due`]). And at least
+/// this multiple of the last measurement's duration: counting a large backlog takes a call per ten thousand facts, and
+/// must remain a minor part of the index's load.
+const INTERVAL: Duration = Duration::from_secs(20);
 const TIMES_ITS_DURATION: u32 = 10;
 
 /// Exports the last measurement as metrics. Cheap to clone; clones share it.
@@ -30,6 +32,7 @@ pub struct BacklogGauge {
     clock: Clock,
     last: Arc<Mutex<Option<Measured>>>,
     unreadable: Unreadable,
+    due: Due,
 }
 
 /// The sum over all shards.
@@ -42,7 +45,8 @@ struct Measured {
 impl BacklogGauge {
     /// Exports nothing before the first measurement.
     pub fn new(registry: &mut Registry, region: Region, clock: Clock) -> Self {
-        let gauge = Self { region, clock, last: Arc::default(), unreadable: Unreadable::default() };
+        let gauge =
+            Self { region, clock, last: Arc::default(), unreadable: Unreadable::default(), due: Due::default() };
         registry.register_collector(Box::new(gauge.clone()));
         gauge
     }
@@ -59,6 +63,12 @@ impl BacklogGauge {
     #[must_use]
     pub fn unreadable(&self) -> Unreadable {
         self.unreadable.clone()
+    }
+
+    /// What each shard may hold for a sweep.
+    #[must_use]
+    pub fn due(&self) -> Due {
+        self.due.clone()
     }
 
     /// Measures repeatedly until `shutdown`. If a measurement fails, the previous one remains.
@@ -80,7 +90,9 @@ impl BacklogGauge {
     async fn measure<T: SaleTable>(&self, table: &T, shards: Shards) -> PortResult<Measured> {
         let mut all = Measured::default();
         for shard in shards.iter() {
+            let began = self.clock.now();
             let Backlog { facts, oldest, unreadable } = table.backlog(shard).await?;
+            self.due.note(shard, began, oldest);
             all.facts += facts;
             all.oldest = [all.oldest, oldest].into_iter().flatten().min();
             self.unreadable.note(Look::Measurement, shard, unreadable.into_iter().collect());

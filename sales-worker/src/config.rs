@@ -49,7 +49,7 @@ Optional:
   PENDING_GRACE_SECONDS           age at which a pending sale is swept, and one that has not replicated is
                                   adopted, 1 to 3600 [default: 30]
   SWEEP_INTERVAL_SECONDS          interval between sweeps, 1 to 3600 [default: 5]
-  JOURNAL_LINGER_MILLISECONDS     how long an object of the lake waits for more facts, 0 to 10000 [default: 500]
+  JOURNAL_LINGER_MILLISECONDS     how long a journal object waits for more facts, 0 to 10000 [default: 500]
   IMAGE                           digest or tag of the running image, shown by /version
   LOG_FORMAT                      json or text [default: text on a terminal, else json]
   RUST_LOG                        log filter [default: info]

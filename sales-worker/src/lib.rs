@@ -14,6 +14,7 @@ pub mod backoff;
 pub mod config;
 pub mod consume;
 pub mod dead_letter;
+pub mod due;
 pub mod handle;
 pub mod leases;
 pub mod metrics;

@@ -1,7 +1,8 @@
 //! The sweep: an ACTIVE region processes what its pending index still holds after the grace period.
 //!
 //! This one mechanism covers a failed publish, a lost message, a dead home region, a switch and a restored region. Its
-//! cost is bounded: a page of ids at a time, a few facts concurrently, and each shard by one task of the region.
+//! cost is bounded: a page of ids at a time, a few facts concurrently, and each shard by one task of the region. A shard
+//! that can hold nothing old enough, by its last measurement, costs nothing.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,16 +19,17 @@ use sales::site_state::SiteState;
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
+use crate::due::Due;
 use crate::leases::SweepLeases;
 use crate::metrics::Metrics;
 use crate::stages::Stages;
 use crate::unreadable::{Look, Unreadable};
 
 /// Shards swept concurrently.
-const SIDE_BY_SIDE: usize = 4;
+const SIDE_BY_SIDE: usize = 8;
 
-/// Facts of a shard processed concurrently.
-const IN_WORK: usize = 25;
+/// Facts of a shard processed concurrently: a page of the index.
+const IN_WORK: usize = 100;
 
 /// Pause between failing sweeps.
 const REST: Backoff = Backoff { first: Duration::from_secs(5), longest: Duration::from_secs(20) };
@@ -56,6 +58,8 @@ pub struct Reconciler<T, S> {
     pub interval: Duration,
     /// The unreadable items.
     pub unreadable: Unreadable,
+    /// What each shard may hold.
+    pub due: Due,
 }
 
 /// What a sweep did for a fact.
@@ -112,7 +116,7 @@ impl<T: SaleTable, S: Leases> Reconciler<T, S> {
     }
 
     async fn sweep_shard(&self, shard: Shard, before: Timestamp, shutdown: &CancellationToken) -> PortResult<()> {
-        if !self.leases.take(shard).await? {
+        if !self.due.may_hold(shard, before) || !self.leases.take(shard).await? {
             self.unreadable.note(Look::Sweep, shard, BTreeSet::new());
             return Ok(());
         }
@@ -151,7 +155,7 @@ impl<T: SaleTable, S: Leases> Reconciler<T, S> {
         let reconciled = facts.iter().map(async |fact| {
             let outcome = match self.stages.is_marked(fact.id()).await {
                 Ok(true) => self.stages.settle(fact).await.map(|()| Reconciled::Settled),
-                Ok(false) => self.stages.bring_to_lake(fact).await.map(|()| Reconciled::Brought),
+                Ok(false) => self.stages.sweep_to_lake(fact).await.map(|()| Reconciled::Brought),
                 Err(error) => Err(error),
             };
             (fact.id(), outcome)

@@ -9,7 +9,7 @@ use sales::ports::Delivery;
 use tokio::sync::Notify;
 
 /// Bytes of messages above which no more are received.
-const TEXT: usize = 16 * 1024 * 1024;
+const TEXT: usize = 8 * 1024 * 1024;
 
 /// What a receive is expected to bring, until its messages are known. It may bring up to ten times as much: receives in
 /// flight can exceed the limit by that.
@@ -19,7 +19,7 @@ const EXPECTED: usize = 256 * 1024;
 const OVERHEAD: usize = 1024;
 
 /// Facts in work above which received messages wait before they are read. Each takes about 1.5 KB.
-const FACTS: usize = 16_384;
+const FACTS: usize = 4_096;
 
 /// The room for messages of one worker. Cheap to clone.
 #[derive(Clone, Debug, Default)]

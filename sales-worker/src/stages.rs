@@ -20,9 +20,6 @@ use crate::metrics::Metrics;
 /// Maximum keys of a `BatchGetItem`.
 const READ: usize = 100;
 
-/// Maximum items of a `BatchWriteItem`.
-const WRITE: usize = 25;
-
 /// Facts that may wait for a stage; what is in work is limited before.
 const ROOM: usize = 1024;
 
@@ -39,8 +36,8 @@ const SINGLE_IN_FLIGHT: usize = 256;
 /// Objects of the journal being put: the next ones gather meanwhile.
 const OBJECTS_IN_FLIGHT: usize = 4;
 
-/// Maximum facts of an object: far more than gather in a moment, few enough for one read.
-const LINES: usize = 10_000;
+/// Maximum facts of a put, which then goes at once: far more lines than a put needs to cost little for each.
+const LINES: usize = 1_000;
 
 type Stage<I, T> = Batcher<I, PortResult<T>>;
 
@@ -49,11 +46,11 @@ type Stage<I, T> = Batcher<I, PortResult<T>>;
 pub struct Stages {
     marked: Stage<FactId, bool>,
     journal: Stage<Fact, Arc<str>>,
+    swept: Stage<Fact, Arc<str>>,
     mark: Stage<Mark, ()>,
     settle: Stage<Fact, ()>,
     held: Stage<FactId, bool>,
     adopt: Stage<Fact, Insert>,
-    metrics: Metrics,
 }
 
 impl Stages {
@@ -70,25 +67,25 @@ impl Stages {
         let clock = writer.clock.clone();
         let (held, adopting, settling, marked) = (table.clone(), table.clone(), table, marks.clone());
         let settled_at = clock.clone();
+        let write = move |facts: Vec<Fact>| {
+            let (journal, writer, metrics) = (journal.clone(), writer.clone(), metrics.clone());
+            async move { write(&journal, &writer, &metrics, &facts).await }
+        };
         Self {
             marked: stage(READ, move |ids: Vec<FactId>| {
                 let marks = marked.clone();
                 async move { found(&ids, marks.present(&ids).await) }
             }),
-            journal: Batcher::start(journaling(linger), LINES, {
-                let metrics = metrics.clone();
-                move |facts: Vec<Fact>| {
-                    let (journal, writer, metrics) = (journal.clone(), writer.clone(), metrics.clone());
-                    async move { write(&journal, &writer, &metrics, &facts).await }
-                }
-            }),
-            mark: stage(WRITE, move |marked: Vec<Mark>| {
+            journal: Batcher::start(journaling(linger), LINES, write.clone()),
+            // A sweep brings many facts at once, and waits for all of them before the next ones.
+            swept: Batcher::start(journaling(Duration::ZERO), LINES, write),
+            mark: stage(M::GROUP, move |marked: Vec<Mark>| {
                 let (marks, expires_at) = (marks.clone(), clock.now().plus(MARK_RETENTION));
                 async move { marks.record(&marked, expires_at).await }
             }),
-            settle: single(move |facts: Vec<Fact>| {
+            settle: stage(T::GROUP, move |facts: Vec<Fact>| {
                 let (table, now) = (settling.clone(), settled_at.now());
-                async move { join_all(facts.iter().map(|fact| table.settle(fact, now))).await }
+                async move { table.settle(&facts, now).await }
             }),
             held: stage(READ, move |ids: Vec<FactId>| {
                 let table = held.clone();
@@ -98,7 +95,6 @@ impl Stages {
                 let table = adopting.clone();
                 async move { join_all(facts.iter().map(|fact| table.insert(fact))).await }
             }),
-            metrics,
         }
     }
 
@@ -110,7 +106,16 @@ impl Stages {
     /// Brings a fact to the lake: writes it to the journal, marks it, and removes it from the pending index, in this
     /// order. After a crash between two steps, the work is repeated: the journal then holds the fact again.
     pub async fn bring_to_lake(&self, fact: &Fact) -> PortResult<()> {
-        let object = result(self.journal.call(fact.clone()).await)?;
+        self.bring(fact, &self.journal).await
+    }
+
+    /// The same for a sweep, without waiting for facts of others.
+    pub async fn sweep_to_lake(&self, fact: &Fact) -> PortResult<()> {
+        self.bring(fact, &self.swept).await
+    }
+
+    async fn bring(&self, fact: &Fact, journal: &Stage<Fact, Arc<str>>) -> PortResult<()> {
+        let object = result(journal.call(fact.clone()).await)?;
         result(self.mark.call(Mark { id: fact.id(), object }).await)?;
         self.settle(fact).await
     }

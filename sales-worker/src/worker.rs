@@ -89,7 +89,7 @@ pub async fn work<P: Platform>(settings: Settings, ports: Ports<P>, inside: Insi
     let Inside { site, refresh, clock, entropy, metrics, backlog } = inside;
     let tasks = TaskTracker::new();
     tasks.spawn_local(refresh.run(shutdown.clone()));
-    let unreadable = backlog.unreadable();
+    let (unreadable, due) = (backlog.unreadable(), backlog.due());
     tasks.spawn_local(backlog.run(table.clone(), shards, entropy.clone(), shutdown.clone()));
     // Before the state is known, the worker would stand by for every message, even if this region is ACTIVE.
     if shutdown.run_until_cancelled(site.asked_once()).await.is_some() {
@@ -101,8 +101,20 @@ pub async fn work<P: Platform>(settings: Settings, ports: Ports<P>, inside: Insi
         for _ in 0..concurrency {
             tasks.spawn_local(consumer.clone().run(shutdown.clone()));
         }
-        let reconciler =
-            Reconciler { table, stages, clock, metrics, leases, site, entropy, shards, grace, interval, unreadable };
+        let reconciler = Reconciler {
+            table,
+            stages,
+            clock,
+            metrics,
+            leases,
+            site,
+            entropy,
+            shards,
+            grace,
+            interval,
+            unreadable,
+            due,
+        };
         tasks.spawn_local(reconciler.run(shutdown.clone()));
     }
     tasks.close();

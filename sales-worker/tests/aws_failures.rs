@@ -36,8 +36,8 @@ async fn enqueue_body(stage: &Stage, body: &str, attributes: HashMap<String, Mes
 }
 
 async fn lake_has(region: &RegionResources, number: u64) {
-    let there = async || region.lake_keys().await.unwrap().iter().any(|key| key.contains(&id(number))).then_some(());
-    eventually("the object is in the lake", there).await;
+    let there = async || region.facts_in_lake().await.unwrap().contains(&id(number)).then_some(());
+    eventually("the sale is in the lake", there).await;
 }
 
 async fn metrics(worker: &Running) -> String {

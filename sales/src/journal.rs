@@ -49,6 +49,12 @@ impl Hour {
         Some(Self(moment)).filter(|hour| key.starts_with(&hour.prefix()))
     }
 
+    /// Its first second.
+    #[must_use]
+    pub fn start(self) -> Timestamp {
+        self.0
+    }
+
     /// The prefix of its keys.
     #[must_use]
     pub fn prefix(self) -> String {
@@ -163,6 +169,7 @@ mod tests {
     fn a_cancellation_lies_in_the_hour_of_its_sale() {
         let hour = Hour::of_fact(&sale(None));
         assert_eq!(hour.prefix(), "journal/dt=2025-11-30/hour=23/");
+        assert_eq!(hour.start().rfc3339(), "2025-11-30T23:00:00Z");
         assert_eq!(Hour::of_fact(&cancellation(Some(1_764_547_199))), hour);
         assert_eq!(Hour::of_fact(&cancellation(None)).prefix(), "journal/dt=2025-12-01/hour=00/");
     }

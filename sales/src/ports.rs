@@ -185,9 +185,9 @@ pub trait SaleTable: Clone + Send + Sync + 'static {
     /// The facts among `ids` that exist and are pending.
     fn load_pending(&self, ids: &[FactId]) -> impl Future<Output = PortResult<LoadedFacts>> + Send;
 
-    /// Settles a fact: records that it is in the lake, and removes it from the pending index. Creates the item if it
-    /// has not replicated yet, and adds missing attributes; existing ones stay.
-    fn settle(&self, fact: &Fact, processed_at: Timestamp) -> impl Future<Output = PortResult<()>> + Send;
+    /// Settles up to [`SaleTable::GROUP`] facts: records that they are in the lake, and removes them from the pending
+    /// index; one result each, in order. Creates items that have not replicated yet; what existing ones say stays.
+    fn settle(&self, facts: &[Fact], processed_at: Timestamp) -> impl Future<Output = Vec<PortResult<()>>> + Send;
 
     /// A page of a shard's facts that were accepted before `before`.
     fn pending(
@@ -203,7 +203,7 @@ pub trait SaleTable: Clone + Send + Sync + 'static {
     /// Reads something that does not exist, to check whether the table responds.
     fn probe(&self) -> impl Future<Output = PortResult<()>> + Send;
 
-    /// Maximum sales of one call of [`SaleTable::insert_new_sales`].
+    /// Maximum facts of one call of [`SaleTable::insert_new_sales`] and [`SaleTable::settle`].
     const GROUP: usize = 25;
 }
 
@@ -286,11 +286,14 @@ pub trait Marks: Clone + Send + Sync + 'static {
     /// Which of these facts are marked.
     fn present(&self, ids: &[FactId]) -> impl Future<Output = PortResult<HashSet<FactId>>> + Send;
 
-    /// Marks facts until `expires_at`; one result each, in order.
+    /// Marks up to [`Marks::GROUP`] facts until `expires_at`; one result each, in order.
     fn record(&self, marks: &[Mark], expires_at: Timestamp) -> impl Future<Output = Vec<PortResult<()>>> + Send;
 
     /// Reads something that does not exist, to check whether the table of marks responds.
     fn probe(&self) -> impl Future<Output = PortResult<()>> + Send;
+
+    /// Maximum facts of one call of [`Marks::record`].
+    const GROUP: usize = 25;
 }
 
 /// Identifies a task among those of its region, for as long as it runs.

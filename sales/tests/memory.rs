@@ -19,7 +19,6 @@ use sales::ports::{
 use sales::sale::{Amount, Fact, FactId, Product, Sale, SaleId};
 use sales::shard::Shards;
 use tokio::time::{Instant, sleep, timeout};
-use uuid::Uuid;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -103,7 +102,12 @@ fn mark(sale: &Sale) -> Mark {
 
 fn object(sale: &Sale) -> JournalObject {
     let fact = Fact::Sale(sale.clone());
-    JournalObject::new(Hour::of_fact(&fact), &"sa-east-1".parse().unwrap(), Uuid::now_v7(), [&fact])
+    JournalObject::new(
+        Hour::of_fact(&fact),
+        &"sa-east-1".parse().unwrap(),
+        Entropy::system().uuid_v7(&Clock::system()),
+        [&fact],
+    )
 }
 
 fn id(sale: &Sale) -> FactId {
@@ -331,7 +335,7 @@ async fn a_settled_item_stays_settled_when_an_older_insertion_arrives() {
     here.insert_sale(&sale).await.unwrap();
     sleep(SECOND).await;
     assert_eq!(there.held(&[id(&sale)]).await.unwrap().len(), 0);
-    there.settle(&Fact::Sale(sale.clone()), moment(1)).await.unwrap();
+    there.settle(&[Fact::Sale(sale.clone())], moment(1)).await.pop().unwrap().unwrap();
     sleep(4 * SECOND).await;
     assert_eq!(there.insert(&Fact::Sale(sale.clone())).await.unwrap(), Insert::AlreadyExists);
     sleep(HOUR).await;
@@ -354,7 +358,7 @@ async fn the_index_trails_its_table_and_never_goes_back() {
     assert_eq!(indexed(&table).await, [id(&sale)]);
     // The settled item leaves the other region's index at once, this one after three seconds.
     network.write(|script| script.index_lags = [3 * SECOND].into());
-    table.settle(&Fact::Sale(sale.clone()), moment(1)).await.unwrap();
+    table.settle(&[Fact::Sale(sale.clone())], moment(1)).await.pop().unwrap().unwrap();
     assert_eq!(table.load_pending(&[id(&sale)]).await.unwrap().facts, []);
     assert_eq!(indexed(&table).await, [id(&sale)]);
     sleep(3 * SECOND).await;
@@ -364,7 +368,7 @@ async fn the_index_trails_its_table_and_never_goes_back() {
     let overtaken = self::sale();
     network.write(|script| script.index_lags = [5 * SECOND].into());
     table.insert_sale(&overtaken).await.unwrap();
-    table.settle(&Fact::Sale(overtaken), moment(1)).await.unwrap();
+    table.settle(&[Fact::Sale(overtaken)], moment(1)).await.pop().unwrap().unwrap();
     sleep(HOUR).await;
     assert_eq!(indexed(&table).await, []);
     let shard = Shards::new(1).unwrap().iter().next().unwrap();

@@ -2,7 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use sales::clock::{Clock, Timestamp};
+use sales::{
+    clock::{Clock, Timestamp},
+    journal::Hour,
+};
 use thiserror::Error;
 use time::{Date, OffsetDateTime, macros::format_description};
 
@@ -22,7 +25,7 @@ impl Day {
         Self(date.unwrap_or(Date::MIN))
     }
 
-    /// Reads `YYYY-MM-DD`, as the lake's keys have it.
+    /// Reads `YYYY-MM-DD`, as the journal's keys have it.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let day = Date::parse(text, format_description!("[year]-[month]-[day]")).ok()?;
         (day.year() >= 1970).then_some(Self(day))
@@ -38,9 +41,10 @@ impl Day {
         self.first_second() + 24 * 60 * 60 - 1
     }
 
-    /// The day itself, the day before and the day after.
-    pub(crate) fn with_neighbours(self) -> impl Iterator<Item = Self> {
-        [Some(self.0), self.0.previous_day(), self.0.next_day()].into_iter().flatten().map(Self)
+    /// Its hours, the folders of the journal.
+    pub(crate) fn hours(self) -> impl Iterator<Item = Hour> {
+        (0..24)
+            .filter_map(move |hour| Some(Hour::of(Timestamp::from_unix_seconds(self.first_second() + hour * 3_600)?)))
     }
 
     /// Each day from this one to `last`, both inclusive.
@@ -105,7 +109,7 @@ mod tests {
         let days: Vec<_> = day("2025-11-30").to(day("2025-12-01")).collect();
         assert_eq!(days, [day("2025-11-30"), day("2025-12-01")]);
         assert_eq!(day("2025-12-01").to(day("2025-11-30")).count(), 0);
-        let around: Vec<_> = day("2026-01-01").with_neighbours().collect();
-        assert_eq!(around, [day("2026-01-01"), day("2025-12-31"), day("2026-01-02")]);
+        let hours: Vec<String> = day("2025-11-30").hours().map(Hour::prefix).collect();
+        assert_eq!((hours.len(), hours[23].as_str()), (24, "journal/dt=2025-11-30/hour=23/"));
     }
 }

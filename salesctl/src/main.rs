@@ -14,7 +14,7 @@ mod dlq;
 mod exit;
 mod history;
 mod interrupt;
-mod lake_object;
+mod journal_line;
 mod load;
 mod output;
 mod overdue;

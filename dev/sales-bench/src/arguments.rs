@@ -39,7 +39,7 @@ Examples:
 /// The measurements and their settings.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Plan {
-    /// Runs per measurement; reports median, minimum and maximum. Queues and backlogs of more than 10,000 run once
+    /// Runs per measurement; reports median, minimum and maximum. Backlogs of more than 10,000 run once
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) runs: u32,
     /// Seconds of load per measurement of the API and of bare calls, after half of that for warm-up
@@ -55,9 +55,15 @@ pub(crate) struct Plan {
     /// Use TLS between the services and AWS
     #[arg(long)]
     pub(crate) tls: bool,
-    /// Numbers of messages that the worker drains
-    #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000])]
-    pub(crate) messages: Vec<u64>,
+    /// Numbers of sales in the queue that the worker drains
+    #[arg(long, value_delimiter = ',', default_values_t = [100_000])]
+    pub(crate) sales: Vec<u64>,
+    /// Numbers of sales of each message: 1 for messages of one event, or as many as the API gathers
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 20, 400], value_parser = clap::value_parser!(u64).range(1..=400))]
+    pub(crate) events: Vec<u64>,
+    /// Rates of sales a second that pass through both services, with AWS's latency
+    #[arg(long, value_delimiter = ',', default_values_t = [12, 500], value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) rates: Vec<u64>,
     /// Numbers of pending sales that the worker sweeps, without latency
     #[arg(long, value_delimiter = ',', default_values_t = [1_000, 10_000, 100_000, 1_000_000])]
     pub(crate) pending: Vec<u64>,
@@ -68,7 +74,7 @@ pub(crate) struct Plan {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) cores: u16,
     /// Quick run (one minute): one run, 16 and 256 clients for a second, no latency, small queues
-    #[arg(long, conflicts_with_all = ["runs", "seconds", "connections", "latency", "messages", "pending"])]
+    #[arg(long, conflicts_with_all = ["runs", "seconds", "connections", "latency", "sales", "events", "rates", "pending"])]
     pub(crate) quick: bool,
     /// Directory of the sales-api and sales-worker to measure [default: builds them as for their images]
     #[arg(long, value_name = "DIRECTORY")]
@@ -85,7 +91,7 @@ impl Plan {
         if self.quick {
             (self.runs, self.seconds) = (1, 1.0);
             (self.connections, self.latency) = (vec![16, 256], vec![Latency::NONE]);
-            (self.messages, self.pending) = (vec![2_000], vec![1_000]);
+            (self.sales, self.events, self.rates, self.pending) = (vec![10_000], vec![1, 400], vec![12], vec![1_000]);
         }
         self
     }
@@ -102,10 +108,15 @@ impl Plan {
         self.window() / 2
     }
 
-    /// Whether `size` messages or facts are measured in this run, counted from 1.
+    /// Whether a backlog of `size` is measured in this run, counted from 1.
     #[must_use]
     pub(crate) fn repeats(&self, size: u64, run: u32) -> bool {
         run == 1 || size <= 10_000
+    }
+
+    /// The queues to drain: numbers of sales, and of those in a message.
+    pub(crate) fn queues(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.sales.iter().flat_map(|sales| self.events.iter().map(|events| (*sales, *events)))
     }
 
     /// Whether this is measured.
@@ -127,8 +138,10 @@ pub(crate) enum Subject {
     Ceilings,
     /// Posting sales.
     Api,
-    /// The worker on a full queue.
+    /// The worker on a full queue, where it processes and where it stands by.
     Drain,
+    /// Both services, from a sale's response to its flag.
+    Pipeline,
     /// The worker on a backlog of pending sales.
     Sweep,
 }

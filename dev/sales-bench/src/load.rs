@@ -14,7 +14,7 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 const SALE: &[u8] = br#"{"product":"O Pequeno Principe","amount":14.00}"#;
 
@@ -38,6 +38,16 @@ pub(crate) struct Load {
 struct Shared {
     stopped: Cell<bool>,
     latencies: RefCell<Histogram<u64>>,
+    accepted: RefCell<Vec<Instant>>,
+}
+
+/// When a client posts.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    /// Its first sale.
+    first: Instant,
+    /// The time between two.
+    interval: Duration,
 }
 
 impl Load {
@@ -46,14 +56,43 @@ impl Load {
     /// # Errors
     /// If one of them cannot connect.
     pub(crate) async fn start(port: u16, clients: u64) -> anyhow::Result<Self> {
-        let shared = Rc::new(Shared { stopped: Cell::new(false), latencies: RefCell::new(histogram()?) });
-        let mut load = Self { shared, clients: JoinSet::new() };
+        let mut load = Self::new()?;
         for _ in 0..clients {
-            let sender = connect(port).await?;
-            let shared = load.shared.clone();
-            load.clients.spawn_local(async move { post(sender, &shared).await });
+            load.add(connect(port).await?, None);
         }
         Ok(load)
+    }
+
+    /// Connects enough clients for a rate of sales a second, and lets them post at even intervals. Needs a
+    /// [`tokio::task::LocalSet`].
+    ///
+    /// # Errors
+    /// If one of them cannot connect.
+    pub(crate) async fn at_rate(port: u16, per_second: u64) -> anyhow::Result<Self> {
+        // Each posts twice a second or less, so that none waits for a response when its next sale is due.
+        let clients = per_second.div_ceil(2);
+        let interval = Duration::from_secs_f64(1.0 / per_second as f64);
+        let mut senders = Vec::new();
+        for _ in 0..clients {
+            senders.push(connect(port).await?);
+        }
+        let (mut load, mut first) = (Self::new()?, Instant::now());
+        for sender in senders {
+            first += interval;
+            load.add(sender, Some(Pace { first, interval: interval.mul_f64(clients as f64) }));
+        }
+        Ok(load)
+    }
+
+    fn new() -> anyhow::Result<Self> {
+        let (latencies, accepted) = (RefCell::new(histogram()?), RefCell::default());
+        let shared = Rc::new(Shared { stopped: Cell::new(false), latencies, accepted });
+        Ok(Self { shared, clients: JoinSet::new() })
+    }
+
+    fn add(&mut self, sender: SendRequest<Full<Bytes>>, pace: Option<Pace>) {
+        let shared = self.shared.clone();
+        self.clients.spawn_local(async move { post(sender, pace, &shared).await });
     }
 
     /// The results of all clients within `time`.
@@ -71,16 +110,16 @@ impl Load {
         Ok(Seen { accepted: latencies.len(), elapsed: started.elapsed(), latencies })
     }
 
-    /// Ends each client after its next response.
+    /// Ends each client after its next response, and returns when each sale since the start was accepted.
     ///
     /// # Errors
     /// As [`Load::watch`].
-    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+    pub(crate) async fn stop(mut self) -> anyhow::Result<Vec<Instant>> {
         self.shared.stopped.set(true);
         while let Some(ended) = self.clients.join_next().await {
             ended??;
         }
-        Ok(())
+        Ok(self.shared.accepted.take())
     }
 }
 
@@ -98,8 +137,12 @@ async fn connect(port: u16) -> anyhow::Result<SendRequest<Full<Bytes>>> {
     Ok(sender)
 }
 
-async fn post(mut sender: SendRequest<Full<Bytes>>, shared: &Shared) -> anyhow::Result<()> {
+async fn post(mut sender: SendRequest<Full<Bytes>>, mut pace: Option<Pace>, shared: &Shared) -> anyhow::Result<()> {
     while !shared.stopped.get() {
+        if let Some(Pace { first: next, interval }) = &mut pace {
+            sleep_until(*next).await;
+            *next += *interval;
+        }
         let request = Request::builder().method(Method::POST).uri("/sales").header("host", "localhost");
         let request = request.header("content-type", "application/json").body(Full::new(Bytes::from_static(SALE)))?;
         let started = Instant::now();
@@ -111,6 +154,7 @@ async fn post(mut sender: SendRequest<Full<Bytes>>, shared: &Shared) -> anyhow::
         }
         let microseconds = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         shared.latencies.borrow_mut().saturating_record(microseconds);
+        shared.accepted.borrow_mut().push(Instant::now());
     }
     Ok(())
 }

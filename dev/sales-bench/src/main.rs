@@ -1,10 +1,11 @@
 //! The cost of a sale: release builds of the services, on an AWS endpoint with canned responses.
 //!
-//! Begin with `arguments`, the settings, and `measure`, the measurements: `services` starts the binaries, `canned` is
-//! the endpoint that they call, `load` posts sales, `ceilings` are bare calls in the same run, `report` prints the
-//! figures.
+//! Begin with `arguments`, the settings, and `measure` and `pipeline`, the measurements: `services` starts the binaries,
+//! `canned` is the endpoint that they call, `load` posts sales, `ceilings` are bare calls in the same run, `report`
+//! prints the figures, `bill` what AWS charges for them, and `goals` compares them.
 
 mod arguments;
+mod bill;
 mod canned;
 mod cases;
 mod ceilings;
@@ -14,6 +15,7 @@ mod goals;
 mod leash;
 mod load;
 mod measure;
+mod pipeline;
 mod report;
 mod sample;
 mod services;
@@ -133,12 +135,23 @@ async fn measure_once(bench: &Bench, run: u32, report: &mut Report) -> anyhow::R
         }
     }
     if plan.includes(Subject::Drain) {
-        for messages in plan.messages.iter().filter(|size| plan.repeats(**size, run)) {
+        for (sales, events) in plan.queues() {
             for latency in &plan.latency {
-                tell(&format!("worker, {messages} messages, latency {latency}"))?;
-                report.add(Subject::Drain, bench.drain(*messages, *latency).await?);
+                tell(&format!("worker, {}", cases::drain(sales, events, *latency)))?;
+                report.add(Subject::Drain, bench.drain(sales, events, *latency).await?);
             }
+            tell(&format!("worker, {}", cases::stand_by(sales, events)))?;
+            report.add(Subject::Drain, bench.stand_by(sales, events).await?);
         }
+    }
+    if plan.includes(Subject::Pipeline) {
+        for rate in &plan.rates {
+            tell(&format!("both services, {}", cases::rate(*rate)))?;
+            report.add(Subject::Pipeline, bench.at_rate(*rate).await?);
+        }
+        let clients = cases::BUSY_CLIENTS;
+        tell(&format!("both services, {}", cases::busy(clients)))?;
+        report.add(Subject::Pipeline, bench.busy(clients).await?);
     }
     if plan.includes(Subject::Sweep) {
         for pending in plan.pending.iter().filter(|size| plan.repeats(**size, run)) {
@@ -159,12 +172,14 @@ fn show(plan: &Plan, report: &Report) -> anyhow::Result<()> {
             "ceilings": report.rows(Subject::Ceilings),
             "api": report.rows(Subject::Api),
             "drain": report.rows(Subject::Drain),
+            "pipeline": report.rows(Subject::Pipeline),
             "sweep": report.rows(Subject::Sweep),
+            "bill": bill::bills(report),
             "goals": goals,
         });
         format!("{}\n", serde_json::to_string_pretty(&document)?)
     } else {
-        format!("{}{}", report.text(), goals::text(&goals))
+        format!("{}{}{}", report.text(), bill::text(&bill::bills(report)), goals::text(&goals))
     };
     let mut out = std::io::stdout().lock();
     Ok(out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Unwritten)?)

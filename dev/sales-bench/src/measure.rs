@@ -23,7 +23,7 @@ use crate::usage;
 const LOOK: Duration = Duration::from_millis(20);
 
 /// A worker without progress for so long has failed.
-const STALLED: Duration = Duration::from_secs(60);
+pub(crate) const STALLED: Duration = Duration::from_secs(60);
 
 /// What measurements need.
 pub(crate) struct Bench {
@@ -43,7 +43,7 @@ impl Bench {
     pub(crate) async fn bare_call(&self, call: Call) -> anyhow::Result<Measurement> {
         let name = call.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
         let endpoint = Endpoint::start(Latency::NONE, self.plan.tls).await?;
-        endpoint.load(&Offer { messages: u64::from(u32::MAX), pending: 0 }).await?;
+        endpoint.load(&Offer { messages: u64::from(u32::MAX), ..Offer::default() }).await?;
         let mut command = leash::own(["call", &name, "--seconds", &self.plan.seconds.to_string()])?;
         command.env_clear().envs(endpoint.environment());
         let running = self.cores.for_service(|| Ok(command.output()))?;
@@ -94,11 +94,11 @@ impl Bench {
     /// If a sale is not accepted.
     pub(crate) async fn api(&self, clients: u64, latency: Latency) -> anyhow::Result<Measurement> {
         let endpoint = Endpoint::start(latency, self.plan.tls).await?;
-        let mut api = MeasuredService::start(&self.binaries, Kind::Api, &endpoint, &self.cores).await?;
+        let mut api = self.start(Kind::Api, &endpoint, &[]).await?;
         let mut load = Load::start(api.port, clients).await?;
         load.watch(self.plan.warm_up()).await?;
 
-        endpoint.load(&Offer { messages: 0, pending: 0 }).await?;
+        endpoint.load(&Offer::default()).await?;
         let before = api.used()?;
         let seen = load.watch(self.plan.window()).await?;
         let used = api.used()?.since(before);
@@ -121,13 +121,22 @@ impl Bench {
         Ok(measured)
     }
 
-    /// The worker on a queue of `messages`.
+    /// The worker on a queue of `sales`, in messages of `events`.
     ///
     /// # Errors
     /// If it does not process them.
-    pub(crate) async fn drain(&self, messages: u64, latency: Latency) -> anyhow::Result<Measurement> {
-        let offer = Offer { messages, pending: 0 };
-        self.work(cases::drain(messages, latency), latency, &offer, messages, |counts| counts.messages_deleted).await
+    pub(crate) async fn drain(&self, sales: u64, events: u64, latency: Latency) -> anyhow::Result<Measurement> {
+        let offer = Offer { messages: sales.div_ceil(events), events, ..Offer::default() };
+        self.work(cases::drain(sales, events, latency), latency, &offer, &[]).await
+    }
+
+    /// The worker on the same queue, where another region is expected to process the sales.
+    ///
+    /// # Errors
+    /// If it does not process them.
+    pub(crate) async fn stand_by(&self, sales: u64, events: u64) -> anyhow::Result<Measurement> {
+        let offer = Offer { messages: sales.div_ceil(events), events, elsewhere: true, ..Offer::default() };
+        self.work(cases::stand_by(sales, events), Latency::NONE, &offer, &[]).await
     }
 
     /// The worker on a backlog of `pending` sales.
@@ -135,8 +144,8 @@ impl Bench {
     /// # Errors
     /// If it does not process them.
     pub(crate) async fn sweep(&self, pending: u64) -> anyhow::Result<Measurement> {
-        let offer = Offer { messages: 0, pending };
-        self.work(cases::sweep(pending), Latency::NONE, &offer, pending, |counts| counts.settled).await
+        let offer = Offer { pending, ..Offer::default() };
+        self.work(cases::sweep(pending), Latency::NONE, &offer, &[("SWEEP_INTERVAL_SECONDS", "1")]).await
     }
 
     async fn work(
@@ -144,22 +153,26 @@ impl Bench {
         name: String,
         latency: Latency,
         offer: &Offer,
-        size: u64,
-        done: fn(&Counts) -> u64,
+        variables: &[(&'static str, &str)],
     ) -> anyhow::Result<Measurement> {
         let endpoint = Endpoint::start(latency, self.plan.tls).await?;
-        let mut worker = MeasuredService::start(&self.binaries, Kind::Worker, &endpoint, &self.cores).await?;
-        reach(&endpoint, |counts| counts.calls.get("SQS.ReceiveMessage").copied().unwrap_or(0), 1).await?;
+        let mut worker = self.start(Kind::Worker, &endpoint, variables).await?;
+        reach(&endpoint, received, 1).await?;
 
         endpoint.load(offer).await?;
         let (started, before) = (Instant::now(), worker.used()?);
-        let counts = reach(&endpoint, done, size).await?;
+        let counts = if offer.pending > 0 {
+            reach(&endpoint, |counts| counts.settled, offer.pending).await
+        } else {
+            reach(&endpoint, |counts| counts.messages_deleted, offer.messages).await
+        };
+        let counts = counts.with_context(|| worker.last_line())?;
         let (elapsed, used) = (started.elapsed(), worker.used()?.since(before));
         let memory = worker.peak_memory()?;
         let first_answer = worker.first_answer;
         worker.stop().await?;
 
-        let size = size.max(1) as f64;
+        let size = offer.pending.max(offer.messages * offer.events).max(1) as f64;
         let mut measured = Measurement::new(name);
         measured
             .figure("seconds", elapsed.as_secs_f64())
@@ -169,10 +182,31 @@ impl Bench {
         measured.counts(&counts, size).memory(memory).figure("first_answer_ms", first_answer.as_secs_f64() * 1e3);
         Ok(measured)
     }
+
+    /// Starts a service with additional variables.
+    ///
+    /// # Errors
+    /// If it does not respond.
+    pub(crate) async fn start(
+        &self,
+        kind: Kind,
+        endpoint: &Endpoint,
+        variables: &[(&'static str, &str)],
+    ) -> anyhow::Result<MeasuredService> {
+        MeasuredService::start(&self.binaries, kind, endpoint, &self.cores, variables).await
+    }
+}
+
+/// Receives so far.
+pub(crate) fn received(counts: &Counts) -> u64 {
+    counts.calls.get("SQS.ReceiveMessage").copied().unwrap_or(0)
 }
 
 /// Waits until the count of `done` has reached `size`.
-async fn reach(endpoint: &Endpoint, done: impl Fn(&Counts) -> u64, size: u64) -> anyhow::Result<Counts> {
+///
+/// # Errors
+/// If it does not grow.
+pub(crate) async fn reach(endpoint: &Endpoint, done: impl Fn(&Counts) -> u64, size: u64) -> anyhow::Result<Counts> {
     let (mut last, mut changed) = (0, Instant::now());
     loop {
         let counts = endpoint.counts().await?;
@@ -183,7 +217,8 @@ async fn reach(endpoint: &Endpoint, done: impl Fn(&Counts) -> u64, size: u64) ->
         if now != last {
             (last, changed) = (now, Instant::now());
         } else if changed.elapsed() > STALLED {
-            bail!("the worker makes no progress at {now} of {size}");
+            // A message that it puts back because a call failed is not delivered again.
+            bail!("the worker makes no progress at {now} of {size} after {:?}", counts.calls);
         }
         sleep(LOOK).await;
     }
@@ -194,11 +229,15 @@ impl Measurement {
         self.figure("cpu_us", cpu.as_secs_f64() * 1e6 / size).figure("cores", cpu.as_secs_f64() / elapsed.as_secs_f64())
     }
 
-    fn counts(&mut self, counts: &Counts, size: f64) -> &mut Self {
+    /// Adds what AWS was asked for, by the sale.
+    pub(crate) fn counts(&mut self, counts: &Counts, size: f64) -> &mut Self {
         let calls: u64 = counts.calls.values().sum();
         let each = |count: u64| count as f64 / size;
         self.calls = counts.calls.iter().map(|(name, count)| (name.clone(), each(*count))).collect::<BTreeMap<_, _>>();
-        self.figure("calls", each(calls)).figure("write_units", each(counts.write_units))
+        self.figure("calls", each(calls))
+            .figure("objects", each(counts.objects_put))
+            .figure("lines", each(counts.lines_put))
+            .figure("write_units", each(counts.write_units))
     }
 
     fn memory(&mut self, bytes: u64) -> &mut Self {

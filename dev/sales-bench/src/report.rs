@@ -15,9 +15,11 @@ use crate::arguments::Subject;
 pub(crate) struct Measurement {
     /// Its case.
     pub(crate) case: String,
-    /// Each figure by its name, which ends in its unit. Counts are per sale, message or call.
+    /// Each figure by its name, which ends in its unit. Counts are per sale or call.
     pub(crate) figures: Vec<(&'static str, f64)>,
-    /// AWS calls per sale or message, by operation.
+    /// Figures that only other figures are computed from.
+    pub(crate) details: Vec<(&'static str, f64)>,
+    /// AWS calls per sale, by operation.
     pub(crate) calls: BTreeMap<String, f64>,
 }
 
@@ -25,12 +27,18 @@ impl Measurement {
     /// Without figures.
     #[must_use]
     pub(crate) fn new(case: String) -> Self {
-        Self { case, figures: Vec::new(), calls: BTreeMap::new() }
+        Self { case, figures: Vec::new(), details: Vec::new(), calls: BTreeMap::new() }
     }
 
     /// Adds a figure.
     pub(crate) fn figure(&mut self, name: &'static str, value: f64) -> &mut Self {
         self.figures.push((name, value));
+        self
+    }
+
+    /// Adds a figure that tables leave out.
+    pub(crate) fn detail(&mut self, name: &'static str, value: f64) -> &mut Self {
+        self.details.push((name, value));
         self
     }
 }
@@ -66,7 +74,7 @@ pub(crate) struct Row {
     pub(crate) runs: usize,
     /// Each figure by its name.
     pub(crate) figures: BTreeMap<&'static str, Spread>,
-    /// AWS calls per sale or message, by operation.
+    /// AWS calls per sale, by operation.
     pub(crate) calls: BTreeMap<String, Spread>,
     #[serde(skip)]
     columns: Vec<&'static str>,
@@ -104,6 +112,13 @@ impl Report {
         row.figures.get(figure).map(|spread| spread.median)
     }
 
+    /// The median of the calls of an operation, if the case was measured.
+    #[must_use]
+    pub(crate) fn calls(&self, subject: Subject, case: &str, operation: &str) -> Option<f64> {
+        let row = self.rows(subject).into_iter().find(|row| row.case == case)?;
+        Some(row.calls.get(operation).map_or(0.0, |spread| spread.median))
+    }
+
     /// Tables in Markdown.
     #[must_use]
     pub(crate) fn text(&self) -> String {
@@ -111,7 +126,8 @@ impl Report {
         for (subject, heading) in [
             (Subject::Ceilings, "Ceilings: one call, one answer"),
             (Subject::Api, "API: for each sale"),
-            (Subject::Drain, "Worker on a queue: for each message"),
+            (Subject::Drain, "Worker on a queue: for each sale"),
+            (Subject::Pipeline, "Both services, AWS's latency: for each sale"),
             (Subject::Sweep, "Worker on a backlog: for each pending sale"),
         ] {
             let rows = self.rows(subject);
@@ -128,7 +144,8 @@ fn row(measured: Vec<&Measurement>) -> Row {
     let mut figures: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
     let mut calls: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for measurement in &measured {
-        measurement.figures.iter().for_each(|(name, value)| figures.entry(name).or_default().push(*value));
+        let all = measurement.figures.iter().chain(&measurement.details);
+        all.for_each(|(name, value)| figures.entry(name).or_default().push(*value));
         measurement.calls.iter().for_each(|(name, value)| calls.entry(name.clone()).or_default().push(*value));
     }
     let first = measured.first();
@@ -206,6 +223,9 @@ mod tests {
         assert_eq!(rows.iter().map(|row| (row.case.as_str(), row.runs)).collect::<Vec<_>>(), [("b", 3), ("a", 1)]);
         assert_eq!(report.median(Subject::Api, "b", "cpu_us"), Some(45.25));
         assert_eq!(report.median(Subject::Api, "c", "cpu_us"), None);
+        let calls = |case, operation| report.calls(Subject::Api, case, operation);
+        assert_eq!(calls("b", "DynamoDB.PutItem"), Some(1.0));
+        assert_eq!((calls("b", "S3.PutObject"), calls("c", "S3.PutObject")), (Some(0.0), None));
         let text = report.text();
         assert!(text.contains("45.2 (40.0-50.0)") && text.contains("PutItem 1.00"), "{text}");
         assert!(!text.contains("Ceilings"), "{text}");

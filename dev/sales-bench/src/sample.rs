@@ -19,6 +19,11 @@ pub(crate) fn sale(id: SaleId, timestamp: Timestamp) -> Result<Sale, InvalidSale
     Ok(Sale { id, product, amount, timestamp, region: region() })
 }
 
+/// The region that does not accept it.
+pub(crate) fn other_region() -> Option<Region> {
+    "us-east-1".parse().ok()
+}
+
 /// The region that accepts it.
 pub(crate) fn region() -> Option<Region> {
     REGION.parse().ok()

@@ -103,7 +103,7 @@ pub(crate) struct MeasuredService {
 }
 
 impl MeasuredService {
-    /// Starts a service with AWS at `endpoint`, and waits until it responds.
+    /// Starts a service with AWS at `endpoint` and additional variables, and waits until it responds.
     ///
     /// # Errors
     /// If it does not.
@@ -112,6 +112,7 @@ impl MeasuredService {
         kind: Kind,
         endpoint: &Endpoint,
         cores: &Cores,
+        variables: &[(&'static str, &str)],
     ) -> anyhow::Result<Self> {
         let path = match kind {
             Kind::Api => &binaries.api,
@@ -120,7 +121,9 @@ impl MeasuredService {
         let directory = tempfile::tempdir()?;
         let mut log = log_file(&directory.path().join("log"))?;
         let [port] = sales_testbed::tcp_ports::free()?;
-        let program = Program::new(path).environment(environment(endpoint, port)).log(log.try_clone()?);
+        let more = variables.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        let variables = environment(endpoint, port).into_iter().chain(more).collect::<Vec<_>>();
+        let program = Program::new(path).environment(variables).log(log.try_clone()?);
         let started = Instant::now();
         let process = cores.for_service(|| program.start())?;
         let client = reqwest::Client::builder().no_proxy().build()?;
@@ -144,6 +147,11 @@ impl MeasuredService {
     pub(crate) fn used(&mut self) -> anyhow::Result<Used> {
         let cpu = usage::cpu_time(self.process.id()).with_context(|| last_line(&mut self.log))?;
         Ok(Used { cpu, logged: self.log.metadata()?.len() })
+    }
+
+    /// The last line of its log.
+    pub(crate) fn last_line(&mut self) -> String {
+        last_line(&mut self.log)
     }
 
     /// Peak memory, in bytes.
@@ -176,7 +184,6 @@ fn environment(endpoint: &Endpoint, port: u16) -> Vec<(&'static str, String)> {
         ("DYNAMO_SALES_TABLE", SALES_TABLE),
         ("DYNAMO_SALES_IDEMPOTENCY_TABLE", IDEMPOTENCY_TABLE),
         ("S3_SALES_BUCKET", LAKE),
-        ("SWEEP_INTERVAL_SECONDS", "1"),
         ("BIND_HOST", "127.0.0.1"),
     ];
     variables.extend(fixed.map(|(name, value)| (name, value.to_owned())));

@@ -31,17 +31,16 @@ fn measure(arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// The median of a figure, or of an operation's calls, in the only row of a subject.
+/// The median of a figure, or of an operation's calls, in the first row of a subject.
 fn median(report: &Value, subject: &str, kind: &str, name: &str) -> f64 {
-    let rows = report[subject].as_array().unwrap();
-    assert_eq!(rows.len(), 1, "{rows:?}");
-    rows[0][kind][name]["median"].as_f64().unwrap_or_else(|| panic!("{subject} has no {name}: {rows:?}"))
+    let row = &report[subject][0];
+    row[kind][name]["median"].as_f64().unwrap_or_else(|| panic!("{subject} has no {name}: {row:#}"))
 }
 
 #[test]
 fn the_services_are_measured_and_their_calls_add_up() {
-    let subjects = ["--only", "api,drain,sweep", "--connections", "16", "--messages", "300", "--pending", "300"];
-    let report = measure(&subjects);
+    let subjects = ["--only", "api,drain,sweep", "--connections", "16", "--sales", "300", "--pending", "300"];
+    let report = measure(&[&subjects[..], &["--events", "20"]].concat());
     for (subject, write_units) in [("api", 2.0), ("drain", 3.0), ("sweep", 3.0)] {
         let figure = |name| median(&report, subject, "figures", name);
         for name in ["per_second", "cpu_us", "log_bytes", "peak_memory_mib", "first_answer_ms"] {
@@ -58,12 +57,40 @@ fn the_services_are_measured_and_their_calls_add_up() {
 }
 
 #[test]
-fn each_message_and_each_pending_sale_is_put_and_settled_by_one_call() {
-    let report = measure(&["--only", "drain,sweep", "--messages", "60", "--pending", "60"]);
-    for subject in ["drain", "sweep"] {
-        // So few at once that even a slow machine answers each before the client's next request.
-        assert_eq!(median(&report, subject, "calls", "S3.PutObject"), 1.0, "{subject}");
-        assert_eq!(median(&report, subject, "calls", "DynamoDB.UpdateItem"), 1.0, "{subject}");
+fn each_announced_and_each_pending_sale_is_a_line_of_few_objects() {
+    let report = measure(&["--only", "drain,sweep", "--sales", "300", "--events", "1,20", "--pending", "300"]);
+    let rows = report["drain"].as_array().unwrap();
+    let [lone, alone_elsewhere, many, many_elsewhere] = rows.as_slice() else { panic!("{rows:#?}") };
+    for row in [lone, many, &report["sweep"][0]] {
+        let figure = |name: &str| row["figures"][name]["median"].as_f64().unwrap();
+        assert_eq!(figure("lines"), 1.0, "{row:#}");
+        assert!(figure("objects") < 0.2, "{row:#}");
+    }
+    for row in [alone_elsewhere, many_elsewhere] {
+        assert!(row["case"].as_str().unwrap().starts_with("standing by"), "{row:#}");
+        assert_eq!(row["figures"]["lines"]["median"], 0.0, "{row:#}");
+        assert_eq!(row["figures"]["write_units"]["median"], 0.0, "{row:#}");
+    }
+}
+
+#[test]
+fn sales_pass_through_both_services_and_are_billed() {
+    let report = measure(&["--only", "drain,pipeline", "--sales", "20", "--events", "20", "--rates", "50"]);
+    let rows = report["pipeline"].as_array().unwrap();
+    assert_eq!(rows.len(), 2);
+    for row in rows {
+        let figure = |name: &str| row["figures"][name]["median"].as_f64().unwrap();
+        assert!(figure("processed_p50_ms") > 50.0 && figure("processed_p99_ms") < 30_000.0, "{row:#}");
+        // What is announced is written to the table, to the journal and to the marks, once.
+        let announced = figure("announced_percent") / 100.0;
+        assert!((figure("lines") - announced).abs() < 1e-9, "{row:#}");
+        assert!((figure("mark_units") - announced).abs() < 1e-9, "{row:#}");
+        assert!((figure("sales_table_units") - 1.0 - announced).abs() < 1e-9, "{row:#}");
+    }
+    let bills = report["bill"].as_array().unwrap();
+    assert_eq!(bills.len(), 2);
+    for bill in bills {
+        assert!(bill["total"].as_f64().unwrap() > 5.0, "{bill:#}");
     }
 }
 
@@ -71,7 +98,7 @@ fn each_message_and_each_pending_sale_is_put_and_settled_by_one_call() {
 fn the_ceilings_are_measured_also_by_tls() {
     let report = measure(&["--only", "ceilings", "--tls"]);
     let rows = report["ceilings"].as_array().unwrap();
-    assert_eq!(rows.len(), 10);
+    assert_eq!(rows.len(), 12);
     for row in rows {
         assert!(row["figures"]["cpu_us"]["median"].as_f64().unwrap() > 0.0, "{row}");
     }

@@ -15,7 +15,7 @@ const EXAMPLES: &str = "\
 Examples:
   sales-local                       start everything; Ctrl-C stops it
   sales-local --port 9000           the same on another port
-  sales-local lake                  list the objects in the lake
+  sales-local lake                  list the journal in the lake
   sales-local lose sa-east-1        lose a region: its API, its worker, and AWS in it
   sales-local restore sa-east-1     restore it
   sales-local demo --sales 1000     post sales, switch regions half-way, check the lakes
@@ -46,7 +46,7 @@ impl Arguments {
 pub(crate) enum Command {
     /// Start both regions and show their activity until Ctrl-C (the default)
     Up(UpOptions),
-    /// List the lake of the running instance: keys and bodies
+    /// List the lake of the running instance: the objects of its journal, and their lines
     Lake(LakeOptions),
     /// Make a region, or a service that regions use, fail in the running instance
     Lose(DrillOptions),

@@ -7,7 +7,7 @@ use sales_testbed::{
     accelerator::{AcceleratorStandIn, Dial},
     dns::Name,
     openmetrics::counter,
-    resources::{RegionResources, RegionState},
+    resources::{FactsInLake, RegionResources, RegionState},
     services::is_healthy,
 };
 use tabled::{
@@ -37,15 +37,14 @@ impl View {
     async fn of(
         client: &reqwest::Client,
         (accelerator, name): (&AcceleratorStandIn, &Name),
-        region: &RegionResources,
-        api: &str,
-        worker: &str,
+        (region, lake): (&RegionResources, &mut FactsInLake),
+        (api, worker): (&str, &str),
     ) -> Self {
-        let (state, accepted, pending, lake, dead_letters, api_is_up, worker_is_up) = join!(
+        let (state, accepted, pending, in_the_lake, dead_letters, api_is_up, worker_is_up) = join!(
             region.state(),
             counter(client, api, "sales_accepted_total"),
             region.pending_count(),
-            region.lake_keys(),
+            lake.count(region),
             region.dead_letter_count(),
             is_healthy(client, api),
             is_healthy(client, worker),
@@ -60,7 +59,7 @@ impl View {
             worker: worker_is_up,
             accepted: accepted.ok().flatten(),
             pending: pending.ok(),
-            in_the_lake: lake.ok().map(|keys| keys.len()),
+            in_the_lake: in_the_lake.ok(),
             dead_letters: dead_letters.ok(),
         }
     }
@@ -72,15 +71,20 @@ impl View {
     }
 }
 
+/// The facts in each region's lake, as counted last.
+pub(crate) type Lakes = [FactsInLake; 2];
+
 /// All regions at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Summary(Vec<View>);
 
 impl Summary {
-    pub(crate) async fn of(client: &reqwest::Client, stack: &Stack) -> Self {
+    pub(crate) async fn of(client: &reqwest::Client, stack: &Stack, lakes: &mut Lakes) -> Self {
         let regions = stack.regions();
         let entrances = (stack.accelerator(), stack.name());
-        let views = regions.iter().map(|(region, api, worker)| View::of(client, entrances, region, api, worker));
+        let views = regions.iter().zip(lakes).map(|((region, api, worker), lake)| {
+            View::of(client, entrances, (*region, lake), (api.as_str(), worker.as_str()))
+        });
         Self(join_all(views).await)
     }
 

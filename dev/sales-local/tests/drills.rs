@@ -70,7 +70,7 @@ async fn post(instance: &LocalInstance, count: usize) {
 async fn is_in_both_lakes(instance: &LocalInstance, count: usize) {
     let regions = [region(instance, 0), region(instance, 1)];
     for region in &regions {
-        let arrived = async || (region.lake_keys().await.ok()?.len() == count).then_some(());
+        let arrived = async || (region.facts_in_lake().await.ok()?.len() == count).then_some(());
         eventually(&format!("{count} sales are in the lake of {}", region.name), arrived).await;
     }
 }
@@ -262,8 +262,8 @@ async fn clients_of_dns_get_to_the_region_that_is_left_although_every_control_pl
     let ids = said(&instance.shell("cat ids.txt").await.expect("it runs"));
     assert_eq!(Some(ids.lines().count() as u64), load["accepted"].as_u64());
     let arrived = async || {
-        let keys = region(&instance, 1).lake_keys().await.ok()?;
-        ids.lines().all(|id| keys.iter().any(|key| key.contains(id))).then_some(())
+        let facts = region(&instance, 1).facts_in_lake().await.ok()?;
+        ids.lines().all(|id| facts.contains(id)).then_some(())
     };
     eventually("each sale that was accepted is in the lake that is left", arrived).await;
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use sales::memory::Situations;
+use sales::memory::{Situation, Situations};
 
 use crate::mutation::Mutation;
 use crate::run::{Verdict, run};
@@ -27,7 +27,17 @@ pub struct Summary {
     pub situations: Situations,
 }
 
+/// Schedules in which each situation must happen at least once.
+const ENOUGH: u64 = 10_000;
+
 impl Summary {
+    /// The situations that should have happened, and did not: what concerns them is not shown by these schedules.
+    #[must_use]
+    pub fn unmet(&self) -> Vec<Situation> {
+        let unmet = Situation::ALL.into_iter().filter(|situation| self.situations.count(*situation) == 0);
+        if self.runs < ENOUGH { Vec::new() } else { unmet.collect() }
+    }
+
     fn add(&mut self, verdict: Verdict) {
         self.runs += 1;
         self.calls += verdict.calls;
@@ -99,4 +109,17 @@ pub fn run_all(
     });
     summary.broken.sort_by_key(|verdict| verdict.seed);
     summary
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_thousand_schedules_must_have_met_every_situation() {
+        let few = Summary { runs: ENOUGH - 1, ..Summary::default() };
+        assert!(few.unmet().is_empty());
+        let enough = Summary { runs: ENOUGH, ..Summary::default() };
+        assert_eq!(enough.unmet(), Situation::ALL);
+    }
 }

@@ -8,6 +8,8 @@
 //! A region that is lost for good takes with it what had not left it, by replication or as a message; and the objects
 //! that it had put, unless they had replicated (decision 4 in `docs/decisions`).
 //!
+//! No item may have lost an attribute that the services do not know, unless a worker created it from its event.
+//!
 //! One fact may have two versions: an idempotency key, or a cancellation, that both regions accepted independently.
 //! Decision 3 in `docs/decisions` then allows lines of each of the versions.
 
@@ -31,21 +33,34 @@ pub fn check(world: &World) -> Vec<String> {
     let live: Vec<usize> = (0..REGIONS).filter(|region| world.schedule.lost_for_good != Some(*region)).collect();
     let known = known(world);
     let owed = owed_of(world, &known);
+    let created = world.cloud.created();
     for region in &live {
         let items = world.cloud.items(*region);
-        let marked: BTreeSet<FactId> = world.cloud.marked(*region).into_iter().collect();
+        let marked = world.cloud.marked(*region);
+        let objects = world.cloud.objects(*region);
         for id in &owed {
             match items.get(id) {
                 None => wrong.push(format!("{id} is not in the table of {}", NAMES[*region])),
                 Some(item) if item.pending => wrong.push(format!("{id} is pending in {}", NAMES[*region])),
                 Some(item) if !item.processed => wrong.push(format!("{id} is not processed in {}", NAMES[*region])),
+                Some(item) if !item.later && !created.contains(id) => {
+                    wrong.push(format!("{id} has lost an attribute in {}", NAMES[*region]));
+                }
                 Some(_) => {}
             }
-            if !marked.contains(id) {
-                wrong.push(format!("{id} is not marked in {}", NAMES[*region]));
+            match marked.get(id).map(|object| objects.get(&**object)) {
+                None => wrong.push(format!("{id} is not marked in {}", NAMES[*region])),
+                Some(Some(lines)) if lines.lines().all(|line| fact_of(line) != Some(*id)) => {
+                    wrong.push(format!("{id} is not in the object that its mark names in {}", NAMES[*region]));
+                }
+                // A lost region's objects may be lost with it.
+                Some(None) if world.schedule.lost_for_good.is_none() => {
+                    wrong.push(format!("{id} is marked with an object that is not in {}", NAMES[*region]));
+                }
+                Some(_) => {}
             }
         }
-        check_lake(*region, &world.cloud.objects(*region), &known, &owed, &mut wrong);
+        check_lake(*region, &objects, &known, &owed, &mut wrong);
     }
     let foreign: BTreeSet<FactId> = world.record.borrow().foreign.iter().map(Fact::id).collect();
     for id in world.cloud.never_stored().difference(&foreign) {
@@ -113,7 +128,7 @@ pub fn check_stand_by(world: &World) -> Vec<String> {
     let standing_by: &[usize] = match world.schedule.kind {
         Kind::SwitchUnknown => &[1],
         Kind::BothPassive => &[0, 1],
-        Kind::Storm | Kind::Calm | Kind::SwitchesUnreachable | Kind::Failover | Kind::Takeover => &[],
+        Kind::Storm | Kind::Calm | Kind::SwitchesUnreachable | Kind::Failover | Kind::Takeover | Kind::Resisting => &[],
     };
     let put = world.weather.puts();
     let wrong = standing_by.iter().filter(|region| put[**region] > 0);

@@ -64,7 +64,7 @@ impl Rates {
             answer_lost: rate(&[0, 0, 10, 60]),
             repeated: rate(&[0, 0, 20]),
             hanging: rate(&[0, 0, 0, 5]),
-            entries_refused: rate(&[0, 0, 20]),
+            entries_refused: rate(&[0, 20, 100]),
             caller_dies: rate(&[0, 0, 2, 10]),
             slow: rate(&[0, 0, 20]),
             message_lost: rate(&[0, 0, 100, 500]),

@@ -114,6 +114,9 @@ fn many(arguments: &Arguments) -> std::io::Result<bool> {
     for situation in Situation::ALL {
         writeln!(out, "{:10} x {}", summary.situations.count(situation), situation.name())?;
     }
+    for situation in summary.unmet() {
+        writeln!(out, "never happened: {}", situation.name())?;
+    }
     for verdict in &summary.broken {
         writeln!(out, "seed {}: {}", verdict.seed, verdict.violations.join("; "))?;
     }
@@ -122,5 +125,5 @@ fn many(arguments: &Arguments) -> std::io::Result<bool> {
         tell(&mut out, first.seed, arguments.mutation)?;
     }
     out.flush()?;
-    Ok(!summary.broken.is_empty())
+    Ok(!summary.broken.is_empty() || !summary.unmet().is_empty())
 }

@@ -2,20 +2,24 @@
 //! in the worker would.
 
 use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::ValueEnum;
 use sales::clock::{Clock, Timestamp};
 use sales::journal::{self, Hour, JournalObject};
-use sales::memory::{Client, MemoryJournal, MemoryLeases, MemorySaleQueue, MemorySaleTable};
+use sales::memory::{
+    Client, LARGE_OBJECT, MemoryJournal, MemoryLeases, MemoryMarks, MemorySaleQueue, MemorySaleTable, MemorySiteSwitch,
+};
 use sales::message;
 use sales::ports::{
     Backlog, DeadLetter, Delivery, Duty, FoundSale, Holder, Insert, InsertSale, Journal, Lease, Leases, LoadedFacts,
-    Mark, Marks, PageToken, PendingPage, PortResult, SaleQueue, SaleTable,
+    Mark, Marks, PageToken, PendingPage, PortResult, SaleQueue, SaleTable, SiteSwitch,
 };
 use sales::sale::{Fact, FactId, Sale, SaleId};
 use sales::shard::Shard;
 use sales::site_state::SiteState;
+use tokio::time::Instant;
 
 /// A deliberate bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -44,11 +48,24 @@ pub enum Mutation {
     MixesUpResults,
     /// A message of several facts is acknowledged with one of them undone.
     ForgetsOneOfMany,
-    /// An object of several lines is put without the last one.
+    /// A large object is put without its last line.
     LosesALine,
+    /// The results of a call for several marks are given to the wrong facts.
+    MixesUpMarks,
+    /// Settling a fact replaces its whole item.
+    ErasesAttributes,
+    /// A sweep ends at a shard's first fact that cannot be brought to the lake.
+    StopsAtFirstFailure,
+    /// A state that cannot be read for a minute counts as PASSIVE.
+    ForgetsState,
+    /// A state that was never read for a minute counts as ACTIVE.
+    GuessesState,
     /// Sales of which a grouped write is refused count as stored.
     TrustsRefusedEntries,
 }
+
+/// A minute, after which a state that cannot be read is made up.
+const MADE_UP_AFTER: Duration = Duration::from_secs(60);
 
 /// A port of a service, with or without a bug.
 #[derive(Clone)]
@@ -57,12 +74,15 @@ pub struct Mutated<P> {
     mutation: Option<Mutation>,
     client: Client,
     clock: Clock,
+    began: Instant,
+    last_read: Arc<Mutex<Option<Instant>>>,
 }
 
 impl<P> Mutated<P> {
     /// `port` with `mutation`.
     pub fn new(port: P, mutation: Option<Mutation>, client: &Client, clock: &Clock) -> Self {
-        Self { port, mutation, client: client.clone(), clock: clock.clone() }
+        let (client, clock) = (client.clone(), clock.clone());
+        Self { port, mutation, client, clock, began: Instant::now(), last_read: Arc::default() }
     }
 
     fn is(&self, mutation: Mutation) -> bool {
@@ -115,7 +135,7 @@ impl Journal for Mutated<MemoryJournal> {
             let name = object.key.rsplit('/').next().unwrap_or_default();
             object.key = format!("{}{name}", Hour::of(self.clock.now()).prefix());
         }
-        if self.is(Mutation::LosesALine) && object.lines.lines().count() > 1 {
+        if self.is(Mutation::LosesALine) && object.lines.lines().count() >= LARGE_OBJECT {
             let kept = object.lines.trim_end().rfind('\n').map_or(0, |end| end + 1);
             object.lines.truncate(kept);
         }
@@ -147,6 +167,43 @@ fn without_one_of_many(delivery: Delivery) -> Delivery {
     match message::pack(rest).pop() {
         Some((message, _)) => Delivery { body: message.body, attributes: message.attributes, ..delivery },
         None => delivery,
+    }
+}
+
+impl Marks for Mutated<MemoryMarks> {
+    async fn present(&self, ids: &[FactId]) -> PortResult<HashSet<FactId>> {
+        self.port.present(ids).await
+    }
+
+    async fn record(&self, marks: &[Mark], expires_at: Timestamp) -> Vec<PortResult<()>> {
+        let mut results = self.port.record(marks, expires_at).await;
+        if self.is(Mutation::MixesUpMarks) {
+            results.rotate_left(1);
+        }
+        results
+    }
+
+    async fn probe(&self) -> PortResult<()> {
+        self.port.probe().await
+    }
+}
+
+impl SiteSwitch for Mutated<MemorySiteSwitch> {
+    async fn read(&self) -> PortResult<SiteState> {
+        let answer = self.port.read().await;
+        let mut last = self.last_read.lock().unwrap_or_else(PoisonError::into_inner);
+        if answer.is_ok() {
+            *last = Some(Instant::now());
+        }
+        match (answer, *last) {
+            (Err(_), Some(last)) if self.is(Mutation::ForgetsState) && last.elapsed() > MADE_UP_AFTER => {
+                Ok(SiteState::Passive)
+            }
+            (Err(_), None) if self.is(Mutation::GuessesState) && self.began.elapsed() > MADE_UP_AFTER => {
+                Ok(SiteState::Active)
+            }
+            (answer, _) => answer,
+        }
     }
 }
 
@@ -204,15 +261,24 @@ impl SaleTable for Mutated<MemorySaleTable> {
         self.port.load_pending(ids).await
     }
 
-    async fn settle(&self, fact: &Fact, processed_at: Timestamp) -> PortResult<()> {
-        self.port.settle(fact, processed_at).await
+    async fn settle(&self, facts: &[Fact], processed_at: Timestamp) -> Vec<PortResult<()>> {
+        if self.is(Mutation::ErasesAttributes) {
+            return self.port.replace(facts).await;
+        }
+        self.port.settle(facts, processed_at).await
     }
 
     async fn pending(&self, shard: Shard, before: Timestamp, page: Option<PageToken>) -> PortResult<PendingPage> {
         if self.is(Mutation::NeverSweeps) {
             return Ok(PendingPage::default());
         }
-        self.port.pending(shard, before, page).await
+        let mut found = self.port.pending(shard, before, page).await?;
+        let failing = self.client.resisting().and_then(|failing| found.ids.iter().position(|id| *id == failing));
+        if let Some(place) = failing.filter(|_| self.is(Mutation::StopsAtFirstFailure)) {
+            found.ids.truncate(place + 1);
+            found.next = None;
+        }
+        Ok(found)
     }
 
     async fn backlog(&self, shard: Shard) -> PortResult<Backlog> {

@@ -26,7 +26,8 @@ pub async fn api(world: &World, who: Identity, mut intake: mpsc::Receiver<Incomi
     let client = world.client(&who);
     let mut registry = Registry::default();
     let metrics = sales_api::metrics::Metrics::new(&mut registry);
-    let (site, refresh) = Site::new(region(who.region), client.site_switch(), who.entropy.clone());
+    let switch = Mutated::new(client.site_switch(), world.mutation, &client, &who.clock);
+    let (site, refresh) = Site::new(region(who.region), switch, who.entropy.clone());
     let topic = client.sale_topic();
     let (shared, announcing) = Shared::start(topic, site, who.clock.clone(), who.entropy.clone(), metrics);
     tokio::task::spawn_local(refresh.run(stop.clone()));
@@ -61,10 +62,10 @@ pub async fn api(world: &World, who: Identity, mut intake: mpsc::Receiver<Incomi
 struct InMemory;
 
 impl Platform for InMemory {
-    type Switch = MemorySiteSwitch;
+    type Switch = Mutated<MemorySiteSwitch>;
     type Queue = Mutated<MemorySaleQueue>;
     type Table = Mutated<MemorySaleTable>;
-    type Marks = MemoryMarks;
+    type Marks = Mutated<MemoryMarks>;
     type Leases = Mutated<MemoryLeases>;
     type Journal = Mutated<MemoryJournal>;
 }
@@ -73,12 +74,13 @@ impl Platform for InMemory {
 pub async fn worker(world: &World, who: Identity, stop: CancellationToken) {
     let client = world.client(&who);
     let mut registry = Registry::default();
-    let (site, refresh) = Site::new(region(who.region), client.site_switch(), who.entropy.clone());
     let mutation = world.mutation;
+    let switch = Mutated::new(client.site_switch(), mutation, &client, &who.clock);
+    let (site, refresh) = Site::new(region(who.region), switch, who.entropy.clone());
     let ports = Ports::<InMemory> {
         queue: Mutated::new(client.sale_queue(), mutation, &client, &who.clock),
         table: Mutated::new(client.sale_table(), mutation, &client, &who.clock),
-        marks: client.marks(),
+        marks: Mutated::new(client.marks(), mutation, &client, &who.clock),
         leases: Mutated::new(client.leases(), mutation, &client, &who.clock),
         journal: Mutated::new(client.journal(), mutation, &client, &who.clock),
     };

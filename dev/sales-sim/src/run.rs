@@ -72,6 +72,7 @@ async fn happen(seed: u64, mutation: Option<Mutation>, keep_history: bool) -> Ve
     let history = History::new(keep_history);
     schedule.tell(&history);
     let world = World::new(seed, schedule, mutation, history);
+    world.cloud.resist(world.schedule.resists);
     for number in 0..world.slots.len() {
         tokio::task::spawn_local(supervise(Rc::clone(&world), number));
     }
@@ -120,7 +121,12 @@ fn act(world: &World, dice: &mut Dice, action: Action) {
     match action {
         Action::Become(region, service, condition) => world.weather.become_(region, service, condition),
         Action::Kill(role, region, restart) => slot(dice, role, region).into_iter().for_each(|slot| slot.kill(restart)),
-        Action::Stop(role, region, restart) => slot(dice, role, region).into_iter().for_each(|slot| slot.stop(restart)),
+        Action::Stop(role, region, restart) => {
+            if role == ProcessKind::Worker {
+                world.cloud.note_stop(region);
+            }
+            slot(dice, role, region).into_iter().for_each(|slot| slot.stop(restart));
+        }
         Action::Lose(region) => lose(world, region, true, None),
         Action::Return(region) => {
             let lost = world.schedule.lost_for_good.filter(|lost| !world.is_there(*lost));
@@ -171,6 +177,7 @@ fn publish_foreign(world: &World, dice: &mut Dice, region: usize) {
 fn recover(world: &World) {
     world.history.note(|| "the faults are over".into());
     world.weather.clear();
+    world.cloud.resist(None);
     let lost = world.schedule.lost_for_good;
     for region in (0..REGIONS).filter(|region| lost != Some(*region)) {
         lose(world, region, false, lost);

@@ -11,7 +11,7 @@ use sales_sim::run::{Verdict, run};
 use sales_sim::schedule::{Kind, Schedule};
 
 /// Schedules per test run. `sales-sim --seeds N` runs any number.
-const SCHEDULES: u64 = 10_000;
+const SCHEDULES: u64 = 6_000;
 
 fn seeds(count: u64, enough: u64, mutation: Option<Mutation>) -> Summary {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -32,7 +32,7 @@ fn all_promises_hold_under_every_schedule() {
 }
 
 /// Each bug, and the number of schedules within which it must be detected.
-const MISTAKES: [(Mutation, u64); 14] = [
+const MISTAKES: [(Mutation, u64); 19] = [
     (Mutation::AcknowledgesFirst, 100),
     (Mutation::DatesByProcessing, 20),
     (Mutation::StandsByBlindly, 100),
@@ -45,7 +45,12 @@ const MISTAKES: [(Mutation, u64); 14] = [
     (Mutation::AnswersFirst, 300),
     (Mutation::MixesUpResults, 600),
     (Mutation::ForgetsOneOfMany, 300),
-    (Mutation::LosesALine, 100),
+    (Mutation::LosesALine, 300),
+    (Mutation::MixesUpMarks, 600),
+    (Mutation::ErasesAttributes, 20),
+    (Mutation::StopsAtFirstFailure, 600),
+    (Mutation::ForgetsState, 300),
+    (Mutation::GuessesState, 600),
     (Mutation::TrustsRefusedEntries, 600),
 ];
 
@@ -84,9 +89,15 @@ fn schedules_are_of_all_kinds() {
     for seed in 0..1_000 {
         *kinds.entry(format!("{:?}", Schedule::of(seed).kind)).or_default() += 1;
     }
-    for kind in
-        [Kind::Storm, Kind::Calm, Kind::SwitchesUnreachable, Kind::SwitchUnknown, Kind::Failover, Kind::Takeover]
-    {
+    for kind in [
+        Kind::Storm,
+        Kind::Calm,
+        Kind::SwitchesUnreachable,
+        Kind::SwitchUnknown,
+        Kind::Failover,
+        Kind::Takeover,
+        Kind::Resisting,
+    ] {
         assert!(kinds.get(&format!("{kind:?}")).is_some_and(|count| *count > 10), "{kinds:?}");
     }
 }

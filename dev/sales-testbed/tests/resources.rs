@@ -10,7 +10,7 @@ use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use futures::future::join_all;
 use sales_testbed::{
     emulator::Emulator,
-    resources::{Deployment, RegionResources, RegionState},
+    resources::{Deployment, FactsInLake, RegionResources, RegionState},
     testing::eventually,
 };
 use tokio::sync::OnceCell;
@@ -155,20 +155,34 @@ async fn a_queue_gives_up_after_ten_receives_into_a_queue_that_keeps_longer() {
 }
 
 #[tokio::test]
-async fn an_object_put_in_either_region_is_in_both_lakes_once() {
+async fn an_object_of_the_journal_put_in_either_region_is_in_both_lakes_once_and_no_other_one_is() {
     let (deployment, endpoint) = deploy("lakes").await;
+    let key = |name: &str| format!("journal/dt=2025-01-01/hour=00/{name}.ndjson");
+    let put = async |region: &RegionResources, key: String, body: String| {
+        let put = s3(&endpoint, region).put_object().bucket(&region.bucket).key(key);
+        put.body(body.into_bytes().into()).send().await.expect("a put");
+    };
     for region in &deployment.regions {
-        let s3 = s3(&endpoint, region);
-        let key = format!("sales/dt=2025-01-01/{}.json", region.name);
-        s3.put_object().bucket(&region.bucket).key(key).body(b"{}".to_vec().into()).send().await.expect("a put");
+        put(region, "table/sales/own.parquet".to_owned(), region.name.clone()).await;
+        put(region, key(&region.name), format!("{{\"id\":\"{0}\"}}\n{{\"id\":\"of both\"}}\n", region.name)).await;
     }
-    let expected = ["sa-east-1", "us-east-1"].map(|name| format!("sales/dt=2025-01-01/{name}.json"));
+    let expected = ["sa-east-1", "us-east-1"].map(key);
     for region in &deployment.regions {
-        eventually("replication", async || (region.lake_keys().await.expect("a list") == expected).then_some(())).await;
+        let all = [expected.as_slice(), &["table/sales/own.parquet".to_owned()]].concat();
+        eventually("replication", async || (region.lake_keys().await.expect("a list") == all).then_some(())).await;
         let versions = region.lake_versions().await.expect("a list");
-        assert_eq!(versions.iter().map(|version| version.key.as_str()).collect::<Vec<_>>(), expected);
-        assert_eq!(region.lake_object(&expected[0]).await.expect("an object"), b"{}");
+        assert_eq!(versions.iter().map(|version| version.key.clone()).collect::<Vec<_>>(), all);
+        assert_eq!(region.lake_object(&all[2]).await.expect("an object"), region.name.as_bytes(), "its own");
+        let lines = region.journal().await.expect("lines");
+        let lines: Vec<_> = lines.iter().map(|line| (line.id.as_str(), line.object.as_str())).collect();
+        let [first, second] = expected.each_ref().map(String::as_str);
+        assert_eq!(lines, [("of both", first), ("of both", second), ("sa-east-1", first), ("us-east-1", second)]);
     }
+    let region = &deployment.regions[0];
+    let mut facts = FactsInLake::default();
+    assert_eq!(facts.count(region).await.expect("a count"), 3);
+    put(region, key("later"), "{\"id\":\"later\"}\n{\"id\":\"of both\"}\n".to_owned()).await;
+    assert_eq!(facts.count(region).await.expect("a count"), 4);
 }
 
 #[tokio::test]
@@ -177,14 +191,16 @@ async fn a_lake_of_more_than_a_page_is_listed_whole() {
     let region = &deployment.regions[0];
     let s3 = s3(&endpoint, region);
     let put = async |number: u32| {
-        let key = format!("sales/dt=2025-01-01/{number:04}.json");
-        s3.put_object().bucket(&region.bucket).key(key).body(b"{}".to_vec().into()).send().await.expect("a put");
+        let key = format!("journal/dt=2025-01-01/hour=00/{number:04}.ndjson");
+        let line = format!("{{\"id\":\"{number}\"}}\n");
+        s3.put_object().bucket(&region.bucket).key(key).body(line.into_bytes().into()).send().await.expect("a put");
     };
     for hundred in 0..11 {
         join_all((0..100).map(|number| put(hundred * 100 + number))).await;
     }
     assert_eq!(region.lake_keys().await.expect("a list").len(), 1_100);
     assert_eq!(region.lake_versions().await.expect("a list").len(), 1_100);
+    assert_eq!(region.facts_in_lake().await.expect("ids").len(), 1_100);
 }
 
 #[tokio::test]

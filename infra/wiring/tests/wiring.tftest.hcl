@@ -54,7 +54,7 @@ run "a_lake_is_replicated_to_the_two_others" {
   assert {
     condition = output.lake_replication == {
       bucket = "sales-dev-lake-111122223333-us-east-1"
-      prefix = ""
+      prefix = "journal/"
       destinations = {
         eu-west-1 = "sales-dev-lake-111122223333-eu-west-1"
         sa-east-1 = "sales-dev-lake-111122223333-sa-east-1"

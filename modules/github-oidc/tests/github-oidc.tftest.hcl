@@ -175,6 +175,21 @@ run "the_operator_switches_without_wildcards" {
   }
 }
 
+run "the_operator_reads_and_copies_the_journal_and_no_other_objects" {
+  assert {
+    condition = {
+      for statement in data.aws_iam_policy_document.operator.statement :
+      one(statement.resources) => toset(statement.actions) if anytrue([
+        for action in statement.actions : startswith(action, "s3:")
+      ])
+      } == {
+      "arn:aws:s3:::sales-dev-lake-111122223333-sa-east-1"           = toset(["s3:ListBucket", "s3:ListBucketVersions"])
+      "arn:aws:s3:::sales-dev-lake-111122223333-sa-east-1/journal/*" = toset(["s3:GetObject", "s3:PutObject"])
+    }
+    error_message = "the operator lists the lake, reads the journal and copies objects of it"
+  }
+}
+
 run "the_operator_brings_services_to_capacity_and_no_others" {
   assert {
     condition = [

@@ -21,7 +21,7 @@ variables {
   }
 }
 
-run "every_other_lake_gets_everything_but_deletions" {
+run "every_other_lake_gets_the_journal_but_no_deletions" {
   assert {
     condition = toset([
       for rule in aws_s3_bucket_replication_configuration.this.rule : rule.destination[0].bucket
@@ -54,12 +54,29 @@ run "every_other_lake_gets_everything_but_deletions" {
   }
 }
 
-run "what_is_replicated_is_said_once" {
+# Two regions' tables in one bucket would be merged into each other.
+run "the_journal_alone_is_replicated" {
   assert {
     condition = alltrue([
-      for rule in aws_s3_bucket_replication_configuration.this.rule : rule.filter[0].prefix == output.prefix
+      for rule in aws_s3_bucket_replication_configuration.this.rule : rule.filter[0].prefix == "journal/"
     ])
+    error_message = "all that is not in the journal stays in its region"
+  }
+
+  assert {
+    condition     = output.prefix == "journal/"
     error_message = "the pipeline's test would put its object where nothing is replicated"
+  }
+}
+
+# A rule with a filter and without this element is refused by S3.
+run "a_rule_with_a_filter_says_what_becomes_of_delete_markers" {
+  assert {
+    condition = alltrue([
+      for rule in aws_s3_bucket_replication_configuration.this.rule :
+      length(rule.filter) == 1 && length(rule.delete_marker_replication) == 1
+    ])
+    error_message = "S3 would refuse the rules"
   }
 }
 
@@ -79,7 +96,19 @@ run "the_role_reads_one_lake_writes_the_others_and_deletes_nothing" {
     ]))
     error_message = "exact ARNs"
   }
+}
 
+run "the_role_touches_objects_of_the_journal_alone" {
+  assert {
+    condition = {
+      for statement in data.aws_iam_policy_document.this.statement : statement.sid => toset(statement.resources)
+      if contains(["ReadItsObjects", "WriteCopies"], statement.sid)
+      } == {
+      ReadItsObjects = toset(["arn:aws:s3:::lake-sa-east-1/journal/*"])
+      WriteCopies    = toset(["arn:aws:s3:::lake-eu-west-1/journal/*", "arn:aws:s3:::lake-us-east-1/journal/*"])
+    }
+    error_message = "the role reads or writes what is not replicated"
+  }
 }
 
 # Emulators replicate whatever the role says; S3 does not, and tells nobody but by an object's status.
@@ -110,11 +139,11 @@ run "with_bucket_keys_the_role_also_decrypts_in_each_destination" {
       for statement in data.aws_iam_policy_document.this.statement : [
         for condition in statement.condition :
         condition.test == "ArnLike" && one([for arn in condition.values : arn if endswith(arn, "/*")]) == one([
-          for arn in condition.values : "${arn}/*" if !endswith(arn, "/*")
+          for arn in condition.values : "${arn}/journal/*" if !endswith(arn, "/*")
         ]) if condition.variable == "kms:EncryptionContext:aws:s3:arn"
       ]
     ]))
-    error_message = "the context is the bucket where it has a bucket key, otherwise the object"
+    error_message = "the context is the bucket where it has a bucket key, otherwise an object of the journal"
   }
 }
 

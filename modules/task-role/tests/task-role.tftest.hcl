@@ -41,11 +41,32 @@ run "the_worker_may_do_what_the_list_says_and_nothing_with_a_wildcard" {
   }
 
   assert {
-    condition = anytrue([
+    condition = {
       for statement in data.aws_iam_policy_document.this.statement :
-      toset(statement.actions) == toset(["s3:GetObject", "s3:PutObject"]) && one(statement.resources) == "${var.resources.lake_arn}/*"
-    ])
-    error_message = "the worker puts objects into the lake, and asks whose one is that is there"
+      one(statement.resources) => toset(statement.actions) if strcontains(one(statement.resources), ":s3:")
+      } == {
+      "arn:aws:s3:::sales-dev-lake-111122223333-sa-east-1"           = toset(["s3:ListBucket"])
+      "arn:aws:s3:::sales-dev-lake-111122223333-sa-east-1/journal/*" = toset(["s3:PutObject"])
+    }
+    error_message = "the worker asks whether the bucket is there and puts objects into the journal, reads none, and puts none elsewhere"
+  }
+
+  assert {
+    condition = [
+      for statement in data.aws_iam_policy_document.this.statement :
+      one(statement.resources) if contains(statement.actions, "dynamodb:PartiQLUpdate")
+    ] == [var.resources.sales_table_arn]
+    error_message = "the worker changes items of the sales table by PartiQL, in neither its indexes nor another table"
+  }
+
+  # It may insert, select or delete nothing by PartiQL.
+  assert {
+    condition = !anytrue(flatten([
+      for statement in data.aws_iam_policy_document.this.statement : [
+        for action in statement.actions : startswith(action, "dynamodb:PartiQL") && action != "dynamodb:PartiQLUpdate"
+      ]
+    ]))
+    error_message = "a statement other than UPDATE"
   }
 
   assert {

@@ -1,11 +1,11 @@
 //! The calls that both tables make. Unprocessed items of a batch are sent again; each item has its own result.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::builders::KeysAndAttributesBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use aws_sdk_dynamodb::types::{AttributeValue, BatchStatementError, BatchStatementRequest, PutRequest, WriteRequest};
 
 use super::{Connection, Deadline, failure, item};
 use crate::ports::{FailureKind, PortError, PortResult};
@@ -14,7 +14,7 @@ use crate::sale::FactId;
 /// Maximum items of a `BatchGetItem`.
 const GET: usize = 100;
 
-/// Maximum items of a `BatchWriteItem`.
+/// Maximum items of a `BatchWriteItem`, and statements of a `BatchExecuteStatement`.
 const PUT: usize = 25;
 
 /// Pauses before unprocessed items are sent again; after the last one, they count as throttled.
@@ -117,6 +117,94 @@ async fn put_chunk(
         }
     }
     failures.extend(ids.into_iter().map(|id| (id, error.clone())));
+}
+
+/// Result of an update in a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Updated {
+    /// The item has its new attributes.
+    Done,
+    /// This call does not update it: the item is missing, or the statement is not accepted.
+    NotByThisCall,
+}
+
+/// Sets attributes of existing items and removes one, whatever else they have; one result each, in order.
+pub(super) async fn update(
+    client: &Client,
+    table: &str,
+    ids: &[FactId],
+    set: &[(&str, AttributeValue)],
+    remove: &str,
+) -> Vec<PortResult<Updated>> {
+    let assignments: String = set.iter().map(|(name, _)| format!(r#"SET "{name}" = ? "#)).collect();
+    let statement = format!(r#"UPDATE "{table}" {assignments}REMOVE "{remove}" WHERE "id" = ?"#);
+    // Two statements of a call must not have the same key.
+    let unique: BTreeSet<FactId> = ids.iter().copied().collect();
+    let unique: Vec<FactId> = unique.into_iter().collect();
+    let mut results = HashMap::with_capacity(unique.len());
+    for ids in unique.chunks(PUT) {
+        update_chunk(client, &statement, ids.to_vec(), set, &mut results).await;
+    }
+    let operation = "BatchExecuteStatement";
+    ids.iter().map(|id| results.get(id).cloned().unwrap_or_else(|| Err(throttled(operation)))).collect()
+}
+
+async fn update_chunk(
+    client: &Client,
+    statement: &str,
+    mut ids: Vec<FactId>,
+    set: &[(&str, AttributeValue)],
+    results: &mut HashMap<FactId, PortResult<Updated>>,
+) {
+    let operation = "BatchExecuteStatement";
+    for pause in PAUSES.into_iter().map(Some).chain([None]) {
+        let statements = ids.iter().map(|id| {
+            let values = set.iter().map(|(_, value)| value.clone()).chain([item::id(*id).1]).collect();
+            BatchStatementRequest::builder().statement(statement).set_parameters(Some(values)).build()
+        });
+        let statements: Result<Vec<BatchStatementRequest>, _> = statements.collect();
+        let statements = match statements {
+            Ok(statements) => statements,
+            Err(error) => return results.extend(ids.into_iter().map(|id| (id, Err(rejected(operation, &error))))),
+        };
+        let answer = client.batch_execute_statement().set_statements(Some(statements)).send().await;
+        let answers = match answer {
+            Ok(answer) => answer.responses.unwrap_or_default(),
+            Err(error) => {
+                let result = unless_refused(failure::of(operation, error));
+                return results.extend(ids.into_iter().map(|id| (id, result.clone())));
+            }
+        };
+        // The answers come in the order of the statements.
+        let mut again = Vec::new();
+        for (place, id) in ids.into_iter().enumerate() {
+            match answers.get(place).map(|answer| updated(operation, answer.error.as_ref())) {
+                Some(Err(error)) if error.kind == FailureKind::Unavailable => {
+                    results.insert(id, Err(error));
+                    again.push(id);
+                }
+                Some(result) => drop(results.insert(id, result)),
+                None => again.push(id),
+            }
+        }
+        ids = again;
+        let Some(pause) = pause.filter(|_| !ids.is_empty()) else { return };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+fn updated(operation: &'static str, error: Option<&BatchStatementError>) -> PortResult<Updated> {
+    let Some(error) = error else { return Ok(Updated::Done) };
+    let code = error.code().map_or("no code", |code| code.as_str());
+    unless_refused(failure::of_entry(operation, code, error.message(), code != "InternalServerError"))
+}
+
+/// A refusal may be of the statement rather than the update, so another call must tell.
+fn unless_refused(error: PortError) -> PortResult<Updated> {
+    match error.kind {
+        FailureKind::Rejected | FailureKind::Unrecognized => Ok(Updated::NotByThisCall),
+        _ => Err(error),
+    }
 }
 
 fn write_request(item: item::Item) -> Option<WriteRequest> {

@@ -75,6 +75,7 @@ const MISSING: &[&str] = &[
     "ParameterNotFound",
     "QueueDeletedRecently",
     "QueueDoesNotExist",
+    "ResourceNotFound",
     "ResourceNotFoundException",
 ];
 
@@ -119,6 +120,7 @@ const UNAVAILABLE: &[&str] = &[
     "LimitExceededException",
     "OverLimit",
     "PriorRequestNotComplete",
+    "ProvisionedThroughputExceeded",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "RequestThrottled",
@@ -259,6 +261,8 @@ mod tests {
             ("AuthorizationError", true, FailureKind::Denied),
             ("KMSAccessDenied", true, FailureKind::Denied),
             ("ReceiptHandleIsInvalid", true, FailureKind::Rejected),
+            ("ProvisionedThroughputExceeded", true, FailureKind::Unavailable),
+            ("ResourceNotFound", true, FailureKind::Missing),
             ("SomethingNew", true, FailureKind::Unrecognized),
             ("SomethingNew", false, FailureKind::Unavailable),
         ] {

@@ -102,9 +102,13 @@ impl From<SdkConfig> for Connection {
     }
 }
 
+/// How long a connection stays open that no call uses: what a peak has opened is closed soon after it.
+const IDLE: Duration = Duration::from_secs(30);
+
 fn connections() -> SharedHttpClient {
     let client = aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+        .pool_idle_timeout(IDLE)
         .build_https();
     SharedHttpClient::new(Patient(client))
 }

@@ -6,7 +6,9 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure, Select};
+use futures::future::join_all;
 
+use super::dynamo::Updated;
 use super::item::Attempt;
 use super::{Connection, TABLE, dynamo, failure, item};
 use crate::clock::Timestamp;
@@ -124,6 +126,28 @@ impl DynamoSaleTable {
         }
     }
 
+    /// Settles a fact on its own, and creates its item if it is missing.
+    async fn settle_or_create(&self, fact: &Fact, processed_at: Timestamp) -> PortResult<()> {
+        let mut assignments = vec!["sale_processed = :processed".to_owned(), "processed_at = :processed_at".to_owned()];
+        let mut names = HashMap::new();
+        let mut values = HashMap::from([
+            (":processed".to_owned(), AttributeValue::Bool(true)),
+            (":processed_at".to_owned(), AttributeValue::N(processed_at.unix_seconds().to_string())),
+        ]);
+        // Attribute names use placeholders, since some are reserved words.
+        for (name, value) in item::content(fact) {
+            assignments.push(format!("#{name} = if_not_exists(#{name}, :{name})"));
+            names.insert(format!("#{name}"), name.to_owned());
+            values.insert(format!(":{name}"), value);
+        }
+        let update =
+            self.client.update_item().table_name(&self.table).set_key(Some(HashMap::from([item::id(fact.id())])));
+        let update = update.update_expression(format!("SET {} REMOVE pending", assignments.join(", ")));
+        let update = update.set_expression_attribute_names(Some(names)).set_expression_attribute_values(Some(values));
+        let answer = update.send().await;
+        self.dependency.observe("UpdateItem", answer.map(drop).map_err(|error| failure::of("UpdateItem", error)))
+    }
+
     /// The current items with these ids, in any order; missing ones are left out.
     ///
     /// # Errors
@@ -192,25 +216,23 @@ impl SaleTable for DynamoSaleTable {
         Ok(loaded)
     }
 
-    async fn settle(&self, fact: &Fact, processed_at: Timestamp) -> PortResult<()> {
-        let mut assignments = vec!["sale_processed = :processed".to_owned(), "processed_at = :processed_at".to_owned()];
-        let mut names = HashMap::new();
-        let mut values = HashMap::from([
-            (":processed".to_owned(), AttributeValue::Bool(true)),
-            (":processed_at".to_owned(), AttributeValue::N(processed_at.unix_seconds().to_string())),
-        ]);
-        // Attribute names use placeholders, since some are reserved words.
-        for (name, value) in item::content(fact) {
-            assignments.push(format!("#{name} = if_not_exists(#{name}, :{name})"));
-            names.insert(format!("#{name}"), name.to_owned());
-            values.insert(format!(":{name}"), value);
+    async fn settle(&self, facts: &[Fact], processed_at: Timestamp) -> Vec<PortResult<()>> {
+        // One call in either case, and this one needs no second if the item is missing.
+        if let [fact] = facts {
+            return vec![self.settle_or_create(fact, processed_at).await];
         }
-        let update =
-            self.client.update_item().table_name(&self.table).set_key(Some(HashMap::from([item::id(fact.id())])));
-        let update = update.update_expression(format!("SET {} REMOVE pending", assignments.join(", ")));
-        let update = update.set_expression_attribute_names(Some(names)).set_expression_attribute_values(Some(values));
-        let answer = update.send().await;
-        self.dependency.observe("UpdateItem", answer.map(drop).map_err(|error| failure::of("UpdateItem", error)))
+        let ids: Vec<FactId> = facts.iter().map(Fact::id).collect();
+        let flags = [
+            ("sale_processed", AttributeValue::Bool(true)),
+            ("processed_at", AttributeValue::N(processed_at.unix_seconds().to_string())),
+        ];
+        let updated = dynamo::update(&self.client, &self.table, &ids, &flags, "pending").await;
+        let updated = self.dependency.observe_entries("BatchExecuteStatement", updated);
+        let settled = facts.iter().zip(updated).map(async |(fact, updated)| match updated? {
+            Updated::Done => Ok(()),
+            Updated::NotByThisCall => self.settle_or_create(fact, processed_at).await,
+        });
+        join_all(settled).await
     }
 
     async fn pending(&self, shard: Shard, before: Timestamp, page: Option<PageToken>) -> PortResult<PendingPage> {

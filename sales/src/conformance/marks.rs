@@ -87,12 +87,14 @@ fn expiry(regions: &Regions<impl Ports>) -> Timestamp {
     regions.clock.now().plus(Duration::from_secs(86_400))
 }
 
-async fn record(marks: &impl Marks, ids: &[FactId], expires_at: Timestamp) {
+async fn record<M: Marks>(marks: &M, ids: &[FactId], expires_at: Timestamp) {
     let object: Arc<str> = "journal/dt=2025-11-30/hour=23/x.ndjson".into();
     let all: Vec<Mark> = ids.iter().map(|id| Mark { id: *id, object: object.clone() }).collect();
-    let results = marks.record(&all, expires_at).await;
-    assert_eq!(results.len(), ids.len(), "a result each");
-    for result in results {
-        result.expect("recorded");
+    for group in all.chunks(M::GROUP) {
+        let results = marks.record(group, expires_at).await;
+        assert_eq!(results.len(), group.len(), "a result each");
+        for result in results {
+            result.expect("recorded");
+        }
     }
 }

@@ -109,8 +109,8 @@ macro_rules! every_check {
                 a_settled_fact_is_processed_and_no_longer_pending
                 settling_again_changes_nothing
                 settling_does_not_change_what_the_item_says
-                settling_says_what_the_item_did_not_say
                 settling_creates_the_item_where_there_is_none
+                a_group_is_settled_as_each_of_its_facts_would_be
             }
             pending_index {
                 pages_hold_each_older_fact_of_their_shard_once_and_the_oldest_first

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::sale_table::{group, insert_new};
 use super::samples::{self, cancellation, moment, sale_of};
+use super::settling::settle;
 use super::{Ports, Regions, eventually};
 use crate::clock::Timestamp;
 use crate::ports::{Backlog, SaleTable};
@@ -58,7 +59,7 @@ pub async fn a_page_begins_where_the_last_one_ended_although_its_facts_are_settl
     loop {
         let found = table.pending(shard, moment(MANY), page).await.expect("a page");
         for sale in sales.iter().filter(|sale| found.ids.contains(&FactId::Sale(sale.id))) {
-            table.settle(&Fact::Sale(sale.clone()), moment(MANY)).await.expect("settled");
+            settle(&table, &[Fact::Sale(sale.clone())], moment(MANY)).await;
             assert!(seen.insert(sale.id), "each fact once");
         }
         index_holds(&table, shard, sales.len() - seen.len()).await;
@@ -94,7 +95,7 @@ pub async fn the_backlog_counts_its_shard_and_tells_the_oldest(regions: &Regions
     is_backlog(&there, shard, 4, cancelled.timestamp()).await;
     is_backlog(&here, other, 1, moment(0)).await;
     for fact in [cancelled, Fact::Sale(sales[1].clone())] {
-        here.settle(&fact, moment(60)).await.expect("settled");
+        settle(&here, std::slice::from_ref(&fact), moment(60)).await;
     }
     is_backlog(&here, shard, 2, moment(5)).await;
     is_backlog(&there, shard, 2, moment(5)).await;

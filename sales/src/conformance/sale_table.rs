@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::samples::{self, cancellation, sale};
+use super::settling::settle;
 use super::{Ports, Regions, eventually};
 use crate::ports::{FoundSale, Insert, InsertSale, SaleTable, StoredSale};
 use crate::sale::{Fact, FactId, Sale};
@@ -37,7 +38,7 @@ pub async fn of_two_sales_with_one_id_the_first_stays(regions: &Regions<impl Por
     let found = table.find(first.id).await.expect("asked").expect("found");
     assert_eq!(found.stored, stored);
 
-    table.settle(&Fact::Sale(first.clone()), samples::moment(5)).await.expect("settled");
+    settle(&table, &[Fact::Sale(first.clone())], samples::moment(5)).await;
     let outcome = table.insert_sale(&other).await.expect("answered");
     assert_eq!(outcome, InsertSale::AlreadyExists(StoredSale { processed: true, ..stored }));
 }
@@ -62,7 +63,7 @@ pub async fn a_lone_new_sale_that_is_put_again_changes_nothing(regions: &Regions
     let table = regions.here.sale_table();
     let sale = sale();
     insert_new(&table, std::slice::from_ref(&sale)).await;
-    table.settle(&Fact::Sale(sale.clone()), samples::moment(5)).await.expect("settled");
+    settle(&table, &[Fact::Sale(sale.clone())], samples::moment(5)).await;
     insert_new(&table, std::slice::from_ref(&sale)).await;
     assert!(table.find(sale.id).await.expect("asked").expect("found").stored.processed);
     assert_eq!(table.load_pending(&[FactId::Sale(sale.id)]).await.expect("loaded").facts, []);
@@ -100,7 +101,7 @@ pub async fn a_fact_that_never_replicated_is_inserted_once(regions: &Regions<imp
     assert_eq!(table.insert(&fact).await.expect("inserted"), Insert::Inserted);
     assert_eq!(table.insert(&fact).await.expect("answered"), Insert::AlreadyExists);
     assert_eq!(table.load_pending(&[fact.id()]).await.expect("loaded").facts, std::slice::from_ref(&fact));
-    table.settle(&fact, samples::moment(5)).await.expect("settled");
+    settle(&table, std::slice::from_ref(&fact), samples::moment(5)).await;
     assert_eq!(table.insert(&fact).await.expect("answered"), Insert::AlreadyExists);
     assert_eq!(table.load_pending(&[fact.id()]).await.expect("loaded").facts, []);
 }

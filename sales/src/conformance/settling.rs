@@ -1,9 +1,12 @@
 //! The sales table: settling a fact that is in the lake.
 
+use std::collections::HashSet;
+
 use super::samples::{self, cancellation, moment, sale};
 use super::{Ports, Regions, eventually};
+use crate::clock::Timestamp;
 use crate::ports::{Insert, InsertSale, SaleTable, StoredSale};
-use crate::sale::{Cancellation, Fact, Sale, SaleId};
+use crate::sale::{Cancellation, Fact, FactId, Sale, SaleId};
 
 /// In its region at once, in the other one and in both indexes after a while.
 pub async fn a_settled_fact_is_processed_and_no_longer_pending(regions: &Regions<impl Ports>) {
@@ -15,7 +18,7 @@ pub async fn a_settled_fact_is_processed_and_no_longer_pending(regions: &Regions
             (backlog(&there, &fact, regions).await == 1).then_some(())
         })
         .await;
-        here.settle(&fact, moment(5)).await.expect("settled");
+        settle(&here, std::slice::from_ref(&fact), moment(5)).await;
         assert_eq!(here.load_pending(&[fact.id()]).await.expect("loaded").facts, []);
         eventually("it is out of both indexes", async || {
             let left = backlog(&here, &fact, regions).await + backlog(&there, &fact, regions).await;
@@ -34,9 +37,9 @@ pub async fn settling_again_changes_nothing(regions: &Regions<impl Ports>) {
     let fact = Fact::Sale(sale.clone());
     here.insert(&fact).await.expect("inserted");
     for table in [&here, &here] {
-        table.settle(&fact, moment(5)).await.expect("settled");
+        settle(table, std::slice::from_ref(&fact), moment(5)).await;
     }
-    there.settle(&fact, moment(6)).await.expect("settled");
+    settle(&there, std::slice::from_ref(&fact), moment(6)).await;
     for (stored, pending) in [
         (here.find(sale.id).await, here.load_pending(&[fact.id()]).await),
         (there.find(sale.id).await, there.load_pending(&[fact.id()]).await),
@@ -59,19 +62,9 @@ pub async fn settling_does_not_change_what_the_item_says(regions: &Regions<impl 
         region: Some(samples::region("us-east-1")),
         ..sale.clone()
     };
-    table.settle(&Fact::Sale(other), moment(5)).await.expect("settled");
+    settle(&table, &[Fact::Sale(other)], moment(5)).await;
     let found = table.find(sale.id).await.expect("asked").expect("found");
     assert_eq!(found.stored, StoredSale { sale, processed: true });
-}
-
-/// An event of another tool has no region; the item of such a sale has none either.
-pub async fn settling_says_what_the_item_did_not_say(regions: &Regions<impl Ports>) {
-    let table = regions.here.sale_table();
-    let sale = sale();
-    table.insert_sale(&Sale { region: None, ..sale.clone() }).await.expect("inserted");
-    table.settle(&Fact::Sale(sale.clone()), moment(5)).await.expect("settled");
-    let found = table.find(sale.id).await.expect("asked").expect("found");
-    assert_eq!(found.stored.sale, sale);
 }
 
 /// Where it has not replicated yet: the item then exists, and is not pending.
@@ -80,7 +73,7 @@ pub async fn settling_creates_the_item_where_there_is_none(regions: &Regions<imp
     let sale = sale();
     let homeless = Sale { region: None, ..samples::sale() };
     for sale in [&sale, &homeless] {
-        table.settle(&Fact::Sale(sale.clone()), moment(5)).await.expect("settled");
+        settle(&table, &[Fact::Sale(sale.clone())], moment(5)).await;
         let stored = StoredSale { sale: sale.clone(), processed: true };
         assert_eq!(table.find(sale.id).await.expect("asked").expect("found").stored, stored);
         assert_eq!(table.insert_sale(sale).await.expect("answered"), InsertSale::AlreadyExists(stored));
@@ -93,7 +86,7 @@ pub async fn settling_creates_the_item_where_there_is_none(regions: &Regions<imp
         region: None,
     });
     for fact in [&cancelled, &silent] {
-        table.settle(fact, moment(5)).await.expect("settled");
+        settle(&table, &[(*fact).clone()], moment(5)).await;
         assert!(table.find(fact.id().sale()).await.expect("asked").expect("found").cancelled);
         assert_eq!(table.insert(fact).await.expect("answered"), Insert::AlreadyExists);
     }
@@ -102,6 +95,46 @@ pub async fn settling_creates_the_item_where_there_is_none(regions: &Regions<imp
         assert_eq!(table.held(&ids).await.expect("asked").len(), 2);
         assert_eq!(table.load_pending(&ids).await.expect("loaded").facts, []);
         assert_eq!(table.backlog(id.shard(regions.shards)).await.expect("asked").facts, 0);
+    }
+}
+
+/// Some of them twice, of items that are there and of items that are not.
+pub async fn a_group_is_settled_as_each_of_its_facts_would_be(regions: &Regions<impl Ports>) {
+    let table = regions.here.sale_table();
+    let there: Vec<Sale> = std::iter::repeat_with(sale).take(14).collect();
+    let missing: Vec<Sale> = std::iter::repeat_with(sale).take(3).collect();
+    for sale in &there {
+        table.insert_sale(sale).await.expect("inserted");
+    }
+    let cancelled = cancellation(there[0].id);
+    table.insert(&cancelled).await.expect("inserted");
+    let sales = there.iter().map(|sale| Sale { product: samples::product("Caneta"), ..sale.clone() });
+    let mut facts: Vec<Fact> = sales.chain(missing.iter().cloned()).map(Fact::Sale).collect();
+    facts.extend(facts.clone().into_iter().take(7));
+    facts.push(cancelled.clone());
+    assert_eq!(facts.len(), 25, "as many as one call takes");
+    regions.here.lose_next_answer("BatchExecuteStatement");
+    settle(&table, &facts, moment(5)).await;
+    for sale in there.iter().chain(&missing) {
+        let found = table.find(sale.id).await.expect("asked").expect("found");
+        assert_eq!(found.stored, StoredSale { sale: sale.clone(), processed: true });
+    }
+    let ids: Vec<FactId> = facts.iter().map(Fact::id).collect();
+    assert_eq!(table.load_pending(&ids).await.expect("loaded").facts, []);
+    let there = regions.there.sale_table();
+    eventually("the other region knows", async || {
+        let held = there.held(&ids).await.expect("asked").len() == ids.iter().collect::<HashSet<_>>().len();
+        (held && there.load_pending(&ids).await.expect("loaded").facts.is_empty()).then_some(())
+    })
+    .await;
+}
+
+/// Settles facts, of which all must succeed.
+pub(super) async fn settle(table: &impl SaleTable, facts: &[Fact], at: Timestamp) {
+    let settled = table.settle(facts, at).await;
+    assert_eq!(settled.len(), facts.len());
+    for result in settled {
+        result.expect("settled");
     }
 }
 

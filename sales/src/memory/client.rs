@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Call, Cloud, CloudService, CloudState, Effect, Network, Passage, Situation, milliseconds};
 use crate::ports::{FailureKind, PortError, PortResult};
+use crate::sale::FactId;
 use crate::site_state::SiteState;
 
 /// A process's view of the cloud in a region; the network distinguishes its calls from those of others. Cheap to clone.
@@ -19,6 +20,12 @@ impl Client {
     #[must_use]
     pub fn own_state(&self) -> Option<SiteState> {
         self.cloud.state(self.region)
+    }
+
+    /// The fact that can never be marked.
+    #[must_use]
+    pub fn resisting(&self) -> Option<FactId> {
+        self.cloud.resisting()
     }
 
     /// A new id for a conditional write; a retry in the network repeats it.
@@ -115,6 +122,17 @@ impl Refused {
         let detail = || "this entry was refused".to_owned();
         if refused { Err(PortError { operation, kind: FailureKind::Unavailable, detail: detail() }) } else { Ok(()) }
     }
+}
+
+/// Fails a call with more entries than it takes.
+pub(super) fn within(most: usize, entries: usize, operation: &'static str) -> PortResult<()> {
+    let detail = || format!("{entries} entries in one call");
+    if entries > most { Err(PortError { operation, kind: FailureKind::Rejected, detail: detail() }) } else { Ok(()) }
+}
+
+/// Whether some entries of a call were refused and others not.
+pub(super) fn partly_refused<T>(results: &[PortResult<T>]) -> bool {
+    results.iter().any(Result::is_err) && results.iter().any(Result::is_ok)
 }
 
 async fn pause(time: Duration) {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use super::client::{partly_refused, within};
 use super::{Client, CloudService, Situation};
 use crate::clock::Timestamp;
 use crate::ports::{Mark, Marks, PortResult};
@@ -32,18 +33,22 @@ impl Marks for MemoryMarks {
         present.await
     }
 
-    async fn record(&self, marks: &[Mark], expires_at: Timestamp) -> Vec<PortResult<()>> {
+    async fn record(&self, marks: &[Mark], _expires_at: Timestamp) -> Vec<PortResult<()>> {
         let operation = "BatchWriteItem";
+        if let Err(error) = within(Self::GROUP, marks.len(), operation) {
+            return vec![Err(error); marks.len()];
+        }
         let (region, recorded) = (self.0.region, marks.to_vec());
         let record = self.0.call(CloudService::Marks, operation, DEADLINE, move |state, network, refused| {
-            let put = recorded.iter().enumerate().map(|(place, Mark { id, .. })| {
+            let put = recorded.iter().enumerate().map(|(place, Mark { id, object })| {
                 refused.entry(place, operation)?;
-                state.marks.put(region, *id, expires_at, state.now, network);
+                state.sales.resist(*id, operation)?;
+                state.marks.put(region, *id, object.clone(), state.now, network);
                 Ok(())
             });
             let put: Vec<PortResult<()>> = put.collect();
-            let refused = put.iter().any(Result::is_err) && put.iter().any(Result::is_ok);
-            state.situations.meet(Situation::MarksWithRefusals, refused);
+            state.situations.meet(Situation::FullGroupOfMarks, put.len() == Self::GROUP);
+            state.situations.meet(Situation::MarksWithRefusals, partly_refused(&put));
             put
         });
         record.await.unwrap_or_else(|error| marks.iter().map(|_| Err(error.clone())).collect())

@@ -28,7 +28,7 @@ use tokio::time::Instant;
 
 pub use client::Client;
 use client::Refused;
-pub use journal::MemoryJournal;
+pub use journal::{LARGE_OBJECT, MemoryJournal};
 pub use lake_store::MemoryLakeStore;
 pub use leases::MemoryLeases;
 pub use marks::MemoryMarks;
@@ -40,9 +40,10 @@ pub use site_switch::MemorySiteSwitch;
 pub use situation::{Situation, Situations};
 
 use crate::attributes::Attributes;
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::event::Event;
 use crate::message::Message;
+use crate::ports::FailureKind;
 use crate::sale::{Fact, FactId};
 use crate::shard::Shards;
 use crate::site_state::SiteState;
@@ -68,7 +69,7 @@ pub struct Cloud {
 struct CloudState {
     now: Moment,
     sales: sale_table::Sales,
-    marks: GlobalTable<FactId, Timestamp>,
+    marks: GlobalTable<FactId, Arc<str>>,
     leases: Vec<leases::Kept>,
     queues: Vec<sale_queue::Queue>,
     announcements: Links<sale_queue::Sent>,
@@ -180,16 +181,36 @@ impl Cloud {
         self.wake_receivers();
     }
 
+    /// From now on, the next fact that is written to a sales table can never be marked: each attempt fails with this
+    /// kind. `None` heals it.
+    pub fn resist(&self, kind: Option<FailureKind>) {
+        self.look(|cloud| cloud.sales.resists = kind.map(|kind| (kind, None)));
+    }
+
+    /// The fact that can never be marked.
+    #[must_use]
+    pub fn resisting(&self) -> Option<FactId> {
+        self.look(|cloud| cloud.sales.resists.and_then(|(_, id)| id))
+    }
+
+    /// Notes that a worker of a region is asked to shut down.
+    pub fn note_stop(&self, region: usize) {
+        self.look(|cloud| {
+            let in_work = cloud.queues[region].in_work(cloud.now);
+            cloud.situations.meet(Situation::StoppedWithWork, in_work);
+        });
+    }
+
     /// Moves a region's dead letters back into its queue, except for those with a worker's reason.
     pub fn redrive(&self, region: usize) {
         self.look(|cloud| cloud.queues[region].redrive());
         self.wake_receivers();
     }
 
-    /// Marks of a region.
+    /// Marks of a region: the key of an object for each marked fact.
     #[must_use]
-    pub fn marked(&self, region: usize) -> Vec<FactId> {
-        self.look(|cloud| cloud.marks.items(region).map(|(id, _)| *id).collect())
+    pub fn marked(&self, region: usize) -> BTreeMap<FactId, Arc<str>> {
+        self.look(|cloud| cloud.marks.items(region).map(|(id, object)| (*id, object.clone())).collect())
     }
 
     /// A region's journal: the lines of its objects by key.
@@ -252,6 +273,12 @@ impl Cloud {
     #[must_use]
     pub fn never_stored(&self) -> BTreeSet<FactId> {
         self.look(|cloud| cloud.sales.never_stored.clone())
+    }
+
+    /// Facts that workers wrote from their events, at least in one region.
+    #[must_use]
+    pub fn created(&self) -> BTreeSet<FactId> {
+        self.look(|cloud| cloud.sales.created.clone())
     }
 
     /// Number of calls made.

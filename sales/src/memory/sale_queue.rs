@@ -56,6 +56,11 @@ impl Queue {
         self.messages.push(message);
     }
 
+    /// Whether a worker has messages in work.
+    pub(super) fn in_work(&self, now: Moment) -> bool {
+        self.messages.iter().any(|message| message.receipt.is_some() && message.visible_at > now)
+    }
+
     pub(super) fn show_hidden(&mut self) {
         for message in &mut self.messages {
             message.visible_at = 0;

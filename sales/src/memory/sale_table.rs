@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
+use futures::future::join_all;
+
+use super::client::{partly_refused, within};
 use super::global_table::GlobalTable;
 use super::link::Links;
 use super::{Client, CloudService, CloudState, Moment, Network, Refused, Situation, milliseconds};
@@ -35,6 +38,8 @@ pub struct ItemView {
     pub pending: bool,
     /// The call that wrote it conditionally, if any.
     attempt: Option<u64>,
+    /// Whether it has an attribute that the services do not know, as a later version's API would add.
+    pub later: bool,
 }
 
 /// An entry of the index, in its order.
@@ -46,6 +51,10 @@ pub(super) struct Sales {
     pub(super) registered: BTreeMap<FactId, Vec<Fact>>,
     /// Sales that were adopted or settled before any table had held them.
     pub(super) never_stored: BTreeSet<FactId>,
+    /// How each attempt to mark a fact fails, and the first fact that was written since.
+    pub(super) resists: Option<(FailureKind, Option<FactId>)>,
+    /// Facts that workers wrote from their events somewhere.
+    pub(super) created: BTreeSet<FactId>,
     indexes: Vec<Index>,
     /// Versions of items in transit from each replica to its index.
     trailing: Links<Version>,
@@ -86,6 +95,8 @@ impl Sales {
             table: GlobalTable::new(regions),
             registered: BTreeMap::new(),
             never_stored: BTreeSet::new(),
+            created: BTreeSet::new(),
+            resists: None,
             indexes: vec![Index::default(); regions],
             trailing: Links::new(regions),
             versions: 0,
@@ -109,8 +120,21 @@ impl Sales {
         self.table.items(region).map(|(id, item)| (*id, item.clone())).collect()
     }
 
+    /// Fails for the fact that can never be marked.
+    pub(super) fn resist(&self, id: FactId, operation: &'static str) -> PortResult<()> {
+        match self.resists {
+            Some((kind, Some(resisting))) if resisting == id => {
+                Err(PortError { operation, kind, detail: "this fact cannot be marked".into() })
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn put(&mut self, region: usize, item: ItemView, now: Moment, network: &dyn Network) {
         let id = item.fact.id();
+        if let Some((_, resisting)) = &mut self.resists {
+            resisting.get_or_insert(id);
+        }
         let versions = self.registered.entry(id).or_default();
         if !versions.contains(&item.fact) {
             versions.push(item.fact.clone());
@@ -119,8 +143,9 @@ impl Sales {
         self.index(region, id, now, network);
     }
 
-    /// Notes a sale that a worker is about to write from its event.
-    fn note_unstored(&mut self, id: FactId) {
+    /// Notes a fact that a worker is about to write from its event.
+    fn note_created(&mut self, id: FactId) {
+        self.created.insert(id);
         if matches!(id, FactId::Sale(_)) && !self.registered.contains_key(&id) {
             self.never_stored.insert(id);
         }
@@ -142,10 +167,18 @@ impl Sales {
 
 impl CloudState {
     /// The previous item; none, either, if the same attempt has put it and its response was lost.
-    fn insert(&mut self, region: usize, fact: &Fact, attempt: u64, network: &dyn Network) -> Option<ItemView> {
+    fn insert(
+        &mut self,
+        region: usize,
+        fact: &Fact,
+        attempt: u64,
+        adopts: bool,
+        network: &dyn Network,
+    ) -> Option<ItemView> {
         let there = self.sales.table.get(region, &fact.id()).cloned();
         if there.is_none() {
-            let item = ItemView { fact: fact.clone(), processed: false, pending: true, attempt: Some(attempt) };
+            let (processed, pending, attempt) = (false, true, Some(attempt));
+            let item = ItemView { fact: fact.clone(), processed, pending, attempt, later: !adopts };
             self.sales.put(region, item, self.now, network);
         }
         there.filter(|item| item.attempt != Some(attempt))
@@ -171,14 +204,43 @@ impl MemorySaleTable {
 }
 
 impl MemorySaleTable {
+    /// Settles facts as one write of whole items would, which drops what it does not name.
+    pub async fn replace(&self, facts: &[Fact]) -> Vec<PortResult<()>> {
+        let (region, facts) = (self.0.region, facts.to_vec());
+        let count = facts.len();
+        let replaced = self.call("BatchWriteItem", move |state, network, _| {
+            for fact in &facts {
+                let (processed, pending) = (true, false);
+                let item = ItemView { fact: fact.clone(), processed, pending, attempt: None, later: false };
+                state.sales.put(region, item, state.now, network);
+            }
+        });
+        vec![replaced.await; count]
+    }
+
+    async fn settle_or_create(&self, fact: &Fact) -> PortResult<()> {
+        let (region, fact) = (self.0.region, fact.clone());
+        self.call("UpdateItem", move |state, network, _| {
+            let there = state.sales.table.get(region, &fact.id()).cloned();
+            state.situations.meet(Situation::SettledWhereMissing, there.is_none());
+            if there.is_none() {
+                state.sales.note_created(fact.id());
+            }
+            let new = || ItemView { fact: fact.clone(), processed: true, pending: false, attempt: None, later: false };
+            let item = there.map_or_else(new, |item| ItemView { processed: true, pending: false, ..item });
+            state.sales.put(region, item, state.now, network);
+        })
+        .await
+    }
+
     /// Puts a fact unless one with its id exists; returns the existing one. A worker `adopts` it from its event.
     async fn put_if_new(&self, fact: Fact, adopts: bool) -> PortResult<Option<ItemView>> {
         let (region, attempt) = (self.0.region, self.0.new_attempt());
         self.call("PutItem", move |state, network, _| {
             if adopts {
-                state.sales.note_unstored(fact.id());
+                state.sales.note_created(fact.id());
             }
-            let there = state.insert(region, &fact, attempt, network);
+            let there = state.insert(region, &fact, attempt, adopts, network);
             state.situations.meet(Situation::Adoption, adopts && there.is_none());
             there
         })
@@ -203,23 +265,21 @@ impl SaleTable for MemorySaleTable {
             return vec![self.put_if_new(Fact::Sale(sale.clone()), false).await.map(drop)];
         }
         let operation = "BatchWriteItem";
-        if sales.len() > Self::GROUP {
-            let detail = format!("{} items in one call", sales.len());
-            return vec![Err(PortError { operation, kind: FailureKind::Rejected, detail }); sales.len()];
+        if let Err(error) = within(Self::GROUP, sales.len(), operation) {
+            return vec![Err(error); sales.len()];
         }
         let (region, facts) = (self.0.region, sales.iter().cloned().map(Fact::Sale).collect::<Vec<_>>());
         let put = self.call(operation, move |state, network, refused| {
             let put = facts.iter().enumerate().map(|(place, fact)| {
                 refused.entry(place, operation)?;
-                let item = ItemView { fact: fact.clone(), processed: false, pending: true, attempt: None };
+                let item = ItemView { fact: fact.clone(), processed: false, pending: true, attempt: None, later: true };
                 state.sales.put(region, item, state.now, network);
                 Ok(())
             });
             let put: Vec<PortResult<()>> = put.collect();
-            let refused = put.iter().any(Result::is_err) && put.iter().any(Result::is_ok);
             state.situations.meet(Situation::GroupedWrite, true);
             state.situations.meet(Situation::FullGroupedWrite, put.len() == Self::GROUP);
-            state.situations.meet(Situation::GroupedWriteWithRefusals, refused);
+            state.situations.meet(Situation::GroupedWriteWithRefusals, partly_refused(&put));
             put
         });
         put.await.unwrap_or_else(|error| sales.iter().map(|_| Err(error.clone())).collect())
@@ -264,21 +324,34 @@ impl SaleTable for MemorySaleTable {
         .await
     }
 
-    async fn settle(&self, fact: &Fact, _processed_at: Timestamp) -> PortResult<()> {
-        let (region, fact) = (self.0.region, fact.clone());
-        self.call("UpdateItem", move |state, network, _| {
-            let there = state.sales.table.get(region, &fact.id());
-            let attempt = there.and_then(|item| item.attempt);
-            let missing = there.is_none();
-            let fact = there.map_or_else(|| fact.clone(), |item| filled_in(item.fact.clone(), &fact));
-            state.situations.meet(Situation::SettledWhereMissing, missing);
-            if missing {
-                state.sales.note_unstored(fact.id());
-            }
-            let item = ItemView { fact, processed: true, pending: false, attempt };
-            state.sales.put(region, item, state.now, network);
-        })
-        .await
+    async fn settle(&self, facts: &[Fact], _processed_at: Timestamp) -> Vec<PortResult<()>> {
+        if let [fact] = facts {
+            return vec![self.settle_or_create(fact).await];
+        }
+        let operation = "BatchExecuteStatement";
+        if let Err(error) = within(Self::GROUP, facts.len(), operation) {
+            return vec![Err(error); facts.len()];
+        }
+        let (region, ids) = (self.0.region, facts.iter().map(Fact::id).collect::<Vec<_>>());
+        let updated = self.call(operation, move |state, network, refused| {
+            let updated = ids.iter().enumerate().map(|(place, id)| {
+                refused.entry(place, operation)?;
+                let there = state.sales.table.get(region, id).cloned();
+                let settled = there.map(|item| ItemView { processed: true, pending: false, ..item });
+                Ok(settled.map(|item| state.sales.put(region, item, state.now, network)).is_some())
+            });
+            let updated: Vec<PortResult<bool>> = updated.collect();
+            state.situations.meet(Situation::GroupSettled, true);
+            state.situations.meet(Situation::GroupSettledWithRefusals, partly_refused(&updated));
+            updated
+        });
+        let updated = updated.await.unwrap_or_else(|error| facts.iter().map(|_| Err(error.clone())).collect());
+        let settled = facts.iter().zip(updated).map(
+            async |(fact, updated)| {
+                if updated? { Ok(()) } else { self.settle_or_create(fact).await }
+            },
+        );
+        join_all(settled).await
     }
 
     async fn pending(&self, shard: Shard, before: Timestamp, page: Option<PageToken>) -> PortResult<PendingPage> {
@@ -312,14 +385,4 @@ impl SaleTable for MemorySaleTable {
     async fn probe(&self) -> PortResult<()> {
         self.call("GetItem", |_, _, _| ()).await
     }
-}
-
-/// An item's attributes, completed with those that only `other` has. Only the region may be missing.
-fn filled_in(mut fact: Fact, other: &Fact) -> Fact {
-    let region = match &mut fact {
-        Fact::Sale(sale) => &mut sale.region,
-        Fact::Cancellation(cancellation) => &mut cancellation.region,
-    };
-    *region = region.take().or_else(|| other.region().cloned());
-    fact
 }

@@ -25,8 +25,22 @@ pub enum Situation {
     ReceiptsWithRefusals,
     /// A fact that had not replicated was written from its event.
     Adoption,
+    /// Several facts were settled by one call.
+    GroupSettled,
+    /// Of several facts to settle, some were refused.
+    GroupSettledWithRefusals,
     /// A fact was settled where its item was missing.
     SettledWhereMissing,
+    /// As many marks were written as one call takes.
+    FullGroupOfMarks,
+    /// An object of many lines was put.
+    LargeObject,
+    /// An object was put under its key again.
+    ObjectPutAgain,
+    /// An object repeated a line of another one.
+    LineRepeated,
+    /// A worker was asked to shut down with messages in work.
+    StoppedWithWork,
     /// A lease passed from one task to another.
     LeaseTakenOver,
     /// A call took effect long after its caller had given up.
@@ -37,7 +51,7 @@ pub enum Situation {
 
 impl Situation {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 21] = [
         Self::GroupedWrite,
         Self::FullGroupedWrite,
         Self::GroupedWriteWithRefusals,
@@ -48,7 +62,14 @@ impl Situation {
         Self::MarksWithRefusals,
         Self::ReceiptsWithRefusals,
         Self::Adoption,
+        Self::GroupSettled,
+        Self::GroupSettledWithRefusals,
         Self::SettledWhereMissing,
+        Self::FullGroupOfMarks,
+        Self::LargeObject,
+        Self::ObjectPutAgain,
+        Self::LineRepeated,
+        Self::StoppedWithWork,
         Self::LeaseTakenOver,
         Self::LateEffect,
         Self::RepeatedEffect,
@@ -68,7 +89,14 @@ impl Situation {
             Self::MarksWithRefusals => "a call for several marks of which some were refused",
             Self::ReceiptsWithRefusals => "a call with several receipts of which some were refused",
             Self::Adoption => "a sale adopted that had not replicated",
+            Self::GroupSettled => "several facts settled by one call",
+            Self::GroupSettledWithRefusals => "a call that settles several facts of which some were refused",
             Self::SettledWhereMissing => "a fact settled where its item was missing",
+            Self::FullGroupOfMarks => "as many marks as one call takes",
+            Self::LargeObject => "a journal object of many lines",
+            Self::ObjectPutAgain => "a journal object put again",
+            Self::LineRepeated => "a journal object with a line of another one",
+            Self::StoppedWithWork => "a worker stopped with messages in work",
             Self::LeaseTakenOver => "a lease that passed to another task",
             Self::LateEffect => "a call that took effect after its caller had given up",
             Self::RepeatedEffect => "a call that took effect twice",

@@ -32,7 +32,7 @@ fn groups(adapter: &str) -> &'static [&'static str] {
     match adapter {
         "DynamoSaleTable" => &["sales_table", "sales_table_indexes"],
         "DynamoMarks" | "DynamoLeases" => &["idempotency_table"],
-        "S3Journal" => &["lake", "lake_objects"],
+        "S3Journal" => &["lake", "journal"],
         "SnsSaleTopic" => &["topic"],
         "SqsSaleQueue" => &["queue", "dead_letter_queue"],
         "SsmSiteSwitch" => &["state_parameter"],
@@ -43,6 +43,8 @@ fn groups(adapter: &str) -> &'static [&'static str] {
 /// The IAM action of an operation of the SDK.
 fn action(operation: &str) -> Option<&'static str> {
     Some(match operation {
+        // All statements are updates.
+        "batch_execute_statement" => "dynamodb:PartiQLUpdate",
         "batch_get_item" => "dynamodb:BatchGetItem",
         "batch_write_item" => "dynamodb:BatchWriteItem",
         "delete_item" => "dynamodb:DeleteItem",

@@ -1,24 +1,23 @@
 //! Items of the sales table and marks, as one region's replicas hold them.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     time::Duration,
 };
 
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use futures::{StreamExt, TryStreamExt, stream};
-use md5::{Digest, Md5};
 use sales::{
     aws::item,
     clock::Timestamp,
-    event,
+    journal::Hour,
     ports::{FailureKind, Marks, PortResult, SaleTable},
     sale::{Fact, FactId},
 };
 use tokio::time::sleep;
 
 use super::{Patience, RegionCloud, in_time, trouble::Trouble};
-use crate::day::Day;
+use crate::{day::Day, journal_line::LineDigest};
 
 const SALES: &str = "sales_table";
 const MARKS: &str = "idempotency_table";
@@ -33,9 +32,6 @@ const LOOKUPS_AT_A_TIME: usize = 8;
 /// Attempts of a call with a transient failure, and the pause between them.
 const TRIES: usize = 3;
 const TRY_AGAIN: Duration = Duration::from_secs(1);
-
-/// MD5 of an object's bytes, which S3 returns as the ETag of an object that is small and not encrypted with KMS.
-pub(crate) type Md5Sum = [u8; 16];
 
 /// A fact as the sales table holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,13 +53,13 @@ pub(crate) struct Progress {
     pub(crate) pending: bool,
 }
 
-/// What is kept of an item when there are many: about a hundred bytes, overhead included.
+/// What is kept of an item when there are many: less than two hundred bytes, overhead included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// Time of acceptance.
     pub(crate) accepted: Timestamp,
-    /// MD5 of the bytes that the lake should hold.
-    pub(crate) md5: Md5Sum,
+    /// The line that the journal should hold.
+    pub(crate) line: LineDigest,
     /// Its progress.
     pub(crate) progress: Progress,
 }
@@ -71,10 +67,28 @@ pub(crate) struct Entry {
 /// All items of a range of days.
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
-    /// Items by fact id.
-    pub(crate) by_id: HashMap<FactId, Entry>,
+    /// Items by the hour of the journal in which their facts belong.
+    pub(crate) by_hour: BTreeMap<Hour, HashMap<FactId, Entry>>,
     /// Keys of items that hold no fact.
     pub(crate) unreadable: Vec<String>,
+}
+
+impl Entries {
+    fn add(&mut self, other: Self) {
+        for (hour, entries) in other.by_hour {
+            self.by_hour.entry(hour).or_default().extend(entries);
+        }
+        self.unreadable.extend(other.unreadable);
+    }
+}
+
+/// A mark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MarkItem {
+    /// When it expires.
+    pub(crate) expires_at: Option<Timestamp>,
+    /// The object of the journal that it names; marks of earlier versions name none.
+    pub(crate) object: Option<String>,
 }
 
 impl Item {
@@ -89,14 +103,8 @@ impl Item {
 
     /// The compact form for many items.
     pub(crate) fn entry(&self) -> Entry {
-        let md5 = md5(event::body(&self.fact).as_bytes());
-        Entry { accepted: self.fact.timestamp(), md5, progress: self.progress }
+        Entry { accepted: self.fact.timestamp(), line: LineDigest::of(&self.fact), progress: self.progress }
     }
-}
-
-/// MD5 of bytes.
-pub(crate) fn md5(bytes: &[u8]) -> Md5Sum {
-    Md5::digest(bytes).into()
 }
 
 impl RegionCloud {
@@ -115,10 +123,16 @@ impl RegionCloud {
         Ok((items, unreadable))
     }
 
-    /// Expiry of the marks of these facts; facts without a mark are left out.
-    pub(crate) async fn marks_of(&self, ids: &[FactId]) -> Result<HashMap<FactId, Option<Timestamp>>, Trouble> {
-        let found = self.marks()?.items(ids).await.map_err(|error| Trouble::of_call(&self.key(MARKS), &error))?;
-        Ok(found.iter().filter_map(|found| Some((item::fact_id(found)?, item::expires_at(found)))).collect())
+    /// The marks of these facts; facts without a mark are left out.
+    pub(crate) async fn marks_of(&self, ids: &[FactId]) -> Result<HashMap<FactId, MarkItem>, Trouble> {
+        let marks = self.marks()?;
+        let found = in_chunks(ids, async |ids| marks.items(&ids).await).await;
+        let found: Vec<Vec<item::Item>> = found.map_err(|error| Trouble::of_call(&self.key(MARKS), &error))?;
+        let mark = |found: &item::Item| {
+            let (expires_at, object) = (item::expires_at(found), item::object(found).map(str::to_owned));
+            Some((item::fact_id(found)?, MarkItem { expires_at, object }))
+        };
+        Ok(found.iter().flatten().filter_map(mark).collect())
     }
 
     /// Which of these facts are marked; reports after each call how many it has looked up.
@@ -160,7 +174,7 @@ impl RegionCloud {
         Ok(())
     }
 
-    /// All items accepted from `first` to `last`. It reads the whole table, in parallel, and reports after each page
+    /// All items whose facts lie in the journal from `first` to `last`. It reads the whole table, in parallel, and reports after each page
     /// how many items it has read.
     pub(crate) async fn scan(&self, first: Day, last: Day, read: impl Fn(u64)) -> Result<Entries, Trouble> {
         let table = self.named(SALES, self.resources.sales_table.as_ref())?;
@@ -171,8 +185,7 @@ impl RegionCloud {
             .try_collect()
             .await?;
         Ok(segments.into_iter().fold(Entries::default(), |mut all, segment| {
-            all.by_id.extend(segment.by_id);
-            all.unreadable.extend(segment.unreadable);
+            all.add(segment);
             all
         }))
     }
@@ -187,11 +200,17 @@ impl RegionCloud {
     ) -> Result<Entries, Trouble> {
         let number = |second: i64| AttributeValue::N(second.to_string());
         let scan = client.scan().table_name(table).segment(segment).total_segments(SEGMENTS);
-        // Attribute names use placeholders, since some are reserved words.
+        // Attribute names use placeholders, since some are reserved words. A cancellation lies with its sale.
         let scan = scan
-            .filter_expression("#timestamp BETWEEN :first AND :last")
-            .projection_expression("id, product, amount, #timestamp, sale_processed, processed_at, pending")
+            .filter_expression(
+                "sale_timestamp BETWEEN :first AND :last \
+                 OR (attribute_not_exists(sale_timestamp) AND #timestamp BETWEEN :first AND :last)",
+            )
+            .projection_expression(
+                "id, product, amount, #timestamp, sale_timestamp, #region, sale_processed, processed_at, pending",
+            )
             .expression_attribute_names("#timestamp", "timestamp")
+            .expression_attribute_names("#region", "region")
             .expression_attribute_values(":first", number(first.first_second()))
             .expression_attribute_values(":last", number(last.last_second()));
         let mut pages = scan.into_paginator().send();
@@ -201,7 +220,10 @@ impl RegionCloud {
             read(u64::try_from(page.scanned_count).unwrap_or(0));
             for item in page.items() {
                 match Item::of(item) {
-                    Some(item) => drop(entries.by_id.insert(item.fact.id(), item.entry())),
+                    Some(item) => {
+                        let entry = item.entry();
+                        entries.by_hour.entry(entry.line.hour).or_default().insert(item.fact.id(), entry);
+                    }
                     None => entries.unreadable.push(key(item)),
                 }
             }

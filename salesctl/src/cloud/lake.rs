@@ -1,87 +1,111 @@
-//! The lake of one region: its objects, their versions, and their bytes.
+//! The journal in the lake of one region: its objects, and their lines.
 
-use std::collections::HashMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use aws_sdk_s3::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
-    primitives::DateTime,
+    primitives::{ByteStream, DateTime},
     types::{EncodingType, ReplicationStatus},
 };
-use sales::{clock::Timestamp, event, sale::FactId};
+use futures::{Stream, StreamExt, stream};
+use sales::{
+    clock::Timestamp,
+    journal::{self, Hour},
+};
 
-use super::{Patience, RegionCloud, items::Md5Sum, trouble::Trouble};
-use crate::{day::Day, lake_object::ObjectLocation};
+use super::{Patience, RegionCloud, trouble::Trouble};
+use crate::day::Day;
 
 const KEY: &str = "lake_bucket";
 
+/// Objects read concurrently.
+const OBJECTS_AT_A_TIME: usize = 32;
+
 /// All versions of one object.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Versions {
     /// Number of writes.
     pub(crate) written: u32,
     /// Number of delete markers.
     pub(crate) deleted: u32,
-    /// Whether versions differ in their ETags.
+    /// Whether versions differ in their sizes.
     pub(crate) differ: bool,
-    /// The current version; `None` if it is deleted.
-    pub(crate) latest: Option<Latest>,
-    /// ETag of the first version seen, which others are compared with.
-    pub(crate) etag: Option<String>,
+    size: i64,
+    latest: Option<Latest>,
 }
 
 /// The current version of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Latest {
-    /// ETag: the MD5 of the bytes if the object is small and not encrypted with KMS.
-    pub(crate) etag: Option<Md5Sum>,
-    /// Time of the write.
-    pub(crate) written_at: Option<Timestamp>,
+struct Latest {
+    written_at: Option<Timestamp>,
 }
 
-/// The contents of a range of folders.
-#[derive(Debug, Default)]
-pub(crate) struct Objects {
-    /// Objects under keys of facts.
-    pub(crate) by_place: HashMap<ObjectLocation, Versions>,
-    /// All other keys.
-    pub(crate) foreign: Vec<String>,
-}
-
-/// An object with its bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An object of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Object {
-    /// Content.
-    pub(crate) bytes: Vec<u8>,
+    /// Its key.
+    pub(crate) key: String,
     /// Time of the write.
     pub(crate) written_at: Option<Timestamp>,
+}
+
+/// The objects of some folders of the journal.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    /// The objects that workers have written, by the hour of their folder.
+    pub(crate) by_hour: BTreeMap<Hour, Vec<Arc<Object>>>,
+    /// Keys of objects that no worker has written.
+    pub(crate) foreign: Vec<String>,
+    /// Objects that are deleted, or written again with other contents, which workers never do.
+    pub(crate) changed: Vec<(String, Versions)>,
+}
+
+/// Result of copying an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Copied {
+    /// It was copied.
+    Done,
+    /// It has arrived meanwhile.
+    WasThere,
+    /// The source does not have it any more.
+    IsGone,
 }
 
 impl Versions {
-    fn note_version(&mut self, etag: Option<String>, written_at: Option<DateTime>, is_latest: bool) {
+    fn note_version(&mut self, size: i64, written_at: Option<DateTime>, is_latest: bool) {
+        self.differ |= self.written > 0 && size != self.size;
+        self.size = size;
         self.written += 1;
         if is_latest {
-            let md5 = etag.as_deref().and_then(md5_of);
-            self.latest = Some(Latest { etag: md5, written_at: written_at.and_then(moment) });
+            self.latest = Some(Latest { written_at: written_at.and_then(moment) });
         }
-        match &self.etag {
-            None => self.etag = etag,
-            Some(known) => self.differ |= etag.as_ref() != Some(known),
-        }
+    }
+
+    fn is_changed(&self) -> bool {
+        self.differ || self.latest.is_none()
     }
 }
 
-/// The MD5 in an ETag, if it has the form of one.
-fn md5_of(etag: &str) -> Option<Md5Sum> {
-    let digits = etag.trim_matches('"');
-    if digits.len() != 32 || !digits.is_ascii() {
-        return None;
+impl Listing {
+    fn of(versions: BTreeMap<String, Versions>) -> Self {
+        let mut listing = Self::default();
+        for (key, versions) in versions {
+            let Some(hour) = Hour::of_key(&key) else {
+                if versions.latest.is_some() {
+                    listing.foreign.push(key);
+                }
+                continue;
+            };
+            if versions.is_changed() {
+                listing.changed.push((key.clone(), versions));
+            }
+            if let Some(Latest { written_at }) = versions.latest {
+                listing.by_hour.entry(hour).or_default().push(Arc::new(Object { key, written_at }));
+            }
+        }
+        listing
     }
-    let mut md5 = Md5Sum::default();
-    for (byte, digits) in md5.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    }
-    Some(md5)
 }
 
 /// The decoded key of a listing, which may be URL-encoded.
@@ -106,96 +130,109 @@ impl RegionCloud {
         answer.map(drop).map_err(|error| self.lake_trouble("HeadBucket", error))
     }
 
-    /// All versions of all objects of a day; reports after each page how many it has read.
-    pub(crate) async fn objects_of(&self, day: Day, read: impl Fn(u64)) -> Result<Objects, Trouble> {
-        let mut objects = Objects::default();
-        for folder in event::LAKE_FOLDERS {
-            self.list_versions(&event::lake_prefix(folder, &day.to_string()), &mut objects, &read).await?;
-        }
-        Ok(objects)
+    /// The objects of a day.
+    pub(crate) async fn objects_of_day(&self, day: Day) -> Result<Listing, Trouble> {
+        self.list(&format!("{}dt={day}/", journal::FOLDER)).await
     }
 
-    /// All versions of one object; empty if it never existed.
-    pub(crate) async fn versions_of(&self, place: ObjectLocation) -> Result<Option<Versions>, Trouble> {
-        let mut objects = Objects::default();
-        self.list_versions(&place.key(), &mut objects, &|_| {}).await?;
-        Ok(objects.by_place.remove(&place))
+    /// The objects of an hour.
+    pub(crate) async fn objects_of_hour(&self, hour: Hour) -> Result<Vec<Arc<Object>>, Trouble> {
+        Ok(self.list(&hour.prefix()).await?.by_hour.remove(&hour).unwrap_or_default())
     }
 
-    async fn list_versions(&self, prefix: &str, objects: &mut Objects, read: &impl Fn(u64)) -> Result<(), Trouble> {
+    async fn list(&self, prefix: &str) -> Result<Listing, Trouble> {
         let (client, bucket) = self.lake(Patience::Bulk)?;
+        let mut objects: BTreeMap<String, Versions> = BTreeMap::new();
         let (mut key_marker, mut version_marker) = (None, None);
         loop {
             // XML cannot represent every character of a key.
             let request = client.list_object_versions().bucket(bucket).prefix(prefix).encoding_type(EncodingType::Url);
             let request = request.set_key_marker(key_marker).set_version_id_marker(version_marker);
             let page = request.send().await.map_err(|error| self.lake_trouble("ListObjectVersions", error))?;
-            let (versions, markers) = (page.versions.unwrap_or_default(), page.delete_markers.unwrap_or_default());
             let key = |key: Option<String>| decoded(key.unwrap_or_default(), page.encoding_type.as_ref());
-            read((versions.len() + markers.len()) as u64);
-            for version in versions {
-                if let Some(known) = objects.at(key(version.key)) {
-                    known.note_version(version.e_tag, version.last_modified, version.is_latest == Some(true));
-                }
+            for version in page.versions.unwrap_or_default() {
+                let known = objects.entry(key(version.key)).or_default();
+                let size = version.size.unwrap_or_default();
+                known.note_version(size, version.last_modified, version.is_latest == Some(true));
             }
-            for marker in markers {
-                if let Some(known) = objects.at(key(marker.key)) {
-                    known.deleted += 1;
-                }
+            for marker in page.delete_markers.unwrap_or_default() {
+                objects.entry(key(marker.key)).or_default().deleted += 1;
             }
             if page.is_truncated != Some(true) || page.next_key_marker.is_none() {
-                return Ok(());
+                return Ok(Listing::of(objects));
             }
             (key_marker, version_marker) =
                 (page.next_key_marker.map(|marker| key(Some(marker))), page.next_version_id_marker);
         }
     }
 
-    /// An object; `None` if there is none with this key.
-    pub(crate) async fn object(&self, place: ObjectLocation, patience: Patience) -> Result<Option<Object>, Trouble> {
-        let (client, bucket) = self.lake(patience)?;
-        match client.get_object().bucket(bucket).key(place.key()).send().await {
-            Ok(answer) => {
-                let written_at = answer.last_modified.and_then(moment);
-                let body = answer.body.collect().await;
-                let bytes = body.map_err(|error| Trouble::new(format_args!("GetObject: {error}")))?.to_vec();
-                Ok(Some(Object { bytes, written_at }))
+    /// Reads objects, several at once: for each what `digest` makes of its lines. One that is deleted meanwhile is left
+    /// out.
+    pub(crate) fn read_objects<'a, T: Default + 'a>(
+        &'a self,
+        objects: impl IntoIterator<Item = Arc<Object>> + 'a,
+        digest: impl Fn(&mut T, &[u8]) + Copy + 'a,
+    ) -> impl Stream<Item = Result<(Arc<Object>, Option<T>), Trouble>> + 'a {
+        let reads = stream::iter(objects).map(move |object| async move {
+            let read = self.read_object(&object.key, Patience::Bulk, digest).await?;
+            Ok((object, read.map(|(read, _)| read)))
+        });
+        reads.buffer_unordered(OBJECTS_AT_A_TIME)
+    }
+
+    /// What `digest` makes of the lines of an object, and the time of its write; `None` if there is no such object.
+    pub(crate) async fn read_object<T: Default>(
+        &self,
+        key: &str,
+        patience: Patience,
+        digest: impl Fn(&mut T, &[u8]),
+    ) -> Result<Option<(T, Option<Timestamp>)>, Trouble> {
+        let Some((mut body, written_at)) = self.object(key, patience).await? else { return Ok(None) };
+        let (mut read, mut rest) = (T::default(), Vec::new());
+        while let Some(chunk) = body.next().await {
+            rest.extend_from_slice(&chunk.map_err(|error| Trouble::new(format_args!("GetObject: {error}")))?);
+            let complete = rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+            for line in rest[..complete].split_inclusive(|byte| *byte == b'\n') {
+                digest(&mut read, &line[..line.len() - 1]);
             }
+            rest.drain(..complete);
+        }
+        if !rest.is_empty() {
+            digest(&mut read, &rest);
+        }
+        Ok(Some((read, written_at)))
+    }
+
+    async fn object(&self, key: &str, patience: Patience) -> Result<Option<(ByteStream, Option<Timestamp>)>, Trouble> {
+        let (client, bucket) = self.lake(patience)?;
+        match client.get_object().bucket(bucket).key(key).send().await {
+            Ok(answer) => Ok(Some((answer.body, answer.last_modified.and_then(moment)))),
             Err(SdkError::ServiceError(answer)) if answer.err().is_no_such_key() => Ok(None),
             Err(error) => Err(self.lake_trouble("GetObject", error)),
         }
     }
 
-    /// Whether S3 has yet to replicate an object to another bucket.
-    pub(crate) async fn is_replicating(&self, place: ObjectLocation) -> Result<bool, Trouble> {
+    /// Copies an object of another region's journal as it is, unless one with its key is here.
+    pub(crate) async fn copy_object(&self, from: &Self, key: &str) -> Result<Copied, Trouble> {
+        let Some((body, _)) = from.object(key, Patience::Bulk).await? else { return Ok(Copied::IsGone) };
+        let body = body.collect().await.map_err(|error| Trouble::new(format_args!("GetObject: {error}")))?;
         let (client, bucket) = self.lake(Patience::Bulk)?;
-        match client.head_object().bucket(bucket).key(place.key()).send().await {
+        let put = client.put_object().bucket(bucket).key(key).content_type("application/x-ndjson");
+        match put.body(body.into_bytes().into()).if_none_match("*").send().await {
+            Ok(_) => Ok(Copied::Done),
+            Err(SdkError::ServiceError(answer)) if answer.raw().status().as_u16() == 412 => Ok(Copied::WasThere),
+            Err(error) => Err(self.lake_trouble("PutObject", error)),
+        }
+    }
+
+    /// Whether S3 has yet to replicate an object to another bucket.
+    pub(crate) async fn is_replicating(&self, key: &str) -> Result<bool, Trouble> {
+        let (client, bucket) = self.lake(Patience::Bulk)?;
+        match client.head_object().bucket(bucket).key(key).send().await {
             Ok(answer) => Ok(answer.replication_status == Some(ReplicationStatus::Pending)),
             Err(SdkError::ServiceError(answer)) if answer.err().is_not_found() => Ok(false),
             Err(error) => Err(self.lake_trouble("HeadObject", error)),
         }
-    }
-
-    /// Which of these sales of a day are in the lake. `ids` is sorted: the folder is listed from the first to the last
-    /// of them, which adds little, since ids begin with the time.
-    pub(crate) async fn sales_in_lake(&self, day: Day, ids: &[FactId]) -> Result<Vec<FactId>, Trouble> {
-        let ([first, ..], [.., last]) = (ids, ids) else { return Ok(Vec::new()) };
-        let (client, bucket) = self.lake(Patience::Bulk)?;
-        let [first, last] = [first, last].map(|id| ObjectLocation { day, id: *id }.key());
-        let request = client.list_objects_v2().bucket(bucket);
-        let request = request.prefix(event::lake_prefix(event::LAKE_FOLDERS[0], &day.to_string()));
-        // The key without its suffix sorts before the key itself.
-        let mut pages = request.start_after(first.trim_end_matches(".json")).into_paginator().send();
-        let mut found = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| self.lake_trouble("ListObjectsV2", error))?;
-            let keys: Vec<&str> = page.contents().iter().filter_map(|object| object.key()).collect();
-            found.extend(keys.iter().filter_map(|key| ObjectLocation::parse(key)).map(|place| place.id));
-            if keys.last().is_some_and(|key| *key >= last.as_str()) {
-                break;
-            }
-        }
-        Ok(found.into_iter().filter(|id| ids.binary_search(id).is_ok()).collect())
     }
 
     fn lake(&self, patience: Patience) -> Result<(Client, &str), Trouble> {
@@ -214,56 +251,55 @@ impl RegionCloud {
     }
 }
 
-impl Objects {
-    /// The object with this key, created on first use; `None` if the key is not that of a fact, which is recorded.
-    fn at(&mut self, key: String) -> Option<&mut Versions> {
-        match ObjectLocation::parse(&key) {
-            Some(place) => Some(self.by_place.entry(place).or_default()),
-            None => {
-                if self.foreign.last() != Some(&key) {
-                    self.foreign.push(key);
-                }
-                None
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::items::md5;
 
-    #[test]
-    fn an_etag_is_an_md5_if_it_has_the_form_of_one() {
-        assert_eq!(md5_of("\"d41d8cd98f00b204e9800998ecf8427e\""), Some(md5(b"")));
-        for etag in ["", "\"d41d8cd98f00b204e9800998ecf8427e-2\"", "\"g41d8cd98f00b204e9800998ecf8427e\""] {
-            assert_eq!(md5_of(etag), None, "{etag}");
+    const WRITTEN: &str = "journal/dt=2025-12-01/hour=07/sa-east-1-0192f5c0-7c1d-7a3e-8f11-0123456789ab.ndjson";
+
+    fn versions(sizes: &[i64], is_there: bool) -> Versions {
+        let mut versions = Versions { deleted: u32::from(!is_there), ..Versions::default() };
+        for (place, size) in sizes.iter().enumerate() {
+            versions.note_version(*size, Some(DateTime::from_secs(20)), is_there && place == 0);
         }
+        versions
     }
 
     #[test]
     fn a_key_is_decoded_if_the_listing_says_that_it_is_encoded() {
-        let key = "cancellations/dt=2025-12-01/1#cancelled.json";
+        let key = "journal/dt=2025-12-01/1#2.txt";
         assert_eq!(decoded(key.to_owned(), None), key);
-        for encoded in
-            ["cancellations/dt%3D2025-12-01/1%23cancelled.json", "cancellations/dt=2025-12-01/1%23cancelled.json"]
-        {
+        for encoded in ["journal/dt%3D2025-12-01/1%232.txt", "journal/dt=2025-12-01/1%232.txt"] {
             assert_eq!(decoded(encoded.to_owned(), Some(&EncodingType::Url)), key);
         }
         assert_eq!(decoded("a%1B+%2B&".to_owned(), Some(&EncodingType::Url)), "a\u{1b} +&");
     }
 
     #[test]
-    fn versions_with_different_etags_differ_and_the_latest_is_what_is_read() {
-        let mut versions = Versions::default();
-        let written = |seconds| Some(DateTime::from_secs(seconds));
-        versions.note_version(Some("\"d41d8cd98f00b204e9800998ecf8427e\"".into()), written(20), true);
-        versions.note_version(Some("\"d41d8cd98f00b204e9800998ecf8427e\"".into()), written(10), false);
-        assert_eq!((versions.written, versions.differ), (2, false));
-        let latest = Latest { etag: Some(md5(b"")), written_at: Timestamp::from_unix_seconds(20) };
-        assert_eq!(versions.latest, Some(latest));
-        versions.note_version(Some("\"x\"".into()), written(5), false);
-        assert!(versions.differ);
+    fn an_object_is_listed_under_its_hour_and_what_no_worker_writes_is_foreign() {
+        let foreign = "journal/dt=2025-12-01/readme.txt";
+        let deleted = "journal/dt=2025-12-01/deleted.txt";
+        let listed =
+            [(WRITTEN, versions(&[1], true)), (foreign, versions(&[1, 2], true)), (deleted, versions(&[1], false))];
+        let listing = Listing::of(listed.map(|(key, versions)| (key.to_owned(), versions)).into());
+        let written_at = Timestamp::from_unix_seconds(20);
+        let object = Arc::new(Object { key: WRITTEN.to_owned(), written_at });
+        assert_eq!(listing.by_hour, BTreeMap::from([(Hour::of_key(WRITTEN).unwrap(), vec![object])]));
+        assert_eq!((listing.foreign, listing.changed), (vec![foreign.to_owned()], vec![]));
+    }
+
+    #[test]
+    fn an_object_is_changed_if_it_is_deleted_or_its_versions_differ() {
+        for (versions, changed, there) in [
+            (versions(&[5], true), false, 1),
+            // A replica, after a copy.
+            (versions(&[5, 5], true), false, 1),
+            (versions(&[5, 6], true), true, 1),
+            (versions(&[5], false), true, 0),
+        ] {
+            let listing = Listing::of(BTreeMap::from([(WRITTEN.to_owned(), versions)]));
+            assert_eq!(!listing.changed.is_empty(), changed, "{versions:?}");
+            assert_eq!(listing.by_hour.len(), there, "{versions:?}");
+        }
     }
 }

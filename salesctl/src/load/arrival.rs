@@ -2,19 +2,21 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
+    pin::pin,
+    sync::Arc,
     time::Duration,
 };
 
-use futures::future::join_all;
-use sales::sale::FactId;
+use futures::{StreamExt, future::join_all};
+use sales::{journal::Hour, sale::FactId};
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    cloud::{Cloud, RegionCloud, trouble::Trouble},
-    day::Day,
+    cloud::{Cloud, RegionCloud, lake::Object, trouble::Trouble},
     exit::Exit,
     interrupt::Interrupt,
+    journal_line::LineDigest,
     output::note,
 };
 
@@ -42,9 +44,20 @@ pub(super) struct Arrived {
 /// The sales not yet found in a region's lake.
 struct Missing<'a> {
     region: &'a RegionCloud,
-    /// Sorted, as the lake lists them.
-    sales: BTreeMap<Day, Vec<FactId>>,
+    sales: BTreeMap<Hour, BTreeSet<FactId>>,
+    /// The objects that were read: they never change.
+    read: HashSet<Arc<Object>>,
     error: Option<Trouble>,
+}
+
+/// The facts of an object.
+#[derive(Default)]
+struct Facts(Vec<FactId>);
+
+impl Facts {
+    fn note(&mut self, line: &[u8]) {
+        self.0.extend(LineDigest::parse(line).map(|(id, _)| id));
+    }
 }
 
 impl Missing<'_> {
@@ -61,9 +74,17 @@ impl Missing<'_> {
             return Ok(());
         }
         self.region.lake_answers().await?;
-        for (day, sales) in &mut self.sales {
-            let found: HashSet<FactId> = self.region.sales_in_lake(*day, sales).await?.into_iter().collect();
-            sales.retain(|id| !found.contains(id));
+        for (hour, sales) in self.sales.iter_mut().filter(|(_, sales)| !sales.is_empty()) {
+            let objects = self.region.objects_of_hour(*hour).await?.into_iter();
+            let new: Vec<Arc<Object>> = objects.filter(|object| !self.read.contains(object)).collect();
+            let mut objects = pin!(self.region.read_objects(new, Facts::note));
+            while let Some(object) = objects.next().await {
+                let (object, facts) = object?;
+                for id in facts.unwrap_or_default().0 {
+                    sales.remove(&id);
+                }
+                self.read.insert(object);
+            }
         }
         Ok(())
     }
@@ -72,14 +93,13 @@ impl Missing<'_> {
 /// Checks until all sales are in every available lake, or `patience` has passed, or a signal arrives. At least once.
 pub(super) async fn wait(
     cloud: &Cloud,
-    sales: &BTreeMap<Day, BTreeSet<FactId>>,
+    sales: &BTreeMap<Hour, BTreeSet<FactId>>,
     patience: Duration,
     interrupt: &Interrupt,
 ) -> (Vec<Arrived>, Option<Exit>) {
     let all: u64 = sales.values().map(|sales| sales.len() as u64).sum();
-    let in_order = || sales.iter().map(|(day, sales)| (*day, sales.iter().copied().collect())).collect();
-    let mut regions: Vec<Missing<'_>> =
-        cloud.regions.values().map(|region| Missing { region, sales: in_order(), error: None }).collect();
+    let missing = |region| Missing { region, sales: sales.clone(), read: HashSet::new(), error: None };
+    let mut regions: Vec<Missing<'_>> = cloud.regions.values().map(missing).collect();
     let deadline = Instant::now() + patience;
     let interrupted = loop {
         let started = Instant::now();
@@ -90,7 +110,7 @@ pub(super) async fn wait(
             break None;
         }
         tokio::select! {
-            // A lake that is slow to list is listed less often.
+            // A lake that is slow to read is read less often.
             () = sleep(LOOK_AGAIN.max(started.elapsed())) => {}
             exit = interrupt.heard() => break Some(exit),
         }

@@ -6,11 +6,13 @@ use std::{
 };
 
 use hdrhistogram::Histogram;
-use sales::sale::{FactId, SaleId};
+use sales::{
+    journal::Hour,
+    sale::{FactId, SaleId},
+};
 use serde::Serialize;
 
 use super::post::{Accepted, Failed};
-use crate::day::Day;
 
 /// Maximum failures shown.
 const SHOWN: usize = 5;
@@ -71,8 +73,8 @@ pub(super) struct Tally {
     pub(super) latest: Duration,
     /// Time of the last response, since the first request was due.
     pub(super) last_at: Duration,
-    /// The accepted sales, by the day of their keys in the lake.
-    pub(super) sales: BTreeMap<Day, BTreeSet<FactId>>,
+    /// The accepted sales, by their hour in the journal.
+    pub(super) sales: BTreeMap<Hour, BTreeSet<FactId>>,
     all: Histogram<u64>,
     recent: Histogram<u64>,
     recent_answers: u64,
@@ -112,7 +114,7 @@ impl Tally {
         self.late += u64::from(late > LATE);
         let failed = match result {
             Ok(Accepted { id, at: accepted, region }) => {
-                if self.sales.entry(Day::of(accepted)).or_default().insert(FactId::Sale(id)) {
+                if self.sales.entry(Hour::of(accepted)).or_default().insert(FactId::Sale(id)) {
                     self.accepted += 1;
                     *self.by_status.entry("201".to_owned()).or_default() += 1;
                     if let Some(region) = region {

@@ -1,32 +1,36 @@
 //! Reads what each region knows about a sale.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, pin::pin, time::Duration};
 
-use futures::future::join_all;
+use futures::{StreamExt, future::join_all};
 use sales::{
     clock::Timestamp,
+    journal::Hour,
     region::Region,
     sale::{Fact, FactId, SaleId},
 };
 use uuid::Uuid;
 
-use super::{Content, FactTrace, ItemView, LakeView, Mark, RegionTrace};
+use super::{Content, FactTrace, FoundBy, ItemView, LakeView, Mark, RegionTrace};
 use crate::{
     cloud::{
         Cloud, Patience, RegionCloud, in_time,
-        items::Item,
+        items::{Item, MarkItem},
         state::StateParameter,
         trouble::{Trouble, TroubleKind},
     },
-    day::Day,
-    lake_object::{Bytes, ObjectLocation},
+    journal_line::{Agreement, LineDigest},
+    output::{count, note},
 };
+
+/// Maximum time between the creation of an id and the timestamp of its sale.
+const ACCEPTING: Duration = Duration::from_secs(60);
 
 /// What a region's tables hold.
 struct Tables {
     state: Result<StateParameter, Trouble>,
     items: Result<(Vec<Item>, Vec<FactId>), Trouble>,
-    marks: Result<HashMap<FactId, Option<Timestamp>>, Trouble>,
+    marks: Result<HashMap<FactId, MarkItem>, Trouble>,
     /// Whether the lake is worth reading.
     lake: Result<(), Trouble>,
 }
@@ -34,6 +38,11 @@ struct Tables {
 impl Tables {
     fn item(&self, id: FactId) -> Option<&Item> {
         self.items.as_ref().ok()?.0.iter().find(|item| item.fact.id() == id)
+    }
+
+    /// The object that its mark names.
+    fn object(&self, id: FactId) -> Option<&str> {
+        self.marks.as_ref().ok()?.get(&id)?.object.as_deref()
     }
 }
 
@@ -67,12 +76,22 @@ async fn of_fact(region: &RegionCloud, id: FactId, own: &Tables, all: &[Tables])
         let item = items.iter().find(|item| item.fact.id() == id).map(view);
         item.or_else(|| unreadable.contains(&id).then_some(ItemView::Unreadable { unreadable: true }))
     });
-    let mark = own.marks.as_ref().map_err(Clone::clone);
-    let mark = mark.map(|marks| marks.get(&id).map(|at| Mark { expires_at: at.map(Timestamp::unix_seconds) }));
-    let items: Vec<&Item> = own.item(id).into_iter().chain(all.iter().filter_map(|tables| tables.item(id))).collect();
+    let mark = own.marks.as_ref().map_err(Clone::clone).map(|marks| {
+        let mark = marks.get(&id);
+        mark.map(|MarkItem { expires_at, object }| Mark {
+            expires_at: expires_at.map(Timestamp::unix_seconds),
+            object: object.clone(),
+        })
+    });
+    let first_own = || [own].into_iter().chain(all);
+    let known = Known {
+        id,
+        items: first_own().filter_map(|tables| tables.item(id)).collect(),
+        objects: distinct(first_own().filter_map(|tables| tables.object(id))),
+    };
     let lake = match &own.lake {
         Err(trouble) => Err(trouble.clone()),
-        Ok(()) => in_lake(region, id, own.item(id), &items).await,
+        Ok(()) => in_lake(region, &known).await,
     };
     FactTrace { item: item.into(), mark: mark.into(), lake: lake.into() }
 }
@@ -91,54 +110,99 @@ fn view(item: &Item) -> ItemView {
         sale_processed: progress.processed,
         processed_at: progress.processed_at.map(Timestamp::unix_seconds),
         pending: progress.pending,
-        lake_key: ObjectLocation::of(fact).key(),
+        lake_prefix: Hour::of_fact(fact).prefix(),
     }
 }
 
-/// The first object found under the possible keys: the one of this region's item, those of the other regions' items,
-/// and those of the days before and after.
-async fn in_lake(
-    region: &RegionCloud,
+/// What the tables know of a fact, those of the region that is asked first.
+struct Known<'a> {
     id: FactId,
-    own: Option<&Item>,
-    items: &[&Item],
-) -> Result<Option<LakeView>, Trouble> {
-    let days = days(id, items);
-    for day in days {
-        let place = ObjectLocation { day, id };
-        let Some(object) = region.object(place, Patience::Glance).await? else { continue };
-        let content = match items.first() {
+    items: Vec<&'a Item>,
+    /// The objects that marks name.
+    objects: Vec<&'a str>,
+}
+
+/// The line of a fact.
+#[derive(Default)]
+struct Found(Option<(LineDigest, usize)>);
+
+impl Found {
+    fn note(&mut self, id: FactId, line: &[u8]) {
+        match LineDigest::parse(line) {
+            Some((of, digest)) if of == id => self.0 = Some((digest, line.len())),
+            _ => {}
+        }
+    }
+}
+
+impl Known<'_> {
+    /// The hours in which it may lie, likeliest first; empty if neither an item, nor a mark, nor the id tells.
+    fn hours(&self) -> Vec<Hour> {
+        let mut said: Vec<Hour> = self.items.iter().map(|item| Hour::of_fact(&item.fact)).collect();
+        said.extend(self.objects.iter().filter_map(|key| Hour::of_key(key)));
+        if said.is_empty()
+            && let Some(made_at) = made_at(self.id.sale())
+        {
+            said.extend([Hour::of(made_at), Hour::of(made_at.minus(ACCEPTING)), Hour::of(made_at.plus(ACCEPTING))]);
+        }
+        distinct(said)
+    }
+
+    fn view(
+        &self,
+        key: &str,
+        found_by: FoundBy,
+        (digest, bytes): (LineDigest, usize),
+        written_at: Option<Timestamp>,
+    ) -> LakeView {
+        let content = match self.items.first() {
             None => Content::Unknown,
-            Some(item) => match Bytes::compare(&object.bytes, &item.fact) {
-                Bytes::Same => Content::Same,
-                Bytes::OtherVersion(_) => Content::OtherVersion,
-                Bytes::Different => Content::Different,
+            Some(item) => match digest.compare(LineDigest::of(&item.fact), self.id) {
+                Agreement::Same => Content::Same,
+                Agreement::OtherVersion => Content::OtherVersion,
+                Agreement::Contradiction => Content::Different,
             },
         };
-        return Ok(Some(LakeView {
-            key: place.key(),
-            expected_key: own.map(|item| ObjectLocation::of(&item.fact) == place),
-            bytes: object.bytes.len(),
-            last_modified: object.written_at.map(Timestamp::unix_seconds),
-            content,
-        }));
+        let last_modified = written_at.map(Timestamp::unix_seconds);
+        LakeView { key: key.to_owned(), found_by, bytes, last_modified, content }
+    }
+}
+
+/// The first line found: in an object that a mark names, or else in any object of the hours in which it may lie.
+async fn in_lake(region: &RegionCloud, known: &Known<'_>) -> Result<Option<LakeView>, Trouble> {
+    let id = known.id;
+    let find = move |found: &mut Found, line: &[u8]| found.note(id, line);
+    for key in &known.objects {
+        if let Some((Found(Some(line)), written_at)) = region.read_object(key, Patience::Glance, find).await? {
+            return Ok(Some(known.view(key, FoundBy::Mark, line, written_at)));
+        }
+    }
+    for hour in known.hours() {
+        let objects = region.objects_of_hour(hour).await?;
+        if objects.is_empty() {
+            continue;
+        }
+        let looked_through = count(objects.len() as u64, "object", "objects");
+        note(format_args!("{}: looking for {id} in {looked_through} of {}", region.name, hour.prefix()));
+        let mut objects = pin!(region.read_objects(objects, find));
+        while let Some(object) = objects.next().await {
+            if let (object, Some(Found(Some(line)))) = object? {
+                return Ok(Some(known.view(&object.key, FoundBy::Search, line, object.written_at)));
+            }
+        }
     }
     Ok(None)
 }
 
-/// The days on which it may have been accepted, likeliest first; empty if neither an item nor the id tells.
-fn days(id: FactId, items: &[&Item]) -> Vec<Day> {
-    let mut said: Vec<Day> = items.iter().map(|item| Day::of(item.fact.timestamp())).collect();
-    if said.is_empty() {
-        said.extend(made_at(id.sale()).map(Day::of));
-    }
-    let mut days: Vec<Day> = Vec::new();
-    for day in said.iter().copied().chain(said.iter().flat_map(|day| day.with_neighbours())) {
-        if !days.contains(&day) {
-            days.push(day);
+/// Each value once, in order of its first occurrence.
+fn distinct<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut distinct = Vec::new();
+    for value in values {
+        if !distinct.contains(&value) {
+            distinct.push(value);
         }
     }
-    days
+    distinct
 }
 
 /// Creation time of an id, if it has one: a generated sale id begins with the time.
@@ -151,11 +215,20 @@ fn made_at(id: SaleId) -> Option<Timestamp> {
 mod tests {
     use super::*;
 
+    fn hours(id: &str, objects: &[&str]) -> Vec<String> {
+        let known = Known { id: id.parse().unwrap(), items: Vec::new(), objects: objects.to_vec() };
+        known.hours().into_iter().map(Hour::prefix).collect()
+    }
+
     #[test]
-    fn without_an_item_the_id_says_the_day_if_it_holds_the_time() {
-        let days =
-            |id: &str| -> Vec<String> { days(id.parse().unwrap(), &[]).iter().map(ToString::to_string).collect() };
-        assert_eq!(days("0192f5c0-7c1d-7a3e-8f11-0123456789ab"), ["2024-11-04", "2024-11-03", "2024-11-05"]);
-        assert!(days("141ede07-9e2f-5eb5-bb20-caedf6d2db6e").is_empty());
+    fn without_an_item_the_mark_says_the_hour_or_the_id_if_it_holds_the_time() {
+        let (made, keyed) = ("0192f5c0-7c1d-7a3e-8f11-0123456789ab", "141ede07-9e2f-5eb5-bb20-caedf6d2db6e");
+        assert_eq!(hours(made, &[]), ["journal/dt=2024-11-04/hour=05/"]);
+        // One that begins with the last millisecond of an hour.
+        let last = "0192f58b-4c7f-7a3e-8f11-0123456789ab";
+        assert_eq!(hours(last, &[]).len(), 2, "{:?}", hours(last, &[]));
+        assert!(hours(keyed, &[]).is_empty());
+        let object = format!("journal/dt=2025-11-30/hour=23/sa-east-1-{made}.ndjson");
+        assert_eq!(hours(keyed, &[&object, &object]), ["journal/dt=2025-11-30/hour=23/"]);
     }
 }

@@ -25,7 +25,8 @@ const EXAMPLE: &str = "\
 Example:
   salesctl sale trace 0192f5c0-7c1d-7a3e-8f11-0123456789ab
 
-An unavailable region adds two seconds.
+An unavailable region adds two seconds. Where no mark names the object of the journal, or the object is not there, it
+looks through all objects of the sale's hour, and says so.
 Exit codes: 0 found; 2 not found, or partly unknown; 1 no region could be read.";
 
 /// Options of `sale trace`.
@@ -65,7 +66,7 @@ pub(super) struct FactTrace {
     item: Figure<Option<ItemView>>,
     /// The mark in the idempotency table; null if there is none.
     mark: Figure<Option<Mark>>,
-    /// The object in the lake.
+    /// Its line in the journal of the lake.
     lake: Figure<Option<LakeView>>,
 }
 
@@ -87,8 +88,8 @@ pub(super) enum ItemView {
         /// Seconds since 1970.
         processed_at: Option<i64>,
         pending: bool,
-        /// Its key in the lake.
-        lake_key: String,
+        /// The folder of the journal in which it belongs.
+        lake_prefix: String,
     },
     /// An unreadable item.
     Unreadable { unreadable: bool },
@@ -99,30 +100,42 @@ pub(super) enum ItemView {
 pub(super) struct Mark {
     /// Seconds since 1970.
     expires_at: Option<i64>,
+    /// The object of the journal that it names; marks of earlier versions name none.
+    object: Option<String>,
 }
 
-/// The object in the lake.
+/// A line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct LakeView {
-    /// Its key.
+    /// Key of its object.
     key: String,
-    /// Whether it is the key derived from the item's timestamp; unknown without an item.
-    expected_key: Option<bool>,
+    found_by: FoundBy,
+    /// Length of the line.
     bytes: usize,
-    /// Seconds since 1970.
+    /// Time at which the object was written, in seconds since 1970.
     last_modified: Option<i64>,
     content: Content,
 }
 
-/// Result of comparing an object's bytes.
+/// How a line was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum FoundBy {
+    /// A mark names its object.
+    Mark,
+    /// All objects of its hour were looked through.
+    Search,
+}
+
+/// Result of comparing a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Content {
-    /// The canonical bytes of the item.
+    /// What the item says.
     Same,
-    /// The bytes of the same order, accepted at another moment in another region (decision 3).
+    /// The same order, accepted at another moment in another region (decision 3).
     OtherVersion,
-    /// Different bytes.
+    /// Something else.
     Different,
     /// There is no item to compare with.
     Unknown,

@@ -4,9 +4,9 @@ use std::fmt::Display;
 
 use sales::clock::Timestamp;
 
-use super::{Content, FactTrace, ItemView, Trace};
+use super::{Content, FactTrace, FoundBy, ItemView, Trace};
 use crate::{
-    output::{BAD, Cell, GOOD, PLAIN, Table, WARNING, line},
+    output::{BAD, Cell, GOOD, Table, WARNING, line},
     status::Figure,
 };
 
@@ -15,7 +15,7 @@ pub(super) fn show(trace: &Trace) {
     line(format_args!("{}: {}", trace.id, trace.verdict));
     let mut accepted =
         Table::new(&["REGION", "WHAT", "PRODUCT", "AMOUNT", "ACCEPTED", "IN", "PROCESSED", "PENDING", "MARKED UNTIL"]);
-    let mut lake = Table::new(&["REGION", "WHAT", "IN THE LAKE SINCE", "BYTES", "CONTENT", "KEY"]);
+    let mut lake = Table::new(&["REGION", "WHAT", "IN THE LAKE SINCE", "CONTENT", "FOUND BY", "OBJECT"]);
     for region in &trace.regions {
         for (what, fact) in [("sale", &region.sale), ("cancellation", &region.cancellation)] {
             // Facts that are nowhere, as most cancellations, are left out.
@@ -93,10 +93,10 @@ fn object(fact: &FactTrace) -> Vec<Cell> {
         Figure::Unknown { .. } => (0..4).map(|_| Cell::unknown()).collect(),
         Figure::Known(None) => {
             let expected = match &fact.item {
-                Figure::Known(Some(ItemView::Fact { lake_key, .. })) => format!("(expected: {lake_key})"),
+                Figure::Known(Some(ItemView::Fact { lake_prefix, .. })) => format!("(expected in {lake_prefix})"),
                 _ => "-".to_owned(),
             };
-            vec![Cell::new("no object", WARNING), "-".into(), "-".into(), expected.into()]
+            vec![Cell::new("not there", WARNING), "-".into(), "-".into(), expected.into()]
         }
         Figure::Known(Some(object)) => {
             let (content, style) = match object.content {
@@ -105,11 +105,11 @@ fn object(fact: &FactTrace) -> Vec<Cell> {
                 Content::Different => ("different", BAD),
                 Content::Unknown => ("no item to compare", WARNING),
             };
-            let key = match object.expected_key {
-                Some(false) => Cell::new(format_args!("{} (not the key derived from the item)", object.key), WARNING),
-                Some(true) | None => Cell::new(&object.key, PLAIN),
+            let found_by = match object.found_by {
+                FoundBy::Mark => "mark",
+                FoundBy::Search => "search of the hour",
             };
-            vec![moment(object.last_modified), object.bytes.into(), Cell::new(content, style), key]
+            vec![moment(object.last_modified), Cell::new(content, style), found_by.into(), Cell::from(&object.key)]
         }
     }
 }

@@ -168,7 +168,7 @@ mod tests {
     use crate::{
         cloud::{state::StateParameter, trouble::Trouble},
         status::Figure,
-        trace::Mark,
+        trace::{FoundBy, Mark},
     };
 
     const ACCEPTED: i64 = 1_764_547_200;
@@ -187,18 +187,18 @@ mod tests {
             sale_processed: processed,
             processed_at: None,
             pending: !processed,
-            lake_key: "key".into(),
+            lake_prefix: "prefix".into(),
         })
     }
 
     fn object(content: Content) -> Option<LakeView> {
         let last_modified = Some(ACCEPTED + 1);
-        Some(LakeView { key: "key".into(), expected_key: Some(true), bytes: 1, last_modified, content })
+        Some(LakeView { key: "key".into(), found_by: FoundBy::Mark, bytes: 1, last_modified, content })
     }
 
     fn fact(item: Option<ItemView>, lake: Option<LakeView>) -> FactTrace {
         let processed = matches!(item, Some(ItemView::Fact { sale_processed: true, .. }));
-        let mark = processed.then_some(Mark { expires_at: None });
+        let mark = processed.then_some(Mark { expires_at: None, object: None });
         FactTrace { item: Figure::Known(item), mark: Figure::Known(mark), lake: Figure::Known(lake) }
     }
 

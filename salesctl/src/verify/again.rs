@@ -6,14 +6,16 @@ use std::{
 };
 
 use futures::{StreamExt, TryStreamExt, future::join_all, stream};
-use sales::{clock::Clock, sale::FactId};
+use sales::{clock::Clock, journal::Hour, sale::FactId};
 use tokio::time::sleep;
 
-use super::{Held, Measure, Seen, Verdict, judge, read::Snapshot, report::Difference};
+use super::{Held, HourLines, Kind, Line, Measure, Verdict, judge, read::keep_answers, report::Difference};
 use crate::{
-    cloud::{Cloud, Patience, RegionCloud, items::Item, lake::Versions, trouble::Trouble},
-    day::Day,
-    lake_object::{Bytes, ObjectLocation},
+    cloud::{
+        Cloud, RegionCloud,
+        items::{Entry, MarkItem},
+        trouble::Trouble,
+    },
     output::{count, note},
 };
 
@@ -21,223 +23,194 @@ use crate::{
 /// from each other.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(6)];
 
-/// Facts per call to a table, and concurrent object reads.
-const FACTS: usize = 1_000;
+/// Concurrent queries for the replication of an object.
 const OBJECTS_AT_A_TIME: usize = 32;
+
+/// A fact that differs at first sight.
+#[derive(Debug, Default)]
+pub(super) struct Suspect {
+    /// The hours in which it was looked for.
+    pub(super) hours: BTreeSet<Hour>,
+    /// Whether an item belongs in one of them; otherwise, it may have been counted in that of its item.
+    pub(super) is_home: bool,
+}
 
 /// The result.
 #[derive(Debug, Default)]
 pub(super) struct Looked<'a> {
-    /// The holdings of each fact, in each region that was read.
-    pub(super) verdicts: Vec<Vec<(&'a str, Verdict)>>,
+    /// The verdict on each fact, in each region that was read.
+    pub(super) verdicts: Vec<(FactId, Vec<(&'a str, Verdict)>)>,
     /// The remaining differences.
     pub(super) differences: Vec<Difference>,
     /// Regions that failed during the recheck.
     pub(super) troubles: BTreeMap<&'a str, Trouble>,
 }
 
-/// Checks until nothing differs, or the time is up. Regions that were not selected are read too, if they respond: an
-/// object may be on its way from there.
+/// Checks until nothing differs, or the time is up. Regions other than those that are `judged` are read too, if they
+/// respond: a line may be on its way from there.
 pub(super) async fn look<'a>(
     cloud: &'a Cloud,
-    snapshots: &BTreeMap<&'a str, Snapshot>,
-    mut suspects: Vec<FactId>,
+    judged: &[&'a RegionCloud],
+    suspects: &HashMap<FactId, Suspect>,
 ) -> Looked<'a> {
     let mut looked = Looked::default();
     if suspects.is_empty() {
         return looked;
     }
-    let mut regions = witnesses(cloud, snapshots).await;
+    let judged: BTreeSet<&str> = judged.iter().map(|region| region.name.as_str()).collect();
+    let mut regions = witnesses(cloud, &judged).await;
+    let mut journal = Journal::default();
+    let mut left: HashSet<FactId> = suspects.keys().copied().collect();
     for (round, pause) in PAUSES.into_iter().enumerate() {
-        let facts = count(suspects.len() as u64, "fact", "facts");
+        let facts = count(left.len() as u64, "fact", "facts");
         note(format_args!("rechecking {facts} ({} of {})", round + 1, PAUSES.len()));
         sleep(pause).await;
         let is_last = round + 1 == PAUSES.len();
-        let mut different = Vec::new();
-        for ids in suspects.chunks(FACTS) {
-            let facts = look_at(&mut regions, snapshots, ids, &mut looked.troubles).await;
-            let measure = Measure { now: Clock::system().now(), overdue: cloud.overdue };
-            for id in ids {
-                let held: BTreeMap<&str, Held<'_>> =
-                    facts.iter().map(|(region, facts)| (*region, facts.held(*id))).collect();
-                let verdicts: Vec<_> =
-                    snapshots.keys().map(|region| (*region, judge(*id, region, &held, measure))).collect();
-                let differs = verdicts.iter().any(|(_, verdict)| !verdict.differences.is_empty());
-                if differs && !is_last {
-                    different.push(*id);
-                    continue;
-                }
-                for (region, verdict) in &verdicts {
-                    let told = verdict.differences.iter();
-                    looked.differences.extend(
-                        told.map(|(kind, detail)| Difference::new(region, *kind, &id.to_string(), detail.clone())),
-                    );
-                }
-                looked.verdicts.push(verdicts);
+        let facts = look_at(&mut regions, suspects, &left, &mut journal, &mut looked.troubles).await;
+        let measure = Measure { now: Clock::system().now(), overdue: cloud.overdue };
+        let mut different = HashSet::new();
+        for id in left {
+            let held: BTreeMap<&str, Held<'_>> =
+                facts.iter().map(|(region, facts)| (*region, facts.held(id))).collect();
+            let verdicts: Vec<_> = facts
+                .keys()
+                .filter(|region| judged.contains(*region))
+                .map(|region| (*region, judge(id, region, &held, measure)))
+                .collect();
+            if !is_last && verdicts.iter().any(|(_, verdict)| !verdict.differences.is_empty()) {
+                different.insert(id);
+                continue;
             }
+            looked.differences.extend(verdicts.iter().flat_map(|(region, verdict)| differences(region, id, verdict)));
+            looked.verdicts.push((id, verdicts));
         }
-        suspects = different;
-        if suspects.is_empty() {
+        left = different;
+        if left.is_empty() {
             break;
         }
     }
     looked
 }
 
-/// The selected regions, and others that respond.
-async fn witnesses<'a>(cloud: &'a Cloud, snapshots: &BTreeMap<&str, Snapshot>) -> Vec<&'a RegionCloud> {
+fn differences<'a>(region: &'a str, id: FactId, verdict: &'a Verdict) -> impl Iterator<Item = Difference> + 'a {
+    verdict.differences.iter().map(move |(kind, detail)| {
+        let difference = Difference::new(region, *kind, &id.to_string(), detail.clone());
+        match kind {
+            Kind::NotInLake => difference.with_source(verdict.elsewhere.clone()),
+            _ => difference,
+        }
+    })
+}
+
+/// The judged regions, and others that respond.
+async fn witnesses<'a>(cloud: &'a Cloud, judged: &BTreeSet<&str>) -> Vec<&'a RegionCloud> {
     let asked = cloud.regions.values().map(async |region| {
-        let was_read = snapshots.contains_key(region.name.as_str());
+        let was_read = judged.contains(region.name.as_str());
         let answers = was_read || tokio::try_join!(region.tables_answer(), region.lake_answers()).is_ok();
         answers.then_some(region)
     });
     join_all(asked).await.into_iter().flatten().collect()
 }
 
+/// The lines of the suspects, by region and hour.
+#[derive(Debug, Default)]
+struct Journal<'a>(BTreeMap<&'a str, BTreeMap<Hour, HourLines>>);
+
 /// What a region holds of some facts.
 #[derive(Debug, Default)]
 struct Facts {
-    items: HashMap<FactId, Item>,
-    marked: HashSet<FactId>,
-    objects: HashMap<FactId, Vec<(Day, Versions, Option<Bytes>)>>,
+    items: HashMap<FactId, Entry>,
+    marks: HashMap<FactId, MarkItem>,
+    lines: HashMap<FactId, Vec<Line>>,
     /// Whether S3 has yet to replicate the object of a fact that another lake lacks.
     leaving: HashMap<FactId, bool>,
 }
 
 impl Facts {
     fn held(&self, id: FactId) -> Held<'_> {
-        let objects = self.objects.get(&id).into_iter().flatten();
         Held {
-            item: self.items.get(&id).map(Item::entry),
-            marked: self.marked.contains(&id),
-            objects: objects.map(|(day, versions, bytes)| Seen { day: *day, versions, bytes: *bytes }).collect(),
+            item: self.items.get(&id).copied(),
+            marked: self.marks.contains_key(&id),
+            lines: self.lines.get(&id).map_or(&[], Vec::as_slice),
             leaving: self.leaving.get(&id).copied(),
         }
     }
 
-    /// Location of the object of a fact, if it exists.
-    fn place(&self, id: FactId) -> Option<ObjectLocation> {
-        let mut objects = self.objects.get(&id)?.iter();
-        let (day, ..) = objects.find(|(_, versions, _)| versions.latest.is_some())?;
-        Some(ObjectLocation { day: *day, id })
+    /// The hours in which a fact may be: that of its item, and that of the object that its mark names.
+    fn hours(&self, id: FactId) -> impl Iterator<Item = Hour> {
+        let item = self.items.get(&id).map(|item| item.line.hour);
+        let mark = self.marks.get(&id).and_then(|mark| Hour::of_key(mark.object.as_deref()?));
+        item.into_iter().chain(mark)
     }
 }
 
 /// Reads some facts everywhere; a region that fails is recorded, and not read again.
 async fn look_at<'a>(
     regions: &mut Vec<&'a RegionCloud>,
-    snapshots: &BTreeMap<&'a str, Snapshot>,
-    ids: &[FactId],
+    suspects: &HashMap<FactId, Suspect>,
+    left: &HashSet<FactId>,
+    journal: &mut Journal<'a>,
     troubles: &mut BTreeMap<&'a str, Trouble>,
 ) -> BTreeMap<&'a str, Facts> {
-    let tables = join_all(regions.iter().map(|region| tables(region, ids))).await;
-    let mut facts = BTreeMap::new();
-    keep_answers(regions, tables, troubles, |region, tables| drop(facts.insert(region, tables)));
+    let ids: Vec<FactId> = left.iter().copied().collect();
+    let tables = join_all(regions.iter().map(|region| tables(region, &ids))).await;
+    let mut facts = keep_answers(regions, tables, troubles);
 
-    let days: HashMap<FactId, BTreeSet<Day>> = ids.iter().map(|id| (*id, days_of(*id, &facts, snapshots))).collect();
-    let objects = regions.iter().map(|region| objects(region, ids, &days, facts.get(region.name.as_str())));
-    let objects = join_all(objects).await;
-    keep_answers(regions, objects, troubles, |region, objects| {
-        if let Some(facts) = facts.get_mut(region) {
-            facts.objects = objects;
-        }
+    let known = ids.iter().flat_map(|id| facts.values().flat_map(|facts| facts.hours(*id)));
+    let seen = ids.iter().flat_map(|id| suspects[id].hours.iter().copied());
+    let hours: BTreeSet<Hour> = known.chain(seen).collect();
+    let reads = regions.iter().map(|region| {
+        let own = journal.0.remove(region.name.as_str()).unwrap_or_default();
+        lines(region, own, &hours, suspects)
     });
+    let read = join_all(reads).await;
+    journal.0 = keep_answers(regions, read, troubles);
+    facts.retain(|region, _| journal.0.contains_key(region));
+    for (region, facts) in &mut facts {
+        let of_hours = |id: FactId| journal.0[region].values().flat_map(move |lines| lines.of(id).iter().cloned());
+        facts.lines = ids.iter().map(|id| (*id, of_hours(*id).collect())).collect();
+    }
 
-    let of_some: HashSet<FactId> =
-        ids.iter().copied().filter(|id| facts.values().any(|facts| facts.place(*id).is_none())).collect();
-    let leaving =
-        join_all(regions.iter().map(|region| leaving(region, &of_some, facts.get(region.name.as_str())))).await;
-    keep_answers(regions, leaving, troubles, |region, leaving| {
+    let is_lacking = |facts: &Facts, id: &FactId| facts.lines.get(id).is_none_or(Vec::is_empty);
+    let of_some: Vec<FactId> = ids.into_iter().filter(|id| facts.values().any(|facts| is_lacking(facts, id))).collect();
+    let asked = join_all(regions.iter().map(|region| leaving(region, &of_some, &facts[region.name.as_str()]))).await;
+    let leaving = keep_answers(regions, asked, troubles);
+    facts.retain(|region, _| leaving.contains_key(region));
+    for (region, leaving) in leaving {
         if let Some(facts) = facts.get_mut(region) {
             facts.leaving = leaving;
         }
-    });
-    facts.retain(|region, _| regions.iter().any(|answers| answers.name == *region));
+    }
     facts
 }
 
-/// The objects of this lake that S3 has yet to replicate, among facts that another lake lacks.
-async fn leaving(
-    region: &RegionCloud,
-    of_some: &HashSet<FactId>,
-    facts: Option<&Facts>,
-) -> Result<HashMap<FactId, bool>, Trouble> {
-    let places = of_some.iter().filter_map(|id| facts?.place(*id));
-    let asked = stream::iter(places).map(async |place| Ok((place.id, region.is_replicating(place).await?)));
-    asked.buffer_unordered(OBJECTS_AT_A_TIME).try_collect().await
-}
-
-fn keep_answers<'a, T>(
-    regions: &mut Vec<&'a RegionCloud>,
-    answers: Vec<Result<T, Trouble>>,
-    troubles: &mut BTreeMap<&'a str, Trouble>,
-    mut keep: impl FnMut(&'a str, T),
-) {
-    let asked = std::mem::take(regions);
-    for (region, answer) in asked.into_iter().zip(answers) {
-        match answer {
-            Ok(answer) => {
-                keep(&region.name, answer);
-                regions.push(region);
-            }
-            Err(trouble) => drop(troubles.insert(&region.name, trouble)),
-        }
-    }
-}
-
 async fn tables(region: &RegionCloud, ids: &[FactId]) -> Result<Facts, Trouble> {
-    let ((items, _), marked) = tokio::try_join!(region.items(ids), region.marked(ids, |_| {}))?;
-    let items = items.into_iter().map(|item| (item.fact.id(), item)).collect();
-    Ok(Facts { items, marked, ..Facts::default() })
+    let ((items, _), marks) = tokio::try_join!(region.items(ids), region.marks_of(ids))?;
+    let items = items.iter().map(|item| (item.fact.id(), item.entry())).collect();
+    Ok(Facts { items, marks, ..Facts::default() })
 }
 
-/// The days in whose folders a fact may be: those of any item, and those where it was seen.
-fn days_of(id: FactId, facts: &BTreeMap<&str, Facts>, snapshots: &BTreeMap<&str, Snapshot>) -> BTreeSet<Day> {
-    let said = facts.values().filter_map(|facts| Some(Day::of(facts.items.get(&id)?.fact.timestamp())));
-    said.chain(snapshots.values().flat_map(|snapshot| snapshot.days(id))).collect()
-}
-
-async fn objects(
+/// Reads the objects of these hours that were not read before.
+async fn lines(
     region: &RegionCloud,
-    ids: &[FactId],
-    days: &HashMap<FactId, BTreeSet<Day>>,
-    facts: Option<&Facts>,
-) -> Result<HashMap<FactId, Vec<(Day, Versions, Option<Bytes>)>>, Trouble> {
-    let looks = stream::iter(ids).map(async |id| {
-        let item = facts.and_then(|facts| facts.items.get(id));
-        let mut found = Vec::new();
-        for day in days.get(id).into_iter().flatten() {
-            found.extend(object(region, ObjectLocation { day: *day, id: *id }, item).await?);
-        }
-        if !found.iter().any(|(_, versions, _)| versions.latest.is_some())
-            && let Some(item) = item
-        {
-            // Two regions may have accepted it around midnight.
-            for day in Day::of(item.fact.timestamp()).with_neighbours() {
-                if days.get(id).is_some_and(|known| !known.contains(&day)) {
-                    found.extend(object(region, ObjectLocation { day, id: *id }, Some(item)).await?);
-                }
-            }
-        }
-        Ok((*id, found))
-    });
-    looks.buffer_unordered(OBJECTS_AT_A_TIME).try_collect().await
+    mut read: BTreeMap<Hour, HourLines>,
+    hours: &BTreeSet<Hour>,
+    suspects: &HashMap<FactId, Suspect>,
+) -> Result<BTreeMap<Hour, HourLines>, Trouble> {
+    for hour in hours {
+        let objects = region.objects_of_hour(*hour).await?;
+        let lines = read.entry(*hour).or_default();
+        lines.read(region, *hour, objects, |id| suspects.contains_key(&id), |_| {}).await?;
+    }
+    Ok(read)
 }
 
-/// An object, with the comparison of its bytes if the ETag does not match the item.
-async fn object(
-    region: &RegionCloud,
-    place: ObjectLocation,
-    item: Option<&Item>,
-) -> Result<Option<(Day, Versions, Option<Bytes>)>, Trouble> {
-    let Some(versions) = region.versions_of(place).await? else { return Ok(None) };
-    let bytes = match (item, versions.latest) {
-        (Some(item), Some(latest)) if latest.etag == Some(item.entry().md5) => Some(Bytes::Same),
-        (Some(item), Some(_)) => {
-            let object = region.object(place, Patience::Bulk).await?;
-            object.map(|object| Bytes::compare(&object.bytes, &item.fact))
-        }
-        _ => None,
-    };
-    Ok(Some((place.day, versions, bytes)))
+/// Which of the facts are in an object that S3 has yet to replicate.
+async fn leaving(region: &RegionCloud, of_some: &[FactId], facts: &Facts) -> Result<HashMap<FactId, bool>, Trouble> {
+    let newest = |id: &FactId| Some((*id, facts.held(*id).newest()?.object.key.clone()));
+    let of_facts: Vec<(FactId, String)> = of_some.iter().filter_map(newest).collect();
+    let keys: BTreeSet<&String> = of_facts.iter().map(|(_, key)| key).collect();
+    let asked = stream::iter(keys).map(async |key| Ok((key, region.is_replicating(key).await?)));
+    let leaving: HashMap<&String, bool> = asked.buffer_unordered(OBJECTS_AT_A_TIME).try_collect().await?;
+    Ok(of_facts.iter().map(|(id, key)| (*id, leaving[key])).collect())
 }

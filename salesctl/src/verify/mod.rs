@@ -1,31 +1,36 @@
-//! `lake verify`: compares tables, marks and lakes over a range of days.
+//! `lake verify`: compares tables, marks and the journals of the lakes over a range of days.
 //!
-//! It reads everything once, and rechecks apparent differences for some seconds, fact by fact, since there is traffic
-//! and replication takes a moment. It reports the remaining differences.
+//! It reads everything once, the journals hour by hour, and rechecks apparent differences for some seconds, since there
+//! is traffic and replication takes a moment. It reports the remaining differences.
 
 mod again;
+mod compare;
 mod judge;
+mod lines;
 mod read;
 mod repair;
 mod report;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use anyhow::bail;
 use clap::Args;
-use sales::{clock::Clock, sale::FactId};
+use futures::future::join_all;
 
 use crate::{
-    cloud::Cloud,
+    cloud::{Cloud, RegionCloud},
     config::{ConfigOptions, InvalidConfig},
     day::Day,
     exit::Exit,
-    output::{Format, count},
+    output::Format,
     prompt,
 };
-use judge::{Held, Kind, Measure, Seen, Verdict, judge};
-use read::Snapshot;
-use report::{Difference, RegionReport, Report};
+use compare::{Compared, compare};
+use judge::{Held, Kind, Measure, Verdict, judge};
+use lines::{HourLines, Line};
+use read::Progress;
+use repair::Plan;
+use report::{RegionReport, Report};
 
 /// Options of `lake verify`.
 #[derive(Debug, Args)]
@@ -43,7 +48,8 @@ pub(crate) struct VerifyOptions {
     /// Maximum number of differences to show; 0 for all. Counts and JSON are complete
     #[arg(long, default_value_t = 100)]
     limit: usize,
-    /// Make facts that are missing from the lake pending again, so that the sweep of an ACTIVE region processes them
+    /// Copy objects that a journal lacks from another region's, and make facts that no journal holds pending again, so
+    /// that the sweep of an ACTIVE region processes them
     #[arg(long)]
     repair: bool,
     /// Do not ask before repairing
@@ -58,12 +64,13 @@ Examples:
   salesctl lake verify --from yesterday --to today --region us-east-1 --repair";
 
 const LIMITS: &str = "\
-Not differences: pending facts; the version with another timestamp, where two regions have accepted
-one Idempotency-Key or one cancellation; and an object that S3 has yet to replicate, for up to 15 minutes.
+Not differences: pending facts; a fact that the journal holds several times; the version with another timestamp,
+where two regions have accepted one Idempotency-Key or one cancellation; and an object that S3 has yet to replicate,
+for up to 15 minutes. A cancellation belongs to the day and hour of its sale.
 
-It reads the whole sales table of each region, whatever the days (half a read unit per 4 KB), and a mark for
-each item of these days (a read unit), and lists the days' folders. It reads objects whose ETag is not the MD5 of
-their bytes, as in a bucket encrypted with KMS. Memory grows with the days: about 1 KB per sale and region.";
+It reads the whole sales table of each region, whatever the days (half a read unit per 4 KB), a mark for each item of
+these days (a read unit), and every object of the journal of these days. Memory grows with the days by about 250 bytes
+per sale and region, and with the sales of one hour by as much again.";
 
 fn examples() -> String {
     format!("{EXAMPLES}\n\n{}\n\n{LIMITS}", judge::KINDS)
@@ -77,86 +84,45 @@ pub(crate) async fn verify(place: &ConfigOptions, format: Format, options: &Veri
     let config = place.read()?;
     let chosen = config.selected(options.region.as_deref())?;
     let cloud = Cloud::open(&config).await?;
-    let regions = chosen.iter().filter_map(|name| cloud.regions.get(*name)).collect();
-    let read = read::all(regions, options.from, options.to).await;
-
-    let (mut snapshots, mut reports) = (BTreeMap::new(), BTreeMap::new());
-    for (region, snapshot) in read {
-        match snapshot {
-            Ok(snapshot) => drop(snapshots.insert(region, snapshot)),
-            Err(error) => drop(reports.insert(region.to_owned(), RegionReport::unread(region, error))),
-        }
-    }
-    if snapshots.is_empty() {
-        let reasons: Vec<String> = reports.values().filter_map(RegionReport::reason).collect();
-        bail!("no region could be read: {}", reasons.join("; "));
-    }
-    let compared = compare(&cloud, &snapshots).await;
-    reports.extend(compared.regions);
-    let mut report = Report::new([options.from, options.to], reports.into_values().collect(), compared.differences);
+    let regions: Vec<&RegionCloud> = chosen.iter().filter_map(|name| cloud.regions.get(*name)).collect();
+    let progress = regions.iter().map(|region| (region.name.as_str(), Progress::default())).collect();
+    let compared = tokio::select! {
+        compared = read_and_compare(&cloud, &regions, &progress, [options.from, options.to]) => compared?,
+        () = read::tell(&progress) => unreachable!("it reports forever"),
+    };
+    let regions = compared.regions.into_values().collect();
+    let mut report = Report::new([options.from, options.to], regions, compared.differences);
     if options.repair {
-        let facts = repair::repairable(report.differences());
-        let question = format!("Make {} pending again?", count(facts.len() as u64, "fact", "facts"));
-        if !facts.is_empty() && (options.yes || prompt::confirm(&question).await?) {
-            report.owed_again(repair::repair(&cloud, &facts).await);
+        let plan = Plan::of(report.differences());
+        if !plan.is_empty() && (options.yes || prompt::confirm(&plan.question()).await?) {
+            let repaired = plan.carry_out(&cloud).await;
+            report.repaired(repaired);
         }
     }
     report.show(format, options.limit)?;
     Ok(if report.is_clean() { Exit::Done } else { Exit::Incomplete })
 }
 
-/// The result of a comparison.
-#[derive(Default)]
-struct Compared {
-    regions: BTreeMap<String, RegionReport>,
-    differences: Vec<Difference>,
-}
-
-async fn compare(cloud: &Cloud, snapshots: &BTreeMap<&str, Snapshot>) -> Compared {
-    let now = Clock::system().now();
-    let mut counted: BTreeMap<&str, RegionReport> =
-        snapshots.keys().map(|region| (*region, RegionReport::new(region))).collect();
-    let mut suspects = Vec::new();
-    let ids: HashSet<FactId> = snapshots.values().flat_map(Snapshot::ids).collect();
-    for id in ids {
-        let verdicts = verdicts(id, snapshots, Measure { now, overdue: cloud.overdue });
-        if verdicts.iter().any(|(_, verdict)| verdict.replicating || !verdict.differences.is_empty()) {
-            suspects.push(id);
-        } else {
-            note(&mut counted, &verdicts);
+/// Reads the tables of these regions, and compares all with their journals.
+async fn read_and_compare(
+    cloud: &Cloud,
+    regions: &[&RegionCloud],
+    progress: &BTreeMap<&str, Progress>,
+    days: [Day; 2],
+) -> anyhow::Result<Compared> {
+    let tables = join_all(regions.iter().map(|region| read::tables(region, days, &progress[region.name.as_str()])));
+    let (mut snapshots, mut unread) = (BTreeMap::new(), BTreeMap::new());
+    for (region, snapshot) in regions.iter().zip(tables.await) {
+        match snapshot {
+            Ok(snapshot) => drop(snapshots.insert(region.name.as_str(), snapshot)),
+            Err(error) => drop(unread.insert(region.name.clone(), RegionReport::unread(&region.name, error))),
         }
     }
-    let looked = again::look(cloud, snapshots, suspects).await;
-    let mut differences = looked.differences;
-    for verdicts in looked.verdicts {
-        note(&mut counted, &verdicts);
+    if snapshots.is_empty() {
+        let reasons: Vec<String> = unread.values().filter_map(RegionReport::reason).collect();
+        bail!("no region could be read: {}", reasons.join("; "));
     }
-    for (region, snapshot) in snapshots {
-        differences.extend(snapshot.foreign().map(|(kind, id)| Difference::new(region, kind, id, String::new())));
-    }
-    for (region, error) in looked.troubles {
-        counted.insert(region, RegionReport::unread(region, error));
-        differences.retain(|difference| difference.region != region);
-    }
-    differences.sort_unstable();
-    for difference in &differences {
-        if let Some(report) = counted.get_mut(difference.region.as_str()) {
-            report.count(difference.kind);
-        }
-    }
-    Compared { regions: counted.into_iter().map(|(region, report)| (region.to_owned(), report)).collect(), differences }
-}
-
-fn note<'a>(counted: &mut BTreeMap<&'a str, RegionReport>, verdicts: &[(&'a str, Verdict)]) {
-    for (region, verdict) in verdicts {
-        if let Some(report) = counted.get_mut(region) {
-            report.add(verdict);
-        }
-    }
-}
-
-/// The verdict of each region on a fact as read.
-fn verdicts<'a>(id: FactId, snapshots: &BTreeMap<&'a str, Snapshot>, measure: Measure) -> Vec<(&'a str, Verdict)> {
-    let held = snapshots.iter().map(|(region, snapshot)| (*region, snapshot.held(id))).collect();
-    snapshots.keys().map(|region| (*region, judge(id, region, &held, measure))).collect()
+    let mut compared = compare(cloud, &snapshots, progress, days).await;
+    compared.regions.extend(unread);
+    Ok(compared)
 }

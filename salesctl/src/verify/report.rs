@@ -5,26 +5,43 @@ use std::collections::BTreeMap;
 use sales::clock::Clock;
 use serde::Serialize;
 
-use super::{Kind, Verdict};
+use super::{Kind, Verdict, judge::Source};
 use crate::{
     cloud::trouble::Trouble,
     day::Day,
     output::{self, BAD, Cell, Format, GOOD, Table, count, line},
 };
 
+/// What was repaired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Repaired {
+    /// Objects copied.
+    pub(super) copied: u64,
+    /// Facts made pending again.
+    pub(super) owed_again: u64,
+}
+
 /// A difference.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(super) struct Difference {
     pub(super) region: String,
     pub(super) kind: Kind,
-    /// Id of the sale or cancellation, or key of an object that belongs to none.
+    /// Id of the sale or cancellation, or key of an object or a line that belongs to none.
     pub(super) id: String,
     detail: String,
+    /// Where another region's journal holds what is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) elsewhere: Option<Source>,
 }
 
 impl Difference {
     pub(super) fn new(region: &str, kind: Kind, id: &str, detail: String) -> Self {
-        Self { region: region.to_owned(), kind, id: id.to_owned(), detail }
+        Self { region: region.to_owned(), kind, id: id.to_owned(), detail, elsewhere: None }
+    }
+
+    /// With the place where another region's journal holds it.
+    pub(super) fn with_source(self, elsewhere: Option<Source>) -> Self {
+        Self { elsewhere, ..self }
     }
 }
 
@@ -40,8 +57,10 @@ pub(super) struct RegionReport {
     owed: u64,
     /// Facts in another lake, and on their way to this one.
     replicating: u64,
-    /// Facts whose object in the lake is the version of another moment.
+    /// Facts of which the lake holds the version of another moment.
     other_version: u64,
+    /// Facts of which the journal holds a line several times.
+    repeated: u64,
     /// Number of differences of each kind.
     differences: BTreeMap<&'static str, u64>,
     /// Why the region could not be read, if so.
@@ -67,12 +86,19 @@ impl RegionReport {
 
     /// Counts a fact.
     pub(super) fn add(&mut self, verdict: &Verdict) {
-        let Verdict { item, in_lake, owed, replicating, other_version, differences: _ } = verdict;
+        let Verdict { item, in_lake, owed, replicating, other_version, repeated, differences: _, elsewhere: _ } =
+            verdict;
         self.items += u64::from(*item);
         self.in_lake += u64::from(*in_lake);
         self.owed += u64::from(*owed);
         self.replicating += u64::from(*replicating);
         self.other_version += u64::from(*other_version);
+        self.repeated += u64::from(*repeated);
+    }
+
+    /// Counts a fact again, of which the lake holds another version in another hour.
+    pub(super) fn add_another_hour(&mut self, verdict: &Verdict) {
+        self.other_version += u64::from(verdict.other_version);
     }
 
     /// Counts a difference.
@@ -82,11 +108,11 @@ impl RegionReport {
 
     fn row(&self) -> Vec<Cell> {
         if self.error.is_some() {
-            return [Cell::from(&self.region)].into_iter().chain((0..6).map(|_| Cell::unknown())).collect();
+            return [Cell::from(&self.region)].into_iter().chain((0..7).map(|_| Cell::unknown())).collect();
         }
         let differences: u64 = self.differences.values().sum();
         let style = if differences > 0 { BAD } else { GOOD };
-        let numbers = [self.items, self.in_lake, self.owed, self.replicating, self.other_version];
+        let numbers = [self.items, self.in_lake, self.owed, self.replicating, self.other_version, self.repeated];
         let cells = [Cell::from(&self.region)].into_iter().chain(numbers.map(Cell::from));
         cells.chain([Cell::new(differences, style)]).collect()
     }
@@ -101,6 +127,9 @@ pub(super) struct Report {
     at: i64,
     regions: Vec<RegionReport>,
     differences: Vec<Difference>,
+    /// Number of objects copied, if requested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    copied: Option<u64>,
     /// Number of facts made pending again, if requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     owed_again: Option<u64>,
@@ -109,7 +138,7 @@ pub(super) struct Report {
 impl Report {
     pub(super) fn new([from, to]: [Day; 2], regions: Vec<RegionReport>, differences: Vec<Difference>) -> Self {
         let at = Clock::system().now().unix_seconds();
-        Self { from: from.to_string(), to: to.to_string(), at, regions, differences, owed_again: None }
+        Self { from: from.to_string(), to: to.to_string(), at, regions, differences, copied: None, owed_again: None }
     }
 
     /// The differences.
@@ -117,9 +146,9 @@ impl Report {
         &self.differences
     }
 
-    /// Records the number of facts made pending again.
-    pub(super) fn owed_again(&mut self, facts: u64) {
-        self.owed_again = Some(facts);
+    /// Records what was repaired.
+    pub(super) fn repaired(&mut self, Repaired { copied, owed_again }: Repaired) {
+        (self.copied, self.owed_again) = (Some(copied), Some(owed_again));
     }
 
     /// Whether everything was read, and nothing differs.
@@ -132,8 +161,16 @@ impl Report {
         if format == Format::Json {
             return output::json(self);
         }
-        let mut table =
-            Table::new(&["REGION", "ITEMS", "IN THE LAKE", "PENDING", "REPLICATING", "OTHER VERSION", "DIFFERENCES"]);
+        let mut table = Table::new(&[
+            "REGION",
+            "ITEMS",
+            "IN THE LAKE",
+            "PENDING",
+            "REPLICATING",
+            "OTHER VERSION",
+            "REPEATED",
+            "DIFFERENCES",
+        ]);
         for region in &self.regions {
             table.row(region.row());
         }
@@ -145,7 +182,7 @@ impl Report {
         let limit = if limit == 0 { usize::MAX } else { limit };
         let mut table = Table::new(&["REGION", "KIND", "ID", "DETAIL"]);
         for difference in self.differences.iter().take(limit) {
-            let Difference { region, kind, id, detail } = difference;
+            let Difference { region, kind, id, detail, elsewhere: _ } = difference;
             // A key from another writer must not control a terminal.
             table.row([region.into(), kind.name().into(), id.escape_debug().into(), detail.into()]);
         }
@@ -153,6 +190,10 @@ impl Report {
         if let Some(more) = self.differences.len().checked_sub(limit).filter(|more| *more > 0) {
             let more = count(more as u64, "more difference", "more differences");
             line(format_args!("... {more}; --limit 0 shows all"));
+        }
+        if let Some(objects) = self.copied {
+            let objects = count(objects, "object is", "objects are");
+            line(format_args!("{objects} copied. Verify again"));
         }
         if let Some(facts) = self.owed_again {
             let facts = count(facts, "fact is", "facts are");

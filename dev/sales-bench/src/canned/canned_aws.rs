@@ -7,9 +7,11 @@ use super::counts::{Counts, Tally};
 use super::facts::PendingFacts;
 use super::load::Load;
 use super::operation::Operation;
-use super::queue::Queue;
+use super::queue::{Queue, units};
+use super::s3;
 use super::sqs::Receive;
 use super::{dynamodb, sns, sqs};
+use crate::sample;
 
 /// The current load, and the counts since.
 #[derive(Debug)]
@@ -17,6 +19,7 @@ pub(super) struct CannedAws {
     generation: u16,
     facts: PendingFacts,
     queue: Queue,
+    relays: bool,
     tally: Tally,
 }
 
@@ -33,7 +36,7 @@ impl CannedAws {
     /// Offers nothing.
     pub(super) fn empty() -> Self {
         let facts = PendingFacts::new(0, 0, Duration::ZERO);
-        Self { generation: 0, facts, queue: Queue::empty(), tally: Tally::default() }
+        Self { generation: 0, facts, queue: Queue::empty(), relays: false, tally: Tally::default() }
     }
 
     /// Resets the counts, and offers the load.
@@ -41,8 +44,10 @@ impl CannedAws {
         let count = |count: u64| u32::try_from(count).map_err(|error| NotUnderstood(format!("{count}: {error}")));
         let (messages, pending) = (count(load.messages)?, count(load.pending)?);
         let generation = self.generation.wrapping_add(1);
-        let queue = Queue::new(messages, generation, now)?;
-        *self = Self { generation, facts: PendingFacts::new(pending, generation, now), queue, tally: Tally::default() };
+        let home = if load.elsewhere { sample::other_region() } else { sample::region() };
+        let queue = Queue::new(messages, count(load.events.max(1))?, home.as_ref(), generation, now)?;
+        let facts = PendingFacts::new(pending, generation, now);
+        *self = Self { generation, facts, queue, relays: load.relays, tally: Tally::default() };
         Ok(())
     }
 
@@ -72,9 +77,17 @@ impl CannedAws {
                 self.tally.item_written(dynamodb::put(body)?);
                 dynamodb::nothing()
             }
-            Operation::UpdateItem => self.update(body)?,
+            Operation::UpdateItem => {
+                self.flag(&dynamodb::update(body)?);
+                dynamodb::nothing()
+            }
+            Operation::BatchExecuteStatement => {
+                let (flagged, answer) = dynamodb::execute(body)?;
+                flagged.iter().for_each(|flagged| self.flag(flagged));
+                answer
+            }
             Operation::DeleteItem => {
-                self.tally.item_written(dynamodb::ONE);
+                self.tally.item_written(dynamodb::Units::RELEASE);
                 dynamodb::nothing()
             }
             Operation::BatchWriteItem => {
@@ -82,27 +95,30 @@ impl CannedAws {
                 dynamodb::all_written()
             }
             Operation::GetItem => self.read((dynamodb::get(body)?, dynamodb::nothing())),
-            Operation::BatchGetItem => self.read(dynamodb::batch_get(body, &self.facts)?),
-            Operation::Query => self.read(dynamodb::query(body, &self.facts)?),
-            Operation::Publish => {
-                let (count, answer) = sns::published(body)?;
-                self.tally.counts.events_published += count;
-                answer
+            Operation::BatchGetItem => {
+                let held = dynamodb::Held { facts: &self.facts, queue: &self.queue };
+                self.read(dynamodb::batch_get(body, held)?)
             }
-            Operation::PublishBatch => {
-                let (count, answer) = sns::batch(body)?;
-                self.tally.counts.events_published += count;
-                answer
+            Operation::Query => {
+                let (units, answer) = dynamodb::query(body, &self.facts)?;
+                self.tally.counts.query_units += units;
+                self.read((units, answer))
             }
+            Operation::Publish => self.publish(body)?,
             Operation::DeleteMessageBatch => {
                 let (count, answer) = sqs::batch(body)?;
                 self.tally.counts.messages_deleted += count;
+                self.tally.counts.sqs_units += 1;
                 answer
             }
-            Operation::ChangeMessageVisibilityBatch => sqs::batch(body)?.1,
+            Operation::ChangeMessageVisibilityBatch => {
+                self.tally.counts.sqs_units += 1;
+                sqs::batch(body)?.1
+            }
             Operation::GetQueueAttributes => sqs::attributes(),
             Operation::SendMessage => sqs::sent(),
             Operation::PutObject => {
+                self.tally.counts.lines_put += s3::lines(body)?;
                 self.tally.counts.objects_put += 1;
                 Answer::stored()
             }
@@ -115,10 +131,11 @@ impl CannedAws {
 
     /// Answers a receiver with available messages; `None` if the queue is empty.
     pub(super) fn receive(&mut self, receive: Receive) -> Option<Answer> {
-        let (count, answer) = receive.take(&mut self.queue)?;
-        self.tally.counts.messages_received += u64::from(count);
+        let received = receive.take(&mut self.queue)?;
+        self.tally.counts.messages_received += u64::from(received.count);
+        self.tally.counts.sqs_units += received.units();
         self.tally.call(Operation::ReceiveMessage);
-        Some(answer)
+        Some(sqs::messages(&received))
     }
 
     /// Answers a receiver whose wait has ended without a message.
@@ -127,11 +144,22 @@ impl CannedAws {
         sqs::nothing()
     }
 
-    fn update(&mut self, body: &[u8]) -> Result<Answer, NotUnderstood> {
-        let updated = dynamodb::update(body)?;
-        self.tally.item_written(updated.units);
-        self.tally.counts.settled += u64::from(updated.settles && self.facts.settle(updated.id));
-        Ok(dynamodb::nothing())
+    fn flag(&mut self, flagged: &dynamodb::Flagged<'_>) {
+        self.tally.item_written(flagged.units);
+        self.tally.counts.flagged += u64::from(flagged.settles);
+        self.tally.counts.settled += u64::from(flagged.settles && self.facts.settle(flagged.id));
+    }
+
+    fn publish(&mut self, form: &[u8]) -> Result<Answer, NotUnderstood> {
+        let published = sns::Published::parse(form)?;
+        self.tally.counts.events_published += published.events;
+        self.tally.counts.sns_units += published.units;
+        if self.relays {
+            let (body, attributes) = published.content();
+            self.tally.counts.sqs_units += units(body.len());
+            self.queue.publish(&body, &attributes);
+        }
+        Ok(sns::done())
     }
 
     fn read(&mut self, (units, answer): (f64, Answer)) -> Answer {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::dynamodb::{Units, Written};
 use super::operation::Operation;
 
 /// Maximum unknown requests recorded.
@@ -21,17 +22,34 @@ pub(crate) struct Counts {
     /// DynamoDB's write request units in one region, as an upper bound: one for each started KiB of an item's JSON, one
     /// for an update or a deletion, and one more for a change of the pending index.
     pub(crate) write_units: u64,
+    /// Those of them that the sales table took, without its index.
+    pub(crate) sales_table_units: u64,
+    /// Those of them that the pending index took.
+    pub(crate) index_units: u64,
+    /// Those of them that marks took.
+    pub(crate) mark_units: u64,
     /// DynamoDB's read request units: for items, one per consistent and a half per other read; for the index, a half
     /// per started 4 KiB.
     pub(crate) read_units: f64,
-    /// Events published, alone or in a batch.
+    /// Those of them that the index took.
+    pub(crate) query_units: f64,
+    /// Events published, alone or in one message.
     pub(crate) events_published: u64,
+    /// What SNS bills: each started 64 KiB of a message.
+    pub(crate) sns_units: u64,
+    /// What SQS bills: each started 64 KiB of a message when it is sent, and of a response with messages; other calls once.
+    /// Receives of nothing are left out: an idle queue has them, too.
+    pub(crate) sqs_units: u64,
     /// Objects put.
     pub(crate) objects_put: u64,
+    /// Their lines.
+    pub(crate) lines_put: u64,
     /// Messages delivered.
     pub(crate) messages_received: u64,
     /// Messages deleted.
     pub(crate) messages_deleted: u64,
+    /// Facts whose flags were set, whether they are in the index or not.
+    pub(crate) flagged: u64,
     /// Pending facts removed from the index.
     pub(crate) settled: u64,
     /// Connections accepted for AWS calls.
@@ -60,9 +78,15 @@ impl Tally {
     }
 
     /// Counts an item that was written.
-    pub(super) fn item_written(&mut self, units: u64) {
+    pub(super) fn item_written(&mut self, Units { table, index, of }: Units) {
         self.counts.items_written += 1;
-        self.counts.write_units += units;
+        self.counts.write_units += table + index;
+        self.counts.index_units += index;
+        match of {
+            Written::Sale => self.counts.sales_table_units += table,
+            Written::Mark => self.counts.mark_units += table,
+            Written::Lease => {}
+        }
     }
 
     /// The counts so far.
@@ -82,8 +106,8 @@ mod tests {
         let mut tally = Tally::default();
         tally.call(Operation::BatchWriteItem);
         tally.call(Operation::BatchWriteItem);
-        tally.call(Operation::PublishBatch);
-        let expected = [("DynamoDB.BatchWriteItem".to_owned(), 2), ("SNS.PublishBatch".to_owned(), 1)];
+        tally.call(Operation::Publish);
+        let expected = [("DynamoDB.BatchWriteItem".to_owned(), 2), ("SNS.Publish".to_owned(), 1)];
         assert_eq!(tally.so_far().calls, BTreeMap::from(expected));
     }
 

@@ -19,8 +19,8 @@ use super::load::Load;
 use super::operation::{self, Operation};
 use super::sqs::Receive;
 
-/// Maximum length of a body.
-const LONGEST_BODY: usize = 1024 * 1024;
+/// Maximum length of a body: that of an object of the journal with thousands of lines.
+pub(super) const LONGEST_BODY: usize = 8 * 1024 * 1024;
 
 /// The header with the operation in JSON protocols.
 const TARGET: &str = "x-amz-target";
@@ -77,7 +77,12 @@ impl Endpoint {
         // Outside of the match, which would keep it borrowed while a receiver waits.
         let outcome = self.aws.borrow_mut().answer(operation, &body);
         match outcome {
-            Ok(Progress::Answer(answer)) => answer,
+            Ok(Progress::Answer(answer)) => {
+                if operation == Operation::Publish {
+                    self.loaded.notify_waiters();
+                }
+                answer
+            }
             Ok(Progress::Wait(receive)) => self.wait(receive, read_at + receive.wait()).await,
             Err(NotUnderstood(reason)) => self.not_understood(&head, &body, &reason),
         }

@@ -18,6 +18,8 @@ pub(super) enum Kind {
     PendingFact,
     /// A sale in a message.
     Message,
+    /// A published message.
+    Published,
 }
 
 /// Length of an id's text.
@@ -34,6 +36,7 @@ impl Series {
         let kind: u128 = match kind {
             Kind::PendingFact => 1,
             Kind::Message => 2,
+            Kind::Published => 3,
         };
         Self(BASE | u128::from(generation & 0xfff) << GENERATION | kind << KIND)
     }

@@ -5,7 +5,8 @@
 //!
 //! - Writes are counted and discarded. No condition ever fails, no mark is ever found.
 //! - A load ([`Load`]) offers messages and pending facts. Both are computed from a number, none is stored: a message is
-//!   delivered once, and a pending fact is in the index until an update removes it.
+//!   delivered once, and a pending fact is in the index until an update removes it. What is published is delivered if the
+//!   load says so, once, and no fact of it is held.
 //! - The caller, and the table, queue, topic, bucket or parameter, do not matter; except that nothing is found in a
 //!   table whose name contains `idempotency`.
 //!
@@ -23,6 +24,7 @@ mod listener;
 mod load;
 mod operation;
 mod queue;
+mod s3;
 mod sns;
 mod sqs;
 #[cfg(test)]

@@ -32,10 +32,10 @@ pub(super) enum Operation {
     DeleteItem,
     GetItem,
     BatchWriteItem,
+    BatchExecuteStatement,
     BatchGetItem,
     Query,
     Publish,
-    PublishBatch,
     ReceiveMessage,
     DeleteMessageBatch,
     ChangeMessageVisibilityBatch,
@@ -54,10 +54,10 @@ impl Operation {
         Self::DeleteItem,
         Self::GetItem,
         Self::BatchWriteItem,
+        Self::BatchExecuteStatement,
         Self::BatchGetItem,
         Self::Query,
         Self::Publish,
-        Self::PublishBatch,
         Self::ReceiveMessage,
         Self::DeleteMessageBatch,
         Self::ChangeMessageVisibilityBatch,
@@ -112,9 +112,10 @@ impl Operation {
             | Self::DeleteItem
             | Self::GetItem
             | Self::BatchWriteItem
+            | Self::BatchExecuteStatement
             | Self::BatchGetItem
             | Self::Query => AwsService::DynamoDb,
-            Self::Publish | Self::PublishBatch => AwsService::Sns,
+            Self::Publish => AwsService::Sns,
             Self::ReceiveMessage
             | Self::DeleteMessageBatch
             | Self::ChangeMessageVisibilityBatch
@@ -132,10 +133,10 @@ impl Operation {
             Self::DeleteItem => "DeleteItem",
             Self::GetItem => "GetItem",
             Self::BatchWriteItem => "BatchWriteItem",
+            Self::BatchExecuteStatement => "BatchExecuteStatement",
             Self::BatchGetItem => "BatchGetItem",
             Self::Query => "Query",
             Self::Publish => "Publish",
-            Self::PublishBatch => "PublishBatch",
             Self::ReceiveMessage => "ReceiveMessage",
             Self::DeleteMessageBatch => "DeleteMessageBatch",
             Self::ChangeMessageVisibilityBatch => "ChangeMessageVisibilityBatch",
@@ -194,7 +195,8 @@ mod tests {
     #[test]
     fn a_form_names_its_operation_in_the_first_field() {
         assert_eq!(operation("POST", "/", None, "Action=Publish&Version=1"), Some(Operation::Publish));
-        assert_eq!(operation("POST", "/", None, "Action=PublishBatch"), Some(Operation::PublishBatch));
+        assert_eq!(operation("POST", "/", None, "Action=Publish"), Some(Operation::Publish));
+        assert_eq!(operation("POST", "/", None, "Action=PublishBatch"), None);
         assert_eq!(operation("POST", "/", None, "Action=Subscribe"), None);
         assert_eq!(operation("POST", "/", None, "Version=1&Action=Publish"), None);
     }
@@ -202,7 +204,7 @@ mod tests {
     #[test]
     fn an_object_is_put_by_its_path_and_a_bucket_is_looked_at_by_its_own() {
         for (method, uri, expected) in [
-            ("PUT", "/lake/sales/dt=2025-11-30/a.json?x-id=PutObject", Some(Operation::PutObject)),
+            ("PUT", "/lake/journal/dt=2025-11-30/hour=23/a.ndjson?x-id=PutObject", Some(Operation::PutObject)),
             ("PUT", "/lake/a", Some(Operation::PutObject)),
             ("HEAD", "/lake", Some(Operation::HeadBucket)),
             ("HEAD", "/lake/", Some(Operation::HeadBucket)),

@@ -1,67 +1,101 @@
-//! SNS's responses, in its query protocol: forms in, XML out.
+//! SNS's response, in its query protocol: a form in, XML out.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+use url::form_urlencoded;
 
 use super::answer::{Answer, NotUnderstood, XML};
+use super::queue::{attribute, units};
 
 /// The id of every message.
 const MESSAGE_ID: &str = "0192f5c0-7c1d-7a3e-8f11-0123456789ab";
-
-/// One message was published; returns the number of its events.
-pub(super) fn published(body: &[u8]) -> Result<(u64, Answer), NotUnderstood> {
-    let form = std::str::from_utf8(body).map_err(|error| NotUnderstood(error.to_string()))?;
-    // The form is not decoded: a quote within a text is `%5C%22`.
-    let events = form.matches("%22specversion%22").count().max(1) as u64;
-    let result = format!("<PublishResult><MessageId>{MESSAGE_ID}</MessageId></PublishResult>");
-    Ok((events, Answer::ok(XML, format!("<PublishResponse {NAMESPACE}>{result}{METADATA}</PublishResponse>"))))
-}
-
-/// All entries of a batch were published; returns their number.
-pub(super) fn batch(body: &[u8]) -> Result<(u64, Answer), NotUnderstood> {
-    let form = std::str::from_utf8(body).map_err(|error| NotUnderstood(error.to_string()))?;
-    let mut done = format!("<PublishBatchResponse {NAMESPACE}><PublishBatchResult><Failed/><Successful>");
-    let mut count = 0;
-    for id in ids(form) {
-        count += 1;
-        done.extend(["<member><Id>", id, "</Id><MessageId>", MESSAGE_ID, "</MessageId></member>"]);
-    }
-    done.extend(["</Successful></PublishBatchResult>", METADATA, "</PublishBatchResponse>"]);
-    Ok((count, Answer::ok(XML, done)))
-}
 
 const NAMESPACE: &str = r#"xmlns="http://sns.amazonaws.com/doc/2010-03-31/""#;
 
 const METADATA: &str =
     "<ResponseMetadata><RequestId>0192f5c0-7c1d-7a3e-8f11-0123456789ab</RequestId></ResponseMetadata>";
 
-/// The ids of a batch's entries. The form is not decoded: `=` and `&` are always encoded in values, and ids contain
-/// neither.
-fn ids(form: &str) -> impl Iterator<Item = &str> {
-    let named = form.match_indices('=').filter(|(place, _)| form[..*place].ends_with(".Id"));
-    named.map(|(place, _)| form[place + 1..].split('&').next().unwrap_or_default())
+/// A message that is published.
+#[derive(Debug)]
+pub(super) struct Published<'a> {
+    form: &'a [u8],
+    /// The number of its events.
+    pub(super) events: u64,
+    /// What SNS bills for it.
+    pub(super) units: u64,
+}
+
+impl<'a> Published<'a> {
+    /// Finds what is counted, without decoding the form, in which a quote within a text is `%5C%22`.
+    pub(super) fn parse(form: &'a [u8]) -> Result<Self, NotUnderstood> {
+        let text = std::str::from_utf8(form).map_err(|error| NotUnderstood(error.to_string()))?;
+        let message = text.split('&').find_map(|field| field.strip_prefix("Message="));
+        let message = message.ok_or_else(|| NotUnderstood("no message".to_owned()))?;
+        // An escaped byte takes three.
+        let bytes = message.len() - 2 * message.matches('%').count();
+        let events = message.matches("%22specversion%22").count().max(1) as u64;
+        Ok(Self { form, events, units: units(bytes) })
+    }
+
+    /// Its body and its attributes.
+    pub(super) fn content(&self) -> (String, Map<String, Value>) {
+        let fields: BTreeMap<_, _> = form_urlencoded::parse(self.form).collect();
+        let field = |name: &str| fields.get(name).map(|value| value.as_ref()).unwrap_or_default();
+        let mut attributes = Map::new();
+        for number in 1.. {
+            let prefix = format!("MessageAttributes.entry.{number}");
+            let name = field(&format!("{prefix}.Name"));
+            if name.is_empty() {
+                break;
+            }
+            let value = |part: &str| field(&format!("{prefix}.Value.{part}"));
+            attributes.insert(name.to_owned(), attribute(value("DataType"), value("StringValue")));
+        }
+        (field("Message").to_owned(), attributes)
+    }
+}
+
+/// The message was published.
+pub(super) fn done() -> Answer {
+    let result = format!("<PublishResult><MessageId>{MESSAGE_ID}</MessageId></PublishResult>");
+    Answer::ok(XML, format!("<PublishResponse {NAMESPACE}>{result}{METADATA}</PublishResponse>"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const FORM: &str = "Action=PublishBatch&Version=2010-03-31&TopicArn=arn%3Aaws%3Asns\
-        &PublishBatchRequestEntries.member.1.Id=0\
-        &PublishBatchRequestEntries.member.1.Message=%7B%22a.Id%22%3D1%7D\
-        &PublishBatchRequestEntries.member.1.MessageAttributes.entry.1.Name=ce-id\
-        &PublishBatchRequestEntries.member.1.MessageAttributes.entry.1.Value.DataType=String\
-        &PublishBatchRequestEntries.member.2.Message=b\
-        &PublishBatchRequestEntries.member.2.Id=x-1";
+    const FORM: &str = "Action=Publish&Version=2010-03-31&TopicArn=arn%3Aaws%3Asns\
+        &Message=%5B%7B%22specversion%22%3A%221.0%22%2C%22data%22%3A%22%5C%22specversion%5C%22%22%7D%2C\
+        %7B%22specversion%22%3A%221.0%22%7D%5D\
+        &MessageAttributes.entry.1.Name=content-type\
+        &MessageAttributes.entry.1.Value.DataType=String\
+        &MessageAttributes.entry.1.Value.StringValue=application%2Fcloudevents-batch%2Bjson";
 
     #[test]
-    fn the_ids_of_a_batch_are_found_without_decoding_it() {
-        assert_eq!(ids(FORM).collect::<Vec<_>>(), ["0", "x-1"]);
-        assert_eq!(ids("Action=PublishBatch").count(), 0);
+    fn events_are_counted_without_decoding_them() {
+        let published = Published::parse(FORM.as_bytes()).unwrap();
+        assert_eq!((published.events, published.units), (2, 1));
+        let lone = Published::parse(b"Action=Publish&Message=%7B%7D").unwrap();
+        assert_eq!(lone.events, 1);
+        assert!(Published::parse(b"Action=Publish").is_err());
     }
 
     #[test]
-    fn every_entry_of_a_batch_is_published_under_its_own_id() {
-        let (count, answer) = batch(FORM.as_bytes()).unwrap();
-        assert_eq!(count, 2);
-        assert!(answer.text().contains("<member><Id>x-1</Id><MessageId>"));
-        assert_eq!(answer.text().matches("<member>").count(), 2);
+    fn a_message_is_billed_by_its_decoded_length() {
+        let units = |message: &str| {
+            let form = format!("Action=Publish&Message={message}&TopicArn=a");
+            Published::parse(form.as_bytes()).unwrap().units
+        };
+        assert_eq!([units(&"%22".repeat(64 * 1024)), units(&"x".repeat(64 * 1024 + 1))], [1, 2]);
+    }
+
+    #[test]
+    fn a_message_is_delivered_as_it_was_published() {
+        let (body, attributes) = Published::parse(FORM.as_bytes()).unwrap().content();
+        assert_eq!(body, r#"[{"specversion":"1.0","data":"\"specversion\""},{"specversion":"1.0"}]"#);
+        let value = attribute("String", "application/cloudevents-batch+json");
+        assert_eq!(attributes, Map::from_iter([("content-type".to_owned(), value)]));
     }
 }

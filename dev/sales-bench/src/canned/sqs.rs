@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::answer::{Answer, JSON_1_0, NotUnderstood};
-use super::queue::Queue;
+use super::queue::{Queue, Received};
 
 /// A receive request.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -42,11 +42,15 @@ impl Receive {
         Duration::from_secs(self.wait_time_seconds.unwrap_or(0))
     }
 
-    /// Available messages, and their number; `None` if the queue is empty.
-    pub(super) fn take(self, queue: &mut Queue) -> Option<(u32, Answer)> {
-        let (count, list) = queue.take(self.max_number_of_messages.unwrap_or(1))?;
-        Some((count, Answer::ok(JSON_1_0, format!(r#"{{"Messages":{list}}}"#))))
+    /// Available messages; `None` if the queue is empty.
+    pub(super) fn take(self, queue: &mut Queue) -> Option<Received> {
+        queue.take(self.max_number_of_messages.unwrap_or(1))
     }
+}
+
+/// Messages.
+pub(super) fn messages(Received { list, .. }: &Received) -> Answer {
+    Answer::ok(JSON_1_0, format!(r#"{{"Messages":{list}}}"#))
 }
 
 /// No messages.
@@ -94,10 +98,10 @@ mod tests {
     fn a_receiver_that_says_nothing_gets_one_message_and_does_not_wait() {
         let receive = Receive::parse(br#"{"QueueUrl":"q"}"#).unwrap();
         assert_eq!(receive.wait(), Duration::ZERO);
-        let mut queue = Queue::new(2, 1, Duration::from_secs(1)).unwrap();
-        let (count, answer) = receive.take(&mut queue).unwrap();
-        assert!(answer.text().starts_with(r#"{"Messages":[{"#));
-        assert_eq!(count, 1);
+        let mut queue = Queue::new(2, 1, None, 1, Duration::from_secs(1)).unwrap();
+        let received = receive.take(&mut queue).unwrap();
+        assert!(messages(&received).text().starts_with(r#"{"Messages":[{"#));
+        assert_eq!(received.count, 1);
     }
 
     #[test]

@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use anyhow::Context;
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, PutRequest, WriteRequest};
-use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
+use aws_sdk_dynamodb::types::{AttributeValue, BatchStatementRequest, KeysAndAttributes, PutRequest, WriteRequest};
+use aws_sdk_sns::types::MessageAttributeValue;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, MessageSystemAttributeName};
 use aws_smithy_http_client::tls;
 use clap::ValueEnum;
 use futures::future::try_join_all;
 use sales::clock::{Clock, Timestamp};
 use sales::entropy::Entropy;
-use sales::event::{self, Event};
+use sales::event::Event;
+use sales::journal::{Hour, JournalObject};
+use sales::message::{self, Message};
 use sales::sale::{Fact, SaleId};
 use sales::trace::TraceParent;
 use serde::{Deserialize, Serialize};
@@ -28,6 +30,13 @@ use crate::usage::cpu_time;
 /// Calls in flight.
 const IN_FLIGHT: usize = 8;
 
+/// The object that marks name.
+const OBJECT: &str = "journal/dt=2025-11-30/hour=23/sa-east-1-0192f5c0-7c1d-7a3e-8f11-0123456789ab.ndjson";
+
+/// The statement that settles a sale.
+const SETTLE: &str =
+    r#"UPDATE "sales" SET "sale_processed" = ? SET "processed_at" = ? REMOVE "pending" WHERE "id" = ?"#;
+
 /// A call of the services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -36,18 +45,22 @@ pub(crate) enum Call {
     PutSale,
     /// `BatchWriteItem` of 25 sales.
     WriteSales,
-    /// `PublishBatch` of ten events.
+    /// `Publish` of one event.
+    PublishEvent,
+    /// `Publish` of 50 events in one message.
     PublishEvents,
-    /// `ReceiveMessage` of ten.
+    /// `ReceiveMessage` of ten with an event each.
     ReceiveMessages,
-    /// `BatchGetItem` of ten missing marks.
+    /// `BatchGetItem` of a hundred missing marks.
     ReadMarks,
-    /// `PutObject` of a sale.
+    /// `PutObject` of a hundred sales.
     PutObject,
-    /// `BatchWriteItem` of ten marks.
+    /// `BatchWriteItem` of 25 marks.
     WriteMarks,
     /// `UpdateItem` of a sale that is in the lake.
     SettleSale,
+    /// `BatchExecuteStatement` of 25 of them.
+    SettleSales,
     /// `DeleteMessageBatch` of ten.
     DeleteMessages,
 }
@@ -97,7 +110,7 @@ impl Caller {
             sns: aws_sdk_sns::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
             s3: aws_sdk_s3::Client::from_conf(s3),
-            events: (0..25).map(|_| event()).collect::<anyhow::Result<_>>()?,
+            events: (0..100).map(|_| event()).collect::<anyhow::Result<_>>()?,
         })
     }
 
@@ -120,17 +133,9 @@ impl Caller {
                 let put = self.dynamodb.put_item().table_name(SALES_TABLE).set_item(Some(item(&self.events[0])));
                 put.condition_expression("attribute_not_exists(id)").send().await?;
             }
-            Call::WriteSales => self.write(SALES_TABLE, self.events.iter().map(item)).await?,
-            Call::PublishEvents => {
-                let entries = self.events[..10].iter().enumerate().map(|(place, event)| entry(place, event));
-                let entries = entries.collect::<Result<_, _>>()?;
-                self.sns
-                    .publish_batch()
-                    .topic_arn(TOPIC)
-                    .set_publish_batch_request_entries(Some(entries))
-                    .send()
-                    .await?;
-            }
+            Call::WriteSales => self.write(SALES_TABLE, self.events[..25].iter().map(item)).await?,
+            Call::PublishEvent => self.publish(&self.events[..1]).await?,
+            Call::PublishEvents => self.publish(&self.events[..50]).await?,
             Call::ReceiveMessages => {
                 let receive = self.sqs.receive_message().queue_url(QUEUE).max_number_of_messages(10);
                 let receive = receive
@@ -144,25 +149,26 @@ impl Caller {
                     .context("the queue did not give ten messages")?;
             }
             Call::ReadMarks => {
-                let keys =
-                    self.events[..10].iter().map(|event| HashMap::from([("id".to_owned(), id(event))])).collect();
+                let keys = self.events.iter().map(|event| HashMap::from([("id".to_owned(), id(event))])).collect();
                 let keys =
                     KeysAndAttributes::builder().consistent_read(true).projection_expression("id").set_keys(Some(keys));
                 self.dynamodb.batch_get_item().request_items(IDEMPOTENCY_TABLE, keys.build()?).send().await?;
             }
             Call::PutObject => {
-                let fact = &self.events[0].fact;
-                let put = self.s3.put_object().bucket(LAKE).key(event::lake_key(fact)).content_type("application/json");
-                put.if_none_match("*").body(event::body(fact).into_bytes().into()).send().await?;
+                let JournalObject { key, lines } = self.object()?;
+                let put = self.s3.put_object().bucket(LAKE).key(key).content_type("application/x-ndjson");
+                put.if_none_match("*").body(lines.into_bytes().into()).send().await?;
             }
             Call::WriteMarks => {
                 let mark = |event: &Event| {
                     let expires_at = ("expires_at".to_owned(), AttributeValue::N("1764547199".to_owned()));
-                    HashMap::from([("id".to_owned(), id(event)), expires_at])
+                    let object = ("object".to_owned(), AttributeValue::S(OBJECT.to_owned()));
+                    HashMap::from([("id".to_owned(), id(event)), expires_at, object])
                 };
-                self.write(IDEMPOTENCY_TABLE, self.events[..10].iter().map(mark)).await?;
+                self.write(IDEMPOTENCY_TABLE, self.events[..25].iter().map(mark)).await?;
             }
             Call::SettleSale => self.settle(&self.events[0]).await?,
+            Call::SettleSales => self.settle_all(&self.events[..25]).await?,
             Call::DeleteMessages => {
                 let entries = (0..10).map(|place| {
                     let entry = DeleteMessageBatchRequestEntry::builder().id(place.to_string());
@@ -182,6 +188,36 @@ impl Caller {
         });
         let writes = writes.collect::<Result<Vec<_>, _>>()?;
         self.dynamodb.batch_write_item().request_items(table, writes).send().await?;
+        Ok(())
+    }
+
+    async fn publish(&self, events: &[Event]) -> anyhow::Result<()> {
+        for (Message { body, attributes }, _) in message::pack(events) {
+            let mut publish = self.sns.publish().topic_arn(TOPIC).message(body);
+            for (name, value) in attributes {
+                let text = value.text().unwrap_or_default();
+                let value = MessageAttributeValue::builder().data_type("String").string_value(text).build()?;
+                publish = publish.message_attributes(name, value);
+            }
+            publish.send().await?;
+        }
+        Ok(())
+    }
+
+    fn object(&self) -> anyhow::Result<JournalObject> {
+        let region = sample::region().context("a region")?;
+        let id = Entropy::system().uuid_v7(&Clock::system());
+        let facts = self.events.iter().map(|event| &event.fact);
+        Ok(JournalObject::new(Hour::of_fact(&self.events[0].fact), &region, id, facts))
+    }
+
+    async fn settle_all(&self, events: &[Event]) -> anyhow::Result<()> {
+        let statements = events.iter().map(|event| {
+            let flags = [AttributeValue::Bool(true), AttributeValue::N("1764547199".to_owned()), id(event)];
+            BatchStatementRequest::builder().statement(SETTLE).set_parameters(Some(flags.into())).build()
+        });
+        let statements = statements.collect::<Result<_, _>>()?;
+        self.dynamodb.batch_execute_statement().set_statements(Some(statements)).send().await?;
         Ok(())
     }
 
@@ -232,16 +268,4 @@ fn item(event: &Event) -> Item {
         ("sale_processed", AttributeValue::Bool(false)),
     ];
     attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-}
-
-fn entry(place: usize, event: &Event) -> anyhow::Result<PublishBatchRequestEntry> {
-    let mut entry = PublishBatchRequestEntry::builder().id(place.to_string()).message(event::body(&event.fact));
-    for (name, value) in event.attributes() {
-        let value = MessageAttributeValue::builder()
-            .data_type("String")
-            .string_value(value.text().unwrap_or_default())
-            .build()?;
-        entry = entry.message_attributes(name, value);
-    }
-    Ok(entry.build()?)
 }

@@ -24,7 +24,7 @@ use crate::{
     instance::Instance,
     salesctl_config,
     stack::Stack,
-    summary::Summary,
+    summary::{Lakes, Summary},
     terminal::{Live, Steps, line, quoted},
 };
 
@@ -85,7 +85,7 @@ As the operator:
   cargo salesctl status
   cargo salesctl switch --to {other}
 
-  cargo local lake                 list the objects in the lake
+  cargo local lake                 list the journal in the lake
   cargo local lose {name}       lose {name}: its API, its worker, and AWS in it
   cargo local restore {name}    restore it
 
@@ -135,11 +135,12 @@ async fn measure_queues(client: &reqwest::Client, deployment: &Deployment) {
 /// Shows the summary, as long as everything runs.
 async fn watch(client: &reqwest::Client, stack: &Stack) -> anyhow::Result<()> {
     let mut live = Live::new();
+    let mut lakes = Lakes::default();
     let mut shown: Option<(Instant, Summary)> = None;
     loop {
         stack.check()?;
         let started = Instant::now();
-        let summary = Summary::of(client, stack).await;
+        let summary = Summary::of(client, stack, &mut lakes).await;
         let is_due = match &shown {
             None => true,
             Some(_) if live.is_redrawn() => true,

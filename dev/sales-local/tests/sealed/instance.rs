@@ -25,7 +25,7 @@ async fn sales_reach_the_lake_and_the_operator_sees_all_of_it_whatever_the_devel
     eventually("it is in the lake of both regions", async || {
         let listed = instance.local(&["lake"]).await.unwrap();
         let listed = String::from_utf8(listed.stdout).unwrap();
-        (listed.matches(&format!("{id}.json")).count() == 2).then_some(())
+        (listed.matches(&format!(r#""id":"{id}""#)).count() == 2).then_some(())
     })
     .await;
 

@@ -7,6 +7,7 @@ mod storm;
 use std::time::Duration;
 
 use sales::memory::{CloudService, Flow};
+use sales::ports::FailureKind;
 use sales::shard::Shards;
 use sales::site_state::SiteState;
 use sales_worker::worker::Settings;
@@ -53,6 +54,8 @@ pub enum Kind {
     Failover,
     /// Nothing is announced, and a task that holds leases dies: another takes its shards over.
     Takeover,
+    /// A fact can never be marked: it does not keep others from the lake.
+    Resisting,
 }
 
 /// An action of an operator, of the environment, or of a vandal.
@@ -139,6 +142,8 @@ pub struct Schedule {
     pub faults_end: u64,
     /// A region that never returns.
     pub lost_for_good: Option<usize>,
+    /// How each attempt to mark the first fact fails, if it does.
+    pub resists: Option<FailureKind>,
     /// Maximum time in milliseconds from the response until a sale is in the lake, if required.
     pub promptness: Option<u64>,
 }
@@ -156,6 +161,7 @@ impl Schedule {
         for (at, action) in &self.actions {
             history.note(|| format!("to come at {at} ms: {action:?}"));
         }
+        history.note(|| format!("to come: the first fact resists {:?}", self.resists));
         let for_good = self.lost_for_good.map(|region| format!("; region {region} is lost for good"));
         history.note(|| format!("to come at {} ms: the faults end{}", self.faults_end, for_good.unwrap_or_default()));
     }
@@ -201,6 +207,7 @@ fn base(dice: &mut Dice, kind: Kind) -> Schedule {
         actions: Vec::new(),
         faults_end: 0,
         lost_for_good: None,
+        resists: None,
         promptness: None,
     }
 }

@@ -1,7 +1,7 @@
 //! The kind of a seed's schedule, and the frequency of each kind.
 
 use super::Schedule;
-use super::single::{both_passive, calm, failover, switch_unknown, switches_unreachable, takeover};
+use super::single::{both_passive, calm, failover, resisting, switch_unknown, switches_unreachable, takeover};
 use super::storm::storm;
 use crate::dice::Dice;
 
@@ -17,6 +17,7 @@ impl Schedule {
             7 => both_passive(dice),
             8 => failover(dice),
             9 | 10 => takeover(dice),
+            11 => resisting(dice),
             _ => storm(dice),
         }
     }

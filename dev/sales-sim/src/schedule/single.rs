@@ -33,12 +33,14 @@ pub(super) fn calm(dice: &mut Dice) -> Schedule {
 
 pub(super) fn switches_unreachable(dice: &mut Dice) -> Schedule {
     let condition = if dice.chance(500) { Condition::Hanging } else { Condition::Refusing(FailureKind::Unavailable) };
-    let orders = simple_orders(dice, 2_000, 20_000, false);
+    // Sometimes for longer than any grace period or pause.
+    let end = dice.pick(&[20_000, 20_000, 20_000, 120_000]);
+    let orders = simple_orders(dice, 2_000, end, false);
     let actions = (0..REGIONS).map(|region| (5_000, Action::Become(region, CloudService::Switch, condition)));
     Schedule {
         orders,
         actions: actions.collect(),
-        faults_end: 21_000,
+        faults_end: end + 1_000,
         promptness: Some(8_000),
         ..base(dice, Kind::SwitchesUnreachable)
     }
@@ -47,13 +49,14 @@ pub(super) fn switches_unreachable(dice: &mut Dice) -> Schedule {
 pub(super) fn switch_unknown(dice: &mut Dice) -> Schedule {
     let condition = if dice.chance(500) { Condition::Hanging } else { Condition::Refusing(FailureKind::Denied) };
     // The first failing response takes up to 3 s.
-    let orders = simple_orders(dice, 5_000, 20_000, true);
+    let end = dice.pick(&[20_000, 20_000, 20_000, 120_000]);
+    let orders = simple_orders(dice, 5_000, end, true);
     Schedule {
         first: [SiteState::Active; REGIONS],
         last: [SiteState::Active; REGIONS],
         orders,
         actions: vec![(0, Action::Become(1, CloudService::Switch, condition))],
-        faults_end: 29_000,
+        faults_end: end + 9_000,
         promptness: Some(8_000),
         ..base(dice, Kind::SwitchUnknown)
     }
@@ -116,6 +119,27 @@ pub(super) fn takeover(dice: &mut Dice) -> Schedule {
         // The grace period, the rest of a lease, two intervals, and a moment.
         promptness: Some((grace + lapse + 3 * interval + 5) * 1_000),
         ..base(dice, Kind::Takeover)
+    }
+}
+
+/// By sweeps alone, or by messages and sweeps.
+pub(super) fn resisting(dice: &mut Dice) -> Schedule {
+    let mut orders = simple_orders(dice, 2_000, 20_000, false);
+    if dice.chance(500) {
+        let at = dice.between(2_000, 20_000);
+        orders.extend(burst(dice, at, Target::Accelerator));
+    }
+    let (grace, interval) = (5, 2);
+    let refusing = Action::Become(0, CloudService::Topic, Condition::Refusing(FailureKind::Unavailable));
+    Schedule {
+        settings: settings(grace, interval),
+        orders,
+        actions: if dice.chance(500) { vec![(0, refusing)] } else { Vec::new() },
+        resists: Some(dice.pick(&[FailureKind::Rejected, FailureKind::Unrecognized])),
+        faults_end: 45_000,
+        // The grace period, two intervals, and a moment for each page of a burst.
+        promptness: Some((grace + 3 * interval + 10) * 1_000),
+        ..base(dice, Kind::Resisting)
     }
 }
 

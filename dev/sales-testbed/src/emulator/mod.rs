@@ -28,6 +28,9 @@ use crate::{
 /// moto's server, with additions.
 const MOTO_SERVER: &str = include_str!("moto.py");
 
+/// Starts MiniStack.
+const MINISTACK_SERVER: &str = include_str!("ministack.py");
+
 /// Starting takes about two seconds of CPU time, and much longer on a machine that is busy compiling.
 const START_DEADLINE: Duration = Duration::from_secs(120);
 
@@ -95,7 +98,7 @@ impl Emulator {
 
 fn ministack(environment: &Environment, port: u16, identity: &Identity) -> Program {
     Program::new(environment.python())
-        .arguments(["-I", "-u", "-m", "ministack"])
+        .arguments(["-I", "-u", "-c", MINISTACK_SERVER])
         // It stores nothing, and would wait for its clients to close their connections.
         .grace(Duration::from_secs(1))
         .environment([

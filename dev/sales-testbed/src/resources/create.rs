@@ -178,7 +178,7 @@ async fn replication(from: &RegionResources, to: &RegionResources) -> anyhow::Re
         .id(format!("to-{}", to.name))
         .priority(1)
         .status(ReplicationRuleStatus::Enabled)
-        .filter(ReplicationRuleFilter::builder().prefix("journal/").build())
+        .filter(ReplicationRuleFilter::builder().prefix(super::journal::FOLDER).build())
         .delete_marker_replication(DeleteMarkerReplication::builder().status(keeps_deleted).build())
         .destination(Destination::builder().bucket(format!("arn:aws:s3:::{}", to.bucket)).build()?)
         .build()?;

@@ -4,6 +4,7 @@
 
 mod clients;
 mod create;
+mod journal;
 mod observe;
 mod queue_age;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use clients::ACCOUNT;
 use clients::Clients;
+pub use journal::{FactsInLake, JournalLine};
 pub use observe::{Object, RegionState};
 
 /// The regions, in their order everywhere; the first is initially ACTIVE.

@@ -69,7 +69,13 @@ impl RegionResources {
 
     /// The keys of all objects in the lake, sorted.
     pub async fn lake_keys(&self) -> anyhow::Result<Vec<String>> {
-        let mut pages = self.clients.s3.list_objects_v2().bucket(&self.bucket).into_paginator().send();
+        self.lake_keys_under("").await
+    }
+
+    /// The keys of the objects of a folder, sorted.
+    pub(super) async fn lake_keys_under(&self, folder: &str) -> anyhow::Result<Vec<String>> {
+        let request = self.clients.s3.list_objects_v2().bucket(&self.bucket).prefix(folder);
+        let mut pages = request.into_paginator().send();
         let mut keys = Vec::new();
         while let Some(page) = pages.next().await {
             keys.extend(page?.contents.unwrap_or_default().into_iter().filter_map(|object| object.key));

@@ -1,7 +1,7 @@
 //! A proxy between a service and AWS that records the permissions that its calls need.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::Ipv4Addr,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -98,7 +98,9 @@ fn of_json(service: &str, operation: &str, body: &[u8]) -> Vec<Permission> {
                 None => table,
             });
             let batch = input["RequestItems"].as_object().into_iter().flatten().map(|(table, _)| table.clone());
-            ("dynamodb", table.into_iter().chain(batch).collect())
+            let updates = input["Statements"].as_array().into_iter().flatten();
+            let updated: BTreeSet<String> = updates.filter_map(|update| updated_table(&update["Statement"])).collect();
+            ("dynamodb", table.into_iter().chain(batch).chain(updated).collect())
         }
         "AmazonSQS" => {
             ("sqs", text("QueueUrl").or_else(|| text("QueueName")).as_deref().map(last_part).into_iter().collect())
@@ -106,7 +108,8 @@ fn of_json(service: &str, operation: &str, body: &[u8]) -> Vec<Permission> {
         "AmazonSSM" => ("ssm", text("Name").into_iter().collect()),
         other => (other, Vec::new()),
     };
-    // IAM has no batch actions for messages.
+    // IAM has an action for each kind of PartiQL statement, and no batch actions for messages.
+    let operation = if operation == "BatchExecuteStatement" { "PartiQLUpdate" } else { operation };
     let operation = if service == "sqs" { operation.strip_suffix("Batch").unwrap_or(operation) } else { operation };
     let resources = if resources.is_empty() { vec!["?".to_owned()] } else { resources };
     let permission = |resource| Permission { action: format!("{service}:{operation}"), resource };
@@ -139,6 +142,12 @@ fn last_part(url: &str) -> String {
     url.rsplit('/').next().unwrap_or(url).to_owned()
 }
 
+/// The table of a PartiQL update.
+fn updated_table(statement: &Value) -> Option<String> {
+    let (table, _) = statement.as_str()?.strip_prefix("UPDATE \"")?.split_once('"')?;
+    Some(table.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,6 +168,14 @@ mod tests {
         for (method, path, target, body, action, resource) in [
             ("POST", "/", dynamodb, r#"{"TableName":"t"}"#, "dynamodb:Query", "t"),
             ("POST", "/", dynamodb, r#"{"TableName":"t","IndexName":"i"}"#, "dynamodb:Query", "t/index/i"),
+            (
+                "POST",
+                "/",
+                Some("DynamoDB_20120810.BatchExecuteStatement"),
+                r#"{"Statements":[{"Statement":"UPDATE \"t\" SET \"a\" = ?"},{"Statement":"UPDATE \"t\" REMOVE \"a\""}]}"#,
+                "dynamodb:PartiQLUpdate",
+                "t",
+            ),
             (
                 "POST",
                 "/",

@@ -161,7 +161,7 @@ pub(crate) async fn a_switch_that_is_lost_later_leaves_the_last_known_state() {
         pipeline.accept(site, 20).await;
     }
     let registered = pipeline.registered().await;
-    let processed = async || (first.region.lake_keys().await.unwrap().len() == registered).then_some(());
+    let processed = async || (first.region.facts_in_lake().await.unwrap().len() == registered).then_some(());
     eventually("the region that was active processes", processed).await;
     assert_eq!(second.worker.proxy.calls("PutObject"), 0, "the other one knows nothing of its activation");
     for service in pipeline.services() {

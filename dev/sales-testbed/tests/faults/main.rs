@@ -1,5 +1,5 @@
 //! Production failures, injected into the production binaries: in all of them, a sale answered with 201 reaches the
-//! lake exactly once.
+//! journal of each region, where nothing contradicts it.
 //!
 //! Each scenario has two regions of its own and ends with the same [audit](audit). Scenarios mostly wait, for
 //! redelivered messages and state refreshes, so more of them run concurrently than a small machine has processors. The
@@ -69,7 +69,7 @@ fn main() -> ExitCode {
             without_a_switch_from_the_start_sales_are_accepted_and_wait,
             a_switch_that_is_lost_later_leaves_the_last_known_state;
         messages:
-            a_message_delivered_many_times_everywhere_is_one_object,
+            a_message_delivered_many_times_everywhere_is_one_sale,
             poison_between_good_messages_is_a_dead_letter_and_nothing_else,
             a_sale_cancelled_while_the_worker_works_stays_cancelled,
             a_key_is_one_sale_however_often_and_wherever_clients_retry,

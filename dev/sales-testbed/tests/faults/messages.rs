@@ -15,7 +15,7 @@ use crate::{clients::Answer, pipeline::Pipeline};
 /// Long enough for other requests to begin meanwhile, shorter than the services' timeouts.
 const SLOW: Duration = Duration::from_millis(500);
 
-pub(crate) async fn a_message_delivered_many_times_everywhere_is_one_object() {
+pub(crate) async fn a_message_delivered_many_times_everywhere_is_one_sale() {
     let pipeline = Pipeline::running(&[]).await;
     // Either region may process the last ones, while both are ACTIVE.
     for home in [Some("sa-east-1"), Some("us-east-1"), None] {
@@ -56,7 +56,7 @@ pub(crate) async fn a_sale_cancelled_while_the_worker_works_stays_cancelled() {
     let [here, there] = &pipeline.sites;
     let mut cancelled = Vec::new();
     // Before the sale is in the lake, before it is marked, and before it is settled.
-    for step in ["PutObject", "BatchWriteItem", "UpdateItem"] {
+    for step in ["PutObject", "BatchWriteItem", "BatchExecuteStatement"] {
         let called = here.worker.proxy.calls(step);
         here.worker.proxy.fail(step, Fault::Delay(SLOW));
         let ids = pipeline.accept(here, 12).await;
@@ -68,7 +68,7 @@ pub(crate) async fn a_sale_cancelled_while_the_worker_works_stays_cancelled() {
         cancelled.extend(ids);
     }
     let registered = pipeline.registered().await;
-    let processed = async || (here.region.lake_keys().await.unwrap().len() == registered).then_some(());
+    let processed = async || (here.region.facts_in_lake().await.unwrap().len() == registered).then_some(());
     eventually("sales and cancellations are in the lake", processed).await;
     for id in &cancelled {
         for site in [here, there] {
@@ -131,7 +131,7 @@ pub(crate) async fn lost_answers_of_any_operation_repeat_nothing() {
         "BatchGetItem",
         "PutObject",
         "BatchWriteItem",
-        "UpdateItem",
+        "BatchExecuteStatement",
         "DeleteMessageBatch",
         "Query",
     ];

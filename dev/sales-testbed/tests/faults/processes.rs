@@ -27,7 +27,7 @@ async fn killed_before_and_after_each_step(settings: &[(&str, &str)]) {
     let pipeline = Pipeline::running(settings).await;
     let site = pipeline.first();
     let proxy = &site.worker.proxy;
-    for step in ["BatchGetItem", "PutObject", "BatchWriteItem", "UpdateItem", "DeleteMessageBatch"] {
+    for step in ["BatchGetItem", "PutObject", "BatchWriteItem", "BatchExecuteStatement", "DeleteMessageBatch"] {
         for fault in [Fault::Delay(NEVER), Fault::LateAnswer(NEVER)] {
             // A late response belongs to completed work.
             let count = if matches!(fault, Fault::Delay(_)) { FaultProxy::calls } else { FaultProxy::done };

@@ -9,8 +9,11 @@ use serde::Deserialize;
 use super::answer::{Answer, JSON_1_0};
 
 pub(super) use query::query;
-pub(super) use reads::{batch_get, get};
-pub(super) use writes::{ONE, batch_write, put, update};
+pub(super) use reads::{Held, batch_get, get};
+pub(super) use writes::{Flagged, Units, Written, batch_write, execute, put, update};
+
+/// Substring of the name of the table of marks and leases.
+const MARKS: &str = "idempotency";
 
 /// The key of an item.
 #[derive(Deserialize)]

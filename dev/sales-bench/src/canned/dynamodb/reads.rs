@@ -1,17 +1,15 @@
-//! Reads by key: only pending facts exist.
+//! Reads by key: pending facts exist, and of those that messages announce the key.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::Key;
+use super::{Key, MARKS};
 use crate::canned::answer::{Answer, JSON_1_0, NotUnderstood};
 use crate::canned::facts::{self, PendingFacts};
 use crate::canned::ids::LENGTH;
+use crate::canned::queue::Queue;
 use crate::sample::{AMOUNT, PRODUCT, REGION};
-
-/// Substring of the name of the table of marks.
-const MARKS: &str = "idempotency";
 
 /// Approximate length of an item's JSON.
 const ITEM: usize = 256;
@@ -35,6 +33,16 @@ struct Keys<'a> {
     #[serde(borrow)]
     keys: Vec<Key<'a>>,
     consistent_read: Option<bool>,
+    projection_expression: Option<&'a str>,
+}
+
+/// What the sales table holds.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::canned) struct Held<'a> {
+    /// The pending facts.
+    pub(in crate::canned) facts: &'a PendingFacts,
+    /// The messages, whose facts have replicated.
+    pub(in crate::canned) queue: &'a Queue,
 }
 
 /// Cost of reading a missing item: only the services' probes read single items.
@@ -44,7 +52,7 @@ pub(in crate::canned) fn get(body: &[u8]) -> Result<f64, NotUnderstood> {
 }
 
 /// The items of a batch, and its cost.
-pub(in crate::canned) fn batch_get(body: &[u8], facts: &PendingFacts) -> Result<(f64, Answer), NotUnderstood> {
+pub(in crate::canned) fn batch_get(body: &[u8], held: Held<'_>) -> Result<(f64, Answer), NotUnderstood> {
     let BatchGet { request_items } = serde_json::from_slice(body)?;
     let keys = request_items.values().map(|keys| keys.keys.len()).sum::<usize>();
     let mut found = String::with_capacity(keys * ITEM + ITEM);
@@ -54,7 +62,11 @@ pub(in crate::canned) fn batch_get(body: &[u8], facts: &PendingFacts) -> Result<
         cost += units(keys.consistent_read) * keys.keys.len() as f64;
         found.extend([if place == 0 { "\"" } else { ",\"" }, table, "\":["]);
         if !table.contains(MARKS) {
-            write_items(&keys.keys, facts, &mut found);
+            match keys.projection_expression {
+                None => write_items(&keys.keys, held.facts, &mut found),
+                Some("id") => write_ids(&keys.keys, held, &mut found),
+                Some(other) => return Err(NotUnderstood(format!("projection {other}"))),
+            }
         }
         found.push(']');
     }
@@ -72,6 +84,13 @@ fn write_items(keys: &[Key<'_>], facts: &PendingFacts, list: &mut String) {
     for (place, number) in numbers.enumerate() {
         list.push_str(if place == 0 { "" } else { "," });
         write_item(number, facts, list);
+    }
+}
+
+fn write_ids(keys: &[Key<'_>], Held { facts, queue }: Held<'_>, list: &mut String) {
+    let ids = keys.iter().map(|key| key.id.text).filter(|id| facts.find(id).is_some() || queue.announces(id));
+    for (place, id) in ids.enumerate() {
+        list.extend([if place == 0 { "" } else { "," }, r#"{"id":{"S":""#, id, r#""}}"#]);
     }
 }
 
@@ -100,16 +119,34 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::canned::ids::{Kind, Series};
 
     fn facts() -> PendingFacts {
         PendingFacts::new(20, 1, Duration::from_secs(1_764_547_200))
     }
 
-    fn ask(table: &str, consistent: bool, ids: &[&str]) -> (f64, serde_json::Value) {
+    fn queue() -> Queue {
+        Queue::new(2, 2, None, 1, Duration::from_secs(1_764_547_200)).unwrap()
+    }
+
+    fn try_ask(
+        table: &str,
+        consistent: bool,
+        projection: Option<&str>,
+        ids: &[&str],
+    ) -> Result<(f64, serde_json::Value), NotUnderstood> {
         let keys: Vec<_> = ids.iter().map(|id| serde_json::json!({ "id": { "S": id } })).collect();
-        let body = serde_json::json!({ "RequestItems": { table: { "Keys": keys, "ConsistentRead": consistent } } });
-        let (units, answer) = batch_get(body.to_string().as_bytes(), &facts()).unwrap();
-        (units, serde_json::from_str(answer.text()).unwrap())
+        let keys = serde_json::json!({
+            "Keys": keys, "ConsistentRead": consistent, "ProjectionExpression": projection
+        });
+        let body = serde_json::json!({ "RequestItems": { table: keys } });
+        let held = Held { facts: &facts(), queue: &queue() };
+        let (units, answer) = batch_get(body.to_string().as_bytes(), held)?;
+        Ok((units, serde_json::from_str(answer.text()).unwrap()))
+    }
+
+    fn ask(table: &str, consistent: bool, ids: &[&str]) -> (f64, serde_json::Value) {
+        try_ask(table, consistent, None, ids).unwrap()
     }
 
     #[test]
@@ -132,6 +169,17 @@ mod tests {
                 "UnprocessedKeys": {},
             })
         );
+    }
+
+    #[test]
+    fn the_ids_of_pending_facts_and_of_those_in_messages_are_found() {
+        let series = Series::new(Kind::Message, 1);
+        let (pending, announced) = (facts().id(18, &mut [0; LENGTH]).to_owned(), series.id(3).to_string());
+        let ids = [&pending, &announced, &series.id(4).to_string(), "probe"];
+        let (_, answer) = try_ask("sales", true, Some("id"), &ids).unwrap();
+        let found = serde_json::json!([{ "id": { "S": pending } }, { "id": { "S": announced } }]);
+        assert_eq!(answer["Responses"]["sales"], found);
+        assert!(try_ask("sales", true, Some("product"), &ids).is_err());
     }
 
     #[test]

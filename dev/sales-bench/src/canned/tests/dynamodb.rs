@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use sales::aws::{DynamoLeases, DynamoMarks, DynamoSaleTable};
 use sales::clock::{Clock, Timestamp};
 use sales::entropy::Entropy;
-use sales::ports::{Backlog, Holder, Insert, InsertSale, Lease, Leases, Marks, SaleTable};
+use sales::ports::{Backlog, Holder, Insert, InsertSale, Lease, Leases, Mark, Marks, SaleTable};
 use sales::sale::{Amount, Cancellation, Fact, FactId, Product, Sale, SaleId};
 use sales::shard::{Shard, Shards};
 
@@ -56,9 +56,9 @@ async fn sweep(table: &DynamoSaleTable, shard: Shard) -> Vec<FactId> {
         let facts = table.load_pending(&found.ids).await.unwrap().facts;
         assert_eq!(facts.len(), found.ids.len());
         assert_eq!(facts.iter().map(Fact::id).collect::<HashSet<_>>(), found.ids.iter().copied().collect());
-        for fact in &facts {
-            assert!(fact.timestamp() < half_an_hour_ago());
-            table.settle(fact, Clock::system().now()).await.unwrap();
+        assert!(facts.iter().all(|fact| fact.timestamp() < half_an_hour_ago()));
+        for facts in facts.chunks(DynamoSaleTable::GROUP) {
+            assert!(table.settle(facts, Clock::system().now()).await.iter().all(Result::is_ok));
         }
         swept.extend(found.ids);
         page = found.next;
@@ -85,11 +85,15 @@ async fn a_sweep_sees_every_pending_fact_once_and_leaves_an_empty_index() {
 
     let counts = running.counts().await;
     assert_eq!(counts.unknown, [""; 0]);
-    assert_eq!((counts.settled, counts.items_written, counts.write_units), (1_000, 1_000, 2_000));
+    assert_eq!((counts.settled, counts.flagged), (1_000, 1_000));
+    assert_eq!((counts.items_written, counts.write_units), (1_000, 2_000));
+    assert_eq!((counts.sales_table_units, counts.index_units, counts.mark_units), (1_000, 1_000, 0));
     // Per shard: its backlog is measured twice with one query, and swept with another.
     assert_eq!(counts.calls["DynamoDB.Query"], 16 * 3);
     assert_eq!(counts.calls["DynamoDB.BatchGetItem"], 16);
-    assert_eq!(counts.calls["DynamoDB.UpdateItem"], 1_000);
+    // Two batches of 25 and one of 12 or 13.
+    assert_eq!(counts.calls["DynamoDB.BatchExecuteStatement"], 16 * 3);
+    assert!((counts.query_units - 16.0 * 3.0 * 0.5).abs() < f64::EPSILON, "{}", counts.query_units);
     // 62 or 63 entries are less than 4 KiB.
     assert!((counts.read_units - (1_000.0 + 16.0 * 3.0 * 0.5)).abs() < f64::EPSILON, "{}", counts.read_units);
 }
@@ -168,11 +172,12 @@ async fn marks_are_counted_and_never_found() {
     let ids = table.pending(shard, half_an_hour_ago(), None).await.unwrap().ids;
     assert_eq!(ids.len(), 1);
     assert_eq!(table.held(&ids).await.unwrap().len(), 1);
-    assert!(marks.record(&ids, Clock::system().now()).await.iter().all(Result::is_ok));
+    let recorded = ids.iter().map(|id| Mark { id: *id, object: "journal/a".into() }).collect::<Vec<_>>();
+    assert!(marks.record(&recorded, Clock::system().now()).await.iter().all(Result::is_ok));
     assert_eq!(marks.present(&ids).await.unwrap(), HashSet::new());
     marks.probe().await.unwrap();
     let counts = running.counts().await;
-    assert_eq!((counts.items_written, counts.write_units), (1, 1));
+    assert_eq!((counts.items_written, counts.write_units, counts.mark_units), (1, 1, 1));
 }
 
 #[tokio::test]
@@ -192,5 +197,20 @@ async fn leases_are_always_free() {
         leases.release(shard, holder).await.unwrap();
     }
     assert_eq!(running.calls().await, called(&[("DynamoDB.DeleteItem", 2), ("DynamoDB.PutItem", 2)]));
-    assert_eq!(running.counts().await.write_units, 4);
+    let counts = running.counts().await;
+    assert_eq!((counts.write_units, counts.mark_units, counts.sales_table_units), (4, 0, 0));
+}
+
+#[tokio::test]
+async fn a_lone_fact_is_settled_by_an_update_and_many_by_statements() {
+    let running = Running::loaded(0, 0).await;
+    let table = table(&running);
+    let facts: Vec<Fact> = (0..26).map(|_| Fact::Sale(new_sale())).collect();
+    for facts in [&facts[..1], &facts[1..]] {
+        assert!(table.settle(facts, Clock::system().now()).await.iter().all(Result::is_ok));
+    }
+    let counts = running.counts().await;
+    assert_eq!((counts.flagged, counts.settled, counts.write_units), (26, 0, 52));
+    let expected = called(&[("DynamoDB.BatchExecuteStatement", 1), ("DynamoDB.UpdateItem", 1)]);
+    assert_eq!(running.calls().await, expected);
 }

@@ -5,13 +5,15 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use aws_sdk_sns::types::PublishBatchRequestEntry;
-use sales::aws::{SnsSaleTopic, SqsSaleQueue};
+use sales::aws::{DynamoSaleTable, SnsSaleTopic, SqsSaleQueue};
+use sales::entropy::Entropy;
 use sales::event::Event;
-use sales::ports::{DeadLetter, Delivery, SaleQueue, SaleTopic};
+use sales::message::{self, Unpacked};
+use sales::ports::{DeadLetter, Delivery, SaleQueue, SaleTable, SaleTopic};
+use sales::shard::Shards;
 use sales_testbed::testing::eventually;
 
-use super::{Latency, Running, called, dependency};
+use super::{Latency, Load, Running, called, dependency};
 use crate::canned::endpoint::HALF_A_TICK;
 
 const NO_WAIT: Duration = Duration::ZERO;
@@ -28,6 +30,10 @@ fn queue(running: &Running) -> SqsSaleQueue {
 
 fn event(delivery: &Delivery) -> Event {
     Event::parse(&delivery.body, &delivery.attributes).unwrap()
+}
+
+fn unpack(delivery: &Delivery) -> Unpacked {
+    message::unpack(&delivery.body, &delivery.attributes)
 }
 
 #[tokio::test]
@@ -57,7 +63,8 @@ async fn a_queue_is_received_ten_by_ten_and_then_empty() {
     queue.hide(&[(receipts[0], NO_WAIT)]).await.unwrap();
     assert_eq!(queue.dead_letter(delivery, "malformed").await.unwrap(), DeadLetter::NoQueue);
     let counts = running.counts().await;
-    assert_eq!((counts.messages_received, counts.messages_deleted), (25, 10));
+    // Ten messages are less than 64 KiB.
+    assert_eq!((counts.messages_received, counts.messages_deleted, counts.sqs_units), (25, 10, 3 + 2));
     let expected = called(&[
         ("SQS.ChangeMessageVisibilityBatch", 1),
         ("SQS.DeleteMessageBatch", 1),
@@ -79,15 +86,9 @@ async fn every_entry_of_a_batch_succeeds_under_its_own_id() {
     assert!(sent.message_id().is_some());
 
     let client = aws_sdk_sns::Client::new(&running.sdk());
-    let entry = |id: &str| PublishBatchRequestEntry::builder().id(id).message("a=1&b.Id=2").build().unwrap();
-    let publish = client.publish_batch().topic_arn("arn:aws:sns:sa-east-1:000000000000:sales");
-    let answer = publish.publish_batch_request_entries(entry("x-1")).publish_batch_request_entries(entry("7"));
-    let answer = answer.send().await.unwrap();
-    let ids: Vec<_> = answer.successful().iter().map(|entry| (entry.id(), entry.message_id().is_some())).collect();
-    assert_eq!((ids, answer.failed().len()), (vec![(Some("x-1"), true), (Some("7"), true)], 0));
     let published = client.publish().topic_arn("arn:aws:sns:sa-east-1:000000000000:sales").message("a").send().await;
     assert!(published.unwrap().message_id().is_some());
-    assert_eq!(running.counts().await.events_published, 3);
+    assert_eq!(running.counts().await.events_published, 1);
 }
 
 #[tokio::test]
@@ -99,6 +100,42 @@ async fn events_are_published_and_counted() {
     assert_eq!((results.len(), results.iter().filter(|result| result.is_ok()).count()), (10, 10));
     assert_eq!(running.counts().await.events_published, 10);
     assert_eq!(running.calls().await, called(&[("SNS.Publish", 1), ("SQS.ReceiveMessage", 1)]));
+}
+
+#[tokio::test]
+async fn messages_of_many_events_are_received_and_their_facts_are_held() {
+    let running = Running::loaded(0, 0).await;
+    running.offer(Load { messages: 3, events: 20, elsewhere: true, ..Load::default() }).await;
+    let deliveries = queue(&running).receive(NO_WAIT, HIDDEN).await.unwrap();
+    let events: Vec<Event> = deliveries.iter().flat_map(|delivery| unpack(delivery).events).collect();
+    assert_eq!((deliveries.len(), events.len()), (3, 60));
+    assert!(events.iter().all(|event| event.home == Some("us-east-1".parse().unwrap())));
+
+    let ids: Vec<_> = events.iter().map(|event| event.fact.id()).collect();
+    let (connection, shards) = (running.connection(), Shards::DEFAULT);
+    let table = DynamoSaleTable::new(&connection, "sales".into(), shards, dependency(), Entropy::system());
+    assert_eq!(table.held(&ids).await.unwrap(), ids.into_iter().collect());
+}
+
+#[tokio::test]
+async fn what_is_published_is_delivered_to_a_receiver_that_waits() {
+    let running = Running::loaded(20, 0).await;
+    let queue = queue(&running);
+    let mut events: Vec<_> = queue.receive(NO_WAIT, HIDDEN).await.unwrap().iter().map(event).collect();
+    let topic = SnsSaleTopic::new(&running.connection(), "arn:aws:sns:sa-east-1:000000000000:s".into(), dependency());
+    running.offer(Load { relays: true, ..Load::default() }).await;
+    for expected in [10, 1] {
+        events.truncate(expected);
+        let (received, published) =
+            futures::future::join(queue.receive(Duration::from_secs(20), HIDDEN), topic.publish(&events)).await;
+        let received = received.unwrap();
+        let [message] = received.as_slice() else { panic!("{received:?}") };
+        assert!(published.iter().all(Result::is_ok));
+        assert_eq!(unpack(message).events, events);
+    }
+    let counts = running.counts().await;
+    assert_eq!((counts.events_published, counts.messages_received, counts.sns_units), (11, 2, 2));
+    assert_eq!(counts.sqs_units, 2 + 2);
 }
 
 #[tokio::test]

@@ -54,8 +54,12 @@ impl Running {
     }
 
     async fn load(&self, messages: u64, pending: u64) {
+        self.offer(Load { messages, pending, ..Load::default() }).await;
+    }
+
+    async fn offer(&self, load: Load) {
         let url = format!("http://127.0.0.1:{}/load", self.ports.control);
-        let answer = testing::client().post(url).json(&Load { messages, pending }).send().await.unwrap();
+        let answer = testing::client().post(url).json(&load).send().await.unwrap();
         assert_eq!(answer.status(), 204);
     }
 

@@ -1,4 +1,4 @@
-//! The final check: every accepted fact is in the table and in the lake of both regions, once, as `salesctl lake verify`
+//! The final check: every accepted fact is in the table and in the lake of both regions, as `salesctl lake verify`
 //! finds it.
 
 use serde::Deserialize;
@@ -25,7 +25,7 @@ struct VerifiedRegion {
     in_lake: u64,
     /// Those pending.
     owed: u64,
-    /// Those whose object is the version of another moment.
+    /// Those of which the lake holds the version of another moment.
     other_version: u64,
     /// Why the region could not be read, if so.
     error: Option<String>,
@@ -77,8 +77,7 @@ impl Verified {
                 }
             }
             if *other_version > 0 {
-                faults
-                    .push(format!("{other_version} objects of another moment than the item's in the lake of {region}"));
+                faults.push(format!("{other_version} facts of another moment than the item's in the lake of {region}"));
             }
         }
         for Difference { region, kind, id, detail } in self.differences.iter().take(EXAMPLES) {
@@ -100,7 +99,7 @@ mod tests {
         let region = |region: &str, items, in_lake, owed| {
             format!(
                 r#"{{"region": "{region}", "items": {items}, "in_lake": {in_lake}, "owed": {owed}, "replicating": 0,
-                     "other_version": 0, "differences": {{}}}}"#
+                     "other_version": 0, "repeated": 0, "differences": {{}}}}"#
             )
         };
         let regions = [region("sa-east-1", items, in_lake, owed), region("us-east-1", 402, 402, 0)].join(",");
@@ -111,7 +110,7 @@ mod tests {
     }
 
     fn difference(kind: &str) -> String {
-        format!(r#"{{"region": "sa-east-1", "kind": "{kind}", "id": "1", "detail": "2 versions"}}"#)
+        format!(r#"{{"region": "sa-east-1", "kind": "{kind}", "id": "1", "detail": "in key"}}"#)
     }
 
     #[test]
@@ -143,10 +142,10 @@ mod tests {
     #[test]
     fn each_difference_is_a_fault_and_the_first_ones_are_named() {
         assert_eq!(
-            verified(402, 402, 0, &difference("written-again")).faults(402),
-            ["written-again in sa-east-1: 1 2 versions"]
+            verified(402, 402, 0, &difference("contradiction")).faults(402),
+            ["contradiction in sa-east-1: 1 in key"]
         );
-        let many = vec![difference("other-bytes"); 7].join(",");
+        let many = vec![difference("not-in-lake"); 7].join(",");
         let faults = verified(402, 402, 0, &many).faults(402);
         assert_eq!((faults.len(), faults[5].as_str()), (6, "... and 2 more differences"));
     }

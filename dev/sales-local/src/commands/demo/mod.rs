@@ -1,4 +1,4 @@
-//! `demo`: posts sales, switches regions half-way, and checks that both lakes hold exactly the accepted sales.
+//! `demo`: posts sales, switches regions half-way, and checks that both lakes hold the accepted sales, and nothing else.
 //!
 //! It posts, switches and checks with `salesctl`, as an operator does.
 
@@ -75,7 +75,7 @@ async fn run(options: &DemoOptions, logs: &Path) -> anyhow::Result<()> {
         bail!(faults.join("\n"));
     }
     line(format_args!(
-        "Every sale that was accepted is in the lake of both regions, once: {sales} sales, {CANCELLATIONS} cancellations, \
+        "Every sale that was accepted is in the lake of both regions: {sales} sales, {CANCELLATIONS} cancellations, \
          one switch, {:.1} s.",
         started.elapsed().as_secs_f32()
     ));

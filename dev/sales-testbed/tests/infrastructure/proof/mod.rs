@@ -121,8 +121,8 @@ impl Proof {
         for region in regions {
             let lake = format!("{PREFIX}-lake-111122223333-{region}");
             eventually(&format!("all sales are in the lake of {region}"), async || {
-                let found = self.objects(&lake, region).await;
-                sold.iter().all(|id| found.iter().filter(|key| key.contains(id)).count() == 1).then_some(())
+                let journal = self.journal(&lake, region).await;
+                sold.iter().all(|id| journal.contains(&format!(r#""id":"{id}""#))).then_some(())
             })
             .await;
         }
@@ -147,13 +147,18 @@ impl Proof {
         aws_sdk_s3::Client::from_conf(config)
     }
 
-    async fn objects(&self, lake: &str, region: &str) -> Vec<String> {
-        let mut pages = self.s3(region).list_objects_v2().bucket(lake).into_paginator().send();
-        let mut keys = Vec::new();
-        while let Some(page) = pages.next().await {
-            keys.extend(page.unwrap().contents.unwrap_or_default().into_iter().filter_map(|object| object.key));
+    /// All lines of the journal.
+    async fn journal(&self, lake: &str, region: &str) -> String {
+        let s3 = self.s3(region);
+        let mut objects = s3.list_objects_v2().bucket(lake).prefix("journal/").into_paginator().send();
+        let mut lines = String::new();
+        while let Some(page) = objects.next().await {
+            for object in page.unwrap().contents.unwrap_or_default() {
+                let object = s3.get_object().bucket(lake).key(object.key.unwrap()).send().await.unwrap();
+                lines.push_str(std::str::from_utf8(&object.body.collect().await.unwrap().into_bytes()).unwrap());
+            }
         }
-        keys
+        lines
     }
 
     /// Writes the map of states of two regions.

@@ -114,7 +114,7 @@ impl DeployedService {
             "queue" => last("SQS_SALES_QUEUE", '/'),
             "dead_letter_queue" => format!("{}-dead-letters", last("SQS_SALES_QUEUE", '/')),
             "lake" => variable("S3_SALES_BUCKET"),
-            "lake_objects" => format!("{}/*", variable("S3_SALES_BUCKET")),
+            "journal" => format!("{}/journal/*", variable("S3_SALES_BUCKET")),
             "state_parameter" => variable("SSM_PARAMETER_STORE_STATE"),
             other => panic!("{other} is a new kind of resource"),
         }
