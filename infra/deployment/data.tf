@@ -121,6 +121,7 @@ module "lake_queries" {
   key_arn             = module.key.arn
   gigabytes_per_query = var.analysts.gigabytes_per_query
   retention_days      = var.retention.queries
+  force_destroy       = var.teardown
 
   lake = {
     bucket = module.lake.bucket

@@ -16,7 +16,11 @@ resource "aws_iam_role_policy" "apply" {
 
 locals {
   own = {
-    athena = ["arn:aws:athena:*:${var.account}:workgroup/${var.prefix}"]
+    # There is only the workgroup, but calls about tags want the permission for each kind.
+    athena = [
+      for name in ["capacity-reservation/${var.prefix}", "datacatalog/${var.prefix}", "workgroup/${var.prefix}", "workgroup/${var.prefix}/session/*"] :
+      "arn:aws:athena:*:${var.account}:${name}"
+    ]
     cloudwatch = [
       "arn:aws:cloudwatch:*:${var.account}:alarm:${var.prefix}-*",
       "arn:aws:cloudwatch::${var.account}:dashboard/${var.prefix}-*",

@@ -6,7 +6,7 @@ resource "aws_s3_bucket" "results" {
   #checkov:skip=CKV_AWS_144:the other regions' analysts have results of their own
   #checkov:skip=CKV2_AWS_62:nothing waits for results to appear
   bucket        = var.results_bucket
-  force_destroy = true
+  force_destroy = var.force_destroy
 }
 
 resource "aws_s3_bucket_server_side_encryption_configuration" "results" {

@@ -71,3 +71,9 @@ variable "retention_days" {
     error_message = "retention_days must be a whole number of at least 1."
   }
 }
+
+variable "force_destroy" {
+  description = "Whether the bucket is deleted with its results."
+  type        = bool
+  default     = false
+}
