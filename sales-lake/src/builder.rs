@@ -13,18 +13,19 @@ use sales::entropy::Entropy;
 use sales::journal::{FOLDER, Hour};
 use sales::ports::{Create, LakeStore, Listing};
 use sales::sale::Fact;
+use sales_table::data_file::{self, DataFile};
+use sales_table::delta::{Changes, Table, TableFile, first_commit};
+use sales_table::error::TableError;
+use sales_table::log_store::{LogStore, TABLE};
+use sales_table::objects;
+use sales_table::row::{DAY, Row, RowId, Texts, day_of_name};
+use sales_table::state::{Day, Root, StateId};
 
-use crate::data_file::{self, DataFile};
-use crate::delta::{Changes, Table, TableFile, first_commit};
-use crate::error::FoldError;
 use crate::keys::{self, Keys, Scopes};
 use crate::lines::{Lines, PART};
-use crate::log_store::{LogStore, TABLE};
 use crate::merge::{Batch, Plan, cut, edited};
 use crate::metrics::{Foreign, Metrics};
-use crate::row::{DAY, Row, RowId, Texts, day_of_name};
 use crate::schedule::{Place, Schedule};
-use crate::state::{Day, Root, StateId};
 
 /// Facts of a batch, about: they are in memory at once.
 const BATCH: usize = 250_000;
@@ -136,11 +137,19 @@ impl<S: LakeStore> Builder<S> {
         self.work
     }
 
+    /// The size of the newest version's files.
+    ///
+    /// # Errors
+    /// If a call fails, or the log is damaged.
+    pub async fn table_bytes(&mut self) -> Result<u64, TableError> {
+        Ok(self.open().await?.table.files().values().map(|file| file.size).sum())
+    }
+
     /// Folds once. `progress` is called after each commit.
     ///
     /// # Errors
     /// If a call fails, or something in the bucket is damaged.
-    pub async fn fold(&mut self, reach: Reach, progress: impl Fn(Work)) -> Result<Ending, FoldError> {
+    pub async fn fold(&mut self, reach: Reach, progress: impl Fn(Work)) -> Result<Ending, TableError> {
         let began = self.clock.now();
         let now = began.unix_seconds();
         let mut current = self.open().await?;
@@ -170,7 +179,7 @@ impl<S: LakeStore> Builder<S> {
     }
 
     /// The newest version of the table, which is made if there is none, and its state.
-    pub(crate) async fn open(&mut self) -> Result<Current, FoldError> {
+    pub(crate) async fn open(&mut self) -> Result<Current, TableError> {
         let mut table = self.log.open(&self.store).await?;
         while table.is_none() {
             let id = self.entropy.uuid_v7(&self.clock);
@@ -180,11 +189,8 @@ impl<S: LakeStore> Builder<S> {
                 created => created,
             };
         }
-        let Some(table) = table else { return Err(FoldError::Gone(TABLE.to_owned())) };
-        let root = match table.state().map(StateId) {
-            None => Root::default(),
-            Some(id) => Root::decode(&self.state(id).await?).ok_or_else(|| FoldError::State(id.name()))?,
-        };
+        let Some(table) = table else { return Err(TableError::Gone(TABLE.to_owned())) };
+        let root = objects::root(&self.store, &table).await?;
         let Metrics { rows, files, version, waiting, .. } = &self.metrics;
         rows.set(table.rows());
         files.set(table.files().len() as u64);
@@ -193,18 +199,8 @@ impl<S: LakeStore> Builder<S> {
         Ok(Current { table, root })
     }
 
-    async fn state(&self, id: StateId) -> Result<Vec<u8>, FoldError> {
-        self.read(&id.name()).await
-    }
-
-    /// An object below the table.
-    async fn read(&self, name: &str) -> Result<Vec<u8>, FoldError> {
-        let key = format!("{TABLE}{name}");
-        self.store.read(&key, None).await?.ok_or(FoldError::Gone(key))
-    }
-
     /// Where to look. The days come first, since they tell which others there are.
-    async fn places(&mut self, reach: Reach, root: &Root, now: i64) -> Result<VecDeque<Place>, FoldError> {
+    async fn places(&mut self, reach: Reach, root: &Root, now: i64) -> Result<VecDeque<Place>, TableError> {
         if reach == Reach::All || self.schedule.due(now).contains(&Place::Days) {
             let mut after = None;
             loop {
@@ -229,7 +225,7 @@ impl<S: LakeStore> Builder<S> {
     }
 
     /// Adds the objects at a place that have not been folded, in the order in which they were made; whether there are any.
-    async fn look(&mut self, place: Place, root: &Root, found: &mut VecDeque<Found>) -> Result<bool, FoldError> {
+    async fn look(&mut self, place: Place, root: &Root, found: &mut VecDeque<Found>) -> Result<bool, TableError> {
         let mut new = Vec::new();
         let mut after = None;
         loop {
@@ -256,12 +252,12 @@ impl<S: LakeStore> Builder<S> {
     }
 
     /// Loads which objects of a day have been folded.
-    async fn load_seen(&mut self, day: i64, root: &Root) -> Result<(), FoldError> {
+    async fn load_seen(&mut self, day: i64, root: &Root) -> Result<(), TableError> {
         match (root.days.get(&day), self.seen.get(&day)) {
             (Some(id), Some((known, _))) if id == known => {}
             (None, _) => _ = self.seen.remove(&day),
             (Some(id), _) => {
-                let seen = Day::decode(&self.state(*id).await?).ok_or_else(|| FoldError::State(id.name()))?;
+                let seen = objects::day(&self.store, *id).await?;
                 self.seen.insert(day, (*id, seen));
             }
         }
@@ -283,7 +279,7 @@ impl<S: LakeStore> Builder<S> {
         found: &mut VecDeque<Found>,
         reach: Reach,
         progress: &impl Fn(Work),
-    ) -> Result<Option<Current>, FoldError> {
+    ) -> Result<Option<Current>, TableError> {
         // What overlapping places have found twice.
         let mut keys = HashSet::new();
         found.retain(|found| keys.insert(found.key.clone()));
@@ -305,7 +301,7 @@ impl<S: LakeStore> Builder<S> {
         &mut self,
         found: &mut VecDeque<Found>,
         begun: &mut Option<Begun>,
-    ) -> Result<Portion, FoldError> {
+    ) -> Result<Portion, TableError> {
         let mut portion = Portion::default();
         while portion.facts < BATCH {
             if let Some(begun_now) = begun.take() {
@@ -324,7 +320,7 @@ impl<S: LakeStore> Builder<S> {
     }
 
     /// Reads the next objects that are not large, a few at a time.
-    async fn read_small(&mut self, found: &mut VecDeque<Found>, portion: &mut Portion) -> Result<(), FoldError> {
+    async fn read_small(&mut self, found: &mut VecDeque<Found>, portion: &mut Portion) -> Result<(), TableError> {
         let (mut group, mut size) = (Vec::new(), 0);
         while group.len() < READS
             && size < PART
@@ -346,7 +342,7 @@ impl<S: LakeStore> Builder<S> {
     }
 
     /// Reads a part of a large object; `None` after its last.
-    async fn read_part(&mut self, begun: Begun, portion: &mut Portion) -> Result<Option<Begun>, FoldError> {
+    async fn read_part(&mut self, begun: Begun, portion: &mut Portion) -> Result<Option<Begun>, TableError> {
         let Begun { object, read, mut lines } = begun;
         let end = (read + PART).min(object.size);
         let Some(content) = self.store.read(&object.key, Some(read..end)).await? else { return Ok(None) };
@@ -401,7 +397,7 @@ impl<S: LakeStore> Builder<S> {
         Current { table, root }: Current,
         portion: Portion,
         reach: Reach,
-    ) -> Result<Option<Current>, FoldError> {
+    ) -> Result<Option<Current>, TableError> {
         let now = self.clock.now().unix_seconds();
         let Portion { mut batch, done, .. } = portion;
         let mut next = root.clone();
@@ -435,7 +431,7 @@ impl<S: LakeStore> Builder<S> {
     }
 
     /// The files that may hold sales of a batch, each with those.
-    async fn locate(&mut self, table: &Table, batch: &Batch) -> Result<BTreeMap<DataFile, Vec<RowId>>, FoldError> {
+    async fn locate(&mut self, table: &Table, batch: &Batch) -> Result<BTreeMap<DataFile, Vec<RowId>>, TableError> {
         let ids: HashMap<u64, RowId> = batch.changes.keys().map(|id| (id.mixed(), *id)).collect();
         let scopes = Scopes::of(&batch.changes);
         let compared: BTreeSet<&DataFile> = keys::compared(table.files().keys()).into_iter().collect();
@@ -449,8 +445,7 @@ impl<S: LakeStore> Builder<S> {
                 continue;
             }
             if !self.keys.knows(file) {
-                let content = self.read(&file.to_string()).await?;
-                let ids = data_file::decode_ids(content).map_err(|error| FoldError::File(file.to_string(), error))?;
+                let ids = objects::ids(&self.store, file).await?;
                 self.keys.insert(file.clone(), ids);
             }
             let found = self.keys.found(file, &keys);
@@ -467,7 +462,7 @@ impl<S: LakeStore> Builder<S> {
         &mut self,
         batch: &Batch,
         holders: &BTreeMap<DataFile, Vec<RowId>>,
-    ) -> Result<HashMap<RowId, Vec<(DataFile, Row)>>, FoldError> {
+    ) -> Result<HashMap<RowId, Vec<(DataFile, Row)>>, TableError> {
         let mut rows: HashMap<RowId, Vec<(DataFile, Row)>> = HashMap::new();
         for (file, ids) in holders {
             if !ids.iter().any(|id| batch.changes.contains_key(id)) {
@@ -482,13 +477,12 @@ impl<S: LakeStore> Builder<S> {
         Ok(rows)
     }
 
-    pub(crate) async fn read_rows(&mut self, file: &DataFile) -> Result<Vec<Row>, FoldError> {
-        let content = self.read(&file.to_string()).await?;
-        data_file::decode(content, &mut self.texts).map_err(|error| FoldError::File(file.to_string(), error))
+    pub(crate) async fn read_rows(&mut self, file: &DataFile) -> Result<Vec<Row>, TableError> {
+        objects::rows(&self.store, file, &mut self.texts).await
     }
 
     /// Writes the files that a plan asks for.
-    async fn write_files(&mut self, table: &Table, mut plan: Plan, changes: &mut Changes) -> Result<(), FoldError> {
+    async fn write_files(&mut self, table: &Table, mut plan: Plan, changes: &mut Changes) -> Result<(), TableError> {
         let days: Vec<i64> = plan.fresh.keys().copied().collect();
         for day in days {
             let absorbed = plan.absorbed(day, table.files().keys());
@@ -514,10 +508,10 @@ impl<S: LakeStore> Builder<S> {
         table: &Table,
         rows: Vec<Row>,
         changes: &mut Changes,
-    ) -> Result<(), FoldError> {
+    ) -> Result<(), TableError> {
         for rows in cut(rows) {
             let Some(file) = DataFile::of(&rows, table.version()) else { continue };
-            let content = data_file::encode(&rows).map_err(|error| FoldError::File(file.to_string(), error))?;
+            let content = data_file::encode(&rows).map_err(|error| TableError::File(file.to_string(), error))?;
             let size = content.len() as u64;
             self.create(&file.to_string(), content).await?;
             self.metrics.rows_written.inc_by(file.rows);
@@ -528,12 +522,12 @@ impl<S: LakeStore> Builder<S> {
     }
 
     /// Puts an object below the table. If there is one of its name, it is the same.
-    async fn create(&self, name: &str, content: Vec<u8>) -> Result<Create, FoldError> {
+    async fn create(&self, name: &str, content: Vec<u8>) -> Result<Create, TableError> {
         Ok(self.store.create(&format!("{TABLE}{name}"), content).await?)
     }
 
     /// Notes which objects have been folded.
-    async fn write_days(&mut self, table: &Table, done: &[Found], root: &mut Root) -> Result<(), FoldError> {
+    async fn write_days(&mut self, table: &Table, done: &[Found], root: &mut Root) -> Result<(), TableError> {
         let mut days: BTreeMap<i64, Vec<&Found>> = BTreeMap::new();
         for object in done {
             days.entry(object.day).or_default().push(object);

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use crate::data_file::DataFile;
-use crate::row::{Change, DAY, RowId};
+use sales_table::data_file::DataFile;
+use sales_table::row::{Change, DAY, RowId};
 
 /// Ids that are kept in memory, of eight bytes each.
 pub const MOST: u64 = 16 * 1024 * 1024;

@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use sales::clock::Timestamp;
 use sales::ports::LakeStore;
+use sales_table::data_file::DataFile;
+use sales_table::delta::{Changes, LogFile, Table};
+use sales_table::error::TableError;
+use sales_table::log_store::{self, Entry, TABLE, list_all};
+use sales_table::row::DAY;
+use sales_table::state::{self, StateId};
 use serde_json::Value;
 
 use crate::builder::{Builder, Current};
-use crate::data_file::DataFile;
-use crate::delta::{Changes, LogFile, Table};
-use crate::error::FoldError;
-use crate::log_store::{self, Entry, TABLE, list_all};
 use crate::merge::mergeable;
-use crate::row::DAY;
-use crate::state::{self, StateId};
 
 /// Commits after which a checkpoint is due: a reader reads one file instead of them.
 const CHECKPOINT: u64 = 20;
@@ -46,7 +46,7 @@ impl Maintenance {
     ///
     /// # Errors
     /// If a call fails, or something in the bucket is damaged.
-    pub async fn run<S: LakeStore>(&mut self, builder: &mut Builder<S>) -> Result<(), FoldError> {
+    pub async fn run<S: LakeStore>(&mut self, builder: &mut Builder<S>) -> Result<(), TableError> {
         let now = builder.clock.now();
         let seconds = now.unix_seconds();
         let is_due = |last: Option<i64>, interval| last.is_none_or(|last| seconds - last >= interval);
@@ -66,7 +66,7 @@ impl Maintenance {
 
 impl<S: LakeStore> Builder<S> {
     /// Merges the files of days that are over, a commit for each merge.
-    async fn merge_days(&mut self) -> Result<(), FoldError> {
+    async fn merge_days(&mut self) -> Result<(), TableError> {
         let mut current = self.open().await?;
         let now = self.clock.now().unix_seconds();
         let days: BTreeSet<i64> = current.table.files().keys().map(|file| file.day).collect();
@@ -91,7 +91,7 @@ impl<S: LakeStore> Builder<S> {
         Current { table, root }: Current,
         merged: BTreeSet<DataFile>,
         now: i64,
-    ) -> Result<Option<Current>, FoldError> {
+    ) -> Result<Option<Current>, TableError> {
         let mut rows = Vec::new();
         for file in &merged {
             rows.extend(self.read_rows(file).await?);
@@ -104,7 +104,7 @@ impl<S: LakeStore> Builder<S> {
     }
 
     /// Puts a checkpoint, if enough commits have come since the last one, or any and it is time for one.
-    async fn checkpoint(&mut self, is_time: bool) -> Result<(), FoldError> {
+    async fn checkpoint(&mut self, is_time: bool) -> Result<(), TableError> {
         let Some(table) = self.log.open(&self.store).await? else { return Ok(()) };
         let since = table.version() - self.log.checkpoint().unwrap_or(0);
         if since >= CHECKPOINT || (is_time && since > 0) {
@@ -114,7 +114,7 @@ impl<S: LakeStore> Builder<S> {
     }
 
     /// Removes what no kept version needs: commits before the newest checkpoint that is old enough, then files.
-    async fn remove_old(&mut self, now: Timestamp) -> Result<(), FoldError> {
+    async fn remove_old(&mut self, now: Timestamp) -> Result<(), TableError> {
         let current = self.open().await?;
         let entries = log_store::entries(&self.store, 0).await?;
         let kept_from = kept_from(&entries, now);
@@ -128,7 +128,7 @@ impl<S: LakeStore> Builder<S> {
     }
 
     /// Deletes the data files that no kept version needs, nor any that may still come.
-    async fn remove_files(&self, table: &Table, needed: &BTreeSet<DataFile>) -> Result<(), FoldError> {
+    async fn remove_files(&self, table: &Table, needed: &BTreeSet<DataFile>) -> Result<(), TableError> {
         let is_old = |file: &DataFile| file.base < table.version() && !needed.contains(file);
         let objects = list_all(&self.store, &format!("{TABLE}dt="), None).await?;
         let files = objects.into_iter().map(|object| object.key);
@@ -142,7 +142,7 @@ impl<S: LakeStore> Builder<S> {
     }
 
     /// Deletes what is left of earlier states of the fold: only the newest is ever read.
-    async fn remove_state(&self, Current { table, root }: &Current) -> Result<(), FoldError> {
+    async fn remove_state(&self, Current { table, root }: &Current) -> Result<(), TableError> {
         let needed: BTreeSet<StateId> = root.days.values().copied().chain(table.state().map(StateId)).collect();
         let is_old = |id: StateId| id.base() < table.version() && !needed.contains(&id);
         let objects = list_all(&self.store, &format!("{TABLE}{}", state::FOLDER), None).await?;

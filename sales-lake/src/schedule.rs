@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sales::journal::FOLDER;
-
-use crate::row::{DAY, day_name};
+use sales_table::pace::{self, YOUNG_HOURS};
+use sales_table::row::{DAY, day_name};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
@@ -41,19 +41,11 @@ impl Place {
     fn interval(self, now: i64) -> i64 {
         match self {
             Self::Days => 0,
-            Self::Hour(hour) if now - hour * HOUR < 3 * HOUR => 0,
-            Self::Hour(_) => 10 * MINUTE,
-            Self::Day(day) => match now - (day + 1) * DAY {
-                age if age < 8 * DAY => HOUR,
-                age if age < 90 * DAY => DAY,
-                _ => 7 * DAY,
-            },
+            Self::Hour(hour) => pace::interval_of_hour(now - hour * HOUR),
+            Self::Day(day) => pace::interval_of_day(now - (day + 1) * DAY),
         }
     }
 }
-
-/// Hours that are looked at one by one.
-const YOUNG_HOURS: i64 = 26;
 
 /// The last look at a place.
 #[derive(Clone, Copy, Debug)]

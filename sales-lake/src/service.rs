@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use sales::clock::Clock;
 use sales::ports::{LakeStore, Leases};
+use sales_table::error::TableError;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::builder::{Builder, Ending, Reach, Work};
-use crate::error::FoldError;
 use crate::lease::TableLease;
 use crate::maintain::Maintenance;
 use crate::metrics::Metrics;
@@ -52,7 +52,7 @@ impl<S: LakeStore, L: Leases> Worker<S, L> {
         self.lease.release().await;
     }
 
-    async fn turn(&mut self) -> Result<&'static str, FoldError> {
+    async fn turn(&mut self) -> Result<&'static str, TableError> {
         // Without an answer about the lease the fold goes on: what is late is worse than what is done twice.
         let lease = self.lease.take().await;
         if matches!(lease, Ok(false)) {
@@ -77,7 +77,7 @@ pub async fn fold<S: LakeStore>(
     builder: &mut Builder<S>,
     reach: Reach,
     progress: impl Fn(Work),
-) -> Result<Ending, FoldError> {
+) -> Result<Ending, TableError> {
     for _ in 1..ATTEMPTS {
         if builder.fold(reach, &progress).await? == Ending::Complete {
             return Ok(Ending::Complete);

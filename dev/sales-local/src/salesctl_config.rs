@@ -44,7 +44,7 @@ pub(crate) fn write(stack: &Stack, directory: &Path) -> anyhow::Result<Discovery
 }
 
 fn configuration(stack: &Stack) -> Configuration<'_> {
-    let regions = stack.regions().into_iter().enumerate().map(|(position, (region, api_url, worker_url))| {
+    let regions = stack.regions().into_iter().enumerate().map(|(position, (region, [api_url, worker_url, _]))| {
         (region.name.as_str(), region_configuration(region, stack.aws_endpoint(position), api_url, worker_url))
     });
     Configuration {

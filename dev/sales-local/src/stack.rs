@@ -62,7 +62,8 @@ impl Stack {
     ) -> anyhow::Result<Self> {
         let build = Build::current()?;
         let shipped = if release { build.clone().released() } else { build.clone() };
-        let what = format!("building sales-api, sales-worker and salesctl, profile {}", shipped.cargo_profile());
+        let what =
+            format!("building sales-api, sales-worker, sales-lake and salesctl, profile {}", shipped.cargo_profile());
         let services = steps.talking(&what, Services::build(&shipped)).await?;
 
         let what = format!("getting the AWS emulator, MiniStack {}", MINISTACK.version());
@@ -74,7 +75,7 @@ impl Stack {
         let deployment = Deployment::create(emulator.endpoint(), PREFIX);
         let deployment = steps.quiet("creating both regions", deployment).await?;
         let sites = start_sites(&services, &deployment, emulator.endpoint(), &ports, logs);
-        let sites = steps.quiet("starting the API and the worker of each region", sites).await?;
+        let sites = steps.quiet("starting the services of each region", sites).await?;
         let what = format!(
             "opening the common addresses, http://localhost:{} and, for DNS, http://localhost:{}",
             ports.front, ports.dns
@@ -147,12 +148,12 @@ impl Stack {
         &self.salesctl
     }
 
-    /// Each region with the addresses of its API and its worker.
-    pub(crate) fn regions(&self) -> [(&RegionResources, String, String); 2] {
+    /// Each region with the addresses of its API, its worker and its builder of the lake's table.
+    pub(crate) fn regions(&self) -> [(&RegionResources, [String; 3]); 2] {
         let address = |port| format!("http://localhost:{port}");
         [0, 1].map(|position| {
-            let (api, worker) = (self.ports.apis[position], self.ports.workers[position]);
-            (&self.deployment.regions[position], address(api), address(worker))
+            let LocalPorts { apis, workers, lakes, .. } = &self.ports;
+            (&self.deployment.regions[position], [apis, workers, lakes].map(|ports| address(ports[position])))
         })
     }
 
@@ -178,11 +179,13 @@ async fn start_sites(
     services: &Services,
     deployment: &Deployment,
     aws: &str,
-    LocalPorts { aws: aws_ports, apis, workers, .. }: &LocalPorts,
+    ports: &LocalPorts,
     logs: &Path,
 ) -> anyhow::Result<[LocalRegion; 2]> {
     let [first, second] = [0, 1].map(|position| {
-        let ports = LocalRegionPorts { aws: aws_ports[position], api: apis[position], worker: workers[position] };
+        let [aws_port, api, worker, lake] =
+            [ports.aws, ports.apis, ports.workers, ports.lakes].map(|ports| ports[position]);
+        let ports = LocalRegionPorts { aws: aws_port, api, worker, lake };
         LocalRegion::open(services, &deployment.regions[position], aws, ports, logs)
     });
     let (mut first, mut second) = try_join(first, second).await?;

@@ -84,9 +84,9 @@ async fn a_lost_region_refuses_all_while_the_other_goes_on_until_it_is_restored(
     let endpoint = aws(&instance, 0);
     assert_eq!(
         local(&instance, "lose sa-east-1").await,
-        format!("sa-east-1 is lost: its API and its worker are killed, its AWS endpoint {endpoint} refuses")
+        format!("sa-east-1 is lost: its services are killed, its AWS endpoint {endpoint} refuses")
     );
-    let parts = [ports.apis[0], ports.workers[0], ports.aws[0]];
+    let parts = [ports.apis[0], ports.workers[0], ports.lakes[0], ports.aws[0]];
     for port in parts {
         let error = client().get(format!("http://127.0.0.1:{port}/healthcheck")).send().await;
         assert!(error.expect_err("it is lost").is_connect(), "{port}");
@@ -100,9 +100,9 @@ async fn a_lost_region_refuses_all_while_the_other_goes_on_until_it_is_restored(
 
     assert_eq!(
         local(&instance, "restore sa-east-1").await,
-        "sa-east-1 is restored: its AWS endpoint is open, its API and its worker serve"
+        "sa-east-1 is restored: its AWS endpoint is open, its services serve"
     );
-    for port in [ports.apis[0], ports.workers[0]] {
+    for port in [ports.apis[0], ports.workers[0], ports.lakes[0]] {
         assert_eq!(status(&format!("http://127.0.0.1:{port}/healthcheck")).await, Some(StatusCode::OK), "{port}");
     }
     assert_eq!(region(&instance, 0).state().await.expect("a state"), RegionState::Active);
@@ -215,8 +215,8 @@ async fn nothing_is_left_of_an_instance_that_is_stopped_with_a_region_lost() {
     let mut instance = start().await;
     local(&instance, "lose us-east-1").await;
     assert_eq!(instance.stop().await, 0);
-    let LocalPorts { front, dns, apis, workers, aws, accelerator, emulator } = instance.ports();
-    for port in [apis, workers, aws].concat().into_iter().chain([front, dns, accelerator, emulator]) {
+    let LocalPorts { front, dns, apis, workers, lakes, aws, accelerator, emulator } = instance.ports();
+    for port in [apis, workers, lakes, aws].concat().into_iter().chain([front, dns, accelerator, emulator]) {
         assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err(), "{port} is still open");
     }
     let ended = instance.local(&["restore", "us-east-1"]).await.expect("it runs");

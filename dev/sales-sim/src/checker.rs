@@ -13,6 +13,8 @@
 //! One fact may have two versions: an idempotency key, or a cancellation, that both regions accepted independently.
 //! Decision 3 in `docs/decisions` then allows lines of each of the versions.
 
+mod table;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use sales::sale::{Cancellation, Fact, FactId, Sale};
@@ -22,6 +24,8 @@ use crate::regions::NAMES;
 use crate::regions::REGIONS;
 use crate::schedule::Kind;
 use crate::world::World;
+
+pub use table::check_tables;
 
 /// Body of a malformed message.
 pub const POISON: &str = "{\"poison\":";

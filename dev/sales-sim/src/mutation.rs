@@ -1,5 +1,7 @@
-//! Deliberate bugs, to show that the checker detects them: each changes what one of the worker's ports does, as a bug
-//! in the worker would.
+//! Deliberate bugs, to show that the checker detects them: each changes what one of the ports of a worker or a builder
+//! does, as a bug in it would.
+
+mod lake_store;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -62,6 +64,16 @@ pub enum Mutation {
     GuessesState,
     /// Sales of which a grouped write is refused count as stored.
     TrustsRefusedEntries,
+    /// The builder of the lake's table does not see the rows that the table has.
+    ForgetsRows,
+    /// The builder relies on its lease: a commit replaces another builder's.
+    OverwritesCommits,
+    /// The builder forgets a cancellation that comes before its sale.
+    ForgetsWaiting,
+    /// Of two versions of a sale the builder keeps the one that it has read first.
+    KeepsFirstVersion,
+    /// The builder removes what versions need that are still kept.
+    RemovesTooSoon,
 }
 
 /// A minute, after which a state that cannot be read is made up.
@@ -76,13 +88,22 @@ pub struct Mutated<P> {
     clock: Clock,
     began: Instant,
     last_read: Arc<Mutex<Option<Instant>>>,
+    first_lines: Arc<Mutex<lake_store::FirstLines>>,
 }
 
 impl<P> Mutated<P> {
     /// `port` with `mutation`.
     pub fn new(port: P, mutation: Option<Mutation>, client: &Client, clock: &Clock) -> Self {
         let (client, clock) = (client.clone(), clock.clone());
-        Self { port, mutation, client, clock, began: Instant::now(), last_read: Arc::default() }
+        Self {
+            port,
+            mutation,
+            client,
+            clock,
+            began: Instant::now(),
+            last_read: Arc::default(),
+            first_lines: Arc::default(),
+        }
     }
 
     fn is(&self, mutation: Mutation) -> bool {

@@ -1,4 +1,4 @@
-//! The two services as processes: assembled like their binaries, on ports in memory.
+//! The services as processes: assembled like their binaries, on ports in memory.
 
 use std::rc::Rc;
 
@@ -9,6 +9,10 @@ use prometheus_client::registry::Registry;
 use sales::memory::{MemoryJournal, MemoryLeases, MemoryMarks, MemorySaleQueue, MemorySaleTable, MemorySiteSwitch};
 use sales::site::Site;
 use sales_api::sales::Shared;
+use sales_lake::builder::Builder;
+use sales_lake::lease::TableLease;
+use sales_lake::maintain::Maintenance;
+use sales_lake::service::Worker as LakeWorker;
 use sales_service::http::server::DRAIN_TIME;
 use sales_worker::backlog::BacklogGauge;
 use sales_worker::worker::{Inside, Platform, Ports, work};
@@ -93,4 +97,17 @@ pub async fn worker(world: &World, who: Identity, stop: CancellationToken) {
         entropy: who.entropy,
     };
     work(world.schedule.settings, ports, inside, stop).await;
+}
+
+/// A builder of the lake's table: its folds, and what keeps the table small.
+pub async fn lake(world: &World, who: Identity, stop: CancellationToken) {
+    let client = world.client(&who);
+    let mutation = world.mutation;
+    let metrics = sales_lake::metrics::Metrics::default();
+    let store = Mutated::new(client.lake_store(), mutation, &client, &who.clock);
+    let leases = Mutated::new(client.leases(), mutation, &client, &who.clock);
+    let builder = Builder::new(store, who.clock.clone(), who.entropy.clone(), metrics.clone());
+    let lease = TableLease::new(leases, who.clock, &who.entropy);
+    let worker = LakeWorker { builder, lease, maintenance: Maintenance::default(), metrics };
+    worker.run(world.schedule.fold_interval, stop).await;
 }

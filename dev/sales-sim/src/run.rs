@@ -28,6 +28,10 @@ const RECOVERY: Duration = Duration::from_secs(1_200);
 /// Time until redelivered messages are off the queue.
 const LEFTOVERS: Duration = Duration::from_secs(120);
 
+/// Time until the lake's tables are complete, and between two looks at them, which take real time.
+const FOLDING: Duration = Duration::from_secs(600);
+const BETWEEN_LOOKS: Duration = Duration::from_secs(60);
+
 /// Time for processes to shut down; ECS waits 30 s.
 const ENDING: Duration = Duration::from_secs(30);
 
@@ -93,6 +97,7 @@ async fn happen(seed: u64, mutation: Option<Mutation>, keep_history: bool) -> Ve
     // Pending deaths happen first.
     tokio::time::sleep(Duration::from_millis(1)).await;
     settle(&world, &mut dice).await;
+    settle_tables(&world).await;
     end(&world).await;
 
     let busiest = world.weather.busiest_second();
@@ -238,6 +243,20 @@ async fn settle(world: &Rc<World>, dice: &mut Dice) {
     }
     checker::check(world).into_iter().for_each(|wrong| world.violated(wrong));
     checker::check_economy(world).into_iter().for_each(|wrong| world.violated(wrong));
+}
+
+/// Lets time pass until the lake's tables have what the journals have: a lease of a dead builder, and some folds.
+async fn settle_tables(world: &World) {
+    if world.schedule.lakes == [0; REGIONS] {
+        return;
+    }
+    let began = world.now();
+    let mut wrong = checker::check_tables(world);
+    while !wrong.is_empty() && Duration::from_millis(world.now() - began) < FOLDING {
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+        wrong = checker::check_tables(world);
+    }
+    wrong.into_iter().for_each(|wrong| world.violated(wrong));
 }
 
 /// Whether a condition becomes true within a time.

@@ -32,7 +32,7 @@ fn all_promises_hold_under_every_schedule() {
 }
 
 /// Each bug, and the number of schedules within which it must be detected.
-const MISTAKES: [(Mutation, u64); 19] = [
+const MISTAKES: [(Mutation, u64); 24] = [
     (Mutation::AcknowledgesFirst, 100),
     (Mutation::DatesByProcessing, 20),
     (Mutation::StandsByBlindly, 100),
@@ -52,6 +52,11 @@ const MISTAKES: [(Mutation, u64); 19] = [
     (Mutation::ForgetsState, 300),
     (Mutation::GuessesState, 600),
     (Mutation::TrustsRefusedEntries, 600),
+    (Mutation::ForgetsRows, 600),
+    (Mutation::OverwritesCommits, 600),
+    (Mutation::ForgetsWaiting, 600),
+    (Mutation::KeepsFirstVersion, 600),
+    (Mutation::RemovesTooSoon, 600),
 ];
 
 #[test]

@@ -65,8 +65,8 @@ pub(crate) async fn up(options: UpOptions, serving: &AtomicBool) -> anyhow::Resu
 fn what_to_try(stack: &Stack, config: &Path, logs: &Path) -> String {
     let address = stack.address();
     let [first, second] = stack.regions();
-    let own_addresses = [&first, &second].map(|(region, api, _)| format!("  {:<12}{api}", region.name)).join("\n");
-    let (region, _, _) = first;
+    let own_addresses = [&first, &second].map(|(region, [api, ..])| format!("  {:<12}{api}", region.name)).join("\n");
+    let (region, _) = first;
     format!(
         r#"
 Both regions serve. In another terminal:
@@ -85,8 +85,10 @@ As the operator:
   cargo salesctl status
   cargo salesctl switch --to {other}
 
+  cargo local sql                  sales by hour and region, from the lake's table
+  cargo local sql "select * from sales limit 10"
   cargo local lake                 list the journal in the lake
-  cargo local lose {name}       lose {name}: its API, its worker, and AWS in it
+  cargo local lose {name}       lose {name}: its services, and AWS in it
   cargo local restore {name}    restore it
 
 API documentation          {address}/docs

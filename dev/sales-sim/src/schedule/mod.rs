@@ -34,6 +34,8 @@ pub enum ProcessKind {
     Api,
     /// Brings sales to the lake.
     Worker,
+    /// Builds the lake's table.
+    Lake,
 }
 
 /// Kinds of schedules. In a storm anything may happen, and all invariants must hold after it; each other kind has one
@@ -126,6 +128,10 @@ pub struct Schedule {
     pub apis: [usize; REGIONS],
     /// Number of workers in each region.
     pub workers: [usize; REGIONS],
+    /// Number of builders of the lake's table in each region; mostly none, since they take most of a run's time.
+    pub lakes: [usize; REGIONS],
+    /// Interval of their folds.
+    pub fold_interval: Duration,
     /// Initial states.
     pub first: [SiteState; REGIONS],
     /// Final states, once the faults end.
@@ -151,9 +157,10 @@ pub struct Schedule {
 impl Schedule {
     /// Writes the schedule to the history, line by line.
     pub fn tell(&self, history: &History) {
-        let Self { kind, rates, settings, apis, workers, first, last, clock_skew, storage_clocks, .. } = self;
+        let Self { kind, rates, settings, apis, workers, lakes, first, last, clock_skew, storage_clocks, .. } = self;
         history.note(|| format!("a {kind:?} schedule at {} s since 1970, {settings:?}", self.epoch.as_secs()));
         history.note(|| format!("{rates:?}, clocks up to {clock_skew} ms ahead, storage by {storage_clocks:?}"));
+        history.note(|| format!("{lakes:?} builders of the lake's table, every {:?}", self.fold_interval));
         history.note(|| format!("{apis:?} APIs and {workers:?} workers; states {first:?} at first, {last:?} at last"));
         for order in &self.orders {
             history.note(|| format!("to come: {order:?}"));
@@ -199,6 +206,8 @@ fn base(dice: &mut Dice, kind: Kind) -> Schedule {
         settings: settings(30, 5),
         apis: [1, 1],
         workers: [1, 1],
+        lakes: [0, 0],
+        fold_interval: Duration::from_secs(60),
         first: [SiteState::Active, SiteState::Passive],
         last: [SiteState::Active, SiteState::Passive],
         clock_skew: 0,

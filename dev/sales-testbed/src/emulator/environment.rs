@@ -56,7 +56,7 @@ pub static MOTO: Package = Package {
     requirements: include_str!("../../moto-requirements.txt"),
 };
 
-/// Independent readers of the lake's table: delta-rs, and DuckDB with its extension for Delta Lake.
+/// Readers of the lake's table: delta-rs, and DuckDB with its extensions for Delta Lake and S3.
 pub static READERS: Package = Package {
     emulator: None,
     name: "deltalake",
@@ -118,6 +118,11 @@ impl Environment {
     /// The interpreter with the emulator.
     pub fn python(&self) -> PathBuf {
         self.directory.join("bin/python")
+    }
+
+    /// Its interpreter, which only uses what is installed with it.
+    pub fn command(&self) -> tokio::process::Command {
+        isolated(self.python())
     }
 
     /// Directory of the emulator's temporary files.

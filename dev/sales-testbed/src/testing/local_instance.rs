@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 use super::{Sandbox, serves};
 use crate::{
-    emulator::MINISTACK,
+    emulator::{MINISTACK, Package},
     local_ports::LocalPorts,
     process::{Process, Program, log_file},
     resources::ACCOUNT,
@@ -47,7 +47,7 @@ impl LocalInstance {
     /// Starts it for a developer who has these variables, which its commands have as well.
     pub async fn start_with(ports: LocalPorts, settings: Vec<(&'static str, OsString)>) -> anyhow::Result<Self> {
         let sandbox = Sandbox::new()?;
-        for name in ["sales-api", "sales-worker", "salesctl"] {
+        for name in ["sales-api", "sales-worker", "sales-lake", "salesctl"] {
             sandbox.link(name)?;
         }
         sandbox.put("cargo", &cargo(&sandbox))?;
@@ -64,6 +64,11 @@ impl LocalInstance {
         let instance = Self { process: program.start()?, ports, settings, sandbox };
         serves(&instance.process, || instance.said()).await?;
         Ok(instance)
+    }
+
+    /// Lets its commands use another environment of the test's own target directory.
+    pub async fn share(&self, package: &'static Package) -> anyhow::Result<()> {
+        self.sandbox.share(package).await
     }
 
     /// The ports.

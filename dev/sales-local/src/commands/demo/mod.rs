@@ -23,7 +23,7 @@ use crate::{
     stack::Stack,
     terminal::{Live, Steps, line},
 };
-use check::Verified;
+use check::{Accepted, Verified};
 use salesctl::Salesctl;
 
 /// Time without progress after which the demo gives up.
@@ -65,7 +65,7 @@ async fn run(options: &DemoOptions, logs: &Path) -> anyhow::Result<()> {
     let what = format!("posting {sales} sales, {rate} per second, switching regions half-way");
     steps.talking(&what, demo.post_and_switch(options, &ids)).await?;
     steps.quiet(&format!("cancelling {CANCELLATIONS} of them"), demo.cancel(&ids)).await?;
-    let accepted = u64::from(sales + CANCELLATIONS);
+    let accepted = Accepted { sales: u64::from(*sales), cancellations: u64::from(CANCELLATIONS) };
     let verified = steps.talking("checking the lakes", demo.settle(accepted)).await?;
 
     line(format_args!("\n{}\n", verified.table(&demo.accepted_by_region().await?)));
@@ -75,8 +75,8 @@ async fn run(options: &DemoOptions, logs: &Path) -> anyhow::Result<()> {
         bail!(faults.join("\n"));
     }
     line(format_args!(
-        "Every sale that was accepted is in the lake of both regions: {sales} sales, {CANCELLATIONS} cancellations, \
-         one switch, {:.1} s.",
+        "Every sale that was accepted is in the lake of both regions, and one row of its table: {sales} sales, \
+         {CANCELLATIONS} cancellations, one switch, {:.1} s.",
         started.elapsed().as_secs_f32()
     ));
     Ok(())
@@ -126,7 +126,7 @@ impl Demo {
 
     /// Number of sales that each region's API has accepted.
     async fn accepted_by_region(&self) -> anyhow::Result<Vec<u64>> {
-        try_join_all(self.stack.regions().map(async |(region, api, _)| {
+        try_join_all(self.stack.regions().map(async |(region, [api, ..])| {
             let accepted = counter(&self.client, &api, "sales_accepted_total").await;
             Ok(accepted.with_context(|| format!("the metrics of the API of {}", region.name))?.unwrap_or_default())
         }))
@@ -163,7 +163,7 @@ impl Demo {
     }
 
     /// Checks the lakes until nothing is outstanding, or nothing has changed for too long, and returns the last result.
-    async fn settle(&self, accepted: u64) -> anyhow::Result<Verified> {
+    async fn settle(&self, accepted: Accepted) -> anyhow::Result<Verified> {
         let mut live = Live::new();
         let mut last = None;
         let mut changed = Instant::now();
@@ -172,16 +172,17 @@ impl Demo {
             let queued = self.queued().await?;
             let verify = ["lake", "verify", "--from", "yesterday", "--to", "today"];
             let verified: Verified = self.salesctl.read(&verify).await?;
-            let (missing, pending) = verified.outstanding(accepted);
-            let outstanding = (missing, pending, queued);
+            let (missing, pending, without_row) = verified.outstanding(accepted);
+            let outstanding = (missing, pending, without_row, queued);
             if last != Some(outstanding) {
                 live.show(&format!(
-                    "      {missing} missing in a lake, {pending} pending in a table, {queued} in a queue"
+                    "      {missing} missing in a lake, {pending} pending in a table, {without_row} not in a lake's table, {queued} in a \
+                     queue"
                 ));
                 changed = Instant::now();
                 last = Some(outstanding);
             }
-            if outstanding == (0, 0, 0) || changed.elapsed() > PATIENCE {
+            if outstanding == (0, 0, 0, 0) || changed.elapsed() > PATIENCE {
                 return Ok(verified);
             }
             sleep(LOOK_AGAIN).await;

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use sales::clock::Timestamp;
-use sales::sale::{Amount, Cancellation, Sale, SaleId};
+use sales::sale::{Amount, Cancellation, Product, Sale, SaleId};
 use uuid::Uuid;
 
 /// Digits after the point of the column `amount`.
@@ -92,6 +92,18 @@ impl Row {
         }
     }
 
+    /// Its sale; `None` if its amount is unknown.
+    #[must_use]
+    pub fn sale(&self) -> Option<Sale> {
+        Some(Sale {
+            id: SaleId::new(Uuid::from_u128(self.id.0)),
+            product: Product::new(self.product.to_string()).ok()?,
+            amount: Amount::from_json_number(&digits(self.amount?)).ok()?,
+            timestamp: Timestamp::from_unix_seconds(self.accepted_at)?,
+            region: self.region.as_ref().and_then(|region| region.parse().ok()),
+        })
+    }
+
     /// The day of its partition, counted from the epoch.
     #[must_use]
     pub fn day(&self) -> i64 {
@@ -122,8 +134,8 @@ impl Row {
     fn line(&self) -> String {
         let product = serde_json::to_string(&self.product).unwrap_or_default();
         let amount = self.amount.map_or_else(|| "null".to_owned(), digits);
-        let region = self.region.as_ref().map_or_else(String::new, |region| format!(r#","region":"{region}""#));
-        format!(r#""product":{product},"amount":{amount}{region}"#)
+        let region = self.region.as_ref().map_or_else(String::new, |region| format!(r#""region":"{region}""#));
+        format!(r#""product":{product},"amount":{amount},{region}}}"#)
     }
 }
 
@@ -237,7 +249,6 @@ impl Change {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sales::sale::Product;
 
     fn sale(timestamp: i64, amount: &str, region: &str) -> Row {
         let sale = Sale {
@@ -261,6 +272,7 @@ mod tests {
             sale(100, "10", "us-east-1"),
             sale(100, "14.5", "sa-east-1"),
             sale(100, "14.5", "us-east-1"),
+            sale(100, "9", "us-east-1"),
             sale(100, "9", ""),
             sale(101, "1", "sa-east-1"),
         ];
@@ -295,6 +307,9 @@ mod tests {
         ] {
             assert_eq!(sale(1, text, "sa-east-1").amount, expected, "{text}");
         }
+        let kept = sale(1, "14.5", "sa-east-1").sale().unwrap();
+        assert_eq!((kept.amount.to_string().as_str(), kept.timestamp.unix_seconds()), ("14.5", 1));
+        assert_eq!(sale(1, "0.0000000000000000001", "sa-east-1").sale(), None);
         assert_eq!(digits(14_500_000_000_000_000_000), "14.5");
         assert_eq!(digits(3_000_000_000_000_000_000), "3");
         assert_eq!(digits(1), "0.000000000000000001");

@@ -1,4 +1,4 @@
-//! Why a fold ends early. The table is as it was, and the next fold begins anew.
+//! Why the table cannot be read, or not be changed. It is as it was.
 
 use sales::ports::PortError;
 use thiserror::Error;
@@ -6,9 +6,9 @@ use thiserror::Error;
 use crate::data_file::NotADataFile;
 use crate::delta::LogError;
 
-/// A failure of a fold.
+/// A failure to read or change the table.
 #[derive(Debug, Error)]
-pub enum FoldError {
+pub enum TableError {
     /// A call failed.
     #[error(transparent)]
     Port(#[from] PortError),

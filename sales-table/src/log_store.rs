@@ -11,7 +11,7 @@ use sales::clock::Timestamp;
 use sales::ports::{Create, LakeStore, Listing, PortResult, StoredObject};
 
 use crate::delta::{LAST_CHECKPOINT, LOG, LogFile, Table, checkpoint_name, commit_name, last_checkpoint};
-use crate::error::FoldError;
+use crate::error::TableError;
 
 /// The folder of the table in the bucket.
 pub const TABLE: &str = "table/sales/";
@@ -78,7 +78,7 @@ impl LogStore {
     ///
     /// # Errors
     /// If a call fails, or the log is damaged.
-    pub async fn open(&mut self, store: &impl LakeStore) -> Result<Option<Table>, FoldError> {
+    pub async fn open(&mut self, store: &impl LakeStore) -> Result<Option<Table>, TableError> {
         if self.checkpoint.is_none() {
             let hint = store.read(&format!("{TABLE}{LOG}{LAST_CHECKPOINT}"), None).await?;
             self.checkpoint = hint.as_deref().and_then(last_checkpoint);
@@ -106,7 +106,7 @@ impl LogStore {
             let keys: Vec<String> = group.iter().map(|file| key(*file)).collect();
             let contents = try_join_all(keys.iter().map(|key| store.read(key, None))).await?;
             for ((file, key), content) in group.iter().zip(keys).zip(contents) {
-                let content = content.ok_or(FoldError::Gone(key))?;
+                let content = content.ok_or(TableError::Gone(key))?;
                 self.files.insert(*file, content.into());
             }
         }
@@ -121,7 +121,7 @@ impl LogStore {
         }
     }
 
-    fn table(&self) -> Result<Table, FoldError> {
+    fn table(&self) -> Result<Table, TableError> {
         let name = |file: &LogFile| key(*file)[TABLE.len() + LOG.len()..].to_owned();
         let files: Vec<(String, Bytes)> =
             self.files.iter().map(|(file, content)| (name(file), content.clone())).collect();
@@ -137,7 +137,7 @@ impl LogStore {
         store: &impl LakeStore,
         version: u64,
         content: Bytes,
-    ) -> Result<Option<Table>, FoldError> {
+    ) -> Result<Option<Table>, TableError> {
         let file = LogFile::Commit(version);
         match store.create(&key(file), content.to_vec()).await? {
             Create::AlreadyExists => Ok(None),
@@ -158,7 +158,7 @@ impl LogStore {
     ///
     /// # Errors
     /// If a call fails, or the checkpoint cannot be made.
-    pub async fn put_checkpoint(&mut self, store: &impl LakeStore, table: &Table) -> Result<(), FoldError> {
+    pub async fn put_checkpoint(&mut self, store: &impl LakeStore, table: &Table) -> Result<(), TableError> {
         for (name, content) in table.checkpoint()? {
             let key = format!("{TABLE}{LOG}{name}");
             if name == LAST_CHECKPOINT {
@@ -192,12 +192,12 @@ pub async fn read_commits(
     store: &impl LakeStore,
     versions: &[u64],
     mut each: impl FnMut(&[u8]),
-) -> Result<(), FoldError> {
+) -> Result<(), TableError> {
     for group in versions.chunks(READS) {
         let keys: Vec<String> = group.iter().map(|version| key(LogFile::Commit(*version))).collect();
         let contents = try_join_all(keys.iter().map(|key| store.read(key, None))).await?;
         for (key, content) in keys.into_iter().zip(contents) {
-            each(&content.ok_or(FoldError::Gone(key))?);
+            each(&content.ok_or(TableError::Gone(key))?);
         }
     }
     Ok(())

@@ -261,10 +261,10 @@ mod tests {
         let row = |number: usize| Row {
             id: RowId(0x0192_f5c0_7c1d_7a3e_8f11_0000_0000_0000 + number as u128),
             product: format!("product {}", number % 7).into(),
-            amount: (number % 5 != 0).then_some(number as i128 * 1_000_000_000_000_000),
+            amount: (!number.is_multiple_of(5)).then_some(number as i128 * 1_000_000_000_000_000),
             accepted_at: 1_764_540_000 + number as i64 / 100,
-            region: (number % 3 != 0).then(|| "sa-east-1".into()),
-            cancelled_at: (number % 11 == 0).then_some(1_764_550_000),
+            region: (!number.is_multiple_of(3)).then(|| "sa-east-1".into()),
+            cancelled_at: number.is_multiple_of(11).then_some(1_764_550_000),
         };
         (0..count).map(row).collect()
     }
