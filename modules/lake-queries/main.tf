@@ -4,7 +4,7 @@ locals {
   # Athena would want quotes around a name with hyphens.
   database = replace(var.name, "-", "_")
   table    = "sales"
-  # TABLE in sales-lake/src/log_store.rs.
+  # TABLE in sales-table/src/log_store.rs.
   prefix   = "table/sales/"
   location = "s3://${var.lake.bucket}/${local.prefix}"
   catalog  = "arn:aws:glue:${var.region}:${var.account}"
