@@ -63,6 +63,11 @@ run "it_is_applied_whole" {
   }
 
   assert {
+    condition     = toset(keys(output.repositories)) == toset(["api", "worker", "lake"])
+    error_message = "a service has no repository"
+  }
+
+  assert {
     condition     = length(output.github_role_arns) == 0
     error_message = "no repository, no roles"
   }
