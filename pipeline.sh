@@ -37,7 +37,8 @@ infra/environment/NAME/pipeline.tfvars defines the regions and which of them are
 
 Environment variables: AWS_PROFILE and the others of the AWS CLI; AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_SERVICE for an
 emulator; TERRAFORM_PLUGIN_DIR, a directory with the provider, used instead of the registry; SMOKE_URL_SA_EAST_1, the URL
-of that region's API (default: from Terraform's output), and SMOKE_URL, the URL of the accelerator. Timeouts in seconds:
+of that region's API (default: from Terraform's output), and SMOKE_URL, the URL of the accelerator; SALES_TOKEN, where sign_in.mode is oidc, an access token for the test
+sales with the scopes write and cancel, valid for the whole rollout. Timeouts in seconds:
 
   SMOKE_SECONDS          until the API is ready; 300
   SALE_SECONDS           until the test sale reaches a lake; 300
@@ -591,6 +592,8 @@ main() {
     fi
     [[ -z $only_region || " ${regions[*]} " == *" $only_region "* ]] ||
         wrong_usage "unknown region $only_region in $name: expected one of ${regions[*]}"
+    [[ $mode == plan || $only_stage == pre-deployment || $(setting .sign_in) != oidc || -n ${SALES_TOKEN:-} ]] ||
+        wrong_usage "SALES_TOKEN is not set: each region must accept a test sale, and only the identity provider of $name gives tokens"
     require_tools aws curl
     claim_work
     find_aws

@@ -18,6 +18,7 @@ list_holders() {
           elif $type == "aws_backup_vault" then ["vault", $region, .name]
           elif $type == "aws_dynamodb_table" or $type == "aws_dynamodb_table_replica" then
               ["table", $region, (.arn | split("/")[1])]
+          elif $type == "aws_cognito_user_pool" then ["pool", $region, .id]
           elif $type == "aws_lb" then ["balancer", $region, .arn]
           else empty end
         | @tsv'
@@ -58,6 +59,13 @@ why_table() {
     [[ $found != True ]] || echo "has deletion protection"
 }
 
+why_pool() {
+    local found
+    found=$(aws cognito-idp describe-user-pool --region "$1" --user-pool-id "$2" --query UserPool.DeletionProtection \
+        --output text 2>/dev/null) || return 0
+    [[ $found != ACTIVE ]] || echo "has deletion protection: all clients would need new credentials"
+}
+
 why_balancer() {
     aws elbv2 describe-load-balancer-attributes --region "$1" --load-balancer-arn "$2" --output json 2>/dev/null |
         jq -r '.Attributes[] | select(.Key == "deletion_protection.enabled" and .Value == "true")
@@ -76,7 +84,8 @@ list_blockers() {
 list_protected() {
     terraform_at "$1" state pull 2>/dev/null | jq -r '
         ["aws_s3_bucket", "aws_ecr_repository", "aws_backup_vault", "aws_backup_vault_lock_configuration",
-            "aws_dynamodb_table", "aws_dynamodb_table_replica", "aws_lb", "aws_ecs_cluster"] as $kinds
+            "aws_dynamodb_table", "aws_dynamodb_table_replica", "aws_lb", "aws_ecs_cluster",
+            "aws_cognito_user_pool"] as $kinds
         | .resources[]? | select(.mode == "managed") | select(.type as $type | $kinds | index($type))
         | (if .module then .module + "." else "" end) + .type + "." + .name as $address
         | .instances[] | $address + (if has("index_key") then "[" + (.index_key | tojson) + "]" else "" end)'

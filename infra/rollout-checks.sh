@@ -80,6 +80,9 @@ fail_region() {
 
 # --- What is served ---
 
+# The header of requests that need a token; empty for all others.
+authorization=
+
 # call URL CONNECT METHOD PATH [OPTION...]: prints the status of the response; its body is in $logs/call.body. CONNECT is the
 # host to connect to, empty if that of the URL resolves.
 call() {
@@ -87,7 +90,7 @@ call() {
     shift 4
     [[ -z $connect ]] || options+=(--connect-to "::$connect:443")
     curl --silent --output "$logs/call.body" --write-out '%{http_code}' --max-time 15 --request "$method" \
-        "${options[@]}" "$@" "$url$path" || echo "no answer"
+        "${options[@]}" "$@" --config - "$url$path" <<<"${authorization:+header = \"$authorization\"}" || echo "no answer"
 }
 
 # check_version REGION URL CONNECT DIGEST: waits until the API serves the image that was rolled out.
@@ -113,6 +116,43 @@ check_version() {
 
 # --- A sale ---
 
+# sign_in WHAT REGION: sets `authorization` for a test sale, by the environment's sign-in: none, SALES_TOKEN, or a new token of the
+# client operator from the pool of REGION, or of the first other region that gives one. Secrets and tokens are in no argument,
+# which other processes see, and in no file.
+sign_in() {
+    local region token
+    authorization=
+    case $(setting .sign_in) in
+        off) return 0 ;;
+        oidc)
+            [[ -n ${SALES_TOKEN:-} ]] || fail_region "$1: cannot post the test sale: SALES_TOKEN is not set"
+            authorization="Authorization: Bearer $SALES_TOKEN"
+            ;;
+        cognito)
+            for region in $2 "${regions[@]}"; do
+                token=$(token_of_operator "$region") || continue
+                authorization="Authorization: Bearer $token"
+                return 0
+            done
+            fail_region "$1: cannot post the test sale: no region's user pool gives a token to its client operator"
+            ;;
+    esac
+}
+
+# token_of_operator REGION: prints a token for the client operator of the region's user pool. Fails without one.
+token_of_operator() {
+    local timeouts=(--cli-connect-timeout 5 --cli-read-timeout 15) log=$logs/sign-in.log pool client secret
+    pool=$(aws cognito-idp list-user-pools --region "$1" "${timeouts[@]}" --max-results 60 --output text \
+        --query "UserPools[?Name=='$prefix'].Id | [0]" 2>"$log") || return
+    client=$(aws cognito-idp list-user-pool-clients --region "$1" "${timeouts[@]}" --user-pool-id "$pool" --output text \
+        --query "UserPoolClients[?ClientName=='operator'].ClientId | [0]" 2>"$log") || return
+    secret=$(aws cognito-idp describe-user-pool-client --region "$1" "${timeouts[@]}" --user-pool-id "$pool" \
+        --client-id "$client" --query UserPoolClient.ClientSecret --output text 2>"$log") || return
+    curl --silent --fail --max-time 15 --config - "https://$prefix-$account.auth.$1.amazoncognito.com/oauth2/token" 2>"$log" \
+        <<<"user = \"$client:$secret\"
+data = \"grant_type=client_credentials\"" | jq -er .access_token 2>"$log"
+}
+
 # sell WHAT URL CONNECT REGION: a real sale, accepted by REGION (by any if empty), found in a lake and cancelled. The sale
 # and its cancellation stay in the lake, as any other.
 sell() {
@@ -121,6 +161,7 @@ sell() {
     # One sale, even if a response is lost and the request repeated.
     key="rollout-$account-$(date +%s)-$$-$RANDOM"
     said_at=$SECONDS
+    sign_in "$what" "$region"
     while :; do
         status=$(call "$url" "$connect" POST /sales --header 'Content-Type: application/json' \
             --header "Idempotency-Key: $key" --data "$sale")
@@ -146,6 +187,7 @@ sell() {
         sleep 3
     done
     cancel "$what" "$url" "$connect" "$id"
+    authorization=
     [[ -z $region || -z $accepted || $accepted == "$region" ]] ||
         fail_region "$what: the test sale was posted to ${url%/}, but accepted by $accepted"
     record "$what" "the test sale reached the lake of $lake and was cancelled" $((SECONDS - began))

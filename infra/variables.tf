@@ -224,12 +224,88 @@ variable "pending_grace_seconds" {
 }
 
 variable "requests" {
-  description = "Rate in requests per second, and burst, that API Gateway accepts in each region."
+  description = "Rate in requests per second, and burst, that API Gateway accepts in each region; and requests in five minutes that the firewall accepts from one address and, where sign-in is on, with one token (null: no limit)."
   type = object({
-    rate  = optional(number, 1000)
-    burst = optional(number, 2000)
+    rate        = optional(number, 1000)
+    burst       = optional(number, 2000)
+    per_address = optional(number, 30000)
+    per_token   = optional(number, 30000)
   })
   default = {}
+}
+
+variable "sign_in" {
+  description = "Who may use the API: docs/sign-in.md. mode off: everyone; oidc: clients with tokens of these issuers; cognito: these clients and people, with tokens of a user pool in each region."
+  type = object({
+    mode = optional(string, "off")
+
+    # oidc
+    issuers          = optional(list(string), [])
+    audiences        = optional(list(string), [])
+    jwks_urls        = optional(list(string), [])
+    scope_prefix     = optional(string, "sales/")
+    separate_issuers = optional(bool, false)
+
+    # cognito; modules/sign-in has the rules
+    clients = optional(map(object({
+      scopes        = set(string)
+      token_minutes = optional(number, 60)
+    })), {})
+    people = optional(object({
+      callback_urls = set(string)
+      logout_urls   = optional(set(string), [])
+      scopes        = optional(set(string), ["read"])
+    }))
+  })
+  default = {}
+
+  validation {
+    condition     = contains(["off", "oidc", "cognito"], var.sign_in.mode)
+    error_message = "sign_in.mode must be off, oidc or cognito."
+  }
+
+  validation {
+    condition     = var.environment != "prod" || var.sign_in.mode != "off"
+    error_message = "prod without sign-in is refused: its API is on the internet, and everyone who finds it could post, read and cancel every sale. Set sign_in.mode to oidc, with the issuers of your identity provider, or to cognito."
+  }
+
+  validation {
+    condition     = (var.sign_in.mode == "oidc") == (length(var.sign_in.issuers) > 0) && (var.sign_in.mode == "oidc") == (length(var.sign_in.audiences) > 0)
+    error_message = "sign_in.issuers and sign_in.audiences belong to mode oidc, which needs both."
+  }
+
+  validation {
+    condition = length(var.sign_in.issuers) <= 16 && alltrue([
+      for url in concat(var.sign_in.issuers, var.sign_in.jwks_urls) : can(regex("^https://[^,?#[:space:]]+$", url))
+    ])
+    error_message = "sign_in.issuers and jwks_urls must be URLs with https, without a query, and at most 16."
+  }
+
+  validation {
+    condition     = contains([0, length(var.sign_in.issuers)], length(var.sign_in.jwks_urls))
+    error_message = "sign_in.jwks_urls must have an address for each of sign_in.issuers, in the same order, or none."
+  }
+
+  validation {
+    condition     = alltrue([for audience in var.sign_in.audiences : can(regex("^[^,[:space:]]+$", audience))])
+    error_message = "sign_in.audiences must not be empty, or contain commas or spaces."
+  }
+
+  validation {
+    condition     = var.sign_in.mode == "cognito" || (length(var.sign_in.clients) == 0 && var.sign_in.people == null)
+    error_message = "sign_in.clients and sign_in.people belong to mode cognito."
+  }
+
+  # In the environment of a task, with an id of each region.
+  validation {
+    condition     = length(var.sign_in.clients) <= 200
+    error_message = "sign_in.clients must be at most 200: beyond that, use an identity provider whose tokens have an audience, by mode oidc."
+  }
+
+  validation {
+    condition     = var.sign_in.mode != "cognito" || length(setsubtract(["write", "read", "cancel"], try(var.sign_in.clients["operator"].scopes, []))) == 0
+    error_message = "sign_in.clients must have a client operator with the scopes write, read and cancel: the test sale of each rollout is its."
+  }
 }
 
 variable "retention" {

@@ -36,7 +36,7 @@ module "api_gateway" {
   nlb_arn         = module.load_balancers.nlb_arn
   backend_host    = local.names.api_host
   certificate_arn = module.certificate.arn
-  throttle        = var.requests
+  throttle        = { rate = var.requests.rate, burst = var.requests.burst }
   logs            = local.logs
 
   hosts = {
@@ -51,6 +51,10 @@ module "firewall" {
   name     = module.names.prefix
   vpc_cidr = module.network.cidr
   logs     = local.logs
+
+  requests_per_address = var.requests.per_address
+  requests_per_token   = var.sign_in.mode == "off" ? null : var.requests.per_token
+  has_tokens           = var.sign_in.mode != "off"
 
   protected = {
     alb = module.load_balancers.alb_arn

@@ -35,7 +35,7 @@ module "api" {
     execution = module.names.execution_role_arn
   }
 
-  environment = {
+  environment = merge(local.oidc, {
     AWS_REGION                 = local.region
     DYNAMO_SALES_TABLE         = local.names.sales_table
     PENDING_SHARDS             = tostring(var.pending_shards)
@@ -43,7 +43,7 @@ module "api" {
     SSM_PARAMETER_STORE_STATE  = local.names.state_parameter
     # Encrypted up to the task. Load balancers do not validate a target's certificate.
     TLS = "self-signed"
-  }
+  })
 
   health_check = ["/usr/local/bin/sales-api", "--healthcheck"]
 

@@ -41,3 +41,8 @@ output "name_servers" {
   description = "Name servers that the parent zone must delegate to."
   value       = aws_route53_zone.this.name_servers
 }
+
+output "sign_in" {
+  description = "The home region's user pool: issuer, IDs of pool and clients, and where tokens come from; null without one."
+  value       = one(values(module.sign_in))
+}

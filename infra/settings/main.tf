@@ -33,5 +33,6 @@ output "settings" {
     cidrs        = { for name, region in var.regions : name => region.cidr }
     architecture = var.compute.architecture
     soak_seconds = var.rollout.soak_seconds
+    sign_in      = var.sign_in.mode
   }
 }

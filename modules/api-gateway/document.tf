@@ -1,6 +1,11 @@
 # The published part of the OpenAPI document: the paths for clients, and of each operation only what is needed to forward it.
 # Schemas are left out: the API validates bodies itself, with decimals that API Gateway does not support, and the document is
 # OpenAPI 3.1, of which API Gateway supports 3.0.
+#
+# Proxy integrations pass all headers on. Of the API's answers they rename one, WWW-Authenticate, to
+# x-amzn-Remapped-WWW-Authenticate, and cannot map it back: that takes an integration in which each header, status and method is
+# named (https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-parameter-mapping.html), so that what the API adds
+# would be lost here. Clients find the same in the body.
 
 locals {
   description = jsondecode(var.openapi)

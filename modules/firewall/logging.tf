@@ -35,15 +35,13 @@ resource "aws_wafv2_web_acl_logging_configuration" "this" {
     }
   }
 
-  redacted_fields {
-    single_header {
-      name = "authorization"
-    }
-  }
+  dynamic "redacted_fields" {
+    for_each = local.secret_headers
 
-  redacted_fields {
-    single_header {
-      name = "cookie"
+    content {
+      single_header {
+        name = redacted_fields.value
+      }
     }
   }
 

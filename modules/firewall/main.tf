@@ -96,6 +96,67 @@ resource "aws_wafv2_web_acl" "this" {
     }
   }
 
+  # By the token, since the firewall cannot look into it: a client that gets a token an hour has a new count with each. Requests
+  # without a token, or with another one each time, have the limit per address. Hashed, because a log line of a blocked request
+  # shows the value that was counted.
+  dynamic "rule" {
+    for_each = var.requests_per_token[*]
+
+    content {
+      name     = "rate-per-token"
+      priority = 25
+
+      action {
+        block {
+          custom_response {
+            response_code = 429
+
+            response_header {
+              name  = "Retry-After"
+              value = "60"
+            }
+          }
+        }
+      }
+
+      statement {
+        rate_based_statement {
+          limit                 = rule.value
+          aggregate_key_type    = "CUSTOM_KEYS"
+          evaluation_window_sec = 300
+
+          custom_key {
+            header {
+              name = "authorization"
+
+              text_transformation {
+                priority = 0
+                type     = "MD5"
+              }
+            }
+          }
+
+          # As above: counted once, at the entry point.
+          scope_down_statement {
+            not_statement {
+              statement {
+                ip_set_reference_statement {
+                  arn = aws_wafv2_ip_set.inside.arn
+                }
+              }
+            }
+          }
+        }
+      }
+
+      visibility_config {
+        cloudwatch_metrics_enabled = true
+        metric_name                = "rate-per-token"
+        sampled_requests_enabled   = true
+      }
+    }
+  }
+
   rule {
     name     = "known-bad-inputs"
     priority = 30
@@ -159,11 +220,38 @@ resource "aws_wafv2_web_acl" "this" {
     }
   }
 
+  # Also in the sampled requests, which show all headers, and in what a rule has matched or counted.
+  dynamic "data_protection_config" {
+    for_each = var.has_tokens ? [local.secret_headers] : []
+
+    content {
+      dynamic "data_protection" {
+        for_each = data_protection_config.value
+
+        content {
+          action                     = "SUBSTITUTION"
+          exclude_rate_based_details = false
+          exclude_rule_match_details = false
+
+          field {
+            field_type = "SINGLE_HEADER"
+            field_keys = [data_protection.value]
+          }
+        }
+      }
+    }
+  }
+
   visibility_config {
     cloudwatch_metrics_enabled = true
     metric_name                = var.name
     sampled_requests_enabled   = true
   }
+}
+
+locals {
+  # Never in a log or sample.
+  secret_headers = ["authorization", "cookie"]
 }
 
 resource "aws_wafv2_ip_set" "inside" {

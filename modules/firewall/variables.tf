@@ -29,6 +29,27 @@ variable "requests_per_address" {
   }
 }
 
+variable "has_tokens" {
+  description = "Whether clients send tokens, which then must be in no log or sample."
+  type        = bool
+}
+
+variable "requests_per_token" {
+  description = "Requests in five minutes above which a token is blocked; null for no limit, as where clients have none."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.has_tokens || var.requests_per_token == null
+    error_message = "requests_per_token must be null without tokens: the rule would cost something and count nothing."
+  }
+
+  validation {
+    condition     = var.requests_per_token == null ? true : var.requests_per_token >= 10 && var.requests_per_token <= 2000000000
+    error_message = "requests_per_token must be 10 to 2,000,000,000, the limits of WAF."
+  }
+}
+
 variable "logs" {
   description = "Retention of logs in days, and the ARN of the KMS key that encrypts them."
   type = object({

@@ -77,6 +77,7 @@ data "aws_iam_policy_document" "apply_resources" {
       "backup-storage:*",
       "backup:*",
       "budgets:*",
+      "cognito-idp:*",
       "ec2:*",
       "elasticloadbalancing:*",
       "globalaccelerator:*",

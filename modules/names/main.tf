@@ -35,6 +35,8 @@ locals {
       api_repository          = "${var.account}.dkr.ecr.${region}.amazonaws.com/${local.prefix}/sales-api"
       worker_repository       = "${var.account}.dkr.ecr.${region}.amazonaws.com/${local.prefix}/sales-worker"
       lake_repository         = "${var.account}.dkr.ecr.${region}.amazonaws.com/${local.prefix}/sales-lake"
+      # First label of the user pool's domain; unique in its region among all accounts.
+      sign_in_domain = "${local.prefix}-${var.account}"
       # One label below the domain, covered by the wildcard certificate.
       api_host = "api-${region}.${var.domain}"
     }

@@ -197,6 +197,136 @@ run "the_home_region_is_applied_whole" {
   }
 }
 
+run "without_sign_in_the_api_gets_none_of_its_variables" {
+  command = plan
+
+  assert {
+    condition     = !anytrue([for name in keys(output.region.services.api) : startswith(name, "OIDC_")])
+    error_message = "the API ends at once where one is set without issuers"
+  }
+}
+
+run "clients_of_another_identity_provider_are_known_by_data" {
+  command = plan
+
+  variables {
+    sign_in = {
+      mode             = "oidc"
+      issuers          = ["https://login.example.com/one", "https://login.example.com/two"]
+      audiences        = ["sales-api"]
+      jwks_urls        = ["https://login.example.com/one/keys", "https://login.example.com/two/keys"]
+      scope_prefix     = "shop:"
+      separate_issuers = true
+    }
+  }
+
+  assert {
+    condition = {
+      for name, value in output.region.services.api : name => value if startswith(name, "OIDC_")
+      } == {
+      OIDC_ISSUERS          = "https://login.example.com/one,https://login.example.com/two"
+      OIDC_AUDIENCES        = "sales-api"
+      OIDC_JWKS_URLS        = "https://login.example.com/one/keys,https://login.example.com/two/keys"
+      OIDC_SCOPE_PREFIX     = "shop:"
+      OIDC_SEPARATE_ISSUERS = "true"
+    }
+    error_message = "the API is told something else than the data"
+  }
+}
+
+run "each_region_accepts_the_tokens_of_all_pools_and_knows_a_client_by_all_its_ids" {
+  command = plan
+
+  variables {
+    region = "us-east-1"
+    sign_in = {
+      mode    = "cognito"
+      clients = { operator = { scopes = ["write", "read", "cancel", "all"] }, shop-a = { scopes = ["write"] } }
+    }
+  }
+
+  override_data {
+    target = data.terraform_remote_state.pre_deployment
+    values = {
+      outputs = {
+        key_arn               = "arn:aws:kms:sa-east-1:111122223333:key/mrk-1"
+        sales_table_arn       = "arn:aws:dynamodb:sa-east-1:111122223333:table/sales-dev-sales"
+        idempotency_table_arn = "arn:aws:dynamodb:sa-east-1:111122223333:table/sales-dev-sales-idempotency"
+        sign_in = {
+          issuer     = "https://cognito-idp.sa-east-1.amazonaws.com/sa-east-1_Home"
+          client_ids = { operator = "id1", shop-a = "id2" }
+        }
+      }
+    }
+  }
+
+  override_data {
+    target = data.terraform_remote_state.registry["us-east-1"]
+    values = {
+      outputs = {
+        sign_in = {
+          issuer     = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Other"
+          client_ids = { operator = "id3", shop-a = "id4" }
+        }
+      }
+    }
+  }
+
+  override_data {
+    target = data.terraform_remote_state.registry["eu-west-1"]
+    values = {
+      outputs = {
+        sign_in = {
+          issuer     = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Third"
+          client_ids = { operator = "id5", shop-a = "id6" }
+        }
+      }
+    }
+  }
+
+  assert {
+    condition = output.region.services.api.OIDC_ISSUERS == join(",", [
+      "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Third",
+      "https://cognito-idp.sa-east-1.amazonaws.com/sa-east-1_Home",
+      "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Other",
+    ])
+    error_message = "a client of a lost region could not go on with a token of another"
+  }
+
+  assert {
+    condition     = output.region.services.api.OIDC_AUDIENCES == "id1,id3,id5,id2,id4,id6"
+    error_message = "the tokens of a client would be refused in some regions"
+  }
+
+  assert {
+    condition     = output.region.services.api.OIDC_CLIENTS == "id1=operator,id3=operator,id5=operator,id2=shop-a,id4=shop-a,id6=shop-a"
+    error_message = "a shop would not see its own sales with the token of another region"
+  }
+}
+
+run "a_region_without_its_pool_is_refused" {
+  command = plan
+
+  variables {
+    sign_in = {
+      mode    = "cognito"
+      clients = { operator = { scopes = ["write", "read", "cancel"] } }
+    }
+  }
+
+  override_data {
+    target = data.terraform_remote_state.registry["us-east-1"]
+    values = { outputs = {} }
+  }
+
+  override_data {
+    target = data.terraform_remote_state.registry["eu-west-1"]
+    values = { outputs = {} }
+  }
+
+  expect_failures = [terraform_data.user_pools]
+}
+
 run "the_operator_s_command_finds_the_services_by_the_names_that_all_stages_know" {
   command = plan
 

@@ -14,6 +14,14 @@ states = {
   us-east-1 = "PASSIVE"
 }
 
+# Each shop is a client, with the scopes write, read, cancel: docs/sign-in.md.
+sign_in = {
+  mode = "cognito"
+  clients = {
+    operator = { scopes = ["write", "read", "cancel", "all"] }
+  }
+}
+
 deletion_protection = true
 retention           = { logs = 90, lake_versions = 365 }
 alerts              = { emails = [], monthly_budget = 2000 }

@@ -68,9 +68,81 @@ run "it_is_applied_whole" {
   }
 
   assert {
+    condition     = output.sign_in == null
+    error_message = "a user pool where sign-in is off"
+  }
+
+  assert {
     condition     = length(output.github_role_arns) == 0
     error_message = "no repository, no roles"
   }
+}
+
+run "prod_without_sign_in_is_refused" {
+  command = plan
+
+  variables {
+    environment = "prod"
+  }
+
+  expect_failures = [var.sign_in]
+}
+
+run "prod_with_a_pool_is_not" {
+  command = plan
+
+  variables {
+    environment = "prod"
+    sign_in = {
+      mode    = "cognito"
+      clients = { operator = { scopes = ["write", "read", "cancel", "all"] } }
+    }
+  }
+
+  assert {
+    condition     = length(module.sign_in) == 1
+    error_message = "the home region has no user pool"
+  }
+}
+
+run "issuers_without_audiences_are_refused" {
+  command = plan
+
+  variables {
+    sign_in = { mode = "oidc", issuers = ["https://login.example.com"] }
+  }
+
+  expect_failures = [var.sign_in]
+}
+
+run "issuers_without_tls_are_refused" {
+  command = plan
+
+  variables {
+    sign_in = { mode = "oidc", issuers = ["http://login.example.com"], audiences = ["sales-api"] }
+  }
+
+  expect_failures = [var.sign_in]
+}
+
+run "clients_in_vain_are_refused" {
+  command = plan
+
+  variables {
+    sign_in = { clients = { operator = { scopes = ["write", "read", "cancel"] } } }
+  }
+
+  expect_failures = [var.sign_in]
+}
+
+run "a_pool_whose_rollouts_could_not_be_checked_is_refused" {
+  command = plan
+
+  variables {
+    sign_in = { mode = "cognito", clients = { operator = { scopes = ["read"] } } }
+  }
+
+  expect_failures = [var.sign_in]
 }
 
 run "workflows_of_one_repository_get_roles" {

@@ -28,3 +28,28 @@ run "the_template_is_for_the_repositories_of_both_services" {
     error_message = "ECR would make a repository as it makes all others"
   }
 }
+
+run "a_region_has_a_pool_if_the_data_says_so" {
+  command = plan
+
+  variables {
+    sign_in = {
+      mode    = "cognito"
+      clients = { operator = { scopes = ["write", "read", "cancel", "all"] }, shop-a = { scopes = ["write"] } }
+    }
+  }
+
+  assert {
+    condition     = toset(keys(module.sign_in["us-east-1"].client_ids)) == toset(["operator", "shop-a"])
+    error_message = "a lost region's clients would have no other to get a token from"
+  }
+}
+
+run "without_the_data_there_is_no_pool" {
+  command = plan
+
+  assert {
+    condition     = output.sign_in == null
+    error_message = "a user pool where sign-in is off"
+  }
+}

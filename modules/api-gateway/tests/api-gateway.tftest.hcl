@@ -140,6 +140,34 @@ run "a_flood_is_throttled_and_no_sale_is_logged" {
   }
 }
 
+run "tokens_are_handed_on_and_neither_logged_nor_cached" {
+  # API Gateway keeps the header Authorization from what it forwards to only if it checks it itself.
+  assert {
+    condition = alltrue(flatten([
+      for path, methods in jsondecode(aws_api_gateway_rest_api.this.body).paths : [
+        for operation in values(methods) : (
+          operation.x-amazon-apigateway-integration.type == "http_proxy"
+          && !contains(keys(operation), "security") && !contains(keys(operation), "x-amazon-apigateway-auth")
+        )
+      ]
+    ]))
+    error_message = "the API checks tokens, in all regions and at both entrances alike"
+  }
+
+  assert {
+    condition = alltrue([
+      for value in values(jsondecode(aws_api_gateway_stage.this.access_log_settings[0].format)) :
+      !strcontains(value, "header") && !strcontains(value, "authorizer") && !strcontains(value, "identity.user")
+    ])
+    error_message = "access logs would hold tokens, or what they say"
+  }
+
+  assert {
+    condition     = !coalesce(aws_api_gateway_stage.this.cache_cluster_enabled, false)
+    error_message = "an answer to one client would be given to another"
+  }
+}
+
 run "what_is_served_follows_the_description" {
   assert {
     condition     = aws_api_gateway_deployment.this.triggers.body == sha256(aws_api_gateway_rest_api.this.body)

@@ -25,8 +25,9 @@ mock_provider "aws" {
 }
 
 variables {
-  name     = "sales-dev"
-  vpc_cidr = "10.10.0.0/16"
+  name       = "sales-dev"
+  has_tokens = true
+  vpc_cidr   = "10.10.0.0/16"
   protected = {
     alb = "arn:aws:elasticloadbalancing:sa-east-1:111122223333:loadbalancer/app/sales-dev-alb/1"
     api = "arn:aws:apigateway:sa-east-1::/restapis/1/stages/live"
@@ -101,6 +102,96 @@ run "a_single_address_cannot_take_it_all" {
     condition     = aws_wafv2_ip_set.inside.addresses == toset(["10.10.0.0/16"])
     error_message = "what comes through API Gateway is not one client"
   }
+}
+
+run "a_token_has_a_limit_where_there_are_tokens" {
+  command = plan
+
+  variables {
+    requests_per_token = 6000
+  }
+
+  assert {
+    condition = flatten([
+      for rule in aws_wafv2_web_acl.this.rule : [
+        for statement in rule.statement : [
+          for rate in statement.rate_based_statement : "${rule.name} ${rate.aggregate_key_type} ${rate.limit}"
+        ]
+      ]
+    ]) == ["rate-per-address IP 30000", "rate-per-token CUSTOM_KEYS 6000"]
+    error_message = "requests with one token are limited, whatever addresses they come from"
+  }
+
+  assert {
+    condition = flatten([
+      for rule in aws_wafv2_web_acl.this.rule : [
+        for statement in rule.statement : [
+          for rate in statement.rate_based_statement : [
+            for key in rate.custom_key : [
+              for header in key.header : [for transformation in header.text_transformation : "${header.name} ${transformation.type}"]
+            ]
+          ]
+        ]
+      ]
+    ]) == ["authorization MD5"]
+    error_message = "the log of a blocked request would show the token"
+  }
+}
+
+run "without_tokens_there_is_no_limit_for_them" {
+  command = plan
+
+  assert {
+    condition     = !contains([for rule in aws_wafv2_web_acl.this.rule : rule.name], "rate-per-token")
+    error_message = "a rule that counts nothing costs a dollar a month"
+  }
+}
+
+run "tokens_are_in_neither_logs_nor_samples" {
+  command = plan
+
+  assert {
+    condition = toset(flatten([
+      for fields in aws_wafv2_web_acl_logging_configuration.this.redacted_fields : [for header in fields.single_header : header.name]
+    ])) == toset(["authorization", "cookie"])
+    error_message = "a log line would hold a token"
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for config in aws_wafv2_web_acl.this.data_protection_config : [
+        for protection in config.data_protection : (
+          protection.action == "SUBSTITUTION" && !protection.exclude_rate_based_details && !protection.exclude_rule_match_details
+        )
+      ]
+      ])) && toset(flatten([
+      for config in aws_wafv2_web_acl.this.data_protection_config : [
+        for protection in config.data_protection : [for field in protection.field : field.field_keys]
+      ]
+    ])) == toset(["authorization", "cookie"])
+    error_message = "a sampled request, which everyone sees who reads the firewall, would show a token"
+  }
+}
+
+run "a_limit_for_tokens_where_there_are_none_is_refused" {
+  command = plan
+
+  variables {
+    has_tokens         = false
+    requests_per_token = 6000
+  }
+
+  expect_failures = [var.requests_per_token]
+}
+
+run "a_limit_that_waf_does_not_know_is_refused" {
+  command = plan
+
+  variables {
+    requests_per_token = 5
+  }
+
+  expect_failures = [var.requests_per_token]
 }
 
 run "health_checkers_of_route_53_get_through" {
