@@ -126,7 +126,7 @@ set_destroy_variables() {
             --args "${left[@]}" <<<"$settings")")
     fi
     if [[ $1 == deployment/* ]]; then
-        variables+=(-var="images=$(jq -nc '("sha256:" + "0" * 64) as $none | {api: $none, worker: $none}')")
+        variables+=(-var="images=$(jq -nc '("sha256:" + "0" * 64) as $none | {api: $none, worker: $none, lake: $none}')")
     fi
 }
 

@@ -26,7 +26,8 @@ alarm. In the first rollout the test sale comes last, after the wiring. A rollou
   --stage NAME       only this stage: pre-deployment, deployment or post-deployment
   --region NAME      only this region and its peerings
   --parallel         all regions at once, instead of one by one with checks in between
-  --images PAIR      api=sha256:...,worker=sha256:... as infra/push-images.sh prints them; default: what runs now
+  --images DIGESTS   api=sha256:...,worker=sha256:...,lake=sha256:... as infra/push-images.sh prints them; default: what
+                     runs now
   --undo-switch      let the map of states override a switch by salesctl
   --yes              do not ask for confirmation; without a terminal there is none
   --list             print the environment's data as JSON, regions in rollout order; needs no credentials
@@ -83,9 +84,10 @@ case $only_stage in
     '' | pre-deployment | deployment | post-deployment) ;;
     *) wrong_usage "invalid --stage $only_stage: expected pre-deployment, deployment or post-deployment" ;;
 esac
-[[ -z $images || $images =~ ^api=(sha256:[0-9a-f]{64}),worker=(sha256:[0-9a-f]{64})$ ]] ||
-    wrong_usage "invalid --images: expected api=sha256:...,worker=sha256:..., as printed by infra/push-images.sh"
-[[ -z $images ]] || images="{\"api\":\"${BASH_REMATCH[1]}\",\"worker\":\"${BASH_REMATCH[2]}\"}"
+[[ -z $images || $images =~ ^api=(sha256:[0-9a-f]{64}),worker=(sha256:[0-9a-f]{64}),lake=(sha256:[0-9a-f]{64})$ ]] ||
+    wrong_usage "invalid --images: expected api=sha256:...,worker=sha256:...,lake=sha256:..., as printed by infra/push-images.sh"
+[[ -z $images ]] ||
+    images="{\"api\":\"${BASH_REMATCH[1]}\",\"worker\":\"${BASH_REMATCH[2]}\",\"lake\":\"${BASH_REMATCH[3]}\"}"
 [[ -z $only_region || $only_stage != pre-deployment ]] || wrong_usage "--region does not apply to pre-deployment"
 
 # Prints the first missing dependency of a target, nothing if there is none.
@@ -110,7 +112,7 @@ lacks() {
 # A plan with the running images is only a warning: a new region cannot have them before its replication is applied.
 require_images() {
     local service digest log=$logs/describe-images.log why
-    for service in api worker; do
+    for service in "${services[@]}"; do
         digest=$(jq -r ".$service" <<<"$2")
         aws ecr describe-images --region "$1" --repository-name "$prefix/sales-$service" \
             --image-ids "imageDigest=$digest" >/dev/null 2>"$log" && continue
@@ -148,7 +150,7 @@ choose_images() {
     done
     if $emulated; then
         warn "no images given: the task definitions of $1 get a placeholder, since emulators run no tasks"
-        chosen=$(jq -nc '("sha256:" + "0" * 64) as $none | {api: $none, worker: $none}')
+        chosen=$(jq -nc '("sha256:" + "0" * 64) as $none | {api: $none, worker: $none, lake: $none}')
         return 0
     fi
     die "$failed" "no images known for $1: build and push them with infra/push-images.sh --env $name, and pass the digests" \
@@ -300,25 +302,25 @@ smoke_region() {
 # Waits until a region runs its minimum number of tasks. Terraform waits for the tasks that it replaces, not for those that
 # a raised minimum starts; and traffic may follow next.
 await_capacity() {
-    local least services short began=$SECONDS deadline=${CAPACITY_SECONDS:-600}
+    local least tasks short began=$SECONDS deadline=${CAPACITY_SECONDS:-600}
     ! $emulated || return 0
     said_at=$SECONDS
     least=$(terraform_at "deployment/$1" output -json region 2>/dev/null | jq -c '.minimum // {}') || true
     [[ -n $least ]] || least={}
     while :; do
-        services=$(aws ecs describe-services --region "$1" --cluster "$prefix" --output json \
-            --services "$prefix-api" "$prefix-worker" 2>"$logs/describe-services.log") || services='{"services":[]}'
+        tasks=$(aws ecs describe-services --region "$1" --cluster "$prefix" --output json \
+            --services "${services[@]/#/$prefix-}" 2>"$logs/describe-services.log") || tasks='{"services":[]}'
         short=$(jq -r --arg prefix "$prefix" --argjson least "$least" '
             (.services | map({key: .serviceName, value: .runningCount}) | from_entries) as $running
             | [$least | to_entries[] | {name: .key, least: .value, runs: ($running["\($prefix)-\(.key)"] // 0)}
-                | select(.runs < .least) | "\(.name) runs \(.runs) of \(.least) tasks"] | join(", ")' <<<"$services")
+                | select(.runs < .least) | "\(.name) runs \(.runs) of \(.least) tasks"] | join(", ")' <<<"$tasks")
         if [[ -z $short ]]; then
             record "$1" "runs its minimum number of tasks" $((SECONDS - began))
             return 0
         fi
         if ((SECONDS - began >= deadline)); then
             warn "$1: too few tasks after $deadline s: $short; see the service events: aws ecs" \
-                "describe-services --region $1 --cluster $prefix --services $prefix-api $prefix-worker"
+                "describe-services --region $1 --cluster $prefix --services ${services[*]/#/$prefix-}"
             warn "states and traffic are unchanged"
             failure=$failed
             give_up

@@ -7,7 +7,7 @@
 # list_holders TARGET: its resources that may hold data or be protected, from its state: lines KIND REGION NAME.
 list_holders() {
     # ECR creates the repositories of replicated images from the template in this state.
-    [[ $1 != registry/* ]] || printf "repository\t${1#*/}\t$prefix/sales-%s\n" api worker
+    [[ $1 != registry/* ]] || printf "repository\t${1#*/}\t$prefix/sales-%s\n" "${services[@]}"
     terraform_at "$1" state pull 2>/dev/null | jq -r --argjson regions "$(setting .regions)" '
         .resources[]? | select(.mode == "managed") | .type as $type | .instances[].attributes
         | (.arn // "" | split(":")[3] // "") as $region

@@ -11,6 +11,9 @@
 program=${0##*/}
 # The parameter of a region that holds the images with which it has passed all checks of a rollout, below /PREFIX/.
 readonly checked_parameter=rollout/checked-images
+
+# Each has an image, a repository and a service in ECS.
+readonly services=(api worker lake)
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 infra=$repository/infra
 

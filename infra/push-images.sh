@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the images of both services, pushes them to the home region's registry, and waits for their replication; see --help.
+# Builds the images of all services, pushes them to the home region's registry, and waits for their replication; see --help.
 
 set -euo pipefail
 # shellcheck source=infra/pipeline-lib.sh
@@ -9,11 +9,11 @@ print_help() {
     cat <<'HELP'
 usage: infra/push-images.sh --env NAME [--tag TAG]
 
-Builds Dockerfile.api and Dockerfile.worker for the environment's architecture, pushes them to ECR in the home region,
+Builds Dockerfile.api, .worker and .lake for the environment's architecture, pushes them to ECR in the home region,
 waits until they are replicated to every region, and prints one line to standard output, the value of --images of
 pipeline.sh:
 
-  api=sha256:...,worker=sha256:...
+  api=sha256:...,worker=sha256:...,lake=sha256:...
 
 pre-deployment must have been applied, since it creates the repositories.
 
@@ -90,14 +90,13 @@ case $(setting .architecture) in
     *) platform=linux/amd64 ;;
 esac
 
-aws ecr describe-repositories --region "$home" --repository-names "$prefix/sales-api" "$prefix/sales-worker" \
-    >/dev/null 2>&1 ||
-    die "$failed" "no repositories $prefix/sales-api and -worker in $home; create them first:" \
+aws ecr describe-repositories --region "$home" --repository-names "${services[@]/#/$prefix/sales-}" >/dev/null 2>&1 ||
+    die "$failed" "not all repositories are in $home: ${services[*]/#/$prefix/sales-}; create them first:" \
         "./pipeline.sh --env $name --stage pre-deployment"
 
 declare -A digests=()
 signed_in=false
-for service in api worker; do
+for service in "${services[@]}"; do
     began=$SECONDS
     digests[$service]=$(digest_in "$home" "$service")
     if [[ -n ${digests[$service]} ]]; then
@@ -119,7 +118,7 @@ done
 
 began=$SECONDS
 for region in "${regions[@]}"; do
-    for service in api worker; do
+    for service in "${services[@]}"; do
         until found=$(digest_in "$region" "$service") && [[ -n $found ]]; do
             ((SECONDS - began < ${REPLICATION_SECONDS:-900})) ||
                 die "$failed" "sales-$service:$tag has not reached $region after ${REPLICATION_SECONDS:-900} s;" \
@@ -130,6 +129,6 @@ for region in "${regions[@]}"; do
             die "$failed" "sales-$service:$tag is $found in $region, but ${digests[$service]} in $home"
     done
 done
-record "all regions" "both images are available" $((SECONDS - began))
+record "all regions" "all images are available" $((SECONDS - began))
 print_records
-echo "api=${digests[api]},worker=${digests[worker]}" >&3
+echo "api=${digests[api]},worker=${digests[worker]},lake=${digests[lake]}" >&3

@@ -34,24 +34,24 @@ digest_of() {
         jq -er '.taskDefinition.containerDefinitions[0].image | split("@")[1] // empty'
 }
 
-# images_that_run REGION: sets `found` to {"api": DIGEST, "worker": DIGEST}, empty if there are no services. Fails if ECS
-# does not respond.
+# images_that_run REGION: sets `found` to the digests by service, empty if a service is not there. Fails if ECS does not
+# respond.
 images_that_run() {
-    local service digests=()
+    local service digests={}
     found=
-    for service in api worker; do
+    for service in "${services[@]}"; do
         ask_ecs "$1" "$service" || return
         [[ -n $ecs_runs ]] || return 0
-        digests+=("$ecs_runs")
+        digests=$(jq -c --arg service "$service" --arg digest "$ecs_runs" '.[$service] = $digest' <<<"$digests")
     done
-    found=$(jq -nc --arg api "${digests[0]}" --arg worker "${digests[1]}" '{api: $api, worker: $worker}')
+    found=$digests
 }
 
-# check_images REGION IMAGES: waits until both services run them according to ECS. If new tasks fail, ECS rolls back and
+# check_images REGION IMAGES: waits until all services run them according to ECS. If new tasks fail, ECS rolls back and
 # reports a steady state.
 check_images() {
     local region=$1 service wanted began=$SECONDS deadline=${SMOKE_SECONDS:-300}
-    for service in api worker; do
+    for service in "${services[@]}"; do
         wanted=$(jq -r ".$service" <<<"$2")
         while :; do
             ask_ecs "$region" "$service" || fail_region "$region: cannot read from ECS which image sales-$service runs:" \

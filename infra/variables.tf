@@ -133,11 +133,12 @@ variable "images" {
   type = object({
     api    = string
     worker = string
+    lake   = string
   })
   default = null
 
   validation {
-    condition     = var.images == null || alltrue([for digest in values(coalesce(var.images, { api = "", worker = "" })) : can(regex("^sha256:[0-9a-f]{64}$", digest))])
+    condition     = var.images == null || alltrue([for digest in values(coalesce(var.images, { api = "", worker = "", lake = "" })) : can(regex("^sha256:[0-9a-f]{64}$", digest))])
     error_message = "images must be digests: sha256: and 64 hexadecimal digits."
   }
 }
@@ -169,6 +170,11 @@ variable "compute" {
       memory  = optional(number, 512)
       minimum = optional(number, 2)
       maximum = optional(number, 20)
+    }), {})
+    # One task in each region builds the lake's table.
+    lake = optional(object({
+      cpu    = optional(number, 256)
+      memory = optional(number, 1024)
     }), {})
   })
   default = {}
@@ -303,13 +309,40 @@ variable "sign_in" {
 }
 
 variable "retention" {
-  description = "Retention in days of logs, old versions of objects in the lake, and backups."
+  description = "Retention in days of logs, the journal, deleted and overwritten objects of the lake, results of queries, and backups."
   type = object({
     logs          = optional(number, 30)
+    journal       = optional(number, 1095)
     lake_versions = optional(number, 90)
+    queries       = optional(number, 30)
     backups       = optional(number, 1095)
   })
   default = {}
+
+  validation {
+    condition     = var.retention.journal >= 365
+    error_message = "retention.journal must be at least 365: the table can only be rebuilt from what the journal still holds."
+  }
+}
+
+variable "analysts" {
+  description = "Who queries the lake's table. principals: ARNs of those who may assume the analysts' role; without any, everyone in the account whose own permissions allow it. gigabytes_per_query: limit of what one query may read."
+  type = object({
+    principals          = optional(list(string), [])
+    gigabytes_per_query = optional(number, 10)
+  })
+  default = {}
+
+  validation {
+    condition     = alltrue([for principal in var.analysts.principals : can(regex("^arn:aws:(iam|sts)::[0-9]{12}:[a-z-]+/[^*]+$", principal))])
+    error_message = "analysts.principals must be ARNs of roles or users, without wildcards."
+  }
+
+  # The least that Athena accepts is ten million bytes.
+  validation {
+    condition     = var.analysts.gigabytes_per_query >= 0.01 && var.analysts.gigabytes_per_query <= 7000
+    error_message = "analysts.gigabytes_per_query must be 0.01 to 7000."
+  }
 }
 
 variable "deletion_protection" {

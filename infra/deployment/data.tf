@@ -61,6 +61,7 @@ module "lake" {
 
   name                   = local.names.lake
   key_arn                = module.key.arn
+  journal_retention_days = var.retention.journal
   version_retention_days = var.retention.lake_versions
   force_destroy          = var.teardown
 }
@@ -96,4 +97,34 @@ module "worker_role" {
   account   = data.aws_caller_identity.current.account_id
   region    = local.region
   resources = local.task_resources
+}
+
+module "lake_role" {
+  source = "../../modules/task-role"
+
+  name      = "${module.names.prefix}-lake-${local.region}"
+  service   = "lake"
+  account   = data.aws_caller_identity.current.account_id
+  region    = local.region
+  resources = local.task_resources
+}
+
+module "lake_queries" {
+  source = "../../modules/lake-queries"
+
+  name                = module.names.prefix
+  account             = data.aws_caller_identity.current.account_id
+  region              = local.region
+  results_bucket      = local.names.queries
+  role_name           = "${module.names.prefix}-analysts-${local.region}"
+  principals          = var.analysts.principals
+  key_arn             = module.key.arn
+  gigabytes_per_query = var.analysts.gigabytes_per_query
+  retention_days      = var.retention.queries
+  force_destroy       = var.teardown
+
+  lake = {
+    bucket = module.lake.bucket
+    arn    = module.lake.arn
+  }
 }

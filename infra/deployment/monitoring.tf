@@ -11,6 +11,7 @@ module "monitoring" {
   services = {
     api    = { service_name = module.api.service_name, log_group_name = module.api.log_group_name }
     worker = { service_name = module.worker.service_name, log_group_name = module.worker.log_group_name }
+    lake   = { service_name = module.builder.service_name, log_group_name = module.builder.log_group_name }
   }
   entrance = {
     alb_arn_suffix          = module.load_balancers.alb_arn_suffix

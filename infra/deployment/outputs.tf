@@ -28,12 +28,21 @@ output "region" {
       service_security_group_ids = {
         api    = module.api.security_group_id
         worker = module.worker.security_group_id
+        lake   = module.builder.security_group_id
       }
     }
 
     services = {
       api    = module.api.environment
       worker = module.worker.environment
+      lake   = module.builder.environment
+    }
+
+    # For analysts.
+    queries = {
+      workgroup = module.lake_queries.workgroup
+      database  = module.lake_queries.database
+      role_arn  = module.lake_queries.role_arn
     }
   }
 }

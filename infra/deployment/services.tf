@@ -1,10 +1,11 @@
-# The API and the worker. Regions differ only in their environment variables.
+# The API, the worker, and the builder of the lake's table. Regions differ only in their environment variables.
 
 locals {
   # Without digests there is no image, and modules/service rejects it.
   images = {
     api    = "${local.names.api_repository}@${try(var.images.api, "none")}"
     worker = "${local.names.worker_repository}@${try(var.images.worker, "none")}"
+    lake   = "${local.names.lake_repository}@${try(var.images.lake, "none")}"
   }
 }
 
@@ -121,6 +122,52 @@ module "worker" {
       queue_name        = module.messaging.queue_name
     }
   }
+
+  logs                  = local.logs
+  wait_for_steady_state = local.tasks_run
+}
+
+# One task, whatever the region's state: each region builds its own table. While it is replaced or down, the table is late, and
+# nothing is lost.
+module "builder" {
+  source = "../../modules/service"
+
+  name  = "${module.names.prefix}-lake"
+  image = local.images.lake
+  size = merge(var.compute.lake, {
+    architecture = var.compute.architecture
+    minimum      = 1
+    maximum      = 1
+  })
+  scaling = null
+
+  cluster = {
+    name = module.cluster.name
+    arn  = module.cluster.arn
+  }
+
+  network = {
+    vpc_id                      = module.network.vpc_id
+    subnet_ids                  = module.network.private_subnet_ids
+    operators_security_group_id = module.network.operators.security_group_id
+  }
+
+  roles = {
+    task      = module.lake_role.arn
+    execution = module.names.execution_role_arn
+  }
+
+  environment = {
+    AWS_REGION                     = local.region
+    DYNAMO_SALES_IDEMPOTENCY_TABLE = local.names.idempotency_table
+    S3_SALES_BUCKET                = module.lake.bucket
+  }
+
+  health_check = ["/usr/local/bin/sales-lake", "--healthcheck"]
+
+  # A fold in progress may take 25 s (DRAIN_TIME in sales-lake/src/app.rs), then the health check's server 8 s (DRAIN_TIME in
+  # sales-service/src/http/server.rs).
+  stop_timeout = 60
 
   logs                  = local.logs
   wait_for_steady_state = local.tasks_run

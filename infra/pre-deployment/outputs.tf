@@ -18,6 +18,7 @@ output "repositories" {
   value = {
     api    = module.registry.urls[module.names.api_repository]
     worker = module.registry.urls[module.names.worker_repository]
+    lake   = module.registry.urls[module.names.lake_repository]
   }
 }
 

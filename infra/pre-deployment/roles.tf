@@ -6,8 +6,8 @@ module "execution_role" {
   name         = module.names.execution_role
   account      = data.aws_caller_identity.current.account_id
   regions      = keys(var.regions)
-  repositories = [module.names.api_repository, module.names.worker_repository]
-  log_groups   = [for service in ["api", "worker"] : "/ecs/${module.names.prefix}-${service}"]
+  repositories = [module.names.api_repository, module.names.worker_repository, module.names.lake_repository]
+  log_groups   = [for service in ["api", "worker", "lake"] : "/ecs/${module.names.prefix}-${service}"]
 }
 
 module "github" {

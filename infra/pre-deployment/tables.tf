@@ -15,7 +15,7 @@ module "sales_table" {
   }
 }
 
-# Idempotency records, and the leases of the sweep.
+# Idempotency records, and the leases of the sweep and of the lake's table.
 module "idempotency_table" {
   source = "../../modules/table"
 

@@ -16,6 +16,11 @@ resource "aws_iam_role_policy" "apply" {
 
 locals {
   own = {
+    # There is only the workgroup, but calls about tags want the permission for each kind.
+    athena = [
+      for name in ["capacity-reservation/${var.prefix}", "datacatalog/${var.prefix}", "workgroup/${var.prefix}", "workgroup/${var.prefix}/session/*"] :
+      "arn:aws:athena:*:${var.account}:${name}"
+    ]
     cloudwatch = [
       "arn:aws:cloudwatch:*:${var.account}:alarm:${var.prefix}-*",
       "arn:aws:cloudwatch::${var.account}:dashboard/${var.prefix}-*",
@@ -24,6 +29,14 @@ locals {
     ecr      = ["arn:aws:ecr:*:${var.account}:repository/${var.prefix}/*"]
     ecs = [
       for kind in ["cluster", "service", "task-definition"] : "arn:aws:ecs:*:${var.account}:${kind}/${var.prefix}*"
+    ]
+    # Databases are named with underscores.
+    glue = [
+      "arn:aws:glue:*:${var.account}:catalog",
+      "arn:aws:glue:*:${var.account}:database/${replace(var.prefix, "-", "_")}",
+      "arn:aws:glue:*:${var.account}:table/${replace(var.prefix, "-", "_")}/*",
+      # A database is deleted with what is in it.
+      "arn:aws:glue:*:${var.account}:userDefinedFunction/${replace(var.prefix, "-", "_")}/*",
     ]
     # API Gateway chooses the names of its log groups.
     logs = [

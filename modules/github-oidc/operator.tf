@@ -11,6 +11,7 @@ locals {
     dead_letter_queue   = [for region in var.regions : region.dead_letter_queue_arn]
     lake                = [for region in var.regions : region.lake_arn]
     journal             = [for region in var.regions : "${region.lake_arn}/journal/*"]
+    table               = [for region in var.regions : "${region.lake_arn}/table/sales/*"]
     state_parameter     = [for region in var.regions : region.state_parameter_arn]
     key                 = [for region in var.regions : region.key_arn]
     services = [

@@ -57,6 +57,21 @@ locals {
       }
     },
     {
+      # Without data, no builder runs, or none has folded the journal yet: breaching. Of two tasks, the one that is ahead says how
+      # old the table is: the other one is new, or has lost its lease.
+      table-age = {
+        description = "The lake's table is late; no sale is lost. See the logs of sales-lake."
+        namespace   = var.prefix
+        metric      = "TableAge"
+        dimensions  = {}
+        statistic   = "Minimum"
+        threshold   = var.thresholds.table_age
+        above       = true
+        minutes     = 3
+        missing     = "breaching"
+      }
+    },
+    {
       # A service without tasks reports no data: breaching.
       for name, service in var.services : "${name}-tasks" => {
         description = "Too few ${name} tasks are running."
@@ -64,7 +79,7 @@ locals {
         metric      = "RunningTaskCount"
         dimensions  = { ClusterName = var.cluster, ServiceName = service.service_name }
         statistic   = "Minimum"
-        threshold   = var.thresholds.tasks
+        threshold   = name == "lake" ? 1 : var.thresholds.tasks
         above       = false
         minutes     = 5
         missing     = "breaching"
@@ -203,7 +218,8 @@ resource "aws_cloudwatch_metric_alarm" "server_errors" {
   }
 }
 
-# Reasons to switch away from this region: it does not serve, does not process, or would miss a switch.
+# Reasons to switch away from this region: it does not serve, does not process, or would miss a switch. A late table is none:
+# nothing is lost, and the other region has its own.
 locals {
   impaired_by = concat(
     [for name in ["api-state-age", "api-tasks", "worker-state-age", "worker-tasks"] : aws_cloudwatch_metric_alarm.metric[name].alarm_name],

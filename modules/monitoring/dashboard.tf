@@ -66,6 +66,13 @@ locals {
       ]
     },
     {
+      title = "Age of the lake's table, in seconds"
+      stat  = "Minimum"
+      metrics = [
+        [var.prefix, "TableAge"],
+      ]
+    },
+    {
       title = "Running tasks"
       stat  = "Minimum"
       metrics = [

@@ -35,10 +35,11 @@ variable "cluster" {
 }
 
 variable "services" {
-  description = "The two services: name in ECS and log group."
+  description = "The services: name in ECS and log group."
   type = object({
     api    = object({ service_name = string, log_group_name = string })
     worker = object({ service_name = string, log_group_name = string })
+    lake   = object({ service_name = string, log_group_name = string })
   })
 }
 
@@ -91,8 +92,11 @@ variable "thresholds" {
     # with 503 only if the table cannot accept a sale, and clients retry: 1 % is more than the API's own retries leave.
     server_errors          = optional(number, 1)
     server_errors_requests = optional(number, 50)
-    # Minimum number of running tasks, in different zones.
+    # Minimum number of running tasks of the API and of the worker, in different zones. The lake has one.
     tasks = optional(number, 2)
+    # Maximum age of the lake's table in seconds. It is folded once a minute, and a fold takes seconds: ten minutes are as many
+    # folds that failed.
+    table_age = optional(number, 600)
     # Maximum replication time of an item in milliseconds; usually under a second. From 30 s on, the other region's workers
     # adopt sales.
     table_replication = optional(number, 10000)
@@ -104,6 +108,11 @@ variable "thresholds" {
   validation {
     condition     = alltrue([for threshold in values(var.thresholds) : threshold > 0])
     error_message = "a threshold must be above 0."
+  }
+
+  validation {
+    condition     = var.thresholds.table_age >= 180
+    error_message = "table_age must be at least 180 s: between two folds the table is up to two minutes old."
   }
 
   validation {

@@ -27,6 +27,12 @@ locals {
       metric    = "PendingOldestAge"
       unit      = "Seconds"
     }
+    table-age = {
+      log_group = var.services.lake.log_group_name
+      field     = "table_age_seconds"
+      metric    = "TableAge"
+      unit      = "Seconds"
+    }
   }
 }
 

@@ -23,8 +23,10 @@ locals {
       dead_letter_queue     = "${local.prefix}-sales-dead-letters"
       dead_letter_queue_arn = "arn:aws:sqs:${region}:${var.account}:${local.prefix}-sales-dead-letters"
       # Bucket names are unique among all accounts.
-      lake                = "${local.prefix}-lake-${var.account}-${region}"
-      lake_arn            = "arn:aws:s3:::${local.prefix}-lake-${var.account}-${region}"
+      lake     = "${local.prefix}-lake-${var.account}-${region}"
+      lake_arn = "arn:aws:s3:::${local.prefix}-lake-${var.account}-${region}"
+      # Results of analysts' queries.
+      queries             = "${local.prefix}-queries-${var.account}-${region}"
       state_parameter     = "/${local.prefix}/site/state"
       state_parameter_arn = "arn:aws:ssm:${region}:${var.account}:parameter/${local.prefix}/site/state"
       # The last applied state, in the same path as the parameter that salesctl switches.
@@ -32,6 +34,7 @@ locals {
       key_alias               = "alias/${local.prefix}"
       api_repository          = "${var.account}.dkr.ecr.${region}.amazonaws.com/${local.prefix}/sales-api"
       worker_repository       = "${var.account}.dkr.ecr.${region}.amazonaws.com/${local.prefix}/sales-worker"
+      lake_repository         = "${var.account}.dkr.ecr.${region}.amazonaws.com/${local.prefix}/sales-lake"
       # First label of the user pool's domain; unique in its region among all accounts.
       sign_in_domain = "${local.prefix}-${var.account}"
       # One label below the domain, covered by the wildcard certificate.

@@ -33,6 +33,11 @@ output "worker_service" {
   value       = "${local.prefix}-worker"
 }
 
+output "lake_service" {
+  description = "Name of the ECS service that builds the lake's table, the same in each region."
+  value       = "${local.prefix}-lake"
+}
+
 output "api_repository" {
   description = "Name of the API's image repository."
   value       = "${local.prefix}/sales-api"
@@ -41,6 +46,11 @@ output "api_repository" {
 output "worker_repository" {
   description = "Name of the worker's image repository."
   value       = "${local.prefix}/sales-worker"
+}
+
+output "lake_repository" {
+  description = "Name of the image repository of the table's builder."
+  value       = "${local.prefix}/sales-lake"
 }
 
 output "execution_role" {

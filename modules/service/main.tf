@@ -1,4 +1,5 @@
-# One service on Fargate: at least two tasks in different zones, replaced without downtime, rolled back if new ones fail.
+# One service on Fargate: at least two tasks in different zones, or one without scaling; replaced without downtime, rolled back
+# if new ones fail.
 
 data "aws_region" "current" {}
 

@@ -31,7 +31,7 @@ variable "image" {
 }
 
 variable "size" {
-  description = "Per task: cpu in units of 1/1024 vCPU, memory in MiB, and architecture; minimum and maximum number of tasks."
+  description = "Per task: cpu in units of 1/1024 vCPU, memory in MiB, and architecture; minimum and maximum number of tasks, the same without scaling."
   type = object({
     architecture = string
     cpu          = number
@@ -41,8 +41,13 @@ variable "size" {
   })
 
   validation {
-    condition     = var.size.minimum >= 2 && var.size.maximum >= var.size.minimum
+    condition     = var.scaling == null || (var.size.minimum >= 2 && var.size.maximum >= var.size.minimum)
     error_message = "a service needs at least two tasks, in different zones, and a maximum of at least its minimum."
+  }
+
+  validation {
+    condition     = var.scaling != null || (var.size.minimum >= 1 && var.size.maximum == var.size.minimum)
+    error_message = "without scaling, minimum and maximum must be the same number of tasks."
   }
 }
 
@@ -84,7 +89,7 @@ variable "load_balancer" {
 }
 
 variable "scaling" {
-  description = "Targets for scaling: average CPU in percent, and requests or waiting messages per task."
+  description = "Targets for scaling: average CPU in percent, and requests or waiting messages per task. null for a fixed number of tasks, for a service that is late and loses nothing while its only task is replaced."
   type = object({
     cpu_percent = optional(number)
     requests = optional(object({
@@ -99,8 +104,10 @@ variable "scaling" {
   })
 
   validation {
-    condition     = var.scaling.cpu_percent != null || var.scaling.requests != null || var.scaling.backlog != null
-    error_message = "scaling must set at least one of cpu_percent, requests and backlog."
+    condition = var.scaling == null ? true : (
+      var.scaling.cpu_percent != null || var.scaling.requests != null || var.scaling.backlog != null
+    )
+    error_message = "scaling must set at least one of cpu_percent, requests and backlog, or be null."
   }
 }
 

@@ -13,6 +13,7 @@ locals {
     dead_letter_queue   = var.resources.dead_letter_queue_arn
     lake                = var.resources.lake_arn
     journal             = "${var.resources.lake_arn}/journal/*"
+    table               = "${var.resources.lake_arn}/table/sales/*"
     state_parameter     = var.resources.state_parameter_arn
     key                 = var.resources.key_arn
   }

@@ -4,12 +4,12 @@ variable "name" {
 }
 
 variable "service" {
-  description = "The service whose tasks assume the role: api or worker."
+  description = "The service whose tasks assume the role: api, worker or lake."
   type        = string
 
   validation {
-    condition     = contains(["api", "worker"], var.service)
-    error_message = "service must be api or worker."
+    condition     = contains(["api", "worker", "lake"], var.service)
+    error_message = "service must be api, worker or lake."
   }
 }
 

@@ -100,8 +100,14 @@ where
     let metrics = Metrics::new(&mut registry);
     let requests = RequestMetrics::new(&mut registry);
     let version = Version::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"), image);
-    let registry = Arc::new(registry);
-    let operations = Operations { version, health, site: site.clone(), registry, sign_in: Some(sign_in.name()) };
+    let operations = Operations {
+        version,
+        health,
+        region: site.region().clone(),
+        site: Some(site.clone()),
+        registry: Arc::new(registry),
+        sign_in: Some(sign_in.name()),
+    };
 
     let (shared, announcing) = Shared::start(topic, site.clone(), clock, entropy.clone(), metrics);
     actix_web::rt::spawn(refresh.run(shutdown.clone()));

@@ -26,7 +26,7 @@ pub struct Arguments {
 }
 
 impl command_line::Arguments for Arguments {
-    fn errand(self, environment: &Environment) -> Read<Option<Errand>> {
+    fn errand(&self, environment: &Environment) -> Read<Option<Errand>> {
         if self.openapi {
             return Ok(Some(Errand::Print(docs::description())));
         }
@@ -59,6 +59,7 @@ Optional:
   OIDC_JWKS_URLS              addresses of the issuers' keys, in the same order [default: from their discovery documents]
   OIDC_SCOPE_PREFIX           what precedes write, read, cancel and all in the scopes of a token [default: sales/]
   OIDC_SEPARATE_ISSUERS       true: the same client id of two issuers is two clients [default: false]
+  OIDC_CLIENTS                names of clients, ID=NAME,...: several ids of one name are one client
   IMAGE                       digest or tag of the running image, shown by /version
   LOG_FORMAT                  json or text [default: text on a terminal, else json]
   RUST_LOG                    log filter [default: info]

@@ -13,7 +13,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[actix_web::main]
 async fn main() -> ExitCode {
-    command_line::run::<Arguments, _, _>(Config::read, run).await
+    command_line::run::<Arguments, _, _>(|_, environment| Config::read(environment), run).await
 }
 
 async fn run(config: Config) -> anyhow::Result<()> {

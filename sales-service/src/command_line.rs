@@ -1,4 +1,4 @@
-//! Start and end of both services: errands such as `--help`, one-line errors, the log, and the exit code.
+//! Start and end of every service: errands such as `--help`, one-line errors, the log, and the exit code.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -18,7 +18,7 @@ pub trait Arguments: Parser {
     ///
     /// # Errors
     /// If a variable that the errand needs is invalid.
-    fn errand(self, environment: &Environment) -> Read<Option<Errand>>;
+    fn errand(&self, environment: &Environment) -> Read<Option<Errand>>;
 }
 
 /// What a service can do instead of its work.
@@ -34,7 +34,7 @@ pub enum Errand {
 ///
 /// The exit code is 0 if `work` succeeds, 1 if it fails, and 64 if an argument or a variable is invalid.
 pub async fn run<A, C, E>(
-    read: impl FnOnce(&Environment) -> Read<(Logging, C)>,
+    read: impl FnOnce(&A, &Environment) -> Read<(Logging, C)>,
     work: impl AsyncFnOnce(C) -> Result<(), E>,
 ) -> ExitCode
 where
@@ -55,7 +55,7 @@ where
         Ok(None) => {}
         Err(error) => return fail(EXIT_USAGE, &error),
     }
-    let (logging, config) = match read(&environment) {
+    let (logging, config) = match read(&arguments, &environment) {
         Ok(configured) => configured,
         Err(error) => return fail(EXIT_USAGE, &error),
     };

@@ -15,9 +15,9 @@ use sales::shard::Shards;
 
 use crate::http::Transport;
 
-/// Default log filter. Messages about the server's threads are for debugging, and what aws_config says at each load of
-/// credentials that fails is reported once by their dependency.
-const DEFAULT_FILTER: &str = "info,actix_server=warn,aws_config=error";
+/// Default log filter. Messages about the server's threads are for debugging, what aws_config says at each load of
+/// credentials that fails is reported once by their dependency, and what the table's library does is the builder's to tell.
+const DEFAULT_FILTER: &str = "info,actix_server=warn,aws_config=error,delta_kernel=warn";
 
 /// A missing or invalid variable.
 #[derive(Debug, Error, PartialEq, Eq)]

@@ -68,8 +68,14 @@ pub async fn run<P: Platform>(
     let backlog = BacklogGauge::new(&mut registry, config.region.clone(), clock.clone());
     let requests = RequestMetrics::new(&mut registry);
     let version = Version::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"), config.image.clone());
-    let registry = Arc::new(registry);
-    let operations = Operations { version, health: health.clone(), site: site.clone(), registry, sign_in: None };
+    let operations = Operations {
+        version,
+        health: health.clone(),
+        region: config.region.clone(),
+        site: Some(site.clone()),
+        registry: Arc::new(registry),
+        sign_in: None,
+    };
 
     tracing::info!(site.region = site.region().as_str(), address = %listen, version = operations.version.version, commit = operations.version.commit, "working");
     watch_dependencies(&ports, dependencies, &entropy, &shutdown);

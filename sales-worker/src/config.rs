@@ -22,7 +22,7 @@ pub struct Arguments {
 }
 
 impl command_line::Arguments for Arguments {
-    fn errand(self, environment: &Environment) -> Read<Option<Errand>> {
+    fn errand(&self, environment: &Environment) -> Read<Option<Errand>> {
         if !self.healthcheck {
             return Ok(None);
         }

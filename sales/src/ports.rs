@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -313,7 +314,22 @@ impl fmt::Display for Holder {
     }
 }
 
-/// The holder of a shard, and the expiry.
+/// What one task of a region does at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Duty {
+    /// Sweeps a shard of the pending index.
+    Sweep(Shard),
+    /// Builds the table of the lake.
+    Table,
+}
+
+impl From<Shard> for Duty {
+    fn from(shard: Shard) -> Self {
+        Self::Sweep(shard)
+    }
+}
+
+/// The holder of a duty, and the expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lease {
     /// The caller.
@@ -322,19 +338,82 @@ pub enum Lease {
     Other(Timestamp),
 }
 
-/// Divides the shards among a region's tasks. A lease saves work; if two tasks hold the same one, nothing goes wrong.
+/// Divides duties among a region's tasks. A lease saves work; if two tasks hold the same one, nothing goes wrong.
 pub trait Leases: Clone + Send + Sync + 'static {
-    /// Acquires a shard until `until`, or renews its lease, unless another task holds it at `now`.
+    /// Acquires a duty until `until`, or renews its lease, unless another task holds it at `now`.
     fn acquire(
         &self,
-        shard: Shard,
+        duty: impl Into<Duty> + Send,
         holder: Holder,
         now: Timestamp,
         until: Timestamp,
     ) -> impl Future<Output = PortResult<Lease>> + Send;
 
-    /// Releases a shard, if `holder` holds it.
-    fn release(&self, shard: Shard, holder: Holder) -> impl Future<Output = PortResult<()>> + Send;
+    /// Releases a duty, if `holder` holds it.
+    fn release(&self, duty: impl Into<Duty> + Send, holder: Holder) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// An object of the lake, without its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredObject {
+    /// Its key.
+    pub key: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was written last.
+    pub modified: Timestamp,
+}
+
+/// Some of the objects under a prefix, in the order of their keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ObjectPage {
+    /// The objects; without those in `folders`.
+    pub objects: Vec<StoredObject>,
+    /// The prefixes up to the next slash, if the caller asked for folders.
+    pub folders: Vec<String>,
+    /// Start of the next page; `None` after the last.
+    pub next: Option<String>,
+}
+
+/// What a page of objects holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// All objects under the prefix.
+    Deep,
+    /// Those directly under the prefix, and its folders.
+    Folders,
+}
+
+/// Outcome of a put that never replaces an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Create {
+    /// The object was put.
+    Created,
+    /// One with this key exists; an earlier attempt of this very call may have put it.
+    AlreadyExists,
+}
+
+/// The objects of this region's lake, as the builder of the table sees them.
+pub trait LakeStore: Clone + Send + Sync + 'static {
+    /// Lists objects with a prefix whose keys sort after `after`: at most a thousand, and more with each `next`.
+    fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        listing: Listing,
+    ) -> impl Future<Output = PortResult<ObjectPage>> + Send;
+
+    /// Reads an object, or a part of it that begins within the object; `None` if there is none.
+    fn read(&self, key: &str, part: Option<Range<u64>>) -> impl Future<Output = PortResult<Option<Vec<u8>>>> + Send;
+
+    /// Puts an object unless there is one with its key.
+    fn create(&self, key: &str, content: Vec<u8>) -> impl Future<Output = PortResult<Create>> + Send;
+
+    /// Puts an object in place of whatever is there.
+    fn replace(&self, key: &str, content: Vec<u8>) -> impl Future<Output = PortResult<()>> + Send;
+
+    /// Deletes objects (at most a thousand); one that is not there is no failure.
+    fn delete(&self, keys: &[String]) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// The keys of the issuers of tokens, as they were last fetched: for tasks of this region that start while an issuer is

@@ -62,6 +62,12 @@ impl SaleId {
         self.0.get_version_num() == 5
     }
 
+    /// The UUID.
+    #[must_use]
+    pub fn as_uuid(self) -> Uuid {
+        self.0
+    }
+
     /// The shard of the pending index for this sale.
     ///
     /// The low bits of UUIDv5 and UUIDv7 are a hash or random, so they spread evenly as they are.
@@ -224,6 +230,15 @@ impl Amount {
             .and_then(|integer| Decimal::try_from_i128_with_scale(integer, scale).ok())
             .map(Self)
             .ok_or(InvalidSale::AmountTooManyDigits)
+    }
+}
+
+impl Amount {
+    /// The amount in units of its last digit if it had this many decimals; `None` if that is no whole number.
+    #[must_use]
+    pub fn units(self, decimals: u32) -> Option<i128> {
+        let units = 10_i128.checked_pow(decimals.checked_sub(self.0.scale())?)?;
+        self.0.mantissa().checked_mul(units)
     }
 }
 
@@ -404,6 +419,13 @@ impl Fact {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_amount_is_counted_in_units_of_a_decimal_that_is_no_coarser_than_its_own() {
+        let amount = Amount::from_json_number("14.50").unwrap();
+        assert_eq!([0, 1, 3].map(|decimals| amount.units(decimals)), [None, Some(145), Some(14_500)]);
+        assert_eq!(Amount::from_json_number("79228162514264337593543950335").unwrap().units(18), None);
+    }
 
     #[test]
     fn an_amount_keeps_its_digits_and_drops_trailing_zeros() {

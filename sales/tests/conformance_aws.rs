@@ -9,8 +9,8 @@ use std::time::Duration;
 use sales::attributes::Attributes;
 use sales::aws::sale_queue::{from_sqs, to_sqs};
 use sales::aws::{
-    Connection, DynamoKeyStore, DynamoLeases, DynamoMarks, DynamoSaleTable, S3Addressing, S3Journal, SnsSaleTopic,
-    SqsSaleQueue, SsmSiteSwitch,
+    Connection, DynamoKeyStore, DynamoLeases, DynamoMarks, DynamoSaleTable, S3Addressing, S3Journal, S3LakeStore,
+    SnsSaleTopic, SqsSaleQueue, SsmSiteSwitch,
 };
 use sales::clock::Clock;
 use sales::conformance::{Ports, Regions};
@@ -19,7 +19,7 @@ use sales::event::Event;
 use sales::health::{Dependency, Health};
 use sales::journal::{Hour, JournalObject};
 use sales::ports::{
-    FailureKind, Holder, Journal, KeyStore, Leases, Mark, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch,
+    FailureKind, Holder, Journal, KeyStore, LakeStore, Leases, Mark, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch,
 };
 use sales::sale::{self};
 use sales::shard::Shards;
@@ -71,6 +71,11 @@ impl Ports for AwsRegion {
     fn journal(&self) -> impl Journal {
         let (bucket, dependency) = (self.region.bucket.clone(), self.dependency.clone());
         S3Journal::new(&self.connection, bucket, S3Addressing::Path, dependency)
+    }
+
+    fn lake_store(&self) -> impl LakeStore {
+        let (bucket, dependency) = (self.region.bucket.clone(), self.dependency.clone());
+        S3LakeStore::new(&self.connection, bucket, S3Addressing::Path, dependency)
     }
 
     fn marks(&self) -> impl Marks {

@@ -9,7 +9,7 @@ use sales::clock::Clock;
 use sales::conformance::{Ports, Regions};
 use sales::event::Event;
 use sales::memory::{Call, Client, Cloud, Flow, Network, Passage, Perfect};
-use sales::ports::{Journal, KeyStore, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
+use sales::ports::{Journal, KeyStore, LakeStore, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
 use sales::shard::Shards;
 use sales::site_state::SiteState;
 use tokio::time::Instant;
@@ -46,6 +46,10 @@ impl Ports for MemoryRegion {
 
     fn journal(&self) -> impl Journal {
         self.client.journal()
+    }
+
+    fn lake_store(&self) -> impl LakeStore {
+        self.client.lake_store()
     }
 
     fn marks(&self) -> impl Marks {

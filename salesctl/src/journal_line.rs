@@ -8,7 +8,7 @@ use md5::{Digest as _, Md5};
 use sales::{
     event,
     journal::{self, Hour},
-    sale::{Fact, FactId},
+    sale::{Cancellation, Fact, FactId, Sale},
 };
 
 type Hash = [u8; 16];
@@ -18,12 +18,14 @@ type Hash = [u8; 16];
 pub(crate) struct LineDigest {
     /// The hour in whose folder it belongs.
     pub(crate) hour: Hour,
-    /// Of the event's body.
+    /// Of the event's body, without the client.
     body: Hash,
     /// Of what two regions that both accept the fact have in common.
     order: Hash,
     /// Of the region that accepted it; `None` if the line does not name it.
     region: Option<Hash>,
+    /// Of the client, likewise.
+    client: Option<Hash>,
 }
 
 /// Result of a comparison.
@@ -46,9 +48,10 @@ impl LineDigest {
         };
         Self {
             hour: Hour::of_fact(fact),
-            body: hash(&[&event::body(fact)]),
+            body: hash(&[&event::body(&without_client(fact))]),
             order,
             region: fact.region().map(|region| hash(&[region.as_str()])),
+            client: fact.client().map(|client| hash(&[client.as_str()])),
         }
     }
 
@@ -61,18 +64,29 @@ impl LineDigest {
 
     /// Compares the lines of one fact.
     pub(crate) fn compare(self, other: Self, id: FactId) -> Agreement {
-        let same_region = match (self.region, other.region) {
-            (Some(own), Some(other)) => own == other,
-            // A message of another tool does not name the region.
-            (None, _) | (_, None) => true,
-        };
-        if self.body == other.body && same_region {
+        // A message of another tool does not name the region, and no row of the lake's table names the client.
+        let agree = |own: Option<Hash>, other: Option<Hash>| own.is_none() || other.is_none() || own == other;
+        let same_client = agree(self.client, other.client);
+        if self.body == other.body && agree(self.region, other.region) && same_client {
             Agreement::Same
-        } else if may_be_accepted_twice(id) && self.order == other.order {
+        } else if may_be_accepted_twice(id) && self.order == other.order && (same_client || !is_sale(id)) {
             Agreement::OtherVersion
         } else {
             Agreement::Contradiction
         }
+    }
+}
+
+/// Whether the client is part of what both regions accept: a sale with a key is its client's, but anyone who may see it can
+/// cancel it.
+fn is_sale(id: FactId) -> bool {
+    matches!(id, FactId::Sale(_))
+}
+
+fn without_client(fact: &Fact) -> Fact {
+    match fact.clone() {
+        Fact::Sale(sale) => Fact::Sale(Sale { client: None, ..sale }),
+        Fact::Cancellation(cancellation) => Fact::Cancellation(Cancellation { client: None, ..cancellation }),
     }
 }
 
@@ -97,7 +111,7 @@ fn hash(parts: &[&str]) -> Hash {
 mod tests {
     use sales::{
         clock::Timestamp,
-        sale::{Amount, Cancellation, IdempotencyKey, Product, Sale, SaleId},
+        sale::{Amount, ClientId, IdempotencyKey, Product, SaleId},
     };
 
     use super::*;
@@ -138,6 +152,24 @@ mod tests {
             assert_eq!(LineDigest::parse(wrong.as_bytes()), None, "{wrong}");
         }
         assert_eq!(LineDigest::parse(&[0xff]), None);
+    }
+
+    #[test]
+    fn two_clients_never_have_the_same_sale_and_may_both_cancel_it() {
+        let of = |fact: Fact, client: Option<&str>| match fact {
+            Fact::Sale(sale) => Fact::Sale(Sale { client: client.and_then(ClientId::new), ..sale }),
+            Fact::Cancellation(cancellation) => {
+                Fact::Cancellation(Cancellation { client: client.and_then(ClientId::new), ..cancellation })
+            }
+        };
+        let with_key = SaleId::from_key(None, &IdempotencyKey::new("order-1").unwrap());
+        let sold = |client| of(sale(with_key, "14", 10, Some("sa-east-1")), client);
+        let cancelled = |client| of(cancellation(30, Some(10)), client);
+        let compare = |item: &Fact, line: &Fact| LineDigest::of(line).compare(LineDigest::of(item), item.id());
+        assert_eq!(compare(&sold(Some("a")), &sold(Some("a"))), Agreement::Same);
+        assert_eq!(compare(&sold(Some("a")), &sold(None)), Agreement::Same, "a row does not name it");
+        assert_eq!(compare(&sold(Some("a")), &sold(Some("b"))), Agreement::Contradiction);
+        assert_eq!(compare(&cancelled(Some("a")), &cancelled(Some("b"))), Agreement::OtherVersion);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::canned::Latency;
 use crate::ceilings::Call;
+use crate::sign_in::TokenKind;
 
 /// Measure what a sale costs: start release builds of the services on an AWS endpoint with canned answers, and print
 /// rates, latencies, CPU time, AWS calls, write units, log bytes and memory, beside the cost of bare calls in the same
@@ -67,6 +68,9 @@ pub(crate) struct Plan {
     /// Numbers of pending sales that the worker sweeps, without latency
     #[arg(long, value_delimiter = ',', default_values_t = [1_000, 10_000, 100_000, 1_000_000])]
     pub(crate) pending: Vec<u64>,
+    /// Numbers of sales of an hour that the builder of the lake's table folds, minute by minute
+    #[arg(long, value_delimiter = ',', default_values_t = [1_000, 100_000, 1_000_000, 10_000_000], value_parser = clap::value_parser!(u64).range(60..=20_000_000))]
+    pub(crate) hours: Vec<u64>,
     /// Measure only these
     #[arg(long, value_delimiter = ',', value_enum, default_values_t = Subject::value_variants().to_vec())]
     pub(crate) only: Vec<Subject>,
@@ -74,7 +78,7 @@ pub(crate) struct Plan {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) cores: u16,
     /// Quick run (one minute): one run, 16 and 256 clients for a second, no latency, small queues
-    #[arg(long, conflicts_with_all = ["runs", "seconds", "connections", "latency", "sales", "events", "rates", "pending"])]
+    #[arg(long, conflicts_with_all = ["runs", "seconds", "connections", "latency", "sales", "events", "rates", "pending", "hours"])]
     pub(crate) quick: bool,
     /// Directory of the sales-api and sales-worker to measure [default: builds them as for their images]
     #[arg(long, value_name = "DIRECTORY")]
@@ -92,6 +96,7 @@ impl Plan {
             (self.runs, self.seconds) = (1, 1.0);
             (self.connections, self.latency) = (vec![16, 256], vec![Latency::NONE]);
             (self.sales, self.events, self.rates, self.pending) = (vec![10_000], vec![1, 400], vec![12], vec![1_000]);
+            self.hours = vec![1_000, 100_000];
         }
         self
     }
@@ -108,7 +113,7 @@ impl Plan {
         self.window() / 2
     }
 
-    /// Whether a backlog of `size` is measured in this run, counted from 1.
+    /// Whether a backlog, or an hour, of `size` is measured in this run, counted from 1.
     #[must_use]
     pub(crate) fn repeats(&self, size: u64, run: u32) -> bool {
         run == 1 || size <= 10_000
@@ -144,6 +149,10 @@ pub(crate) enum Subject {
     Pipeline,
     /// The worker on a backlog of pending sales.
     Sweep,
+    /// The builder of the lake's table on an hour of sales.
+    Fold,
+    /// The API's check of a token.
+    SignIn,
 }
 
 /// Maximum latency of a service, in milliseconds.
@@ -198,6 +207,15 @@ impl fmt::Display for Latency {
 /// Child processes of this program, whose CPU time is measured separately.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Part {
+    /// Requests with tokens
+    #[command(hide = true)]
+    Token {
+        /// The token
+        kind: TokenKind,
+        /// Seconds
+        #[arg(long, value_parser = seconds)]
+        seconds: f64,
+    },
     /// The AWS endpoint
     #[command(hide = true)]
     Aws {
@@ -224,6 +242,16 @@ pub(crate) enum Part {
         /// Duration
         #[arg(long)]
         seconds: f64,
+    },
+    /// The fold of an hour
+    #[command(hide = true)]
+    Fold {
+        /// Number of sales
+        #[arg(long)]
+        sales: u64,
+        /// An empty directory
+        #[arg(long)]
+        directory: PathBuf,
     },
 }
 

@@ -47,6 +47,11 @@ pub(crate) fn rate(per_second: u64) -> String {
     format!("{per_second} sales a second")
 }
 
+/// The fold of an hour.
+pub(crate) fn fold(sales: u64) -> String {
+    format!("{sales} sales an hour")
+}
+
 /// The worker on a backlog.
 pub(crate) fn sweep(pending: u64) -> String {
     format!("{pending} pending")

@@ -61,7 +61,8 @@ impl Goal {
 /// comparable.
 #[must_use]
 pub(crate) fn goals(report: &Report) -> Vec<Goal> {
-    [api(report), worker(report), pipeline(report), sweep(report), programs(report)].concat()
+    [api(report), worker(report), pipeline(report), sweep(report), fold(report), sign_in(report), programs(report)]
+        .concat()
 }
 
 fn most(figure: impl Into<String>, goal: f64, measured: Option<f64>) -> Option<Goal> {
@@ -155,6 +156,21 @@ fn sweep(report: &Report) -> Vec<Goal> {
         most("CPU a pending sale, of 1,000,000, by that of 1,000", 1.1, growth),
     ];
     goals.into_iter().flatten().collect()
+}
+
+fn fold(report: &Report) -> Vec<Goal> {
+    let figure = |sales, figure| report.median(Subject::Fold, &cases::fold(sales), figure);
+    let goals = [
+        most("CPU seconds of 10,000,000 rows", 60.0, figure(10_000_000, "cpu_seconds")),
+        most("bytes of the lake's table a sale, of 1,000,000 an hour", 30.0, figure(1_000_000, "table_bytes")),
+        most("peak memory of the fold of 10,000,000 rows, MiB", 512.0, figure(10_000_000, "peak_memory_mib")),
+    ];
+    goals.into_iter().flatten().collect()
+}
+
+fn sign_in(report: &Report) -> Vec<Goal> {
+    let seen = report.median(Subject::SignIn, "seen", "cpu_us");
+    most("us of CPU a request with a token seen before", 1.0, seen).into_iter().collect()
 }
 
 fn programs(report: &Report) -> Vec<Goal> {

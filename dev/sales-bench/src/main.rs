@@ -1,7 +1,7 @@
-//! The cost of a sale: release builds of the services, on an AWS endpoint with canned responses.
+//! The cost of a sale: release builds of the services, on an AWS endpoint with canned responses, and of its row in the lake's table.
 //!
 //! Begin with `arguments`, the settings, and `measure` and `pipeline`, the measurements: `services` starts the binaries,
-//! `canned` is the endpoint that they call, `load` posts sales, `ceilings` are bare calls in the same run, `report`
+//! `canned` is the endpoint that they call, `load` posts sales, `fold` folds an hour of them, `sign_in` checks tokens, `ceilings` are bare calls in the same run, `report`
 //! prints the figures, `bill` what AWS charges for them, and `goals` compares them.
 
 mod arguments;
@@ -11,6 +11,7 @@ mod cases;
 mod ceilings;
 mod cores;
 mod endpoint;
+mod fold;
 mod goals;
 mod leash;
 mod load;
@@ -19,6 +20,7 @@ mod pipeline;
 mod report;
 mod sample;
 mod services;
+mod sign_in;
 mod usage;
 
 use std::io::Write;
@@ -37,6 +39,7 @@ use crate::cores::Cores;
 use crate::measure::Bench;
 use crate::report::Report;
 use crate::services::Binaries;
+use crate::sign_in::TokenKind;
 
 const WRONG_ARGUMENT: u8 = 2;
 
@@ -76,6 +79,15 @@ fn be(part: Part) -> anyhow::Result<()> {
         Part::Call { call, seconds } => {
             let cost = ceilings::call(call, Duration::from_secs_f64(seconds))?;
             Ok(serde_json::to_writer(std::io::stdout(), &cost)?)
+        }
+        Part::Token { kind, seconds } => {
+            let cost = sign_in::admit(kind, Duration::from_secs_f64(seconds))?;
+            Ok(serde_json::to_writer(std::io::stdout(), &cost)?)
+        }
+        Part::Fold { sales, directory } => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let folded = runtime.block_on(fold::fold(sales, fold::FOLDS, &directory))?;
+            Ok(serde_json::to_writer(std::io::stdout(), &folded)?)
         }
     }
 }
@@ -159,6 +171,18 @@ async fn measure_once(bench: &Bench, run: u32, report: &mut Report) -> anyhow::R
             report.add(Subject::Sweep, bench.sweep(*pending).await?);
         }
     }
+    if plan.includes(Subject::Fold) {
+        for sales in plan.hours.iter().filter(|size| plan.repeats(**size, run)) {
+            tell(&format!("builder of the lake's table, {sales} sales an hour"))?;
+            report.add(Subject::Fold, bench.fold(*sales).await?);
+        }
+    }
+    if plan.includes(Subject::SignIn) {
+        tell("tokens")?;
+        for kind in TokenKind::value_variants() {
+            report.add(Subject::SignIn, bench.sign_in(*kind).await?);
+        }
+    }
     Ok(())
 }
 
@@ -174,6 +198,8 @@ fn show(plan: &Plan, report: &Report) -> anyhow::Result<()> {
             "drain": report.rows(Subject::Drain),
             "pipeline": report.rows(Subject::Pipeline),
             "sweep": report.rows(Subject::Sweep),
+            "fold": report.rows(Subject::Fold),
+            "sign_in": report.rows(Subject::SignIn),
             "bill": bill::bills(report),
             "goals": goals,
         });

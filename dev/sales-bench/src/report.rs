@@ -129,6 +129,8 @@ impl Report {
             (Subject::Drain, "Worker on a queue: for each sale"),
             (Subject::Pipeline, "Both services, AWS's latency: for each sale"),
             (Subject::Sweep, "Worker on a backlog: for each pending sale"),
+            (Subject::Fold, "Builder of the lake's table: for each row"),
+            (Subject::SignIn, "Check of a token: for each request"),
         ] {
             let rows = self.rows(subject);
             if let Some(first) = rows.first() {

@@ -15,8 +15,11 @@ const EXAMPLES: &str = "\
 Examples:
   sales-local                       start everything; Ctrl-C stops it
   sales-local --port 9000           the same on another port
+  sales-local --sign-in             the same, with clients that sign in
+  sales-local sql                   sales and amount by hour and region, from the lake's table
+  sales-local sql \"select * from sales where cancelled_at is null\" --csv
   sales-local lake                  list the journal in the lake
-  sales-local lose sa-east-1        lose a region: its API, its worker, and AWS in it
+  sales-local lose sa-east-1        lose a region: its services, and AWS in it
   sales-local restore sa-east-1     restore it
   sales-local demo --sales 1000     post sales, switch regions half-way, check the lakes
   sales-local aws                   start an empty AWS account only, for Terraform
@@ -48,6 +51,8 @@ pub(crate) enum Command {
     Up(UpOptions),
     /// List the lake of the running instance: the objects of its journal, and their lines
     Lake(LakeOptions),
+    /// Ask the lake's table of a region, `sales`, with DuckDB; without a query: sales and amount by hour and region
+    Sql(SqlOptions),
     /// Make a region, or a service that regions use, fail in the running instance
     Lose(DrillOptions),
     /// Restore what `lose` has made fail
@@ -66,6 +71,9 @@ pub(crate) struct UpOptions {
     /// Start release builds of the services; compiling takes a quarter of an hour on two cores
     #[arg(long)]
     pub(crate) release: bool,
+    /// Let clients sign in: a Cognito pool in each region, with clients for two shops and the operator
+    #[arg(long)]
+    pub(crate) sign_in: bool,
 }
 
 #[derive(Debug, Args)]
@@ -73,6 +81,32 @@ pub(crate) struct LakeOptions {
     /// Only this region
     #[arg(long, value_parser = REGIONS)]
     pub(crate) region: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SqlOptions {
+    /// A query in SQL, of the table `sales`
+    pub(crate) query: Option<String>,
+    /// The region whose table is asked
+    #[arg(long, value_parser = REGIONS, default_value = REGIONS[0])]
+    pub(crate) region: String,
+    /// Print CSV
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    /// Print a JSON array, with decimals as exact text
+    #[arg(long)]
+    json: bool,
+}
+
+impl SqlOptions {
+    /// The name of the format.
+    pub(crate) fn format(&self) -> &'static str {
+        match (self.csv, self.json) {
+            (true, _) => "csv",
+            (_, true) => "json",
+            (false, false) => "table",
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -95,6 +129,9 @@ pub(crate) struct DemoOptions {
     /// Start release builds of the services; compiling takes a quarter of an hour on two cores
     #[arg(long)]
     pub(crate) release: bool,
+    /// Post and cancel with tokens
+    #[arg(long)]
+    pub(crate) sign_in: bool,
 }
 
 /// Ports of AWS, and URLs of the APIs behind Terraform's accelerator.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use futures::{future::try_join, join};
+use futures::{join, try_join};
 use sales_testbed::{
     aws_endpoint::AwsEndpoint,
     resources::RegionResources,
@@ -15,6 +15,7 @@ pub(crate) struct LocalRegionPorts {
     pub(crate) aws: u16,
     pub(crate) api: u16,
     pub(crate) worker: u16,
+    pub(crate) lake: u16,
 }
 
 /// The fields are in the order of shutdown.
@@ -22,6 +23,7 @@ pub(crate) struct LocalRegionPorts {
 pub(crate) struct LocalRegion {
     api: ServiceProcess,
     worker: ServiceProcess,
+    lake: ServiceProcess,
     endpoint: AwsEndpoint,
 }
 
@@ -32,13 +34,15 @@ impl LocalRegion {
         region: &RegionResources,
         aws: &str,
         ports: LocalRegionPorts,
+        sign_in: &[(String, String)],
         logs: &Path,
     ) -> anyhow::Result<Self> {
         let endpoint = AwsEndpoint::open(ports.aws, aws).await?;
         let log = |service: &str| logs.join(format!("{}-{service}.log", region.name));
         Ok(Self {
-            api: services.api_of(region, &endpoint.url(), ports.api, &log("api"))?,
+            api: services.api_of(region, &endpoint.url(), ports.api, &log("api"), sign_in)?,
             worker: services.worker_of(region, &endpoint.url(), ports.worker, &log("worker"))?,
+            lake: services.lake_of(region, &endpoint.url(), ports.lake, &log("lake"))?,
             endpoint,
         })
     }
@@ -50,20 +54,21 @@ impl LocalRegion {
 
     /// Starts stopped services, and waits until all serve. Returns false if all were running.
     pub(crate) async fn start(&mut self) -> anyhow::Result<bool> {
-        let (api, worker) = try_join(self.api.start(), self.worker.start()).await?;
-        Ok(api || worker)
+        let (api, worker, lake) = try_join!(self.api.start(), self.worker.start(), self.lake.start())?;
+        Ok(api || worker || lake)
     }
 
-    /// Waits until all services have read the region's state.
+    /// Waits until the services that depend on it have read the region's state.
     pub(crate) async fn know_their_state(&self) -> anyhow::Result<()> {
-        try_join(self.api.knows_its_state(), self.worker.knows_its_state()).await?;
+        try_join!(self.api.knows_its_state(), self.worker.knows_its_state())?;
         Ok(())
     }
 
     /// Kills the services and cuts the AWS endpoint. Returns false if nothing was left to lose.
     pub(crate) async fn lose(&mut self) -> bool {
-        let (endpoint, api, worker) = join!(self.endpoint.lose(), self.api.kill(), self.worker.kill());
-        endpoint || api || worker
+        let (endpoint, api, worker, lake) =
+            join!(self.endpoint.lose(), self.api.kill(), self.worker.kill(), self.lake.kill());
+        endpoint || api || worker || lake
     }
 
     /// Opens the AWS endpoint, starts the services, and waits until they serve. Returns false if nothing was lost.
@@ -77,5 +82,6 @@ impl LocalRegion {
     pub(crate) fn release(&mut self) {
         self.api.release();
         self.worker.release();
+        self.lake.release();
     }
 }

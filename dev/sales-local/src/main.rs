@@ -26,7 +26,7 @@ use clap::Parser;
 use commands::{
     aws, demo,
     drill::{Change, control},
-    lake, up,
+    lake, sql, up,
 };
 use instance::Instance;
 use sales::signals::{EndSignal, Signals};
@@ -81,6 +81,7 @@ async fn run(command: Command, serving: &AtomicBool) -> anyhow::Result<()> {
         Command::Lose(options) => change(Change::Lose(options.part)).await,
         Command::Restore(options) => change(Change::Restore(options.part)).await,
         Command::Lake(options) => lake::lake(&options).await,
+        Command::Sql(options) => sql::sql(&options).await,
         Command::Demo(options) => demo::demo(&options).await,
         Command::Aws(options) => aws::aws(&options, serving).await,
     }

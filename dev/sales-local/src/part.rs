@@ -23,7 +23,7 @@ impl ValueEnum for Part {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let (name, help) = match self {
-            Self::Region(position) => (*REGIONS.get(*position)?, "its API, its worker, and all of AWS in it"),
+            Self::Region(position) => (*REGIONS.get(*position)?, "its services, and all of AWS in it"),
             Self::Ssm => ("ssm", "SSM in every region; everything else goes on"),
             Self::Accelerator => ("accelerator", "Global Accelerator's API; the traffic goes on"),
         };

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use sales_testbed::resources::RegionResources;
+use sales_testbed::{resources::RegionResources, user_pools::OPERATOR};
 use serde::Serialize;
 
 use crate::{discovery_file::DiscoveryFile, stack::Stack};
@@ -21,6 +21,8 @@ struct Configuration<'stack> {
     accelerator_endpoint_url: String,
     pending_shards: u16,
     pending_grace_seconds: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_command: Option<String>,
     regions: BTreeMap<&'stack str, RegionConfiguration<'stack>>,
 }
 
@@ -44,7 +46,7 @@ pub(crate) fn write(stack: &Stack, directory: &Path) -> anyhow::Result<Discovery
 }
 
 fn configuration(stack: &Stack) -> Configuration<'_> {
-    let regions = stack.regions().into_iter().enumerate().map(|(position, (region, api_url, worker_url))| {
+    let regions = stack.regions().into_iter().enumerate().map(|(position, (region, [api_url, worker_url, _]))| {
         (region.name.as_str(), region_configuration(region, stack.aws_endpoint(position), api_url, worker_url))
     });
     Configuration {
@@ -54,6 +56,8 @@ fn configuration(stack: &Stack) -> Configuration<'_> {
         accelerator_endpoint_url: stack.accelerator_endpoint(),
         pending_shards: PENDING_SHARDS,
         pending_grace_seconds: PENDING_GRACE_SECONDS,
+        // A lost region takes its pool with it.
+        token_command: stack.token_commands(OPERATOR).map(|commands| commands.join(" || ")),
         regions: regions.collect(),
     }
 }

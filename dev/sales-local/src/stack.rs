@@ -13,10 +13,12 @@ use sales_testbed::{
     aws_endpoint::AwsEndpoint,
     dns::Name,
     emulator::{Emulator, Environment, MINISTACK},
+    http_client,
     local_ports::LocalPorts,
     process::log_file,
     resources::{Deployment, Location, RegionResources},
     services::Services,
+    user_pools::{Credentials, UserPools},
     workspace::Build,
 };
 use tokio::{
@@ -44,25 +46,33 @@ pub(crate) struct Stack {
     sites: [Mutex<LocalRegion>; 2],
     emulator: Emulator,
     deployment: Deployment,
+    user_pools: Option<UserPools>,
     ports: LocalPorts,
     salesctl: PathBuf,
+}
+
+/// What is started.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StackOptions {
+    /// Where.
+    pub(crate) ports: LocalPorts,
+    /// Whether the services are optimised.
+    pub(crate) release: bool,
+    /// Whether clients sign in.
+    pub(crate) sign_in: bool,
 }
 
 impl Stack {
     /// Number of steps shown by [`Stack::start`].
     pub(crate) const STEPS: usize = 6;
 
-    /// Builds the services, optimised if `release`, and starts everything, showing each step, with the logs in the
-    /// directory `logs`.
-    pub(crate) async fn start(
-        ports: LocalPorts,
-        release: bool,
-        logs: &Path,
-        steps: &mut Steps,
-    ) -> anyhow::Result<Self> {
+    /// Builds the services and starts everything, showing each step, with the logs in the directory `logs`.
+    pub(crate) async fn start(options: StackOptions, logs: &Path, steps: &mut Steps) -> anyhow::Result<Self> {
+        let StackOptions { ports, release, sign_in } = options;
         let build = Build::current()?;
         let shipped = if release { build.clone().released() } else { build.clone() };
-        let what = format!("building sales-api, sales-worker and salesctl, profile {}", shipped.cargo_profile());
+        let what =
+            format!("building sales-api, sales-worker, sales-lake and salesctl, profile {}", shipped.cargo_profile());
         let services = steps.talking(&what, Services::build(&shipped)).await?;
 
         let what = format!("getting the AWS emulator, MiniStack {}", MINISTACK.version());
@@ -71,10 +81,13 @@ impl Stack {
         let emulator = Emulator::start_in(&environment, Some(ports.emulator), log);
         let emulator = steps.quiet("starting it", emulator).await?;
 
-        let deployment = Deployment::create(emulator.endpoint(), PREFIX);
-        let deployment = steps.quiet("creating both regions", deployment).await?;
-        let sites = start_sites(&services, &deployment, emulator.endpoint(), &ports, logs);
-        let sites = steps.quiet("starting the API and the worker of each region", sites).await?;
+        let created =
+            try_join(Deployment::create(emulator.endpoint(), PREFIX), user_pools(sign_in, emulator.endpoint()));
+        let (deployment, user_pools) = steps.quiet("creating both regions", created).await?;
+        let variables =
+            user_pools.as_ref().map(|pools| pools.api_environment(&aws_endpoints(&ports))).unwrap_or_default();
+        let sites = start_sites(&services, &deployment, emulator.endpoint(), &ports, &variables, logs);
+        let sites = steps.quiet("starting the services of each region", sites).await?;
         let what = format!(
             "opening the common addresses, http://localhost:{} and, for DNS, http://localhost:{}",
             ports.front, ports.dns
@@ -84,7 +97,7 @@ impl Stack {
         let accelerator_api = AwsEndpoint::open(ports.accelerator, accelerator.control_endpoint()).await?;
         let (accelerator_api, sites) = (Mutex::new(accelerator_api), sites.map(Mutex::new));
         let salesctl = services.salesctl().to_owned();
-        Ok(Self { accelerator_api, accelerator, name, sites, emulator, deployment, ports, salesctl })
+        Ok(Self { accelerator_api, accelerator, name, sites, emulator, deployment, user_pools, ports, salesctl })
     }
 
     /// Both regions' resources.
@@ -124,7 +137,18 @@ impl Stack {
 
     /// Address of AWS in the region at this position.
     pub(crate) fn aws_endpoint(&self, position: usize) -> String {
-        format!("http://127.0.0.1:{}", self.ports.aws[position])
+        aws_endpoints(&self.ports)[position].clone()
+    }
+
+    /// For each region, the command with which a client gets a token from its pool; none if clients do not sign in.
+    pub(crate) fn token_commands(&self, client: &str) -> Option<[String; 2]> {
+        let credentials = self.user_pools.as_ref()?.credentials(client);
+        let [first, second] = [0, 1].map(|position| {
+            let Credentials { id, secret } = credentials[position]?;
+            let endpoint = self.aws_endpoint(position);
+            Some(format!("curl -sf -u {id}:{secret} {endpoint}/oauth2/token -d grant_type=client_credentials"))
+        });
+        Some([first?, second?])
     }
 
     /// Global Accelerator's API, locked for a change.
@@ -147,12 +171,12 @@ impl Stack {
         &self.salesctl
     }
 
-    /// Each region with the addresses of its API and its worker.
-    pub(crate) fn regions(&self) -> [(&RegionResources, String, String); 2] {
+    /// Each region with the addresses of its API, its worker and its builder of the lake's table.
+    pub(crate) fn regions(&self) -> [(&RegionResources, [String; 3]); 2] {
         let address = |port| format!("http://localhost:{port}");
         [0, 1].map(|position| {
-            let (api, worker) = (self.ports.apis[position], self.ports.workers[position]);
-            (&self.deployment.regions[position], address(api), address(worker))
+            let LocalPorts { apis, workers, lakes, .. } = &self.ports;
+            (&self.deployment.regions[position], [apis, workers, lakes].map(|ports| address(ports[position])))
         })
     }
 
@@ -178,17 +202,31 @@ async fn start_sites(
     services: &Services,
     deployment: &Deployment,
     aws: &str,
-    LocalPorts { aws: aws_ports, apis, workers, .. }: &LocalPorts,
+    ports: &LocalPorts,
+    sign_in: &[(String, String)],
     logs: &Path,
 ) -> anyhow::Result<[LocalRegion; 2]> {
     let [first, second] = [0, 1].map(|position| {
-        let ports = LocalRegionPorts { aws: aws_ports[position], api: apis[position], worker: workers[position] };
-        LocalRegion::open(services, &deployment.regions[position], aws, ports, logs)
+        let [aws_port, api, worker, lake] =
+            [ports.aws, ports.apis, ports.workers, ports.lakes].map(|ports| ports[position]);
+        let ports = LocalRegionPorts { aws: aws_port, api, worker, lake };
+        LocalRegion::open(services, &deployment.regions[position], aws, ports, sign_in, logs)
     });
     let (mut first, mut second) = try_join(first, second).await?;
     try_join(first.start(), second.start()).await?;
     try_join(first.know_their_state(), second.know_their_state()).await?;
     Ok([first, second])
+}
+
+async fn user_pools(sign_in: bool, endpoint: &str) -> anyhow::Result<Option<UserPools>> {
+    if !sign_in {
+        return Ok(None);
+    }
+    Ok(Some(UserPools::create(&http_client::builder().build()?, endpoint).await?))
+}
+
+fn aws_endpoints(ports: &LocalPorts) -> [String; 2] {
+    ports.aws.map(|port| format!("http://127.0.0.1:{port}"))
 }
 
 /// At first, the first region is ACTIVE and gets all traffic.

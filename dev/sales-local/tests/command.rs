@@ -20,7 +20,7 @@ struct Sandbox(testing::Sandbox);
 impl Sandbox {
     fn new() -> Self {
         let sandbox = Self(testing::Sandbox::new().expect("a sandbox"));
-        for name in ["sales-api", "sales-worker", "salesctl"] {
+        for name in ["sales-api", "sales-worker", "sales-lake", "salesctl"] {
             std::fs::write(sandbox.0.binary(name), "").expect("a file");
         }
         sandbox.put("sleep", "exec /bin/sleep \"$@\"");
@@ -111,6 +111,7 @@ fn commands_for_a_running_instance_say_that_none_runs() {
     let sandbox = Sandbox::new();
     let expected = Ended::with(1, "not running: start it with `cargo local`");
     assert_eq!(sandbox.run(["lake"]), expected);
+    assert_eq!(sandbox.run(["sql", "SELECT 1"]), expected);
     assert_eq!(sandbox.run(["lose", "sa-east-1"]), expected);
     assert_eq!(sandbox.run(["restore", "sa-east-1"]), expected);
 }

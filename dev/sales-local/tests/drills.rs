@@ -84,9 +84,9 @@ async fn a_lost_region_refuses_all_while_the_other_goes_on_until_it_is_restored(
     let endpoint = aws(&instance, 0);
     assert_eq!(
         local(&instance, "lose sa-east-1").await,
-        format!("sa-east-1 is lost: its API and its worker are killed, its AWS endpoint {endpoint} refuses")
+        format!("sa-east-1 is lost: its services are killed, its AWS endpoint {endpoint} refuses")
     );
-    let parts = [ports.apis[0], ports.workers[0], ports.aws[0]];
+    let parts = [ports.apis[0], ports.workers[0], ports.lakes[0], ports.aws[0]];
     for port in parts {
         let error = client().get(format!("http://127.0.0.1:{port}/healthcheck")).send().await;
         assert!(error.expect_err("it is lost").is_connect(), "{port}");
@@ -100,14 +100,63 @@ async fn a_lost_region_refuses_all_while_the_other_goes_on_until_it_is_restored(
 
     assert_eq!(
         local(&instance, "restore sa-east-1").await,
-        "sa-east-1 is restored: its AWS endpoint is open, its API and its worker serve"
+        "sa-east-1 is restored: its AWS endpoint is open, its services serve"
     );
-    for port in [ports.apis[0], ports.workers[0]] {
+    for port in [ports.apis[0], ports.workers[0], ports.lakes[0]] {
         assert_eq!(status(&format!("http://127.0.0.1:{port}/healthcheck")).await, Some(StatusCode::OK), "{port}");
     }
     assert_eq!(region(&instance, 0).state().await.expect("a state"), RegionState::Active);
     assert_eq!(local(&instance, "restore sa-east-1").await, "nothing of sa-east-1 was lost");
     is_in_both_lakes(&instance, 20).await;
+}
+
+/// The lines among the first ones that get a token, as they are printed, by client.
+fn token_lines(instance: &LocalInstance) -> Vec<(String, String)> {
+    let said = instance.said();
+    let lines = said.lines().filter_map(|line| line.trim().strip_prefix("token=")?.split_once("   # "));
+    lines.map(|(command, client)| (client.to_owned(), format!("token={command}"))).collect()
+}
+
+#[tokio::test]
+async fn shops_sign_in_and_keep_their_sales_when_a_region_is_lost_with_its_issuer() {
+    let instance = LocalInstance::start_signed_in().await.expect("both regions");
+    let lines = token_lines(&instance);
+    let clients: Vec<&str> = lines.iter().map(|(client, _)| client.as_str()).collect();
+    assert_eq!(clients, ["shop-1", "shop-2", "operator"]);
+    let [shop_1, shop_2, operator] = [0, 1, 2].map(|position: usize| lines[position].1.clone());
+    let url = instance.url();
+    let run = async |script: String| {
+        let output = instance.shell(&script).await.expect("it runs");
+        assert!(output.status.success(), "{script}: {output:?}");
+        said(&output)
+    };
+    let curl = r#"curl -s -o /dev/null -w "%{http_code}" -H "Authorization: Bearer $token""#;
+    let order = r#"-d '{"product":"O Pequeno Principe", "amount": 14.00}'"#;
+
+    let posted =
+        format!(r#"curl -s {url}/sales -H "Authorization: Bearer $token" {order} | grep -o '[0-9a-f-]\{{36\}}'"#);
+    let id = run(format!("{shop_1}\n{posted}")).await;
+    assert_eq!(run(format!(r#"curl -s -o /dev/null -w "%{{http_code}}" {url}/sales {order}"#)).await, "401");
+    assert_eq!(run(format!("{shop_1}\n{curl} {url}/sales/{id}")).await, "200");
+    assert_eq!(run(format!("{shop_2}\n{curl} {url}/sales/{id}")).await, "404");
+    assert_eq!(run(format!("{shop_2}\n{curl} -X DELETE {url}/sales/{id}")).await, "404");
+    assert_eq!(run(format!("{operator}\n{curl} {url}/sales/{id}")).await, "200");
+    run("cargo salesctl load --count 20 --rate 50 --no-lake".to_owned()).await;
+
+    // The sale is in the other region before this one is lost.
+    let there = format!("http://127.0.0.1:{}/sales/{id}", instance.ports().apis[1]);
+    let token = run(format!("{shop_1}\necho $token")).await;
+    let replicated = async || {
+        let answer = client().get(&there).bearer_auth(&token).send().await.ok()?;
+        (answer.status() == StatusCode::OK).then_some(())
+    };
+    eventually("the sale is in the other region", replicated).await;
+    local(&instance, "lose sa-east-1").await;
+    // Not every step can be done: SSM of the lost region is gone, too.
+    run("cargo salesctl switch --to us-east-1 --yes || [ $? = 2 ]".to_owned()).await;
+    assert_eq!(run(format!("token={token}\n{curl} {there}")).await, "200", "the lost issuer's keys stay known");
+    // The first region's pool is lost, and the operator's command asks the other one.
+    run("cargo salesctl load --count 20 --rate 50 --no-lake".to_owned()).await;
 }
 
 #[tokio::test]
@@ -215,8 +264,8 @@ async fn nothing_is_left_of_an_instance_that_is_stopped_with_a_region_lost() {
     let mut instance = start().await;
     local(&instance, "lose us-east-1").await;
     assert_eq!(instance.stop().await, 0);
-    let LocalPorts { front, dns, apis, workers, aws, accelerator, emulator } = instance.ports();
-    for port in [apis, workers, aws].concat().into_iter().chain([front, dns, accelerator, emulator]) {
+    let LocalPorts { front, dns, apis, workers, lakes, aws, accelerator, emulator } = instance.ports();
+    for port in [apis, workers, lakes, aws].concat().into_iter().chain([front, dns, accelerator, emulator]) {
         assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err(), "{port} is still open");
     }
     let ended = instance.local(&["restore", "us-east-1"]).await.expect("it runs");

@@ -10,8 +10,12 @@
 //!
 //! No item may have lost an attribute that the services do not know, unless a worker created it from its event.
 //!
+//! Where clients sign in, each sale is kept as the one of the shop that ordered it.
+//!
 //! One fact may have two versions: an idempotency key, or a cancellation, that both regions accepted independently.
 //! Decision 3 in `docs/decisions` then allows lines of each of the versions.
+
+mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +25,10 @@ use time::OffsetDateTime;
 use crate::regions::NAMES;
 use crate::regions::REGIONS;
 use crate::schedule::Kind;
+use crate::shops;
 use crate::world::World;
+
+pub use table::check_tables;
 
 /// Body of a malformed message.
 pub const POISON: &str = "{\"poison\":";
@@ -62,6 +69,7 @@ pub fn check(world: &World) -> Vec<String> {
         }
         check_lake(*region, &objects, &known, &owed, &mut wrong);
     }
+    check_clients(world, &known, &mut wrong);
     let foreign: BTreeSet<FactId> = world.record.borrow().foreign.iter().map(Fact::id).collect();
     for id in world.cloud.never_stored().difference(&foreign) {
         wrong.push(format!("{id} was announced, but never stored"));
@@ -72,6 +80,16 @@ pub fn check(world: &World) -> Vec<String> {
         wrong.push("the lakes of both regions differ".into());
     }
     wrong
+}
+
+fn check_clients(world: &World, known: &BTreeMap<FactId, Vec<Fact>>, wrong: &mut Vec<String>) {
+    for (id, shop) in &world.record.borrow().accepted {
+        let client = world.schedule.sign_in.then(|| shops::client(*shop)).flatten();
+        let of_the_sale = [FactId::Sale(*id), FactId::Cancellation(*id)].into_iter().filter_map(|id| known.get(&id));
+        for fact in of_the_sale.flatten().filter(|fact| fact.client() != client.as_ref()) {
+            wrong.push(format!("{} was ordered by {client:?}, and is kept as one of {:?}", fact.id(), fact.client()));
+        }
+    }
 }
 
 /// Leftovers once all else is correct: messages, and unexpected dead letters.
@@ -229,17 +247,20 @@ fn folder(fact: &Fact) -> String {
 fn line(fact: &Fact) -> String {
     let timestamp = fact.timestamp().unix_seconds();
     let region = fact.region().map(|region| format!(r#","region":"{region}""#)).unwrap_or_default();
+    let client = fact.client().map(|client| format!(r#","client":"{}""#, client.as_str())).unwrap_or_default();
     match fact {
         Fact::Sale(Sale { id, product, amount, .. }) => {
             let product = serde_json::Value::from(product.as_str());
             format!(
-                r#"{{"id":"{id}","product":{product},"amount":{amount},"sale_processed":false,"timestamp":{timestamp}{region}}}"#
+                r#"{{"id":"{id}","product":{product},"amount":{amount},"sale_processed":false,"timestamp":{timestamp}{region}{client}}}"#
             )
         }
         Fact::Cancellation(Cancellation { sale, sale_timestamp, .. }) => {
             let accepted = sale_timestamp.map(|moment| format!(r#","sale_timestamp":{}"#, moment.unix_seconds()));
             let accepted = accepted.unwrap_or_default();
-            format!(r##"{{"id":"{sale}#cancelled","sale_id":"{sale}","timestamp":{timestamp}{accepted}{region}}}"##)
+            format!(
+                r##"{{"id":"{sale}#cancelled","sale_id":"{sale}","timestamp":{timestamp}{accepted}{region}{client}}}"##
+            )
         }
     }
 }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::AUTHORIZATION;
 use actix_web::test::TestRequest;
 use sales::memory::Cloud;
 use sales::sale::{FactId, SaleId};
@@ -14,6 +15,7 @@ use tokio::sync::oneshot;
 use crate::regions::NAMES;
 use crate::regions::REGIONS;
 use crate::schedule::{PlannedOrder, ProcessKind, Target};
+use crate::shops;
 use crate::slot::{Answer, Incoming};
 use crate::world::World;
 
@@ -43,8 +45,13 @@ pub async fn order(world: Rc<World>, order: PlannedOrder) {
             for (delay, target) in &order.cancelled {
                 tokio::time::sleep(Duration::from_millis(*delay)).await;
                 if let Some(region) = choose(&world, *target) {
-                    cancel(&world, region, id).await;
+                    cancel(&world, region, order.shop, id).await;
                 }
+            }
+            if order.pried
+                && let Some(region) = choose(&world, order.target)
+            {
+                pry(&world, region, 1 - order.shop, id).await;
             }
             return;
         }
@@ -90,9 +97,17 @@ async fn send(world: &World, region: usize, what: &str, request: TestRequest) ->
     answer
 }
 
+/// The request of a shop, which signs in if clients do.
+fn of(world: &World, shop: usize, request: TestRequest) -> TestRequest {
+    if !world.schedule.sign_in {
+        return request;
+    }
+    request.insert_header((AUTHORIZATION, shops::authorization(shop)))
+}
+
 /// Orders once; returns the sale's id if it was accepted.
 async fn post(world: &Rc<World>, region: usize, order: &PlannedOrder) -> Option<SaleId> {
-    let request = TestRequest::post().uri("/sales").set_payload(order.body.clone());
+    let request = of(world, order.shop, TestRequest::post().uri("/sales").set_payload(order.body.clone()));
     let request = match &order.key {
         Some(key) => request.insert_header(("Idempotency-Key", key.as_str())),
         None => request,
@@ -116,9 +131,13 @@ async fn post(world: &Rc<World>, region: usize, order: &PlannedOrder) -> Option<
         world.violated(format!("{what} was answered with {}, but the table does not hold {id}", answer.status));
     }
     let mut record = world.record.borrow_mut();
-    record.accepted.insert(id);
+    if *record.accepted.entry(id).or_insert(order.shop) != order.shop {
+        drop(record);
+        world.violated(format!("{what} was answered with a sale of the other shop"));
+        return Some(id);
+    }
     if let Some(key) = &order.key
-        && *record.keys.entry(key.clone()).or_insert(id) != id
+        && *record.keys.entry((order.shop, key.clone())).or_insert(id) != id
     {
         drop(record);
         world.violated(format!("{what} was answered with another sale than before"));
@@ -131,12 +150,11 @@ async fn post(world: &Rc<World>, region: usize, order: &PlannedOrder) -> Option<
     Some(id)
 }
 
-async fn cancel(world: &Rc<World>, region: usize, id: SaleId) {
+async fn cancel(world: &Rc<World>, region: usize, shop: usize, id: SaleId) {
     let known = world.cloud.holds(region, FactId::Sale(id));
     let what = format!("DELETE {id}");
-    let Some(answer) = send(world, region, &what, TestRequest::delete().uri(&format!("/sales/{id}"))).await else {
-        return;
-    };
+    let request = of(world, shop, TestRequest::delete().uri(&format!("/sales/{id}")));
+    let Some(answer) = send(world, region, &what, request).await else { return };
     match answer.status {
         StatusCode::NO_CONTENT => {
             if !world.cloud.holds(region, FactId::Cancellation(id)) {
@@ -153,12 +171,24 @@ async fn cancel(world: &Rc<World>, region: usize, id: SaleId) {
     }
 }
 
+/// Tries to read and to cancel a sale of the other shop: it must seem unknown.
+async fn pry(world: &Rc<World>, region: usize, shop: usize, id: SaleId) {
+    for (method, request) in [("GET", TestRequest::get()), ("DELETE", TestRequest::delete())] {
+        let what = format!("{method} {id} of the other shop");
+        let request = of(world, shop, request.uri(&format!("/sales/{id}")));
+        match send(world, region, &what, request).await.map(|answer| answer.status) {
+            None | Some(StatusCode::NOT_FOUND | StatusCode::SERVICE_UNAVAILABLE) => {}
+            Some(status) => world.violated(format!("{what} was answered with {status}")),
+        }
+    }
+}
+
 /// Finds a sale at the end: it must be processed, or gone if it was cancelled.
-pub async fn look(world: &Rc<World>, region: usize, id: SaleId) {
+pub async fn look(world: &Rc<World>, region: usize, shop: usize, id: SaleId) {
     let cancelled = world.cloud.holds(region, FactId::Cancellation(id));
     let what = format!("GET {id}");
-    let answer = send(world, region, &what, TestRequest::get().uri(&format!("/sales/{id}"))).await;
-    match answer {
+    let request = of(world, shop, TestRequest::get().uri(&format!("/sales/{id}")));
+    match send(world, region, &what, request).await {
         Some(answer) if cancelled && answer.status == StatusCode::NOT_FOUND => {}
         Some(answer) if !cancelled && answer.status == StatusCode::OK => {
             let sale: Value = serde_json::from_str(&answer.body).unwrap_or_default();

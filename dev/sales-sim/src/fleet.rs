@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::process::{api, worker};
+use crate::process::{api, lake, worker};
 use crate::regions::NAMES;
 use crate::schedule::ProcessKind;
 use crate::slot::Running;
@@ -36,6 +36,7 @@ pub async fn supervise(world: Rc<World>, number: usize) {
             match slot.role {
                 ProcessKind::Api => api(&world, who, intake, stop).await,
                 ProcessKind::Worker => worker(&world, who, stop).await,
+                ProcessKind::Lake => lake(&world, who, stop).await,
             }
         };
         let end = tokio::select! {

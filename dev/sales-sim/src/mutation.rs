@@ -1,10 +1,15 @@
-//! Deliberate bugs, to show that the checker detects them: each changes what one of the worker's ports does, as a bug
-//! in the worker would.
+//! Deliberate bugs, to show that the checker detects them: each changes what one of a service's ports does, or for whom the API
+//! takes a client, as a bug in it would.
+
+mod lake_store;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use actix_http::{HttpMessage, Request};
+use actix_web::http::Method;
+use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use clap::ValueEnum;
 use sales::clock::{Clock, Timestamp};
 use sales::journal::{self, Hour, JournalObject};
@@ -13,13 +18,15 @@ use sales::memory::{
 };
 use sales::message;
 use sales::ports::{
-    Backlog, DeadLetter, Delivery, FoundSale, Holder, Insert, InsertSale, Journal, Lease, Leases, LoadedFacts, Mark,
-    Marks, PageToken, PendingPage, PortResult, SaleQueue, SaleTable, SiteSwitch,
+    Backlog, DeadLetter, Delivery, Duty, FoundSale, Holder, Insert, InsertSale, Journal, Lease, Leases, LoadedFacts,
+    Mark, Marks, PageToken, PendingPage, PortResult, SaleQueue, SaleTable, SiteSwitch,
 };
 use sales::sale::{Fact, FactId, Sale, SaleId};
 use sales::shard::Shard;
 use sales::site_state::SiteState;
 use tokio::time::Instant;
+
+use crate::shops;
 
 /// A deliberate bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -62,10 +69,40 @@ pub enum Mutation {
     GuessesState,
     /// Sales of which a grouped write is refused count as stored.
     TrustsRefusedEntries,
+    /// An idempotency key belongs to no client: the same key of two clients is one sale.
+    ForgetsClientOfKey,
+    /// Every client may read and cancel every sale.
+    ShowsOthersSales,
+    /// The builder of the lake's table does not see the rows that the table has.
+    ForgetsRows,
+    /// The builder relies on its lease: a commit replaces another builder's.
+    OverwritesCommits,
+    /// The builder forgets a cancellation that comes before its sale.
+    ForgetsWaiting,
+    /// Of two versions of a sale the builder keeps the one that it has read first.
+    KeepsFirstVersion,
+    /// The builder removes what versions need that are still kept.
+    RemovesTooSoon,
 }
 
 /// A minute, after which a state that cannot be read is made up.
 const MADE_UP_AFTER: Duration = Duration::from_secs(60);
+
+/// Where clients sign in, takes a request for one of someone else, as a bug in the API would.
+pub fn mistake_caller(mutation: Option<Mutation>, request: &mut Request) {
+    let someone = match mutation {
+        Some(Mutation::ForgetsClientOfKey) if request.headers().contains_key("idempotency-key") => {
+            shops::authorization(0)
+        }
+        Some(Mutation::ShowsOthersSales) if request.method() != Method::POST => shops::authorization_of_the_operator(),
+        _ => return,
+    };
+    if request.headers().contains_key(AUTHORIZATION)
+        && let Ok(someone) = HeaderValue::from_str(&someone)
+    {
+        request.headers_mut().insert(AUTHORIZATION, someone);
+    }
+}
 
 /// A port of a service, with or without a bug.
 #[derive(Clone)]
@@ -76,13 +113,22 @@ pub struct Mutated<P> {
     clock: Clock,
     began: Instant,
     last_read: Arc<Mutex<Option<Instant>>>,
+    first_lines: Arc<Mutex<lake_store::FirstLines>>,
 }
 
 impl<P> Mutated<P> {
     /// `port` with `mutation`.
     pub fn new(port: P, mutation: Option<Mutation>, client: &Client, clock: &Clock) -> Self {
         let (client, clock) = (client.clone(), clock.clone());
-        Self { port, mutation, client, clock, began: Instant::now(), last_read: Arc::default() }
+        Self {
+            port,
+            mutation,
+            client,
+            clock,
+            began: Instant::now(),
+            last_read: Arc::default(),
+            first_lines: Arc::default(),
+        }
     }
 
     fn is(&self, mutation: Mutation) -> bool {
@@ -208,14 +254,20 @@ impl SiteSwitch for Mutated<MemorySiteSwitch> {
 }
 
 impl Leases for Mutated<MemoryLeases> {
-    async fn acquire(&self, shard: Shard, holder: Holder, now: Timestamp, until: Timestamp) -> PortResult<Lease> {
+    async fn acquire(
+        &self,
+        duty: impl Into<Duty> + Send,
+        holder: Holder,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> PortResult<Lease> {
         let years = Duration::from_secs(10 * 365 * 24 * 60 * 60);
         let until = if self.is(Mutation::KeepsLeasesForever) { until.plus(years) } else { until };
-        self.port.acquire(shard, holder, now, until).await
+        self.port.acquire(duty, holder, now, until).await
     }
 
-    async fn release(&self, shard: Shard, holder: Holder) -> PortResult<()> {
-        self.port.release(shard, holder).await
+    async fn release(&self, duty: impl Into<Duty> + Send, holder: Holder) -> PortResult<()> {
+        self.port.release(duty, holder).await
     }
 }
 

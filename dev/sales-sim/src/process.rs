@@ -1,4 +1,4 @@
-//! The two services as processes: assembled like their binaries, on ports in memory.
+//! The services as processes: assembled like their binaries, on ports in memory.
 
 use std::rc::Rc;
 
@@ -10,6 +10,10 @@ use sales::memory::{MemoryJournal, MemoryLeases, MemoryMarks, MemorySaleQueue, M
 use sales::site::Site;
 use sales_api::sales::Shared;
 use sales_api::sign_in::SignIn;
+use sales_lake::builder::Builder;
+use sales_lake::lease::TableLease;
+use sales_lake::maintain::Maintenance;
+use sales_lake::service::Worker as LakeWorker;
 use sales_service::http::server::DRAIN_TIME;
 use sales_worker::backlog::BacklogGauge;
 use sales_worker::worker::{Inside, Platform, Ports, work};
@@ -17,8 +21,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::mutation::Mutated;
+use crate::mutation::{Mutated, mistake_caller};
 use crate::regions::region;
+use crate::shops;
 use crate::slot::{Answer, Incoming};
 use crate::world::{Identity, World};
 
@@ -33,14 +38,17 @@ pub async fn api(world: &World, who: Identity, mut intake: mpsc::Receiver<Incomi
     let (shared, announcing) = Shared::start(topic, site, who.clock.clone(), who.entropy.clone(), metrics);
     tokio::task::spawn_local(refresh.run(stop.clone()));
     let sales = shared.sales(Mutated::new(client.sale_table(), world.mutation, &client, &who.clock));
-    let app = App::new().app_data(Data::new(sales)).app_data(Data::new(who.entropy)).app_data(Data::new(SignIn::Off));
+    let sign_in = if world.schedule.sign_in { shops::sign_in(&who.clock) } else { SignIn::Off };
+    let app = App::new().app_data(Data::new(sales)).app_data(Data::new(who.entropy)).app_data(Data::new(sign_in));
     let app = app.configure(sales_api::routes::configure::<Mutated<MemorySaleTable>>);
     let app = Rc::new(test::init_service(app).await);
     let requests = TaskTracker::new();
     while let Some(Some(incoming)) = stop.run_until_cancelled(intake.recv()).await {
-        let app = Rc::clone(&app);
+        let (app, mutation) = (Rc::clone(&app), world.mutation);
         requests.spawn_local(async move {
-            let response = app.call(incoming.request.to_request()).await;
+            let mut request = incoming.request.to_request();
+            mistake_caller(mutation, &mut request);
+            let response = app.call(request).await;
             let answer = match response {
                 Ok(response) => {
                     let status = response.status();
@@ -94,4 +102,17 @@ pub async fn worker(world: &World, who: Identity, stop: CancellationToken) {
         entropy: who.entropy,
     };
     work(world.schedule.settings, ports, inside, stop).await;
+}
+
+/// A builder of the lake's table: its folds, and what keeps the table small.
+pub async fn lake(world: &World, who: Identity, stop: CancellationToken) {
+    let client = world.client(&who);
+    let mutation = world.mutation;
+    let metrics = sales_lake::metrics::Metrics::default();
+    let store = Mutated::new(client.lake_store(), mutation, &client, &who.clock);
+    let leases = Mutated::new(client.leases(), mutation, &client, &who.clock);
+    let builder = Builder::new(store, who.clock.clone(), who.entropy.clone(), metrics.clone());
+    let lease = TableLease::new(leases, who.clock, &who.entropy);
+    let worker = LakeWorker { builder, lease, maintenance: Maintenance::default(), metrics };
+    worker.run(world.schedule.fold_interval, stop).await;
 }

@@ -28,6 +28,10 @@ const RECOVERY: Duration = Duration::from_secs(1_200);
 /// Time until redelivered messages are off the queue.
 const LEFTOVERS: Duration = Duration::from_secs(120);
 
+/// Time until the lake's tables are complete, and between two looks at them, which take real time.
+const FOLDING: Duration = Duration::from_secs(600);
+const BETWEEN_LOOKS: Duration = Duration::from_secs(60);
+
 /// Time for processes to shut down; ECS waits 30 s.
 const ENDING: Duration = Duration::from_secs(30);
 
@@ -93,6 +97,7 @@ async fn happen(seed: u64, mutation: Option<Mutation>, keep_history: bool) -> Ve
     // Pending deaths happen first.
     tokio::time::sleep(Duration::from_millis(1)).await;
     settle(&world, &mut dice).await;
+    settle_tables(&world).await;
     end(&world).await;
 
     let busiest = world.weather.busiest_second();
@@ -216,7 +221,7 @@ async fn settle(world: &Rc<World>, dice: &mut Dice) {
         let from = live().next().unwrap_or(0);
         world.cloud.publish_from_outside(from, &event, event.attributes());
     }
-    let ids: Vec<SaleId> = world.record.borrow().accepted.iter().copied().collect();
+    let accepted: Vec<(SaleId, usize)> = world.record.borrow().accepted.iter().map(|(id, shop)| (*id, *shop)).collect();
     wait_until(ENDING, || {
         live().all(|region| {
             world.slots.iter().any(|slot| slot.role == ProcessKind::Api && slot.region == region && slot.is_running())
@@ -225,9 +230,10 @@ async fn settle(world: &Rc<World>, dice: &mut Dice) {
     .await;
     for region in live() {
         // A sale that was lost with its region cannot be found.
-        let known: Vec<SaleId> = ids.iter().copied().filter(|id| owed.contains(&FactId::Sale(*id))).collect();
+        let known: Vec<_> = accepted.iter().filter(|(id, _)| owed.contains(&FactId::Sale(*id))).collect();
         if !known.is_empty() {
-            clients::look(world, region, known[dice.below(known.len())]).await;
+            let (id, shop) = known[dice.below(known.len())];
+            clients::look(world, region, *shop, *id).await;
         }
     }
     let done = || {
@@ -239,6 +245,20 @@ async fn settle(world: &Rc<World>, dice: &mut Dice) {
     }
     checker::check(world).into_iter().for_each(|wrong| world.violated(wrong));
     checker::check_economy(world).into_iter().for_each(|wrong| world.violated(wrong));
+}
+
+/// Lets time pass until the lake's tables have what the journals have: a lease of a dead builder, and some folds.
+async fn settle_tables(world: &World) {
+    if world.schedule.lakes == [0; REGIONS] {
+        return;
+    }
+    let began = world.now();
+    let mut wrong = checker::check_tables(world);
+    while !wrong.is_empty() && Duration::from_millis(world.now() - began) < FOLDING {
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+        wrong = checker::check_tables(world);
+    }
+    wrong.into_iter().for_each(|wrong| world.violated(wrong));
 }
 
 /// Whether a condition becomes true within a time.

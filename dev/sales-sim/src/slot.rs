@@ -60,7 +60,10 @@ impl Slot {
         let of = |role: ProcessKind, counts: [usize; REGIONS]| {
             counts.into_iter().enumerate().flat_map(move |(region, count)| (0..count).map(move |_| slot(role, region)))
         };
-        of(ProcessKind::Api, schedule.apis).chain(of(ProcessKind::Worker, schedule.workers)).collect()
+        of(ProcessKind::Api, schedule.apis)
+            .chain(of(ProcessKind::Worker, schedule.workers))
+            .chain(of(ProcessKind::Lake, schedule.lakes))
+            .collect()
     }
 
     /// Whether a process runs here.

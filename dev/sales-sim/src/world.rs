@@ -1,7 +1,7 @@
 //! The state of one run: the cloud, the weather, the processes, and what clients were told.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -52,10 +52,10 @@ pub struct World {
 /// Responses to clients and messages of other tools, and immediate violations.
 #[derive(Default)]
 pub struct Record {
-    /// Sales answered with 201 or 200.
-    pub accepted: BTreeSet<SaleId>,
-    /// The sale of each key.
-    pub keys: BTreeMap<String, SaleId>,
+    /// Sales answered with 201 or 200, and the shops that ordered them.
+    pub accepted: BTreeMap<SaleId, usize>,
+    /// The sale of each shop and key.
+    pub keys: BTreeMap<(usize, String), SaleId>,
     /// Facts published by other tools.
     pub foreign: Vec<Fact>,
     /// Malformed messages in each region's queue.

@@ -3,7 +3,7 @@
 //! [`emulator`] runs an AWS emulator, [`resources`] creates each region's resources in it, [`services`] builds and
 //! starts the API and the worker as [`process`]es, [`accelerator`] and [`dns`] are the two entry points in front of
 //! them. [`aws_endpoint`] is a region's AWS that can be lost, and [`testing`] has what tests add: proxies that make
-//! calls fail, sandboxes, and the commands as their users start them. The system tests are in `tests/`.
+//! calls fail, sandboxes, and the commands as their users start them. [`user_pools`] are for clients that sign in. The system tests are in `tests/`.
 
 pub mod accelerator;
 pub mod aws_endpoint;
@@ -20,4 +20,5 @@ pub mod sealed;
 pub mod services;
 pub mod tcp_ports;
 pub mod testing;
+pub mod user_pools;
 pub mod workspace;

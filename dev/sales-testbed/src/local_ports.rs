@@ -23,6 +23,9 @@ pub struct LocalPorts {
     /// Ports of each region's worker, for health and metrics
     #[arg(long = "worker-ports", value_name = "PORT,PORT", default_value = "8091,8092", value_parser = pair)]
     pub workers: [u16; 2],
+    /// Ports of each region's builder of the lake's table, for health and metrics
+    #[arg(long = "lake-ports", value_name = "PORT,PORT", default_value = "8093,8094", value_parser = pair)]
+    pub lakes: [u16; 2],
     /// Ports of AWS in each region
     #[arg(long = "aws-ports", value_name = "PORT,PORT", default_value = "4567,4568", value_parser = pair)]
     pub aws: [u16; 2],
@@ -48,20 +51,21 @@ fn pair(text: &str) -> anyhow::Result<[u16; 2]> {
 impl LocalPorts {
     /// Free ports.
     pub fn free() -> anyhow::Result<Self> {
-        let [front, dns, api, other_api, worker, other_worker, aws, other_aws, accelerator, emulator] =
-            tcp_ports::free()?;
-        let (apis, workers, aws) = ([api, other_api], [worker, other_worker], [aws, other_aws]);
-        Ok(Self { front, dns, apis, workers, aws, accelerator, emulator })
+        let [front, dns, accelerator, emulator] = tcp_ports::free()?;
+        let [api, other_api, worker, other_worker, lake, other_lake, aws, other_aws] = tcp_ports::free()?;
+        let (apis, workers, lakes) = ([api, other_api], [worker, other_worker], [lake, other_lake]);
+        Ok(Self { front, dns, apis, workers, lakes, aws: [aws, other_aws], accelerator, emulator })
     }
 
     /// The options for these ports.
-    pub fn options(&self) -> [String; 7] {
+    pub fn options(&self) -> [String; 8] {
         let pair = |option: &str, [one, other]: [u16; 2]| format!("--{option}={one},{other}");
         [
             format!("--port={}", self.front),
             format!("--dns-port={}", self.dns),
             pair("api-ports", self.apis),
             pair("worker-ports", self.workers),
+            pair("lake-ports", self.lakes),
             pair("aws-ports", self.aws),
             format!("--accelerator-port={}", self.accelerator),
             format!("--emulator-port={}", self.emulator),
@@ -78,6 +82,7 @@ impl LocalPorts {
         roles.push(role(self.dns, "name that DNS answers", "--dns-port"));
         roles.extend(each(self.apis, "API", "--api-ports"));
         roles.extend(each(self.workers, "worker", "--worker-ports"));
+        roles.extend(each(self.lakes, "builder of the lake's table", "--lake-ports"));
         roles.extend(each(self.aws, "AWS", "--aws-ports"));
         roles.push(role(self.accelerator, "API of Global Accelerator", "--accelerator-port"));
         roles.push(role(self.emulator, "AWS emulator", "--emulator-port"));

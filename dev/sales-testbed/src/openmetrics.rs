@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 
-/// The value of a counter in OpenMetrics text, summed over its labels; `None` if it is missing.
+/// The value of a counter or a gauge in OpenMetrics text, summed over its labels; `None` if it is missing.
 pub async fn counter(client: &reqwest::Client, endpoint: &str, name: &str) -> anyhow::Result<Option<u64>> {
     let answer = client.get(format!("{endpoint}/metrics")).send().await?.error_for_status()?;
     Ok(sum_samples(&answer.text().await.context("the metrics broke off")?, name))

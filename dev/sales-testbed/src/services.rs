@@ -18,17 +18,22 @@ use crate::{
 
 const API: &str = "sales-api";
 const WORKER: &str = "sales-worker";
+const LAKE: &str = "sales-lake";
 const OPERATOR: &str = "salesctl";
+
+/// A demonstration does not wait a minute for its rows.
+const FOLD_INTERVAL_SECONDS: &str = "5";
 
 /// Longer than a service may take to finish work in flight, shorter than ECS allows.
 const GRACE: Duration = Duration::from_secs(25);
 const START_DEADLINE: Duration = Duration::from_secs(60);
 
-/// The binaries of both services and of the operator's command line.
+/// The binaries of the services and of the operator's command line.
 #[derive(Debug, Clone)]
 pub struct Services {
     api: PathBuf,
     worker: PathBuf,
+    lake: PathBuf,
     salesctl: PathBuf,
 }
 
@@ -36,7 +41,7 @@ impl Services {
     /// Builds them in the profile of `build`, showing cargo's progress.
     pub async fn build(build: &Build) -> anyhow::Result<Self> {
         // With the features of `cargo local`, so that common dependencies are compiled once.
-        cargo_build(build, &["--bin", API, "--bin", WORKER, "--bin", OPERATOR]).await?;
+        cargo_build(build, &["--bin", API, "--bin", WORKER, "--bin", LAKE, "--bin", OPERATOR]).await?;
         Self::built(build)
     }
 
@@ -49,7 +54,7 @@ impl Services {
             }
             Ok(path)
         };
-        Ok(Self { api: find(API)?, worker: find(WORKER)?, salesctl: find(OPERATOR)? })
+        Ok(Self { api: find(API)?, worker: find(WORKER)?, lake: find(LAKE)?, salesctl: find(OPERATOR)? })
     }
 
     /// Path of the API.
@@ -62,21 +67,29 @@ impl Services {
         &self.worker
     }
 
+    /// Path of the builder of the lake's table.
+    pub fn lake(&self) -> &Path {
+        &self.lake
+    }
+
     /// Path of the operator's command line.
     pub fn salesctl(&self) -> &Path {
         &self.salesctl
     }
 
-    /// A region's API on `port`, with AWS at `aws_endpoint` and an empty log in the file `log`.
+    /// A region's API on `port`, with AWS at `aws_endpoint`, an empty log in the file `log`, and these variables of sign-in.
     pub fn api_of(
         &self,
         region: &RegionResources,
         aws_endpoint: &str,
         port: u16,
         log: &Path,
+        sign_in: &[(String, String)],
     ) -> anyhow::Result<ServiceProcess> {
         let name = format!("{API} of {}", region.name);
-        ServiceProcess::new(&self.api, name, region.api_environment(), aws_endpoint, port, log)
+        let mut environment = region.api_environment();
+        environment.extend_from_slice(sign_in);
+        ServiceProcess::new(&self.api, name, environment, aws_endpoint, port, log)
     }
 
     /// A region's worker, with health and metrics on `port`, and otherwise as [`Services::api_of`].
@@ -89,6 +102,20 @@ impl Services {
     ) -> anyhow::Result<ServiceProcess> {
         let name = format!("{WORKER} of {}", region.name);
         ServiceProcess::new(&self.worker, name, region.worker_environment(), aws_endpoint, port, log)
+    }
+
+    /// A region's builder of the lake's table, which folds every few seconds, and otherwise as [`Services::worker_of`].
+    pub fn lake_of(
+        &self,
+        region: &RegionResources,
+        aws_endpoint: &str,
+        port: u16,
+        log: &Path,
+    ) -> anyhow::Result<ServiceProcess> {
+        let name = format!("{LAKE} of {}", region.name);
+        let mut environment = region.lake_environment();
+        environment.push(("FOLD_INTERVAL_SECONDS".to_owned(), FOLD_INTERVAL_SECONDS.to_owned()));
+        ServiceProcess::new(&self.lake, name, environment, aws_endpoint, port, log)
     }
 }
 

@@ -12,7 +12,8 @@ use syn::{
 };
 
 /// The crates that are deployed or operated.
-const PRODUCT: [&str; 5] = ["sales", "sales-service", "sales-api", "sales-worker", "salesctl"];
+const PRODUCT: [&str; 7] =
+    ["sales", "sales-service", "sales-api", "sales-worker", "sales-table", "sales-lake", "salesctl"];
 
 /// The development crates.
 const DEVELOPMENT: [&str; 4] = ["sales-testbed", "sales-local", "sales-sim", "sales-bench"];
@@ -220,6 +221,16 @@ fn the_product_depends_on_what_develops_it_in_its_tests_alone() {
             let found = manifest.get(section).and_then(toml::Value::as_table).into_iter().flat_map(toml::Table::keys);
             let wrong: Vec<&String> = found.filter(|found| DEVELOPMENT.contains(&found.as_str())).collect();
             assert!(wrong.is_empty(), "{name} depends on {wrong:?}");
+        }
+    }
+}
+
+#[test]
+fn the_table_s_format_is_linked_into_no_other_service_than_its_builder() {
+    for name in ["sales", "sales-service", "sales-api", "sales-worker"] {
+        let manifest = std::fs::read_to_string(directory(name).join("Cargo.toml")).unwrap();
+        for of_the_table in ["sales-table", "sales-lake", "delta_kernel", "parquet", "arrow-array"] {
+            assert!(!manifest.contains(of_the_table), "{name} depends on {of_the_table}");
         }
     }
 }

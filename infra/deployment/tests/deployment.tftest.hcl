@@ -128,6 +128,7 @@ variables {
   images = {
     api    = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
     worker = "sha256:123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0"
+    lake   = "sha256:23456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef01"
   }
 }
 
@@ -135,7 +136,7 @@ run "the_home_region_is_applied_whole" {
   assert {
     condition = toset(keys(output.region)) == toset([
       "nlb_arn", "nlb_dns_name", "nlb_zone_id", "api_url", "queue_url", "dead_letter_queue_url", "minimum",
-      "network", "services",
+      "network", "services", "queries",
       "api_gateway_domain_name", "api_gateway_zone_id", "api_gateway_region_domain_name", "api_gateway_region_zone_id",
     ])
     error_message = "what the stages after this one read is all there"
@@ -162,6 +163,13 @@ run "the_home_region_is_applied_whole" {
       ] : contains(keys(output.region.services.worker), name)
     ])
     error_message = "the worker's required variables are set"
+  }
+
+  assert {
+    condition = toset(keys(output.region.services.lake)) == toset([
+      "AWS_REGION", "S3_SALES_BUCKET", "DYNAMO_SALES_IDEMPOTENCY_TABLE",
+    ])
+    error_message = "the builder's required variables are set, and it does not know the region's state"
   }
 
   assert {
@@ -327,10 +335,12 @@ run "the_operator_s_command_finds_the_services_by_the_names_that_all_stages_know
       cluster = module.names.cluster
       api     = module.names.api_service
       worker  = module.names.worker_service
+      lake    = module.names.lake_service
       } == {
       cluster = module.cluster.name
       api     = module.api.service_name
       worker  = module.worker.service_name
+      lake    = module.builder.service_name
     }
     error_message = "the cluster or a service has another name than salesctl.toml says"
   }

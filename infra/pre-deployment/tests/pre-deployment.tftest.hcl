@@ -63,6 +63,11 @@ run "it_is_applied_whole" {
   }
 
   assert {
+    condition     = toset(keys(output.repositories)) == toset(["api", "worker", "lake"])
+    error_message = "a service has no repository"
+  }
+
+  assert {
     condition     = output.sign_in == null
     error_message = "a user pool where sign-in is off"
   }

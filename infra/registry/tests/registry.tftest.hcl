@@ -22,7 +22,7 @@ variables {
 run "the_template_is_for_the_repositories_of_both_services" {
   assert {
     condition = alltrue([
-      for repository in [module.names.api_repository, module.names.worker_repository] :
+      for repository in [module.names.api_repository, module.names.worker_repository, module.names.lake_repository] :
       startswith(repository, "${module.registry_replica.prefix}/")
     ])
     error_message = "ECR would make a repository as it makes all others"

@@ -158,8 +158,19 @@ run "apply_destroys_no_keys_of_others" {
     condition = alltrue(flatten([
       for name, arns in local.own : [
         for arn in arns : strcontains(arn, var.prefix) || strcontains(arn, "API-Gateway-Execution-Logs_")
-      ]
+      ] if name != "glue"
     ]))
+    error_message = "what has a name has ours"
+  }
+
+  # An account has one catalog in each region; each call names what it is about, too.
+  assert {
+    condition = toset(local.own.glue) == toset([
+      "arn:aws:glue:*:111122223333:catalog",
+      "arn:aws:glue:*:111122223333:database/sales_dev",
+      "arn:aws:glue:*:111122223333:table/sales_dev/*",
+      "arn:aws:glue:*:111122223333:userDefinedFunction/sales_dev/*",
+    ])
     error_message = "what has a name has ours"
   }
 }
@@ -175,7 +186,7 @@ run "the_operator_switches_without_wildcards" {
   }
 }
 
-run "the_operator_reads_and_copies_the_journal_and_no_other_objects" {
+run "the_operator_reads_the_lake_and_writes_the_journal_alone" {
   assert {
     condition = {
       for statement in data.aws_iam_policy_document.operator.statement :
@@ -183,10 +194,11 @@ run "the_operator_reads_and_copies_the_journal_and_no_other_objects" {
         for action in statement.actions : startswith(action, "s3:")
       ])
       } == {
-      "arn:aws:s3:::sales-dev-lake-111122223333-sa-east-1"           = toset(["s3:ListBucket", "s3:ListBucketVersions"])
-      "arn:aws:s3:::sales-dev-lake-111122223333-sa-east-1/journal/*" = toset(["s3:GetObject", "s3:PutObject"])
+      "arn:aws:s3:::sales-dev-lake-111122223333-sa-east-1"               = toset(["s3:ListBucket", "s3:ListBucketVersions"])
+      "arn:aws:s3:::sales-dev-lake-111122223333-sa-east-1/journal/*"     = toset(["s3:GetObject", "s3:PutObject"])
+      "arn:aws:s3:::sales-dev-lake-111122223333-sa-east-1/table/sales/*" = toset(["s3:GetObject"])
     }
-    error_message = "the operator lists the lake, reads the journal and copies objects of it"
+    error_message = "the operator lists the lake, reads journal and table, and copies objects of the journal"
   }
 }
 

@@ -13,20 +13,12 @@ variables {
   version_retention_days = 90
 }
 
-run "objects_can_be_taken_back_and_never_expire" {
+run "objects_can_be_taken_back" {
   assert {
     condition     = aws_s3_bucket_versioning.this.versioning_configuration[0].status == "Enabled"
     error_message = "replication needs versions"
   }
 
-  assert {
-    condition = alltrue([
-      for rule in aws_s3_bucket_lifecycle_configuration.this.rule : alltrue([
-        for expiration in rule.expiration : expiration.days == null || expiration.days == 0
-      ])
-    ])
-    error_message = "current objects are the lake"
-  }
 
   assert {
     condition = (
@@ -38,11 +30,64 @@ run "objects_can_be_taken_back_and_never_expire" {
 
   assert {
     condition = (
-      aws_s3_bucket_lifecycle_configuration.this.rule[1].abort_incomplete_multipart_upload[0].days_after_initiation
+      aws_s3_bucket_lifecycle_configuration.this.rule[3].abort_incomplete_multipart_upload[0].days_after_initiation
       == 1
     )
     error_message = "unfinished uploads cost for ever"
   }
+}
+
+run "the_journal_gets_cold_after_three_months_and_ends_after_three_years" {
+  assert {
+    condition = {
+      for rule in aws_s3_bucket_lifecycle_configuration.this.rule : one(rule.filter[*].prefix) => one(rule.expiration).days
+      if try(one(rule.expiration).days, 0) > 0
+    } == { "journal/" = 1095 }
+    error_message = "the journal ends, and nothing else does: current files are the table"
+  }
+
+  assert {
+    condition = {
+      for rule in aws_s3_bucket_lifecycle_configuration.this.rule :
+      one(rule.filter[*].prefix) => "${one(rule.transition).storage_class} ${one(rule.transition).days}"
+      if length(rule.transition) > 0
+    } == { "journal/" = "GLACIER_IR 90" }
+    error_message = "the journal is read at once where a table is rebuilt, and the table is read every day"
+  }
+}
+
+run "removed_files_of_the_table_are_kept_for_a_week" {
+  assert {
+    condition = [
+      for rule in aws_s3_bucket_lifecycle_configuration.this.rule :
+      one(rule.noncurrent_version_expiration).noncurrent_days if one(rule.filter[*].prefix) == "table/"
+    ] == [7]
+    error_message = "rewritten files would be kept for months, several times the table"
+  }
+}
+
+run "removed_files_are_kept_no_longer_than_what_else_is_removed" {
+  variables {
+    version_retention_days = 3
+  }
+
+  assert {
+    condition = [
+      for rule in aws_s3_bucket_lifecycle_configuration.this.rule :
+      one(rule.noncurrent_version_expiration).noncurrent_days if one(rule.filter[*].prefix) == "table/"
+    ] == [3]
+    error_message = "the environment's own limit is the upper one"
+  }
+}
+
+run "a_journal_that_ends_before_cold_storage_pays_is_refused" {
+  command = plan
+
+  variables {
+    journal_retention_days = 100
+  }
+
+  expect_failures = [var.journal_retention_days]
 }
 
 run "nobody_from_outside_gets_in_and_nobody_without_tls" {

@@ -24,6 +24,7 @@ variables {
   services = {
     api    = { service_name = "sales-api", log_group_name = "/sales-dev/sales-api" }
     worker = { service_name = "sales-worker", log_group_name = "/sales-dev/sales-worker" }
+    lake   = { service_name = "sales-lake", log_group_name = "/sales-dev/sales-lake" }
   }
   entrance = {
     alb_arn_suffix          = "app/sales-dev/0123456789abcdef"
@@ -42,7 +43,7 @@ variables {
 run "silence_where_it_is_the_fault_rings" {
   assert {
     condition = alltrue([
-      for name in ["pending-age", "api-state-age", "worker-state-age", "api-tasks", "worker-tasks"] :
+      for name in ["pending-age", "api-state-age", "worker-state-age", "table-age", "api-tasks", "worker-tasks", "lake-tasks"] :
       aws_cloudwatch_metric_alarm.metric[name].treat_missing_data == "breaching"
     ])
     error_message = "a service that is gone would not be noticed"
@@ -112,6 +113,54 @@ run "one_task_is_too_few" {
   }
 }
 
+run "the_lake_has_one_task" {
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.metric["lake-tasks"].threshold == 1
+      && aws_cloudwatch_metric_alarm.metric["lake-tasks"].comparison_operator == "LessThanThreshold"
+    )
+    error_message = "its alarm would ring for ever, or never"
+  }
+}
+
+run "a_table_that_is_ten_minutes_old_rings_and_impairs_no_region" {
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.metric["table-age"].threshold == 600
+      && aws_cloudwatch_metric_alarm.metric["table-age"].comparison_operator == "GreaterThanThreshold"
+      && aws_cloudwatch_metric_alarm.metric["table-age"].statistic == "Minimum"
+    )
+    error_message = "a table is as old as the builder says that is ahead"
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_log_metric_filter.vital_sign["table-age"].pattern ==
+      "{ ($.message = \"vital signs\") && ($.table_age_seconds >= 0) }"
+      && aws_cloudwatch_log_metric_filter.vital_sign["table-age"].log_group_name == "/sales-dev/sales-lake"
+    )
+    error_message = "another line is read"
+  }
+
+  assert {
+    condition = !anytrue([
+      for name in ["table-age", "lake-tasks"] :
+      strcontains(aws_cloudwatch_composite_alarm.impaired.alarm_rule, name)
+    ])
+    error_message = "somebody would switch regions because a table is late"
+  }
+}
+
+run "a_table_that_is_never_young_enough_is_refused" {
+  command = plan
+
+  variables {
+    thresholds = { table_age = 60 }
+  }
+
+  expect_failures = [var.thresholds]
+}
+
 run "what_the_load_balancer_answers_without_a_target_counts" {
   assert {
     condition = anytrue([
@@ -179,7 +228,7 @@ run "the_dashboard_shows_every_alarm_and_no_empty_chart" {
   }
 
   assert {
-    condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 12
+    condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 13
     error_message = "a chart is missing"
   }
 }
@@ -212,7 +261,7 @@ run "a_region_alone_has_no_empty_chart" {
   }
 
   assert {
-    condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 10
+    condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 11
     error_message = "CloudWatch refuses a chart without metrics"
   }
 }

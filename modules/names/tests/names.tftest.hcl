@@ -23,6 +23,11 @@ run "names_are_the_same_in_every_region_and_arns_are_not" {
     condition     = output.regions["sa-east-1"].lake != output.regions["us-east-1"].lake
     error_message = "all regions share the names of buckets"
   }
+
+  assert {
+    condition     = output.regions["sa-east-1"].queries != output.regions["us-east-1"].queries
+    error_message = "all regions share the names of buckets"
+  }
 }
 
 run "sns_has_one_name_in_regions_that_every_account_has" {

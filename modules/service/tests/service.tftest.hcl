@@ -160,7 +160,7 @@ run "the_api_follows_cpu_and_requests" {
 
 run "a_floor_of_two" {
   assert {
-    condition     = aws_appautoscaling_target.this.min_capacity == 2 && aws_ecs_service.this.desired_count == 2
+    condition     = aws_appautoscaling_target.this[0].min_capacity == 2 && aws_ecs_service.this.desired_count == 2
     error_message = "a new service begins with its least number of tasks"
   }
 }
@@ -178,7 +178,7 @@ run "a_raised_floor_is_scaling_s_and_the_number_of_tasks_is_left_alone" {
   }
 
   assert {
-    condition     = aws_appautoscaling_target.this.min_capacity == 6 && aws_ecs_service.this.desired_count == 2
+    condition     = aws_appautoscaling_target.this[0].min_capacity == 6 && aws_ecs_service.this.desired_count == 2
     error_message = "an apply would set the number of tasks back to the least"
   }
 }
@@ -236,7 +236,47 @@ run "one_task_is_refused" {
   expect_failures = [var.size]
 }
 
-run "a_service_without_scaling_is_refused" {
+run "one_task_may_be_all_if_nothing_scales_it" {
+  command   = plan
+  state_key = "one-task"
+
+  variables {
+    size = {
+      architecture = "ARM64"
+      cpu          = 256
+      memory       = 1024
+      minimum      = 1
+      maximum      = 1
+    }
+    scaling       = null
+    load_balancer = null
+  }
+
+  assert {
+    condition     = aws_ecs_service.this.desired_count == 1 && aws_ecs_service.this.deployment_minimum_healthy_percent == 100
+    error_message = "one task, which runs until the next one does"
+  }
+
+  assert {
+    condition = (
+      length(aws_appautoscaling_target.this) == 0 && length(aws_appautoscaling_policy.cpu) == 0
+      && length(aws_appautoscaling_policy.requests) == 0 && length(aws_appautoscaling_policy.backlog) == 0
+    )
+    error_message = "a target without a policy would still raise the number to its minimum"
+  }
+}
+
+run "a_range_without_scaling_is_refused" {
+  command = plan
+
+  variables {
+    scaling = null
+  }
+
+  expect_failures = [var.size]
+}
+
+run "scaling_by_nothing_is_refused" {
   command = plan
 
   variables {

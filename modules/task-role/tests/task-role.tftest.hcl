@@ -124,6 +124,26 @@ run "the_api_neither_reads_the_queue_nor_touches_the_lake" {
   }
 }
 
+run "the_builder_reads_the_journal_and_changes_the_table_alone" {
+  variables {
+    name    = "sales-dev-lake-sa-east-1"
+    service = "lake"
+  }
+
+  assert {
+    condition = {
+      for statement in data.aws_iam_policy_document.this.statement :
+      one(statement.resources) => toset(statement.actions) if statement.sid != "Key"
+      } == {
+      "arn:aws:dynamodb:sa-east-1:111122223333:table/sales-dev-sales-idempotency" = toset(["dynamodb:DeleteItem", "dynamodb:PutItem"])
+      "arn:aws:s3:::sales-dev-lake-111122223333-sa-east-1"                        = toset(["s3:ListBucket"])
+      "arn:aws:s3:::sales-dev-lake-111122223333-sa-east-1/journal/*"              = toset(["s3:GetObject"])
+      "arn:aws:s3:::sales-dev-lake-111122223333-sa-east-1/table/sales/*"          = toset(["s3:DeleteObject", "s3:GetObject", "s3:PutObject"])
+    }
+    error_message = "the builder could change the journal, which all tables are made from, or does something else"
+  }
+}
+
 run "an_unknown_service_is_refused" {
   command = plan
 

@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder};
+use sales::site::Site;
 use sales::site_state::SiteState;
 use sales_service::http::operations::Operations;
 use serde::Serialize;
@@ -30,12 +31,12 @@ pub struct Active {
     (status = 503, description = "this region is PASSIVE, or its state was never read", body = Active),
 ))]
 pub async fn active(operations: Data<Operations>) -> impl Responder {
-    let site = &operations.site;
-    let state = site.state();
+    let Operations { region, site, .. } = &**operations;
+    let state = site.as_ref().and_then(Site::state);
     let status = status_of(state);
     HttpResponse::build(status).json(Active {
         status: status.as_u16(),
-        region: site.region().to_string(),
+        region: region.to_string(),
         state: state.map_or("UNKNOWN", SiteState::name),
     })
 }

@@ -1,5 +1,7 @@
 //! Who is admitted: decides about the claims of a token whose signature is valid.
 
+use std::collections::BTreeMap;
+
 use sales::clock::Timestamp;
 use sales::sale::ClientId;
 
@@ -19,6 +21,8 @@ pub struct Rules {
     pub scope_prefix: String,
     /// Whether the same id of two issuers is two clients.
     pub separate_issuers: bool,
+    /// The names of clients by the ids that issuers have given them: one name where one client has several ids.
+    pub clients: BTreeMap<String, ClientId>,
 }
 
 /// What a token says.
@@ -72,6 +76,13 @@ impl Rules {
     fn client(&self, claims: &Claims) -> Result<ClientId, InvalidToken> {
         let named = [&claims.client_id, &claims.azp, &claims.sub].into_iter().flatten().next();
         let named = named.ok_or(InvalidToken::Client)?;
+        if let Some(client) = self.clients.get(named) {
+            return Ok(client.clone());
+        }
+        // Otherwise, an issuer whose ids can be chosen could give out the name of another's client.
+        if self.clients.values().any(|client| client.as_str() == named) {
+            return Err(InvalidToken::Client);
+        }
         // An empty id would otherwise be hidden by the issuer before it.
         ClientId::new(named).ok_or(InvalidToken::Client)?;
         match claims.iss.as_deref().filter(|_| self.separate_issuers) {
@@ -118,7 +129,7 @@ mod tests {
 
     fn rules(separate_issuers: bool) -> Rules {
         let audiences = vec!["sales-api".to_owned(), "cognito-client".to_owned()];
-        Rules { audiences, scope_prefix: "sales/".into(), separate_issuers }
+        Rules { audiences, scope_prefix: "sales/".into(), separate_issuers, clients: BTreeMap::new() }
     }
 
     fn admit(kind: Option<&str>, changes: &Value) -> Result<Admission, InvalidToken> {
@@ -152,6 +163,21 @@ mod tests {
         for claims in [json!({"sub": null}), json!({"client_id": ""}), json!({"client_id": "a b"})] {
             assert_eq!(admit(None, &claims), Err(InvalidToken::Client), "{claims}");
         }
+    }
+
+    #[test]
+    fn a_client_with_several_ids_has_one_name_that_no_other_client_can_have() {
+        let shop = ClientId::new("shop").unwrap();
+        let clients = [("1a2b".to_owned(), shop.clone()), ("3c4d".to_owned(), shop)].into();
+        let rules = Rules { clients, ..rules(false) };
+        let client = |id: &str| {
+            let claims = json!({"iss": "https://i", "aud": "sales-api", "exp": NOW, "client_id": id});
+            admit_by(&rules, None, &claims).map(|admission| admission.caller.client().unwrap().to_string())
+        };
+        for (id, expected) in [("1a2b", Ok("shop")), ("3c4d", Ok("shop")), ("5e6f", Ok("5e6f"))] {
+            assert_eq!(client(id), expected.map(str::to_owned), "{id}");
+        }
+        assert_eq!(client("shop"), Err(InvalidToken::Client));
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! The variables of sign-in.
 
+use std::collections::BTreeMap;
+
+use sales::sale::ClientId;
 use sales_service::environment::{Environment, InvalidVariable, Read};
 use url::Url;
 
@@ -12,6 +15,7 @@ const KEYS: &str = "OIDC_JWKS_URLS";
 const AUDIENCES: &str = "OIDC_AUDIENCES";
 const SCOPE_PREFIX: &str = "OIDC_SCOPE_PREFIX";
 const SEPARATE_ISSUERS: &str = "OIDC_SEPARATE_ISSUERS";
+const CLIENTS: &str = "OIDC_CLIENTS";
 
 /// Maximum number of issuers.
 const MOST_ISSUERS: usize = 16;
@@ -33,7 +37,7 @@ impl Settings {
     pub fn read(environment: &Environment) -> Read<Option<Self>> {
         let names = list(environment, ISSUERS)?;
         if names.is_empty() {
-            for variable in [KEYS, AUDIENCES, SCOPE_PREFIX, SEPARATE_ISSUERS] {
+            for variable in [KEYS, AUDIENCES, SCOPE_PREFIX, SEPARATE_ISSUERS, CLIENTS] {
                 if environment.optional(variable)?.is_some() {
                     return Err(InvalidVariable::new(variable, "is set without OIDC_ISSUERS: sign-in would be off"));
                 }
@@ -47,7 +51,14 @@ impl Settings {
         }
         let scope_prefix = scope_prefix(environment)?;
         let separate_issuers = flag(environment, SEPARATE_ISSUERS)?;
-        Ok(Some(Self { issuers, rules: Rules { audiences, scope_prefix, separate_issuers } }))
+        let clients = clients(environment)?;
+        if separate_issuers && !clients.is_empty() {
+            return Err(InvalidVariable::new(
+                CLIENTS,
+                "is set, and OIDC_SEPARATE_ISSUERS is true: one excludes the other",
+            ));
+        }
+        Ok(Some(Self { issuers, rules: Rules { audiences, scope_prefix, separate_issuers, clients } }))
     }
 }
 
@@ -96,6 +107,21 @@ fn scope_prefix(environment: &Environment) -> Read<String> {
     }
     let expected = "must be at most 256 visible ASCII characters without \" and \\";
     Err(InvalidVariable::new(SCOPE_PREFIX, format_args!("{expected}, not {prefix:?}")))
+}
+
+/// The names of clients by their ids.
+fn clients(environment: &Environment) -> Read<BTreeMap<String, ClientId>> {
+    let mut clients = BTreeMap::new();
+    for text in list(environment, CLIENTS)? {
+        let parsed = text.split_once('=').and_then(|(id, name)| Some((ClientId::new(id)?, ClientId::new(name)?)));
+        let Some((id, name)) = parsed else {
+            return Err(InvalidVariable::new(CLIENTS, format_args!("must be a list of ID=NAME, not {text:?}")));
+        };
+        if clients.insert(id.as_str().to_owned(), name).is_some() {
+            return Err(InvalidVariable::new(CLIENTS, format_args!("names the client {:?} twice", id.as_str())));
+        }
+    }
+    Ok(clients)
 }
 
 /// Texts separated by commas; none of them empty.
@@ -155,6 +181,9 @@ mod tests {
             (&["a".into(), "b".into()][..], true)
         );
         assert_eq!(settings.rules.scope_prefix, "shop:");
+        let named = read(&[POOL, API, (CLIENTS, "1a2b=shop-1, 3c4d=shop-1")]).unwrap().unwrap();
+        let names: Vec<_> = named.rules.clients.iter().map(|(id, name)| (id.as_str(), name.as_str())).collect();
+        assert_eq!(names, [("1a2b", "shop-1"), ("3c4d", "shop-1")]);
         let plain = read(&[POOL, API]).unwrap().unwrap();
         assert_eq!(plain.issuers, [("https://issuer.example/pool".to_owned(), Source::Discovery)]);
         assert_eq!((plain.rules.scope_prefix.as_str(), plain.rules.separate_issuers), ("sales/", false));
@@ -175,6 +204,11 @@ mod tests {
             (vec![POOL, API, (KEYS, "http://a.example/keys")], "OIDC_JWKS_URLS must be URLs"),
             (vec![POOL, API, (SCOPE_PREFIX, "sales \"")], "OIDC_SCOPE_PREFIX must be"),
             (vec![POOL, API, (SEPARATE_ISSUERS, "yes")], "OIDC_SEPARATE_ISSUERS must be true or false"),
+            (vec![POOL, API, (CLIENTS, "shop-1")], "OIDC_CLIENTS must be a list of ID=NAME"),
+            (vec![POOL, API, (CLIENTS, "1a2b=")], "OIDC_CLIENTS must be a list of ID=NAME"),
+            (vec![POOL, API, (CLIENTS, "1a2b=a,1a2b=b")], "OIDC_CLIENTS names the client"),
+            (vec![POOL, API, (CLIENTS, "1=a"), (SEPARATE_ISSUERS, "true")], "OIDC_CLIENTS is set, and"),
+            (vec![(CLIENTS, "1=a")], "OIDC_CLIENTS is set without OIDC_ISSUERS"),
             (vec![API], "OIDC_AUDIENCES is set without OIDC_ISSUERS"),
             (vec![(SEPARATE_ISSUERS, "false")], "OIDC_SEPARATE_ISSUERS is set without OIDC_ISSUERS"),
         ] {

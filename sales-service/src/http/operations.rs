@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use super::problem::Problem;
 use super::routing::{get_or_head, resource};
 use sales::health::Health;
+use sales::region::Region;
 use sales::site::Site;
 use sales::site_state::SiteState;
 
@@ -24,8 +25,10 @@ pub struct Operations {
     pub version: Version,
     /// The condition of its dependencies.
     pub health: Health,
-    /// The region and its state.
-    pub site: Site,
+    /// The region that this process runs in.
+    pub region: Region,
+    /// Its state, if the service's work depends on it.
+    pub site: Option<Site>,
     /// Its metrics.
     pub registry: Arc<Registry>,
     /// Whether clients sign in, `on` or `off`, where a service has clients.
@@ -75,8 +78,10 @@ pub struct Readiness {
     pub status: u16,
     /// The region that this process runs in.
     pub region: String,
-    /// `ACTIVE`, `PASSIVE`, or `UNKNOWN` until the state has been read. It does not affect the status.
-    pub state: &'static str,
+    /// `ACTIVE`, `PASSIVE`, or `UNKNOWN` until the state has been read. It does not affect the status, and is left out by a
+    /// service whose work does not depend on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<&'static str>,
     /// Seconds since the state was last read.
     pub state_age_seconds: Option<u64>,
     /// Whether clients must sign in: `on` or `off`; only of the API.
@@ -121,13 +126,13 @@ fn alive() -> HttpResponse {
     (status = 503, description = "a dependency is unavailable", body = Readiness),
 ))]
 pub async fn readiness(operations: web::Data<Operations>) -> impl Responder {
-    let Operations { health, site, sign_in, .. } = &**operations;
+    let Operations { health, region, site, sign_in, .. } = &**operations;
     let status = if health.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     HttpResponse::build(status).json(Readiness {
         status: status.as_u16(),
-        region: site.region().to_string(),
-        state: site.state().map_or("UNKNOWN", SiteState::name),
-        state_age_seconds: site.age().map(|age| age.as_secs()),
+        region: region.to_string(),
+        state: site.as_ref().map(|site| site.state().map_or("UNKNOWN", SiteState::name)),
+        state_age_seconds: site.as_ref().and_then(Site::age).map(|age| age.as_secs()),
         sign_in: *sign_in,
         dependencies: health.conditions().into_iter().map(|(name, condition)| (name, condition.name())).collect(),
     })

@@ -10,9 +10,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use super::{Connection, MARKS, dynamo, failure};
 use crate::clock::Timestamp;
 use crate::health::Dependency;
-use crate::ports::{Holder, Lease, Leases, PortResult};
+use crate::ports::{Duty, Holder, Lease, Leases, PortResult};
 use crate::region::Region;
-use crate::shard::Shard;
 
 /// [`Leases`] on DynamoDB.
 ///
@@ -32,14 +31,18 @@ impl DynamoLeases {
         Self { client: dynamo::client(connection, &MARKS), table, region, dependency }
     }
 
-    fn id(&self, shard: Shard) -> AttributeValue {
-        AttributeValue::S(format!("lease#{}#{shard}", self.region))
+    fn id(&self, duty: Duty) -> AttributeValue {
+        let region = &self.region;
+        AttributeValue::S(match duty {
+            Duty::Sweep(shard) => format!("lease#{region}#{shard}"),
+            Duty::Table => format!("lease#{region}#table"),
+        })
     }
 
-    async fn put(&self, shard: Shard, holder: Holder, now: Timestamp, until: Timestamp) -> PortResult<Lease> {
+    async fn put(&self, duty: Duty, holder: Holder, now: Timestamp, until: Timestamp) -> PortResult<Lease> {
         let moment = |moment: Timestamp| AttributeValue::N(moment.unix_seconds().to_string());
         let put = self.client.put_item().table_name(&self.table);
-        let put = put.item("id", self.id(shard)).item("holder", AttributeValue::S(holder.to_string()));
+        let put = put.item("id", self.id(duty)).item("holder", AttributeValue::S(holder.to_string()));
         let put = put
             .item("expires_at", moment(until))
             .condition_expression("attribute_not_exists(id) OR holder = :holder OR expires_at <= :now")
@@ -60,8 +63,8 @@ impl DynamoLeases {
         }
     }
 
-    async fn delete(&self, shard: Shard, holder: Holder) -> PortResult<()> {
-        let delete = self.client.delete_item().table_name(&self.table).key("id", self.id(shard));
+    async fn delete(&self, duty: Duty, holder: Holder) -> PortResult<()> {
+        let delete = self.client.delete_item().table_name(&self.table).key("id", self.id(duty));
         let delete = delete.condition_expression("holder = :holder");
         let delete = delete.expression_attribute_values(":holder", AttributeValue::S(holder.to_string()));
         match delete.send().await {
@@ -73,11 +76,17 @@ impl DynamoLeases {
 }
 
 impl Leases for DynamoLeases {
-    async fn acquire(&self, shard: Shard, holder: Holder, now: Timestamp, until: Timestamp) -> PortResult<Lease> {
-        self.dependency.observe("PutItem", self.put(shard, holder, now, until).await)
+    async fn acquire(
+        &self,
+        duty: impl Into<Duty> + Send,
+        holder: Holder,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> PortResult<Lease> {
+        self.dependency.observe("PutItem", self.put(duty.into(), holder, now, until).await)
     }
 
-    async fn release(&self, shard: Shard, holder: Holder) -> PortResult<()> {
-        self.dependency.observe("DeleteItem", self.delete(shard, holder).await)
+    async fn release(&self, duty: impl Into<Duty> + Send, holder: Holder) -> PortResult<()> {
+        self.dependency.observe("DeleteItem", self.delete(duty.into(), holder).await)
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Ports, Regions, samples};
 use crate::clock::Timestamp;
-use crate::ports::{Holder, Lease, Leases};
+use crate::ports::{Duty, Holder, Lease, Leases};
 use crate::shard::Shard;
 
 /// The first task to ask gets it.
@@ -71,6 +71,17 @@ pub async fn shards_are_held_one_by_one(regions: &Regions<impl Ports>) {
     leases.release(two, second).await.expect("released");
     assert_eq!(leases.acquire(two, first, now, later).await.expect("asked"), Lease::Own(later));
     assert_eq!(leases.acquire(one, second, now, later).await.expect("asked"), Lease::Other(until));
+}
+
+/// Whoever sweeps a shard keeps no one from building the table.
+pub async fn the_table_is_a_duty_of_its_own(regions: &Regions<impl Ports>) {
+    let (leases, shard, [first, second]) = (regions.here.leases(), shard(regions, 0), holders());
+    let (now, until, later) = moments(regions);
+    assert_eq!(leases.acquire(shard, first, now, until).await.expect("asked"), Lease::Own(until));
+    assert_eq!(leases.acquire(Duty::Table, second, now, until).await.expect("asked"), Lease::Own(until));
+    assert_eq!(leases.acquire(Duty::Table, first, now, later).await.expect("asked"), Lease::Other(until));
+    leases.release(Duty::Table, second).await.expect("released");
+    assert_eq!(leases.acquire(Duty::Table, first, now, later).await.expect("asked"), Lease::Own(later));
 }
 
 /// The tasks of one region never wait for those of another, which may be lost.

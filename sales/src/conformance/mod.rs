@@ -6,6 +6,7 @@
 
 pub mod journal;
 pub mod key_store;
+pub mod lake_store;
 pub mod leases;
 pub mod marks;
 mod messages;
@@ -21,7 +22,7 @@ use std::time::Duration;
 
 use crate::attributes::Attributes;
 use crate::clock::Clock;
-use crate::ports::{Journal, KeyStore, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
+use crate::ports::{Journal, KeyStore, LakeStore, Leases, Marks, SaleQueue, SaleTable, SaleTopic, SiteSwitch};
 use crate::shard::Shards;
 use crate::site_state::SiteState;
 
@@ -44,6 +45,9 @@ pub trait Ports {
 
     /// The journal.
     fn journal(&self) -> impl Journal;
+
+    /// The objects of the lake.
+    fn lake_store(&self) -> impl LakeStore;
 
     /// The marks.
     fn marks(&self) -> impl Marks;
@@ -133,6 +137,7 @@ macro_rules! every_check {
                 its_holder_alone_lets_a_shard_go
                 a_lease_whose_answer_was_lost_is_held_by_whoever_asked
                 shards_are_held_one_by_one
+                the_table_is_a_duty_of_its_own
                 the_other_region_has_leases_of_its_own
             }
             journal {
@@ -141,6 +146,18 @@ macro_rules! every_check {
                 an_object_that_is_put_again_stays_as_it_is
                 an_object_is_in_the_other_region_after_a_while
                 the_lake_can_be_asked_whether_it_answers
+            }
+            lake_store {
+                an_object_is_read_as_it_was_put_in_whole_and_in_part
+                an_object_that_does_not_exist_is_none
+                an_object_is_created_once_and_replaced_as_often_as_asked
+                a_creation_whose_answer_was_lost_finds_its_own_object
+                of_many_creators_at_once_one_succeeds
+                keys_are_listed_in_order_page_by_page
+                folders_are_listed_without_what_they_hold
+                deleted_objects_are_gone_and_others_stay
+                the_journal_is_listed_and_read_like_anything_else
+                what_is_not_of_the_journal_stays_in_its_region
             }
             topic {
                 an_event_arrives_in_both_regions_as_it_was_published

@@ -35,6 +35,10 @@ impl Lakes {
         self.buckets[region].clone()
     }
 
+    pub(super) fn lines(&self, region: usize) -> &BTreeMap<String, String> {
+        &self.buckets[region]
+    }
+
     pub(super) fn advance(&mut self, now: Moment) {
         for (_, to, (key, lines)) in self.links.arrived(now) {
             self.buckets[to].insert(key, lines);

@@ -10,6 +10,7 @@ mod client;
 mod global_table;
 mod journal;
 mod key_store;
+mod lake_store;
 mod leases;
 mod link;
 mod marks;
@@ -30,6 +31,7 @@ pub use client::Client;
 use client::Refused;
 pub use journal::{LARGE_OBJECT, MemoryJournal};
 pub use key_store::MemoryKeyStore;
+pub use lake_store::MemoryLakeStore;
 pub use leases::MemoryLeases;
 pub use marks::MemoryMarks;
 pub use network::{Call, CloudService, Flow, Network, Passage, Perfect};
@@ -74,6 +76,7 @@ struct CloudState {
     queues: Vec<sale_queue::Queue>,
     announcements: Links<sale_queue::Sent>,
     lakes: journal::Lakes,
+    stored: lake_store::Stored,
     switches: Vec<Option<SiteState>>,
     issuer_keys: Vec<key_store::IssuerKeys>,
     late: BTreeMap<(Moment, u64), Effect>,
@@ -95,6 +98,7 @@ impl Cloud {
             queues: std::iter::repeat_with(sale_queue::Queue::default).take(count).collect(),
             announcements: Links::new(count),
             lakes: journal::Lakes::new(count),
+            stored: lake_store::Stored::new(count, clock.now()),
             switches: vec![Some(SiteState::Passive); count],
             issuer_keys: vec![key_store::IssuerKeys::default(); count],
             late: BTreeMap::new(),
@@ -217,6 +221,20 @@ impl Cloud {
     #[must_use]
     pub fn objects(&self, region: usize) -> BTreeMap<String, String> {
         self.look(|cloud| cloud.lakes.objects(region))
+    }
+
+    /// What a region's lake holds besides the journal, by key.
+    #[must_use]
+    pub fn stored(&self, region: usize) -> BTreeMap<String, Vec<u8>> {
+        self.look(|cloud| cloud.stored.contents(region))
+    }
+
+    /// Puts an object into a region's lake as another tool does, whatever its key.
+    pub fn store(&self, region: usize, key: &str, content: &[u8]) {
+        self.look(|cloud| {
+            let now = cloud.now;
+            cloud.stored.put(region, key, content.to_vec(), now);
+        });
     }
 
     /// Number of objects that were put in any region.

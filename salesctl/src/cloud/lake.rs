@@ -17,7 +17,7 @@ use sales::{
 use super::{Patience, RegionCloud, trouble::Trouble};
 use crate::day::Day;
 
-const KEY: &str = "lake_bucket";
+pub(super) const KEY: &str = "lake_bucket";
 
 /// Objects read concurrently.
 const OBJECTS_AT_A_TIME: usize = 32;

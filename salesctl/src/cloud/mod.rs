@@ -7,6 +7,7 @@ pub(crate) mod history;
 pub(crate) mod items;
 mod json_api;
 pub(crate) mod lake;
+pub(crate) mod lake_table;
 pub(crate) mod messages;
 pub(crate) mod queue;
 pub(crate) mod reason;

@@ -24,6 +24,9 @@ const SETTLES: Duration = Duration::from_secs(15);
 /// resolvers keep an answer.
 const DNS_SETTLES: Duration = Duration::from_secs(120);
 
+/// Time within which the lake's table has what is in the journal, with patience: it is folded once a minute.
+const FOLDS: Duration = Duration::from_secs(10 * 60);
+
 /// Something that needs attention.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Finding {
@@ -51,6 +54,7 @@ pub(super) fn of(
         of_services(region, another, now, &mut findings);
         of_data(region, another, &mut findings);
         of_pending(region, now, overdue, &mut findings);
+        findings.extend(of_lake_table(region, now));
         of_capacity(region, regions, now, &mut findings);
     }
     findings
@@ -261,6 +265,17 @@ fn of_pending(region: &RegionStatus, now: Timestamp, overdue: Overdue, findings:
     }
 }
 
+fn of_lake_table(region: &RegionStatus, now: Timestamp) -> Option<Finding> {
+    let (name, reached) = (&region.region, region.lake_table.known()?);
+    let since = reached.waiting_since.and_then(Timestamp::from_unix_seconds)?;
+    let late = now.since(since);
+    let objects = count(reached.waiting_objects, "object of the journal is", "objects of the journal are");
+    (late > FOLDS).then(|| Finding {
+        finding: format!("{name}: {objects} not in the lake's table, the oldest for {}", duration(late)),
+        next: "nothing is lost: the journal holds it; the log of sales-lake has the cause".to_owned(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -269,6 +284,7 @@ mod tests {
     use crate::{
         cloud::{
             fleet::{Fleet, Role, Tasks},
+            lake_table::Reached,
             queue::Depth,
             table::Backlog,
         },
@@ -300,6 +316,7 @@ mod tests {
             queue: Figure::Known(empty.clone()),
             dead_letters: Figure::Known(empty),
             pending: Figure::Known(Backlog::default()),
+            lake_table: Figure::Known(Reached::default()),
             traffic: Figure::Known(Traffic { dial_percent, health: "HEALTHY".to_owned() }),
         }
     }
@@ -316,6 +333,16 @@ mod tests {
     #[test]
     fn nothing_is_found_where_all_is_well() {
         assert_eq!(found(&[healthy("a", "ACTIVE", 100.0), healthy("b", "PASSIVE", 0.0)]), [""; 0]);
+    }
+
+    #[test]
+    fn a_table_that_is_late_is_a_finding_and_one_that_is_about_to_be_folded_is_none() {
+        let since = |seconds| {
+            let waiting = Reached { waiting_objects: 2, waiting_since: Some(NOW - seconds), ..Reached::default() };
+            found(&[RegionStatus { lake_table: Figure::Known(waiting), ..healthy("a", "ACTIVE", 100.0) }])
+        };
+        assert_eq!(since(600), [""; 0]);
+        assert_eq!(since(720), ["a: 2 objects of the journal are not in the lake's table, the oldest for 12m"]);
     }
 
     #[test]

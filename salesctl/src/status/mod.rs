@@ -17,6 +17,7 @@ use crate::{
         Cloud, RegionCloud,
         accelerator::Group,
         fleet::Fleet,
+        lake_table::Reached,
         queue::Depth,
         services::{ServiceReport, Services},
         state::StateParameter,
@@ -99,6 +100,8 @@ pub(crate) struct RegionStatus {
     pub(crate) queue: Figure<Depth>,
     pub(crate) dead_letters: Figure<Depth>,
     pub(crate) pending: Figure<Backlog>,
+    /// How far the lake's table is.
+    pub(crate) lake_table: Figure<Reached>,
     pub(crate) traffic: Figure<Traffic>,
 }
 
@@ -155,7 +158,7 @@ pub(crate) async fn look(cloud: &Cloud, services: &Services, shown: &[String]) -
 async fn of_region(region: &RegionCloud, services: &Services) -> RegionStatus {
     let (api_key, worker_key) = (region.key("api_url"), region.key("worker_url"));
     let api_url = region.resources.api_url.as_ref();
-    let (state, api, active, worker, tasks, queue, dead_letters, pending) = tokio::join!(
+    let (state, api, active, worker, tasks, queue, dead_letters, pending, lake_table) = tokio::join!(
         region.state(),
         services.ask(&api_key, api_url),
         services.is_active(&api_key, api_url),
@@ -164,6 +167,7 @@ async fn of_region(region: &RegionCloud, services: &Services) -> RegionStatus {
         region.queue(),
         region.dead_letters(),
         region.backlog(),
+        region.lake_table_reached(),
     );
     RegionStatus {
         region: region.name.clone(),
@@ -175,6 +179,7 @@ async fn of_region(region: &RegionCloud, services: &Services) -> RegionStatus {
         queue: queue.into(),
         dead_letters: dead_letters.into(),
         pending: pending.into(),
+        lake_table: lake_table.into(),
         traffic: Figure::Unknown { error: Trouble::new("not asked") },
     }
 }

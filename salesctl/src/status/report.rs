@@ -6,12 +6,13 @@ use sales::{clock::Timestamp, site_state::SiteState};
 
 use super::{Figure, RegionStatus, Status, dns::Choice};
 use crate::{
-    cloud::{queue::Depth, services::ServiceReport, table::Backlog, trouble::TroubleKind},
+    cloud::{lake_table::Reached, queue::Depth, services::ServiceReport, table::Backlog, trouble::TroubleKind},
     output::{self, BAD, Cell, GOOD, PLAIN, Table, WARNING, age, duration, line},
 };
 
-/// The columns; each age belongs to the column before it. Tasks are those of the API and of the worker.
-const HEAD: [&str; 15] = [
+/// The columns; each age belongs to the column before it. Tasks are those of the API and of the worker; rows are those of
+/// the lake's table, with the age of the oldest object that is not in it.
+const HEAD: [&str; 17] = [
     "REGION",
     "STATE",
     "SINCE",
@@ -23,6 +24,8 @@ const HEAD: [&str; 15] = [
     "DEAD LETTERS",
     "AGE",
     "PENDING",
+    "AGE",
+    "ROWS",
     "AGE",
     "DNS",
     "DIAL",
@@ -85,6 +88,8 @@ fn row(region: &RegionStatus, dns: bool, now: Timestamp) -> Vec<Cell> {
         oldest(region.dead_letters.known()),
         cell(&region.pending, |backlog| backlog.items.into()),
         backlog.map_or_else(|| "-".into(), |backlog| oldest_pending(backlog, now)),
+        cell(&region.lake_table, |reached| reached.rows.into()),
+        region.lake_table.known().map_or_else(|| "-".into(), |reached| waiting(reached, now)),
         if dns { choice(Choice::of(region)) } else { "-".into() },
         cell(&region.traffic, |traffic| format!("{} %", traffic.dial_percent).into()),
         cell(&region.traffic, |traffic| {
@@ -141,6 +146,12 @@ fn oldest_pending(backlog: &Backlog, now: Timestamp) -> Cell {
     }
 }
 
+/// Age of what the table lacks.
+fn waiting(reached: &Reached, now: Timestamp) -> Cell {
+    let since = reached.waiting_since.and_then(Timestamp::from_unix_seconds);
+    since.map_or_else(|| "-".into(), |since| age(since, now).into())
+}
+
 /// Why values are unknown, each reason once per region.
 fn reasons(status: &Status) -> Vec<String> {
     let mut reasons: Vec<(String, String, Vec<&str>)> = Vec::new();
@@ -165,6 +176,9 @@ fn reasons(status: &Status) -> Vec<String> {
         }
         if let Figure::Unknown { error } = &region.pending {
             add(name, "pending", error);
+        }
+        if let Figure::Unknown { error } = &region.lake_table {
+            add(name, "rows", error);
         }
         for (what, service) in [("API", &region.api), ("worker", &region.worker)] {
             if let Figure::Unknown { error } = service

@@ -9,9 +9,10 @@ use sales::{
     region::Region,
     sale::{Fact, FactId, SaleId},
 };
+use sales_table::row::{Row, RowId};
 use uuid::Uuid;
 
-use super::{Content, FactTrace, FoundBy, ItemView, LakeView, Mark, RegionTrace};
+use super::{Content, FactTrace, FoundBy, ItemView, LakeView, Mark, RegionTrace, RowView};
 use crate::{
     cloud::{
         Cloud, Patience, RegionCloud, in_time,
@@ -25,6 +26,8 @@ use crate::{
 
 /// Maximum time between the creation of an id and the timestamp of its sale.
 const ACCEPTING: Duration = Duration::from_secs(60);
+
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// What a region's tables hold.
 struct Tables {
@@ -53,8 +56,14 @@ pub(super) async fn everywhere(cloud: &Cloud, id: SaleId) -> Vec<RegionTrace> {
     let tables = join_all(regions.iter().map(|region| tables(region, &ids))).await;
     let asked = regions.iter().zip(&tables).map(async |(region, own)| {
         let [sale, cancellation] = ids.map(|id| of_fact(region, id, own, &tables));
-        let (sale, cancellation) = tokio::join!(sale, cancellation);
-        RegionTrace { region: region.name.clone(), state: own.state.clone().into(), sale, cancellation }
+        let (sale, cancellation, row) = tokio::join!(sale, cancellation, row(region, id, own, &tables));
+        RegionTrace {
+            region: region.name.clone(),
+            state: own.state.clone().into(),
+            sale,
+            cancellation,
+            row: row.into(),
+        }
     });
     join_all(asked).await
 }
@@ -166,6 +175,34 @@ impl Known<'_> {
         let last_modified = written_at.map(Timestamp::unix_seconds);
         LakeView { key: key.to_owned(), found_by, bytes, last_modified, content }
     }
+}
+
+/// The row of a sale, in the files of the times at which it may have been accepted.
+async fn row(region: &RegionCloud, id: SaleId, own: &Tables, all: &[Tables]) -> Result<Option<RowView>, Trouble> {
+    own.lake.clone()?;
+    let Some(table) = region.lake_table().await? else { return Ok(None) };
+    let first_own = || [own].into_iter().chain(all);
+    let facts = [FactId::Sale(id), FactId::Cancellation(id)];
+    let known = |id| first_own().filter_map(move |tables| tables.item(id)).map(|item| item.fact.sale_timestamp());
+    let moments = facts.into_iter().flat_map(known).map(|moment| (moment, moment));
+    let made = made_at(id).map(|made| (made.minus(ACCEPTING), made.plus(ACCEPTING)));
+    let hours = facts.into_iter().flat_map(|id| first_own().filter_map(move |tables| Hour::of_key(tables.object(id)?)));
+    let hours = hours.map(|hour| (hour.start(), hour.start().plus(HOUR)));
+    let mut looked_through = Vec::new();
+    for (earliest, latest) in moments.chain(made).chain(hours) {
+        for file in table.files(earliest.unix_seconds(), latest.unix_seconds()) {
+            if looked_through.contains(&file) {
+                continue;
+            }
+            looked_through.push(file);
+            let rows = table.rows_of(file).await?;
+            if let Some(row) = rows.iter().find(|row| row.id == RowId::of(id)) {
+                let Row { accepted_at, cancelled_at, .. } = *row;
+                return Ok(Some(RowView { file: file.to_string(), accepted_at, cancelled_at }));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// The first line found: in an object that a mark names, or else in any object of the hours in which it may lie.

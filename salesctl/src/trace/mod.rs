@@ -26,7 +26,8 @@ Example:
   salesctl sale trace 0192f5c0-7c1d-7a3e-8f11-0123456789ab
 
 An unavailable region adds two seconds. Where no mark names the object of the journal, or the object is not there, it
-looks through all objects of the sale's hour, and says so.
+looks through all objects of the sale's hour, and says so. The row is that of the lake's table, which has it about a minute
+after the journal.
 Exit codes: 0 found; 2 not found, or partly unknown; 1 no region could be read.";
 
 /// Options of `sale trace`.
@@ -57,6 +58,8 @@ pub(super) struct RegionTrace {
     state: Figure<StateParameter>,
     sale: FactTrace,
     cancellation: FactTrace,
+    /// Its row in the lake's table; null if there is none.
+    row: Figure<Option<RowView>>,
 }
 
 /// What one region knows about a sale, or about its cancellation.
@@ -117,6 +120,17 @@ pub(super) struct LakeView {
     content: Content,
 }
 
+/// A row of the lake's table.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct RowView {
+    /// Its file, below the table.
+    file: String,
+    /// Seconds since 1970.
+    accepted_at: i64,
+    /// Seconds since 1970.
+    cancelled_at: Option<i64>,
+}
+
 /// How a line was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -147,6 +161,7 @@ impl RegionTrace {
         [&self.sale, &self.cancellation]
             .iter()
             .any(|fact| fact.item.known().is_some() || fact.mark.known().is_some() || fact.lake.known().is_some())
+            || self.row.known().is_some()
     }
 
     /// Why parts are unknown, each reason once.
@@ -154,7 +169,7 @@ impl RegionTrace {
         let facts = [&self.sale, &self.cancellation].into_iter();
         let facts = facts.flat_map(|FactTrace { item, mark, lake }| [unknown(item), unknown(mark), unknown(lake)]);
         let mut troubles: Vec<&Trouble> = Vec::new();
-        for trouble in facts.flatten() {
+        for trouble in facts.flatten().chain(unknown(&self.row)) {
             if !troubles.contains(&trouble) {
                 troubles.push(trouble);
             }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use sales::clock::Timestamp;
 
-use super::{Content, FactTrace, FoundBy, ItemView, Trace};
+use super::{Content, FactTrace, FoundBy, ItemView, RowView, Trace};
 use crate::{
     output::{BAD, Cell, GOOD, Table, WARNING, line},
     status::Figure,
@@ -16,7 +16,9 @@ pub(super) fn show(trace: &Trace) {
     let mut accepted =
         Table::new(&["REGION", "WHAT", "PRODUCT", "AMOUNT", "ACCEPTED", "IN", "PROCESSED", "PENDING", "MARKED UNTIL"]);
     let mut lake = Table::new(&["REGION", "WHAT", "IN THE LAKE SINCE", "CONTENT", "FOUND BY", "OBJECT"]);
+    let mut table = Table::new(&["REGION", "ACCEPTED", "CANCELLED", "ROW IN THE LAKE'S TABLE"]);
     for region in &trace.regions {
+        table.row([Cell::from(&region.region)].into_iter().chain(row(&region.row)));
         for (what, fact) in [("sale", &region.sale), ("cancellation", &region.cancellation)] {
             // Facts that are nowhere, as most cancellations, are left out.
             if what == "sale" || !is_nothing(fact) {
@@ -26,7 +28,7 @@ pub(super) fn show(trace: &Trace) {
             }
         }
     }
-    line(format_args!("\n{accepted}\n\n{lake}"));
+    line(format_args!("\n{accepted}\n\n{lake}\n\n{table}"));
     for region in &trace.regions {
         let state = match &region.state {
             Figure::Known(_) => None,
@@ -35,6 +37,14 @@ pub(super) fn show(trace: &Trace) {
         for trouble in state.into_iter().filter(|state| !region.troubles().contains(state)).chain(region.troubles()) {
             line(format_args!("{WARNING}?{WARNING:#} {}: {trouble}", region.region));
         }
+    }
+}
+
+fn row(row: &Figure<Option<RowView>>) -> [Cell; 3] {
+    match row {
+        Figure::Unknown { .. } => [Cell::unknown(), Cell::unknown(), Cell::unknown()],
+        Figure::Known(None) => ["-".into(), "-".into(), Cell::new("none", WARNING)],
+        Figure::Known(Some(row)) => [moment(Some(row.accepted_at)), moment(row.cancelled_at), Cell::from(&row.file)],
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) fn of(regions: &[RegionTrace], now: Timestamp, overdue: Overdue) -> (
         (true, true) => Known::Everything,
         (true, false) => Known::APart,
     };
+    let row = if sale.lakes().any(|(_, object)| object.is_some()) { rows(regions) } else { String::new() };
     let sentence = match (cancellation.accepted(), sale.is_found()) {
         _ if !found => match silent.is_empty() {
             true => "unknown in every region".to_owned(),
@@ -47,7 +48,22 @@ pub(super) fn of(regions: &[RegionTrace], now: Timestamp, overdue: Overdue) -> (
         [] => String::new(),
         silent => format!("; some sources of {} were unavailable", silent.join(" and ")),
     };
-    (known, format!("{sentence}{unknown}"))
+    (known, format!("{sentence}{row}{unknown}"))
+}
+
+/// Where the lake's table has a row of a sale that is in the journal.
+fn rows(regions: &[RegionTrace]) -> String {
+    let known = regions.iter().filter_map(|region| Some((region.region.as_str(), region.row.known()?.is_some())));
+    let (with, without): (Vec<_>, Vec<_>) = known.partition(|(_, is_there)| *is_there);
+    let names = |regions: &[(&str, bool)]| regions.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" and ");
+    match (with.as_slice(), without.as_slice()) {
+        ([], []) => String::new(),
+        (with, []) => format!("; a row of the table of {}", names(with)),
+        ([], without) => format!("; not yet a row of the table of {}", names(without)),
+        (with, without) => {
+            format!("; a row of the table of {}, and not yet of that of {}", names(with), names(without))
+        }
+    }
 }
 
 /// A sale, or its cancellation, in all regions.
@@ -168,7 +184,7 @@ mod tests {
     use crate::{
         cloud::{state::StateParameter, trouble::Trouble},
         status::Figure,
-        trace::{FoundBy, Mark},
+        trace::{FoundBy, Mark, RowView},
     };
 
     const ACCEPTED: i64 = 1_764_547_200;
@@ -208,7 +224,9 @@ mod tests {
 
     fn region(name: &str, state: &str, sale: FactTrace, cancellation: FactTrace) -> RegionTrace {
         let state = Figure::Known(StateParameter { value: state.into(), since: None });
-        RegionTrace { region: name.into(), state, sale, cancellation }
+        let row = sale.lake.known().is_some_and(Option::is_some);
+        let row = row.then(|| RowView { file: "file".into(), accepted_at: ACCEPTED, cancelled_at: None });
+        RegionTrace { region: name.into(), state, sale, cancellation, row: Figure::Known(row) }
     }
 
     fn down(name: &str) -> RegionTrace {
@@ -218,7 +236,13 @@ mod tests {
             mark: Figure::Unknown { error: error.clone() },
             lake: Figure::Unknown { error: error.clone() },
         };
-        RegionTrace { region: name.into(), state: Figure::Unknown { error }, sale: fact.clone(), cancellation: fact }
+        RegionTrace {
+            region: name.into(),
+            state: Figure::Unknown { error: error.clone() },
+            sale: fact.clone(),
+            cancellation: fact,
+            row: Figure::Unknown { error },
+        }
     }
 
     fn verdict(regions: &[RegionTrace]) -> (Known, String) {
@@ -228,13 +252,20 @@ mod tests {
     #[test]
     fn a_sale_in_each_lake_is_there_since_it_was_in_the_last_of_them() {
         let done = |name| region(name, "ACTIVE", fact(item(true), object(Content::Same)), nothing());
-        let expected = "in the lake of both regions since 2025-12-01T00:00:01Z";
+        let expected = "in the lake of both regions since 2025-12-01T00:00:01Z; a row of the table of a and b";
         assert_eq!(verdict(&[done("a"), done("b")]), (Known::Everything, expected.to_owned()));
         let (known, sentence) = verdict(&[done("a"), down("b")]);
         assert_eq!(known, Known::APart);
-        assert_eq!(sentence, "in the lake of a since 2025-12-01T00:00:01Z; some sources of b were unavailable");
+        assert_eq!(
+            sentence,
+            "in the lake of a since 2025-12-01T00:00:01Z; a row of the table of a; some sources of b were unavailable"
+        );
         let not_yet = region("b", "PASSIVE", fact(item(true), None), nothing());
-        assert!(verdict(&[done("a"), not_yet]).1.ends_with("and not yet in that of b"));
+        let (_, sentence) = verdict(&[done("a"), not_yet]);
+        assert!(
+            sentence.ends_with("and not yet in that of b; a row of the table of a, and not yet of that of b"),
+            "{sentence}"
+        );
     }
 
     #[test]
@@ -261,7 +292,10 @@ mod tests {
             sentence.starts_with("cancelled 2025-12-01T00:00:00Z in a: the cancellation is accepted"),
             "{sentence}"
         );
-        assert!(sentence.ends_with("the sale is in the lake of a since 2025-12-01T00:00:01Z"), "{sentence}");
+        assert!(
+            sentence.ends_with("the sale is in the lake of a since 2025-12-01T00:00:01Z; a row of the table of a"),
+            "{sentence}"
+        );
     }
 
     #[test]

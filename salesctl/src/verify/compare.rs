@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures::future::join_all;
 use sales::{clock::Clock, journal::Hour, sale::FactId};
+use sales_table::row::DAY;
 
 use super::{
     Held, HourLines, Kind, Measure, Verdict,
@@ -11,6 +12,7 @@ use super::{
     judge,
     read::{Progress, Snapshot, keep_answers},
     report::{Difference, RegionReport},
+    rows::{Elsewhere, Hold, RowReader},
 };
 use crate::{
     cloud::{
@@ -40,6 +42,9 @@ struct Comparison<'a> {
     counted: BTreeMap<&'a str, RegionReport>,
     differences: Vec<Difference>,
     suspects: HashMap<FactId, Suspect>,
+    /// The lake's tables, where there are any.
+    tables: BTreeMap<&'a str, RowReader>,
+    elsewhere: BTreeMap<&'a str, Elsewhere>,
 }
 
 /// Compares the journals of these days with the tables, and with each other.
@@ -58,7 +63,10 @@ pub(super) async fn compare<'a>(
         counted: snapshots.keys().map(|name| (*name, RegionReport::new(name))).collect(),
         differences: Vec::new(),
         suspects: HashMap::new(),
+        tables: BTreeMap::new(),
+        elsewhere: BTreeMap::new(),
     };
+    comparison.open_tables().await;
     for (region, snapshot) in snapshots {
         comparison.tell(region, Kind::UnreadableItem, snapshot.unreadable());
     }
@@ -66,10 +74,18 @@ pub(super) async fn compare<'a>(
         comparison.day(day).await;
     }
     comparison.recheck().await;
+    comparison.judge_elsewhere(first).await;
     comparison.finish()
 }
 
 impl<'a> Comparison<'a> {
+    /// Before the journals are read, so that these have what the tables have.
+    async fn open_tables(&mut self) {
+        let opened = join_all(self.regions.iter().map(|region| region.lake_table())).await;
+        let opened = keep_answers(&mut self.regions, opened, &mut self.troubles);
+        self.tables = opened.into_iter().filter_map(|(region, table)| Some((region, RowReader::new(table?)))).collect();
+    }
+
     async fn day(&mut self, day: Day) {
         let listings = join_all(self.regions.iter().map(|region| region.objects_of_day(day))).await;
         let mut listings = keep_answers(&mut self.regions, listings, &mut self.troubles);
@@ -103,6 +119,65 @@ impl<'a> Comparison<'a> {
             self.tell(region, Kind::ForeignLine, lines.foreign());
         }
         self.judge(hour, &lines);
+        self.judge_rows(hour, &lines).await;
+    }
+
+    /// Compares the rows of an hour with all that is known of it.
+    async fn judge_rows(&mut self, hour: Hour, lines: &BTreeMap<&'a str, HourLines>) {
+        let readers = self.tables.iter_mut().filter(|(region, _)| lines.contains_key(*region));
+        let read = readers.map(async |(region, reader)| (*region, reader.opened_at(), reader.hour(hour).await));
+        let mut rows = Vec::new();
+        for (region, opened_at, read) in join_all(read).await {
+            match read {
+                Ok(read) => rows.push((region, opened_at, read)),
+                Err(trouble) => {
+                    self.tables.remove(region);
+                    self.regions.retain(|known| known.name != region);
+                    self.troubles.insert(region, trouble);
+                }
+            }
+        }
+        let holds: Vec<(&'a str, Hold<'_>)> = rows
+            .iter()
+            .map(|(region, opened_at, rows)| {
+                let (lines, items) = (&lines[region], &self.snapshots[region]);
+                (*region, Hold { rows, lines, items, opened_at: *opened_at })
+            })
+            .collect();
+        for (region, hold) in &holds {
+            let judged = hold.judge(hour, self.elsewhere.entry(region).or_default());
+            if let Some(report) = self.counted.get_mut(region) {
+                report.add_rows(hold.rows.count(), judged.late);
+            }
+            let told = judged.differences.into_iter();
+            self.differences
+                .extend(told.map(|(kind, id, detail)| Difference::new(region, kind, &id.to_string(), detail)));
+        }
+        let Some(((first, one), others)) = holds.split_first() else { return };
+        for (region, other) in others {
+            let differing = one.differing(other, hour).into_iter();
+            let told = format!("differs from the lake's table of {first}");
+            self.differences
+                .extend(differing.map(|id| Difference::new(region, Kind::RowsDiffer, &id.to_string(), told.clone())));
+        }
+    }
+
+    /// Sales of keys whose row is in no hour of these days, nor on the day before: that of an earlier version.
+    async fn judge_elsewhere(&mut self, first: Day) {
+        for (region, mut elsewhere) in std::mem::take(&mut self.elsewhere) {
+            if elsewhere.is_missing_some()
+                && let Some(reader) = self.tables.get(region)
+            {
+                match reader.sales(first.first_second() - DAY, first.first_second() - 1).await {
+                    Ok(sales) => elsewhere.add_found(sales),
+                    Err(trouble) => _ = self.troubles.insert(region, trouble),
+                }
+            }
+            let missing = elsewhere.missing();
+            self.differences.extend(
+                missing.map(|(id, key)| Difference::new(region, Kind::NoRow, &id.to_string(), format!("in {key}"))),
+            );
+        }
     }
 
     fn judge(&mut self, hour: Hour, lines: &BTreeMap<&'a str, HourLines>) {

@@ -44,6 +44,16 @@ pub(super) enum Kind {
     ForeignLine,
     /// An object of the journal that was deleted, or written again with other contents.
     ChangedObject,
+    /// In the journal for long, but not a row of the lake's table.
+    NoRow,
+    /// A row of the lake's table that contradicts the item.
+    RowDiffers,
+    /// Cancelled in the journal for long, but not in the lake's table.
+    RowNotCancelled,
+    /// A row of the lake's table of which neither the journal nor the sales table knows.
+    UnknownRow,
+    /// Rows that differ between regions whose journals agree.
+    RowsDiffer,
 }
 
 impl Kind {
@@ -63,6 +73,11 @@ impl Kind {
             Self::ForeignObject => "foreign-object",
             Self::ForeignLine => "foreign-line",
             Self::ChangedObject => "changed-object",
+            Self::NoRow => "no-row",
+            Self::RowDiffers => "row-differs",
+            Self::RowNotCancelled => "row-not-cancelled",
+            Self::UnknownRow => "unknown-row",
+            Self::RowsDiffer => "rows-differ",
         }
     }
 }
@@ -82,7 +97,12 @@ Kinds of differences:
   unreadable-item  an item of these days that is neither sale nor cancellation
   foreign-object   an object in the journal of these days that no worker has written
   foreign-line     a line in an object of these days that no worker has written
-  changed-object   an object of these days that was deleted, or written again with other contents";
+  changed-object   an object of these days that was deleted, or written again with other contents
+  no-row           in the journal for long, but not a row of the lake's table
+  row-differs      a row of the lake's table that contradicts the item
+  row-not-cancelled  cancelled in the journal for long, but not in the lake's table
+  unknown-row      a row of the lake's table that neither the journal nor the sales table knows
+  rows-differ      a row that differs between regions whose journals agree";
 
 /// What one region holds of a fact.
 #[derive(Debug, Clone, Default)]

@@ -7,6 +7,8 @@ use std::{
 };
 
 use futures::StreamExt;
+#[cfg(test)]
+use sales::sale::Fact;
 use sales::{journal::Hour, sale::FactId};
 
 use crate::{
@@ -94,6 +96,17 @@ impl HourLines {
             self.read.insert(object);
         }
         Ok(())
+    }
+
+    /// These facts, in one object.
+    #[cfg(test)]
+    pub(super) fn with(facts: &[Fact], object: &Arc<Object>) -> Self {
+        let mut lines = Self::default();
+        for fact in facts {
+            let digest = LineDigest::of(fact);
+            lines.add(fact.id(), Line { digest, folder: digest.hour, object: object.clone(), times: 1 });
+        }
+        lines
     }
 
     fn add(&mut self, id: FactId, line: Line) {

@@ -1,4 +1,4 @@
-//! `lake verify`: compares tables, marks and the journals of the lakes over a range of days.
+//! `lake verify`: compares tables, marks, and the journals and tables of the lakes over a range of days.
 //!
 //! It reads everything once, the journals hour by hour, and rechecks apparent differences for some seconds, since there
 //! is traffic and replication takes a moment. It reports the remaining differences.
@@ -10,6 +10,7 @@ mod lines;
 mod read;
 mod repair;
 mod report;
+mod rows;
 
 use std::collections::BTreeMap;
 
@@ -66,10 +67,11 @@ Examples:
 const LIMITS: &str = "\
 Not differences: pending facts; a fact that the journal holds several times; the version with another timestamp,
 where two regions have accepted one Idempotency-Key or one cancellation; and an object that S3 has yet to replicate,
-for up to 15 minutes. A cancellation belongs to the day and hour of its sale.
+for up to 15 minutes; and a row that is not folded yet: 20 minutes are allowed, and more for facts that come
+when their hour is long over (docs/lake.md). A cancellation belongs to the day and hour of its sale.
 
 It reads the whole sales table of each region, whatever the days (half a read unit per 4 KB), a mark for each item of
-these days (a read unit), and every object of the journal of these days. Memory grows with the days by about 250 bytes
+these days (a read unit), every object of the journal of these days, and every file of the lake's table of these days. Memory grows with the days by about 250 bytes
 per sale and region, and with the sales of one hour by as much again.";
 
 fn examples() -> String {

@@ -53,6 +53,10 @@ pub(super) struct RegionReport {
     items: u64,
     /// Facts in the lake.
     in_lake: u64,
+    /// Rows of the lake's table; `None` without one.
+    rows: Option<u64>,
+    /// Facts in the journal that the lake's table may still lack.
+    late: u64,
     /// Pending facts.
     owed: u64,
     /// Facts in another lake, and on their way to this one.
@@ -101,6 +105,12 @@ impl RegionReport {
         self.other_version += u64::from(verdict.other_version);
     }
 
+    /// Counts the rows of an hour, and what they may still lack.
+    pub(super) fn add_rows(&mut self, rows: u64, late: u64) {
+        *self.rows.get_or_insert(0) += rows;
+        self.late += late;
+    }
+
     /// Counts a difference.
     pub(super) fn count(&mut self, kind: Kind) {
         *self.differences.entry(kind.name()).or_default() += 1;
@@ -108,12 +118,14 @@ impl RegionReport {
 
     fn row(&self) -> Vec<Cell> {
         if self.error.is_some() {
-            return [Cell::from(&self.region)].into_iter().chain((0..7).map(|_| Cell::unknown())).collect();
+            return [Cell::from(&self.region)].into_iter().chain((0..8).map(|_| Cell::unknown())).collect();
         }
         let differences: u64 = self.differences.values().sum();
         let style = if differences > 0 { BAD } else { GOOD };
-        let numbers = [self.items, self.in_lake, self.owed, self.replicating, self.other_version, self.repeated];
-        let cells = [Cell::from(&self.region)].into_iter().chain(numbers.map(Cell::from));
+        let rows = self.rows.map_or_else(|| "-".into(), Cell::from);
+        let numbers = [self.owed, self.replicating, self.other_version, self.repeated];
+        let head = [Cell::from(&self.region), self.items.into(), self.in_lake.into(), rows];
+        let cells = head.into_iter().chain(numbers.map(Cell::from));
         cells.chain([Cell::new(differences, style)]).collect()
     }
 }
@@ -165,6 +177,7 @@ impl Report {
             "REGION",
             "ITEMS",
             "IN THE LAKE",
+            "ROWS",
             "PENDING",
             "REPLICATING",
             "OTHER VERSION",

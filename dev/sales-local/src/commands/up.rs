@@ -11,6 +11,7 @@ use futures::future::join_all;
 use sales_testbed::{
     resources::{ACCOUNT, Deployment},
     tcp_ports,
+    user_pools::{CLIENTS, OPERATOR},
     workspace::Build,
 };
 use tokio::{
@@ -23,7 +24,7 @@ use crate::{
     commands::drill::control,
     instance::Instance,
     salesctl_config,
-    stack::Stack,
+    stack::{Stack, StackOptions},
     summary::{Lakes, Summary},
     terminal::{Live, Steps, line, quoted},
 };
@@ -46,7 +47,9 @@ const HOW_LONG_ONE_MAY_TAKE: Duration = Duration::from_secs(5);
 pub(crate) async fn up(options: UpOptions, serving: &AtomicBool) -> anyhow::Result<()> {
     tcp_ports::wait_until_free(&options.ports.roles()).await?;
     let logs = Build::current()?.local_directory().join("logs");
-    let stack = Stack::start(options.ports, options.release, &logs, &mut Steps::new(Stack::STEPS)).await?;
+    let UpOptions { ports, release, sign_in } = options;
+    let stack = StackOptions { ports, release, sign_in };
+    let stack = Stack::start(stack, &logs, &mut Steps::new(Stack::STEPS)).await?;
     let changes = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let instance =
         Instance { place: stack.place(), accelerator: stack.accelerator_endpoint(), control: changes.local_addr()? };
@@ -65,18 +68,19 @@ pub(crate) async fn up(options: UpOptions, serving: &AtomicBool) -> anyhow::Resu
 fn what_to_try(stack: &Stack, config: &Path, logs: &Path) -> String {
     let address = stack.address();
     let [first, second] = stack.regions();
-    let own_addresses = [&first, &second].map(|(region, api, _)| format!("  {:<12}{api}", region.name)).join("\n");
-    let (region, _, _) = first;
+    let own_addresses = [&first, &second].map(|(region, [api, ..])| format!("  {:<12}{api}", region.name)).join("\n");
+    let (region, _) = first;
+    let token = if stack.token_commands(OPERATOR).is_some() { r#" -H "Authorization: Bearer $token""# } else { "" };
     format!(
         r#"
 Both regions serve. In another terminal:
 
-{past_the_proxy}  curl -X POST {address}/sales -d '{{"product":"O Pequeno Principe", "amount": 14.00}}' -i
+{past_the_proxy}{sign_in}  curl -X POST {address}/sales{token} -d '{{"product":"O Pequeno Principe", "amount": 14.00}}' -i
 
-  id=$(curl -s {address}/sales -d '{{"product":"Dom Casmurro", "amount": 29.90}}' \
+  id=$(curl -s {address}/sales{token} -d '{{"product":"Dom Casmurro", "amount": 29.90}}' \
     | grep -o '[0-9a-f-]\{{36\}}')
-  curl -X GET {address}/sales/$id -i
-  curl -X DELETE {address}/sales/$id -i
+  curl -X GET {address}/sales/$id{token} -i
+  curl -X DELETE {address}/sales/$id{token} -i
 
 As the operator:
 
@@ -85,8 +89,10 @@ As the operator:
   cargo salesctl status
   cargo salesctl switch --to {other}
 
+  cargo local sql                  sales by hour and region, from the lake's table
+  cargo local sql "select * from sales limit 10"
   cargo local lake                 list the journal in the lake
-  cargo local lose {name}       lose {name}: its API, its worker, and AWS in it
+  cargo local lose {name}       lose {name}: its services, and AWS in it
   cargo local restore {name}    restore it
 
 API documentation          {address}/docs
@@ -103,6 +109,7 @@ Ctrl-C stops everything.
 "#,
         dns = stack.dns_address(),
         past_the_proxy = past_the_proxy(),
+        sign_in = sign_in(stack),
         config = quoted(config.display()),
         other = second.0.name,
         name = region.name,
@@ -110,6 +117,16 @@ Ctrl-C stops everything.
         bucket = region.bucket,
         logs = logs.display(),
     )
+}
+
+/// How a shop gets its token, from its pool in the first region.
+fn sign_in(stack: &Stack) -> String {
+    let commands = CLIENTS.iter().filter_map(|client| {
+        let [command, _] = stack.token_commands(client)?;
+        Some(format!("  token=$({command} | grep -o 'eyJ[^\"]*')   # {client}\n"))
+    });
+    let commands: String = commands.collect();
+    if commands.is_empty() { commands } else { format!("{commands}\n") }
 }
 
 /// curl and the AWS CLI would use a proxy for this machine, too, unless told otherwise.

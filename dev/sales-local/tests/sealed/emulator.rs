@@ -11,7 +11,7 @@ use crate::settings::hostile;
 
 /// The command with a cargo that builds nothing, and binaries that cannot be started: it stops after the emulator.
 fn up_to_the_emulator(sandbox: &Sandbox) -> Command {
-    for name in ["sales-api", "sales-worker", "salesctl"] {
+    for name in ["sales-api", "sales-worker", "sales-lake", "salesctl"] {
         std::fs::write(sandbox.binary(name), "").unwrap();
     }
     sandbox.put("cargo", "exit 0").unwrap();

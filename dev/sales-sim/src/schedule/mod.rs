@@ -6,6 +6,8 @@ mod storm;
 
 use std::time::Duration;
 
+pub use of_seed::WITH_BUILDERS;
+
 use sales::memory::{CloudService, Flow};
 use sales::ports::FailureKind;
 use sales::shard::Shards;
@@ -34,6 +36,8 @@ pub enum ProcessKind {
     Api,
     /// Brings sales to the lake.
     Worker,
+    /// Builds the lake's table.
+    Lake,
 }
 
 /// Kinds of schedules. In a storm anything may happen, and all invariants must hold after it; each other kind has one
@@ -95,6 +99,8 @@ pub enum Target {
 /// An order of a client.
 #[derive(Clone, Debug)]
 pub struct PlannedOrder {
+    /// The shop that orders, if clients sign in.
+    pub shop: usize,
     /// Time of the order, in milliseconds.
     pub at: u64,
     /// Destination.
@@ -109,6 +115,8 @@ pub struct PlannedOrder {
     pub hedged_after: Option<u64>,
     /// Delay in milliseconds from the response to a cancellation, and its destination, if any.
     pub cancelled: Vec<(u64, Target)>,
+    /// Whether the other shop tries to read and to cancel the sale, if clients sign in.
+    pub pried: bool,
 }
 
 /// A complete schedule.
@@ -126,6 +134,10 @@ pub struct Schedule {
     pub apis: [usize; REGIONS],
     /// Number of workers in each region.
     pub workers: [usize; REGIONS],
+    /// Number of builders of the lake's table in each region; mostly none, since they take most of a run's time.
+    pub lakes: [usize; REGIONS],
+    /// Interval of their folds.
+    pub fold_interval: Duration,
     /// Initial states.
     pub first: [SiteState; REGIONS],
     /// Final states, once the faults end.
@@ -134,6 +146,8 @@ pub struct Schedule {
     pub clock_skew: u64,
     /// Skew of each region's storage.
     pub storage_clocks: [Duration; REGIONS],
+    /// Whether clients sign in.
+    pub sign_in: bool,
     /// The clients' orders.
     pub orders: Vec<PlannedOrder>,
     /// Actions, in order of time (milliseconds).
@@ -151,9 +165,10 @@ pub struct Schedule {
 impl Schedule {
     /// Writes the schedule to the history, line by line.
     pub fn tell(&self, history: &History) {
-        let Self { kind, rates, settings, apis, workers, first, last, clock_skew, storage_clocks, .. } = self;
+        let Self { kind, rates, settings, apis, workers, lakes, first, last, clock_skew, storage_clocks, .. } = self;
         history.note(|| format!("a {kind:?} schedule at {} s since 1970, {settings:?}", self.epoch.as_secs()));
         history.note(|| format!("{rates:?}, clocks up to {clock_skew} ms ahead, storage by {storage_clocks:?}"));
+        history.note(|| format!("{lakes:?} builders of the lake's table, every {:?}", self.fold_interval));
         history.note(|| format!("{apis:?} APIs and {workers:?} workers; states {first:?} at first, {last:?} at last"));
         for order in &self.orders {
             history.note(|| format!("to come: {order:?}"));
@@ -161,6 +176,7 @@ impl Schedule {
         for (at, action) in &self.actions {
             history.note(|| format!("to come at {at} ms: {action:?}"));
         }
+        history.note(|| format!("to come: clients sign in: {}", self.sign_in));
         history.note(|| format!("to come: the first fact resists {:?}", self.resists));
         let for_good = self.lost_for_good.map(|region| format!("; region {region} is lost for good"));
         history.note(|| format!("to come at {} ms: the faults end{}", self.faults_end, for_good.unwrap_or_default()));
@@ -199,10 +215,13 @@ fn base(dice: &mut Dice, kind: Kind) -> Schedule {
         settings: settings(30, 5),
         apis: [1, 1],
         workers: [1, 1],
+        lakes: [0, 0],
+        fold_interval: Duration::from_secs(60),
         first: [SiteState::Active, SiteState::Passive],
         last: [SiteState::Active, SiteState::Passive],
         clock_skew: 0,
         storage_clocks: [Duration::ZERO; REGIONS],
+        sign_in: false,
         orders: Vec::new(),
         actions: Vec::new(),
         faults_end: 0,
@@ -222,6 +241,7 @@ fn body(dice: &mut Dice, number: u64) -> String {
 fn burst(dice: &mut Dice, at: u64, target: Target) -> Vec<PlannedOrder> {
     let (count, within) = (dice.between(8, 60), dice.pick(&[0, 0, 5]));
     let order = |number: u64| PlannedOrder {
+        shop: 0,
         at: at + dice.between(0, within),
         target,
         key: None,
@@ -229,6 +249,7 @@ fn burst(dice: &mut Dice, at: u64, target: Target) -> Vec<PlannedOrder> {
         tries: 1,
         hedged_after: None,
         cancelled: Vec::new(),
+        pried: false,
     };
     (0..count).map(order).collect()
 }

@@ -155,6 +155,7 @@ fn orders(dice: &mut Dice, count: u64, from: u64, to: u64, anywhere: bool) -> Ve
             if anywhere && dice.chance(300) { Target::Region(dice.below(REGIONS)) } else { Target::Accelerator };
         let cancelled = if dice.chance(200) { vec![(dice.between(0, 3_000), Target::Accelerator)] } else { Vec::new() };
         PlannedOrder {
+            shop: 0,
             at: dice.between(from, to),
             target,
             key: dice.chance(300).then(|| format!("order-{number}")),
@@ -162,6 +163,7 @@ fn orders(dice: &mut Dice, count: u64, from: u64, to: u64, anywhere: bool) -> Ve
             tries: 1,
             hedged_after: None,
             cancelled,
+            pried: false,
         }
     };
     (0..count).map(order).collect()

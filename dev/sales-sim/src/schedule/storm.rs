@@ -47,6 +47,20 @@ pub(super) fn storm(dice: &mut Dice) -> Schedule {
     schedule
 }
 
+/// A storm with builders of the lake's table, which die often.
+pub(super) fn storm_with_builders(dice: &mut Dice) -> Schedule {
+    let mut schedule = storm(dice);
+    schedule.lakes = [1, 1].map(|one| one + usize::from(dice.chance(500)));
+    schedule.fold_interval = Duration::from_secs(dice.pick(&[3, 10, 30]));
+    for _ in 0..dice.between(0, 6) {
+        let (at, region) = (dice.between(0, schedule.faults_end), dice.below(REGIONS));
+        let restart = Duration::from_millis(dice.pick(&[0, 1_000, 20_000]));
+        schedule.actions.push((at, Action::Kill(ProcessKind::Lake, region, restart)));
+    }
+    schedule.actions.sort_by_key(|(at, _)| *at);
+    schedule
+}
+
 fn storm_orders(dice: &mut Dice, end: u64) -> Vec<PlannedOrder> {
     let count = dice.between(3, 14);
     let target = |dice: &mut Dice| {
@@ -56,6 +70,7 @@ fn storm_orders(dice: &mut Dice, end: u64) -> Vec<PlannedOrder> {
         let keyed = dice.chance(400);
         let cancellations = if dice.chance(250) { dice.between(1, 2) } else { 0 };
         PlannedOrder {
+            shop: 0,
             at: dice.between(0, end),
             target: target(dice),
             key: keyed.then(|| format!("order-{number}")),
@@ -63,6 +78,7 @@ fn storm_orders(dice: &mut Dice, end: u64) -> Vec<PlannedOrder> {
             tries: if keyed { dice.pick(&[1, 2, 5]) } else { 1 },
             hedged_after: (keyed && dice.chance(200)).then(|| dice.between(0, 2_000)),
             cancelled: (0..cancellations).map(|_| (dice.between(0, 8_000), target(dice))).collect(),
+            pried: false,
         }
     };
     let mut orders: Vec<PlannedOrder> = (0..count).map(order).collect();

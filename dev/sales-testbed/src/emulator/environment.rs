@@ -17,13 +17,13 @@ use super::{
 };
 use crate::process::Program;
 
-/// An emulator's package in the package index.
+/// A package in the package index, such as an emulator's.
 #[derive(Debug)]
 pub struct Package {
-    pub(super) emulator: Kind,
+    pub(super) emulator: Option<Kind>,
     /// Name in the package index.
     name: &'static str,
-    /// The module that starts it.
+    /// The module that starts it, or has to be there.
     module: &'static str,
     /// Prefix of its environments' directories.
     directory: &'static str,
@@ -40,7 +40,7 @@ pub(super) enum Kind {
 
 /// The emulator of nearly all of AWS.
 pub static MINISTACK: Package = Package {
-    emulator: Kind::MiniStack,
+    emulator: Some(Kind::MiniStack),
     name: "ministack",
     module: "ministack.app",
     directory: "emulator",
@@ -49,11 +49,20 @@ pub static MINISTACK: Package = Package {
 
 /// The emulator of services that MiniStack lacks, or for which Terraform reports changes that do not exist.
 pub static MOTO: Package = Package {
-    emulator: Kind::Moto,
+    emulator: Some(Kind::Moto),
     name: "moto",
     module: "moto.server",
     directory: "moto",
     requirements: include_str!("../../moto-requirements.txt"),
+};
+
+/// Readers of the lake's table: delta-rs, and DuckDB with its extensions for Delta Lake and S3.
+pub static READERS: Package = Package {
+    emulator: None,
+    name: "deltalake",
+    module: "deltalake",
+    directory: "readers",
+    requirements: include_str!("../../readers-requirements.txt"),
 };
 
 impl Package {
@@ -109,6 +118,11 @@ impl Environment {
     /// The interpreter with the emulator.
     pub fn python(&self) -> PathBuf {
         self.directory.join("bin/python")
+    }
+
+    /// Its interpreter, which only uses what is installed with it.
+    pub fn command(&self) -> tokio::process::Command {
+        isolated(self.python())
     }
 
     /// Directory of the emulator's temporary files.

@@ -11,12 +11,12 @@ use std::{
     time::Duration,
 };
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
 use environment::Kind;
-pub use environment::{Environment, MINISTACK, MOTO, Package};
+pub use environment::{Environment, MINISTACK, MOTO, Package, READERS};
 
 use crate::{
     process::{Process, Program, last_line},
@@ -61,7 +61,7 @@ impl Emulator {
                 None => tcp_ports::free::<1>()?[0],
             };
             let identity = Identity::new();
-            let kind = environment.package().emulator;
+            let kind = environment.package().emulator.context("the environment has no emulator")?;
             let program = match kind {
                 Kind::MiniStack => ministack(environment, port, &identity),
                 Kind::Moto => moto(environment, port),

@@ -117,6 +117,16 @@ impl RegionResources {
         variables
     }
 
+    /// Environment variables of the builder of the table, except for its port.
+    pub fn lake_environment(&self) -> Vec<(String, String)> {
+        let mut variables = self.common_environment();
+        variables.extend([
+            pair("DYNAMO_SALES_IDEMPOTENCY_TABLE", &self.idempotency_table),
+            pair("S3_SALES_BUCKET", &self.bucket),
+        ]);
+        variables
+    }
+
     fn common_environment(&self) -> Vec<(String, String)> {
         vec![
             pair("AWS_REGION", &self.name),

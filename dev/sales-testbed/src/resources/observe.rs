@@ -72,6 +72,12 @@ impl RegionResources {
         self.lake_keys_under("").await
     }
 
+    /// Whether the lake has a table.
+    pub async fn has_lake_table(&self) -> anyhow::Result<bool> {
+        let request = self.clients.s3.list_objects_v2().bucket(&self.bucket).prefix("table/sales/_delta_log/");
+        Ok(request.max_keys(1).send().await?.key_count.is_some_and(|keys| keys > 0))
+    }
+
     /// The keys of the objects of a folder, sorted.
     pub(super) async fn lake_keys_under(&self, folder: &str) -> anyhow::Result<Vec<String>> {
         let request = self.clients.s3.list_objects_v2().bucket(&self.bucket).prefix(folder);

@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 use super::{Sandbox, serves};
 use crate::{
-    emulator::MINISTACK,
+    emulator::{MINISTACK, Package},
     local_ports::LocalPorts,
     process::{Process, Program, log_file},
     resources::ACCOUNT,
@@ -44,10 +44,23 @@ impl LocalInstance {
         Self::start_with(ports, Vec::new()).await
     }
 
+    /// Starts it on free ports with clients that sign in.
+    pub async fn start_signed_in() -> anyhow::Result<Self> {
+        Self::launch(LocalPorts::free()?, Vec::new(), &["--sign-in"]).await
+    }
+
     /// Starts it for a developer who has these variables, which its commands have as well.
     pub async fn start_with(ports: LocalPorts, settings: Vec<(&'static str, OsString)>) -> anyhow::Result<Self> {
+        Self::launch(ports, settings, &[]).await
+    }
+
+    async fn launch(
+        ports: LocalPorts,
+        settings: Vec<(&'static str, OsString)>,
+        arguments: &[&str],
+    ) -> anyhow::Result<Self> {
         let sandbox = Sandbox::new()?;
-        for name in ["sales-api", "sales-worker", "salesctl"] {
+        for name in ["sales-api", "sales-worker", "sales-lake", "salesctl"] {
             sandbox.link(name)?;
         }
         sandbox.put("cargo", &cargo(&sandbox))?;
@@ -55,6 +68,7 @@ impl LocalInstance {
 
         let program = Program::new(sandbox.binary("sales-local"))
             .arguments(ports.options())
+            .arguments(arguments)
             .inherits_environment()
             .environment(environment(&sandbox))
             .environment(settings.iter().map(|(name, value)| (name, value)))
@@ -64,6 +78,11 @@ impl LocalInstance {
         let instance = Self { process: program.start()?, ports, settings, sandbox };
         serves(&instance.process, || instance.said()).await?;
         Ok(instance)
+    }
+
+    /// Lets its commands use another environment of the test's own target directory.
+    pub async fn share(&self, package: &'static Package) -> anyhow::Result<()> {
+        self.sandbox.share(package).await
     }
 
     /// The ports.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use sales_testbed::resources::RegionResources;
+use sales_testbed::{resources::RegionResources, workspace::Build};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -175,6 +175,58 @@ async fn nothing_differs_where_each_sale_is_in_each_journal_however_often_or_owe
 }
 
 #[tokio::test]
+async fn the_lake_s_table_is_compared_with_the_journal_and_the_items() {
+    let console = Console::open("verify-rows").await;
+    let hand = Hand::in_(&console, 0);
+    let sales = hand.processes(1, 0..3).await;
+    let gone = hand.processes(2, 3..4).await.remove(0);
+    hand.cancels(&sales[2], 3).await;
+    for region in &console.stage.deployment.regions {
+        fold(region).await;
+    }
+    let late = hand.processes(4, 5..6).await.remove(0);
+    let ended = console.run(&format!("lake verify {DAYS} -o json")).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    for region in ended.json()["regions"].as_array().unwrap() {
+        assert_eq!(["in_lake", "rows", "late"].map(|count| region[count].as_u64()), [6, 4, 1].map(Some), "{region}");
+    }
+    let traced = console.run(&format!("sale trace {} -o json", sales[2].id)).await.json();
+    for region in traced["regions"].as_array().unwrap() {
+        assert!(region["row"]["file"].as_str().unwrap().starts_with("dt=2025-12-01/"), "{region}");
+        assert_eq!(region["row"]["cancelled_at"], sales[2].timestamp + 2 * 24 * 60 * 60);
+    }
+    let traced = console.run(&format!("sale trace {} -o json", late.id)).await.json();
+    let verdict = traced["verdict"].as_str().unwrap();
+    assert!(verdict.ends_with("; not yet a row of the table of sa-east-1 and us-east-1"), "{verdict}");
+
+    let forget = hand.tables.delete_item().table_name(&hand.region.sales_table).key("id", text(&gone.id));
+    forget.send().await.unwrap();
+    for hand in [&hand, &Hand::in_(&console, 1)] {
+        hand.forgets(&key(&gone.folder(), 2)).await;
+    }
+    let tampered = &sales[0];
+    let change = hand.tables.update_item().table_name(&hand.region.sales_table).key("id", text(&tampered.id));
+    let change = change.update_expression("SET amount = :amount").expression_attribute_values(":amount", number(15));
+    change.send().await.unwrap();
+    let ended = console.run(&format!("lake verify {DAYS} -o json")).await;
+    let report = ended.json();
+    let mut expected = BTreeSet::new();
+    for region in ["sa-east-1", "us-east-1"] {
+        for (kind, id) in [("contradiction", &tampered.id), ("row-differs", &tampered.id), ("unknown-row", &gone.id)] {
+            expected.insert((region, kind, id.as_str()));
+        }
+    }
+    assert_eq!(told(&report), expected, "{report:#}");
+}
+
+/// Builds a region's table.
+async fn fold(region: &RegionResources) {
+    let mut builder = tokio::process::Command::new(Build::current().unwrap().binary("sales-lake"));
+    let output = builder.arg("--once").env_clear().envs(region.lake_environment()).output().await.unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[tokio::test]
 async fn each_difference_is_told_with_its_kind_where_it_is() {
     let console = Console::open("verify").await;
     let (first, second) = (Hand::in_(&console, 0), Hand::in_(&console, 1));
@@ -314,7 +366,7 @@ async fn a_trace_says_where_a_sale_is() {
     hand.marks(&sales[0].id, Some(&object)).await;
     other.deletes(&object).await;
     let (_, verdict, report) = trace(&sales[0].id, "").await;
-    assert!(verdict.ends_with("and not yet in that of us-east-1"), "{verdict}");
+    assert!(verdict.contains(", and not yet in that of us-east-1; not yet a row "), "{verdict}");
     assert_eq!(report["regions"][1]["sale"]["lake"], Value::Null, "{report}");
     let again = other.brings(2, &[&sales[0]]).await;
     let (_, _, report) = trace(&sales[0].id, "").await;

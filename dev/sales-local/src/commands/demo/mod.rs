@@ -15,15 +15,19 @@ use std::{
 use anyhow::{Context, bail};
 use futures::future::{try_join, try_join_all};
 use reqwest::{Client, StatusCode};
-use sales_testbed::{http_client, local_ports::LocalPorts, openmetrics::counter, resources::REGIONS, workspace::Build};
+use sales_testbed::{
+    http_client, local_ports::LocalPorts, openmetrics::counter, resources::REGIONS, sealed, user_pools::OPERATOR,
+    workspace::Build,
+};
+use serde::Deserialize;
 use tokio::time::sleep;
 
 use crate::{
     arguments::DemoOptions,
-    stack::Stack,
+    stack::{Stack, StackOptions},
     terminal::{Live, Steps, line},
 };
-use check::Verified;
+use check::{Accepted, Verified};
 use salesctl::Salesctl;
 
 /// Time without progress after which the demo gives up.
@@ -55,7 +59,8 @@ pub(crate) async fn demo(options: &DemoOptions) -> anyhow::Result<()> {
 
 async fn run(options: &DemoOptions, logs: &Path) -> anyhow::Result<()> {
     let mut steps = Steps::new(STEPS);
-    let stack = Stack::start(LocalPorts::free()?, options.release, logs, &mut steps).await?;
+    let stack = StackOptions { ports: LocalPorts::free()?, release: options.release, sign_in: options.sign_in };
+    let stack = Stack::start(stack, logs, &mut steps).await?;
     let salesctl = Salesctl::of(&stack, logs)?;
     let demo = Demo { stack, salesctl, client: http_client::builder().timeout(HOW_LONG_ONE_MAY_TAKE).build()? };
     let started = Instant::now();
@@ -65,7 +70,7 @@ async fn run(options: &DemoOptions, logs: &Path) -> anyhow::Result<()> {
     let what = format!("posting {sales} sales, {rate} per second, switching regions half-way");
     steps.talking(&what, demo.post_and_switch(options, &ids)).await?;
     steps.quiet(&format!("cancelling {CANCELLATIONS} of them"), demo.cancel(&ids)).await?;
-    let accepted = u64::from(sales + CANCELLATIONS);
+    let accepted = Accepted { sales: u64::from(*sales), cancellations: u64::from(CANCELLATIONS) };
     let verified = steps.talking("checking the lakes", demo.settle(accepted)).await?;
 
     line(format_args!("\n{}\n", verified.table(&demo.accepted_by_region().await?)));
@@ -75,8 +80,8 @@ async fn run(options: &DemoOptions, logs: &Path) -> anyhow::Result<()> {
         bail!(faults.join("\n"));
     }
     line(format_args!(
-        "Every sale that was accepted is in the lake of both regions: {sales} sales, {CANCELLATIONS} cancellations, \
-         one switch, {:.1} s.",
+        "Every sale that was accepted is in the lake of both regions, and one row of its table: {sales} sales, \
+         {CANCELLATIONS} cancellations, one switch, {:.1} s.",
         started.elapsed().as_secs_f32()
     ));
     Ok(())
@@ -126,7 +131,7 @@ impl Demo {
 
     /// Number of sales that each region's API has accepted.
     async fn accepted_by_region(&self) -> anyhow::Result<Vec<u64>> {
-        try_join_all(self.stack.regions().map(async |(region, api, _)| {
+        try_join_all(self.stack.regions().map(async |(region, [api, ..])| {
             let accepted = counter(&self.client, &api, "sales_accepted_total").await;
             Ok(accepted.with_context(|| format!("the metrics of the API of {}", region.name))?.unwrap_or_default())
         }))
@@ -151,8 +156,11 @@ impl Demo {
     /// Cancels the first of these sales, as a client of the API.
     async fn cancel(&self, ids: &Path) -> anyhow::Result<()> {
         let ids = std::fs::read_to_string(ids)?;
+        let token = self.token().await?;
         try_join_all(ids.lines().take(CANCELLATIONS as usize).map(async |id| {
-            let answer = self.client.delete(format!("{}/sales/{id}", self.stack.address())).send().await?;
+            let request = self.client.delete(format!("{}/sales/{id}", self.stack.address()));
+            let request = token.iter().fold(request, |request, token| request.bearer_auth(token));
+            let answer = request.send().await?;
             match answer.status() {
                 StatusCode::NO_CONTENT => Ok(()),
                 status => bail!("cancelling {id} was answered with {status}: {}", answer.text().await?),
@@ -162,8 +170,20 @@ impl Demo {
         Ok(())
     }
 
+    /// A token of the operator, if clients sign in.
+    async fn token(&self) -> anyhow::Result<Option<String>> {
+        #[derive(Deserialize)]
+        struct Issued {
+            access_token: String,
+        }
+        let Some([command, _]) = self.stack.token_commands(OPERATOR) else { return Ok(None) };
+        let output = sealed::command("sh").args(["-c", &command]).output().await?;
+        let issued: Issued = serde_json::from_slice(&output.stdout).context("the operator got no token")?;
+        Ok(Some(issued.access_token))
+    }
+
     /// Checks the lakes until nothing is outstanding, or nothing has changed for too long, and returns the last result.
-    async fn settle(&self, accepted: u64) -> anyhow::Result<Verified> {
+    async fn settle(&self, accepted: Accepted) -> anyhow::Result<Verified> {
         let mut live = Live::new();
         let mut last = None;
         let mut changed = Instant::now();
@@ -172,16 +192,17 @@ impl Demo {
             let queued = self.queued().await?;
             let verify = ["lake", "verify", "--from", "yesterday", "--to", "today"];
             let verified: Verified = self.salesctl.read(&verify).await?;
-            let (missing, pending) = verified.outstanding(accepted);
-            let outstanding = (missing, pending, queued);
+            let (missing, pending, without_row) = verified.outstanding(accepted);
+            let outstanding = (missing, pending, without_row, queued);
             if last != Some(outstanding) {
                 live.show(&format!(
-                    "      {missing} missing in a lake, {pending} pending in a table, {queued} in a queue"
+                    "      {missing} missing in a lake, {pending} pending in a table, {without_row} not in a lake's table, {queued} in a \
+                     queue"
                 ));
                 changed = Instant::now();
                 last = Some(outstanding);
             }
-            if outstanding == (0, 0, 0) || changed.elapsed() > PATIENCE {
+            if outstanding == (0, 0, 0, 0) || changed.elapsed() > PATIENCE {
                 return Ok(verified);
             }
             sleep(LOOK_AGAIN).await;

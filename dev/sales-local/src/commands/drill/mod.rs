@@ -30,7 +30,7 @@ async fn lose(stack: &Stack, part: Part) -> String {
             let name = REGIONS[position];
             if stack.site(position).await.lose().await {
                 let endpoint = stack.aws_endpoint(position);
-                format!("{name} is lost: its API and its worker are killed, its AWS endpoint {endpoint} refuses")
+                format!("{name} is lost: its services are killed, its AWS endpoint {endpoint} refuses")
             } else {
                 format!("{name} was lost before")
             }
@@ -59,7 +59,7 @@ async fn restore(stack: &Stack, part: Part) -> anyhow::Result<String> {
         Part::Region(position) => {
             let name = REGIONS[position];
             if stack.site(position).await.restore().await? {
-                format!("{name} is restored: its AWS endpoint is open, its API and its worker serve")
+                format!("{name} is restored: its AWS endpoint is open, its services serve")
             } else {
                 format!("nothing of {name} was lost")
             }
