@@ -80,7 +80,7 @@ fn be(part: Part) -> anyhow::Result<()> {
         }
         Part::Fold { sales, directory } => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let folded = runtime.block_on(fold::fold(sales, &directory))?;
+            let folded = runtime.block_on(fold::fold(sales, fold::FOLDS, &directory))?;
             Ok(serde_json::to_writer(std::io::stdout(), &folded)?)
         }
     }

@@ -23,7 +23,8 @@ const WRONG_ARGUMENT: u8 = 2;
     version,
     after_help = "Exit codes: 0 no violation, 1 violations found, 2 wrong argument\n\n\
     Examples:\n  cargo sim --seeds 100000\n  cargo sim --seed 4711              the full history of one\n  \
-    cargo sim --mutation never-sweeps  how soon a bug is found"
+    cargo sim --mutation never-sweeps  how soon a bug is found\n  \
+    cargo sim --from 1000000000        with builders of the lake's table in every schedule, otherwise in one of 400"
 )]
 struct Arguments {
     /// Number of schedules to run

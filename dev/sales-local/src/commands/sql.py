@@ -1,5 +1,5 @@
-# Asks a region's table of the lake, `sales`, with DuckDB. Arguments: the format, the bucket, its region, the address of S3 without
-# its scheme, and the query.
+# Asks a region's table of the lake, `sales`, with DuckDB. Arguments: the account, the bucket, its region, the address of S3
+# without its scheme, the format, and the query.
 import csv
 import datetime
 import decimal
@@ -14,7 +14,7 @@ import duckdb_extension_delta
 import duckdb_extension_httpfs
 
 
-def connect(bucket, region, endpoint):
+def connect(account, bucket, region, endpoint):
     database = duckdb.connect()
     for module in (duckdb_extension_httpfs, duckdb_extension_delta):
         folder = os.path.join(os.path.dirname(module.__file__), "extensions")
@@ -22,7 +22,7 @@ def connect(bucket, region, endpoint):
             database.load_extension(extension)
     database.execute("SET TimeZone = 'UTC'")
     database.execute(
-        "CREATE SECRET (TYPE s3, KEY_ID 'local', SECRET 'local', URL_STYLE 'path', USE_SSL false, "
+        f"CREATE SECRET (TYPE s3, KEY_ID '{account}', SECRET 'local', URL_STYLE 'path', USE_SSL false, "
         f"REGION '{region}', ENDPOINT '{endpoint}')"
     )
     database.execute(f"CREATE VIEW sales AS SELECT * FROM delta_scan('s3://{bucket}/table/sales')")
@@ -49,7 +49,8 @@ def quoted(name):
 def plain(value):
     """A value in text, decimals exact and without zeros at their end."""
     if isinstance(value, decimal.Decimal):
-        return format(value.normalize(), "f")
+        text = format(value, "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
     if isinstance(value, (datetime.date, datetime.datetime)):
         return value.isoformat()
     return "" if value is None else str(value)
@@ -68,13 +69,13 @@ def show(columns, rows):
         print("  ".join(cells).rstrip())
 
 
-def main(format_, bucket, region, endpoint, query):
-    columns, rows = ask(connect(bucket, region, endpoint), query)
-    if format_ == "csv":
+def main(account, bucket, region, endpoint, form, query):
+    columns, rows = ask(connect(account, bucket, region, endpoint), query)
+    if form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows([plain(value) for value in row] for row in rows)
-    elif format_ == "json":
+    elif form == "json":
         is_exact = (int, float, str, bool, type(None))
         values = ([value if isinstance(value, is_exact) else plain(value) for value in row] for row in rows)
         print(json.dumps([dict(zip(columns, row)) for row in values], indent=2, ensure_ascii=False))

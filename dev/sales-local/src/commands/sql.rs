@@ -5,6 +5,7 @@ use std::process::Stdio;
 use anyhow::{Context, bail};
 use sales_testbed::{
     emulator::{Environment, READERS},
+    resources::ACCOUNT,
     workspace::Build,
 };
 
@@ -29,7 +30,7 @@ pub(crate) async fn sql(options: &SqlOptions) -> anyhow::Result<()> {
     let query = options.query.as_deref().unwrap_or(OVERVIEW);
     let asked = environment
         .command()
-        .args(["-c", PROGRAM, options.format(), &region.bucket, &region.name, endpoint, query])
+        .args(["-c", PROGRAM, ACCOUNT, &region.bucket, &region.name, endpoint, options.format(), query])
         .stdin(Stdio::null())
         .stdout(Stdio::inherit())
         .stderr(Stdio::piped())

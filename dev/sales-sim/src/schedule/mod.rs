@@ -6,6 +6,8 @@ mod storm;
 
 use std::time::Duration;
 
+pub use of_seed::WITH_BUILDERS;
+
 use sales::memory::{CloudService, Flow};
 use sales::ports::FailureKind;
 use sales::shard::Shards;

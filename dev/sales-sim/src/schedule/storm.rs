@@ -11,9 +11,6 @@ use crate::conditions::{Condition, Rates};
 use crate::dice::Dice;
 use crate::regions::REGIONS;
 
-/// Storms of a thousand with builders of the lake's table.
-const LAKES: u32 = 30;
-
 pub(super) fn storm(dice: &mut Dice) -> Schedule {
     let end = dice.between(20_000, 60_000);
     let mut schedule = Schedule {
@@ -46,13 +43,19 @@ pub(super) fn storm(dice: &mut Dice) -> Schedule {
         schedule.actions.push((at, Action::Lose(region)));
         schedule.last = [SiteState::Active; REGIONS];
     }
-    if dice.chance(LAKES) {
-        schedule.lakes = [1, 1].map(|one| one + usize::from(dice.chance(500)));
-        schedule.fold_interval = Duration::from_secs(dice.pick(&[2, 10, 30]));
-        for _ in 0..dice.between(0, 6) {
-            let (at, region, restart) = (dice.between(0, end), dice.below(REGIONS), dice.pick(&[0, 1_000, 20_000]));
-            schedule.actions.push((at, Action::Kill(ProcessKind::Lake, region, Duration::from_millis(restart))));
-        }
+    schedule.actions.sort_by_key(|(at, _)| *at);
+    schedule
+}
+
+/// A storm with builders of the lake's table, which die often.
+pub(super) fn storm_with_builders(dice: &mut Dice) -> Schedule {
+    let mut schedule = storm(dice);
+    schedule.lakes = [1, 1].map(|one| one + usize::from(dice.chance(500)));
+    schedule.fold_interval = Duration::from_secs(dice.pick(&[3, 10, 30]));
+    for _ in 0..dice.between(0, 6) {
+        let (at, region) = (dice.between(0, schedule.faults_end), dice.below(REGIONS));
+        let restart = Duration::from_millis(dice.pick(&[0, 1_000, 20_000]));
+        schedule.actions.push((at, Action::Kill(ProcessKind::Lake, region, restart)));
     }
     schedule.actions.sort_by_key(|(at, _)| *at);
     schedule
