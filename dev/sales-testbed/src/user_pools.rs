@@ -50,7 +50,7 @@ pub struct UserPools([UserPool; 2]);
 impl UserPools {
     /// Creates them in the emulator at `endpoint`.
     pub async fn create(client: &Client, endpoint: &str) -> anyhow::Result<Self> {
-        let [first, second] = REGIONS.map(|region| UserPool::create(client, endpoint, region));
+        let [first, second] = REGIONS.map(|region| UserPool::create(Cognito { client, endpoint, region }));
         Ok(Self([first.await?, second.await?]))
     }
 
@@ -77,14 +77,13 @@ impl UserPools {
 }
 
 impl UserPool {
-    async fn create(client: &Client, endpoint: &str, region: &str) -> anyhow::Result<Self> {
-        let call = |operation: &'static str, input: Value| call(client, endpoint, region, operation, input);
-        let pool: CreatedPool = call("CreateUserPool", json!({ "PoolName": "sales" })).await?;
+    async fn create(cognito: Cognito<'_>) -> anyhow::Result<Self> {
+        let pool: CreatedPool = cognito.call("CreateUserPool", json!({ "PoolName": "sales" })).await?;
         let id = pool.user_pool.id;
         let scopes = OWN_SALES.into_iter().chain([EVERY_SALE]);
         let scopes: Vec<Value> = scopes.map(|scope| json!({ "ScopeName": scope, "ScopeDescription": scope })).collect();
         let server = json!({ "UserPoolId": id, "Identifier": RESOURCE_SERVER, "Name": "sales", "Scopes": scopes });
-        let _: Value = call("CreateResourceServer", server).await?;
+        let _: Value = cognito.call("CreateResourceServer", server).await?;
         let mut clients = BTreeMap::new();
         for name in CLIENTS {
             let scopes = OWN_SALES.into_iter().chain((name == OPERATOR).then_some(EVERY_SALE));
@@ -93,10 +92,10 @@ impl UserPool {
                 "UserPoolId": id, "ClientName": name, "GenerateSecret": true, "AllowedOAuthScopes": scopes,
                 "AllowedOAuthFlows": ["client_credentials"], "AllowedOAuthFlowsUserPoolClient": true,
             });
-            let created: CreatedClient = call("CreateUserPoolClient", input).await?;
+            let created: CreatedClient = cognito.call("CreateUserPoolClient", input).await?;
             clients.insert(name, created.user_pool_client);
         }
-        Ok(Self { id, region: region.to_owned(), clients })
+        Ok(Self { id, region: cognito.region.to_owned(), clients })
     }
 
     fn issuer(&self) -> String {
@@ -127,24 +126,29 @@ struct CreatedClient {
     user_pool_client: Credentials,
 }
 
-/// A call without Cognito's SDK, which takes longer to compile than all of this crate. The emulator verifies no signature.
-async fn call<O: DeserializeOwned>(
-    client: &Client,
-    endpoint: &str,
-    region: &str,
-    operation: &str,
-    input: Value,
-) -> anyhow::Result<O> {
-    let scope = format!("Credential={ACCOUNT}/20260101/{region}/cognito-idp/aws4_request");
-    let request = client
-        .post(endpoint)
-        .header("Authorization", format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=none"))
-        .header("Content-Type", "application/x-amz-json-1.1")
-        .header("X-Amz-Target", format!("AWSCognitoIdentityProviderService.{operation}"))
-        .body(input.to_string());
-    let response = request.send().await.with_context(|| format!("{operation} in {region}"))?;
-    if !response.status().is_success() {
-        bail!("{operation} in {region}: {}: {}", response.status(), response.text().await?);
+/// Cognito in a region, without its SDK, which takes longer to compile than all of this crate.
+#[derive(Clone, Copy)]
+struct Cognito<'a> {
+    client: &'a Client,
+    endpoint: &'a str,
+    region: &'a str,
+}
+
+impl Cognito<'_> {
+    /// The emulator takes the region from the signature's scope, and does not verify the signature.
+    async fn call<O: DeserializeOwned>(self, operation: &str, input: Value) -> anyhow::Result<O> {
+        let Self { client, endpoint, region } = self;
+        let scope = format!("Credential={ACCOUNT}/20260101/{region}/cognito-idp/aws4_request");
+        let request = client
+            .post(endpoint)
+            .header("Authorization", format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=none"))
+            .header("Content-Type", "application/x-amz-json-1.1")
+            .header("X-Amz-Target", format!("AWSCognitoIdentityProviderService.{operation}"))
+            .body(input.to_string());
+        let response = request.send().await.with_context(|| format!("{operation} in {region}"))?;
+        if !response.status().is_success() {
+            bail!("{operation} in {region}: {}: {}", response.status(), response.text().await?);
+        }
+        response.json().await.with_context(|| format!("the answer of {operation} in {region}"))
     }
-    response.json().await.with_context(|| format!("the answer of {operation} in {region}"))
 }

@@ -12,14 +12,11 @@ use std::task::{Context, Poll, ready};
 
 use actix_http::body::{BoxBody, MessageBody};
 use actix_http::{ConnectionType, HttpMessage, Payload, Request, Response};
-use actix_web::body::EitherBody;
-use actix_web::dev::{Service, ServiceRequest, ServiceResponse, forward_ready};
+use actix_web::dev::{Service, ServiceRequest, forward_ready};
 use actix_web::error::PayloadError;
 use actix_web::http::header::EXPECT;
 use actix_web::http::{StatusCode, Version};
-use actix_web::middleware::Next;
 use actix_web::web::Bytes;
-use actix_web::{Error, ResponseError};
 use futures::Stream;
 use futures::future::Either;
 
@@ -121,24 +118,16 @@ impl<S: Service<Request> + 'static> Service<Request> for Continuing<S> {
     }
 }
 
-/// Middleware that answers 417 to any other expectation: the service cannot meet it.
-///
-/// # Errors
-/// Those of the wrapped service.
-pub(super) async fn refuse_others<B: MessageBody>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+/// The answer to a request with any other expectation: the service cannot meet it.
+pub(super) fn unmet(request: &ServiceRequest) -> Option<Problem> {
     let mut fields = request.headers().get_all(EXPECT).map(|value| value.as_bytes());
     let known = |expectation: &[u8]| {
         let expectation = expectation.trim_ascii();
         expectation.is_empty() || expectation.eq_ignore_ascii_case(b"100-continue")
     };
-    let met = fields.all(|value| value.split(|&byte| byte == b',').all(known));
     // HTTP/1.0 does not have the field, and its servers ignore it.
-    if met || request.version() < Version::HTTP_11 {
-        return Ok(next.call(request).await?.map_into_left_body());
+    if request.version() < Version::HTTP_11 || fields.all(|value| value.split(|&byte| byte == b',').all(known)) {
+        return None;
     }
-    let problem = Problem::new(StatusCode::EXPECTATION_FAILED, "the only expectation that can be met is 100-continue");
-    Ok(request.into_response(problem.error_response().map_into_right_body()))
+    Some(Problem::new(StatusCode::EXPECTATION_FAILED, "the only expectation that can be met is 100-continue"))
 }

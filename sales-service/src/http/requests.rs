@@ -1,10 +1,7 @@
 //! Counts requests by labels that clients cannot make up.
 
-use actix_web::Error;
-use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, StatusCode};
-use actix_web::middleware::Next;
 use actix_web::web;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -23,13 +20,13 @@ pub struct RequestMetrics {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Request {
     method: &'static str,
-    route: String,
+    route: &'static str,
     status: u16,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Route {
-    route: String,
+    route: &'static str,
 }
 
 impl RequestMetrics {
@@ -47,11 +44,10 @@ impl RequestMetrics {
         metrics
     }
 
-    fn count(&self, method: &Method, route: Option<String>, status: StatusCode, started: Instant) {
-        // The matched pattern, never the path: so the number of label values is limited, whatever clients send.
-        let route = route.unwrap_or_else(|| "none".to_owned());
+    /// `route` is the matched pattern, never the path: so the number of label values is limited, whatever clients send.
+    fn count(&self, method: &Method, route: &'static str, status: StatusCode, started: Instant) {
         let seconds = started.elapsed().as_secs_f64();
-        self.durations.get_or_create(&Route { route: route.clone() }).observe(seconds);
+        self.durations.get_or_create(&Route { route }).observe(seconds);
         let labels = Request { method: known_method(method), route, status: status.as_u16() };
         self.requests.get_or_create(&labels).inc();
     }
@@ -70,17 +66,27 @@ fn known_method(method: &Method) -> &'static str {
     }
 }
 
-/// Middleware that counts each request when its response is ready.
-///
-/// # Errors
-/// Those of the wrapped service.
-pub async fn count<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
-    let started = Instant::now();
-    let metrics = request.app_data::<web::Data<RequestMetrics>>().cloned();
-    let method = request.method().clone();
-    let response = next.call(request).await?;
-    if let Some(metrics) = metrics {
-        metrics.count(&method, response.request().match_pattern(), response.status(), started);
+/// The pattern that a resource's paths match, kept in its data.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pattern(pub(super) &'static str);
+
+/// A request that is being answered.
+pub(super) struct Timing {
+    started: Instant,
+    metrics: Option<web::Data<RequestMetrics>>,
+}
+
+impl Timing {
+    pub(super) fn start(request: &ServiceRequest) -> Self {
+        Self { started: Instant::now(), metrics: request.app_data::<web::Data<RequestMetrics>>().cloned() }
     }
-    Ok(response)
+
+    /// Counts the request, whose response is ready.
+    pub(super) fn count<B>(self, response: &ServiceResponse<B>) {
+        if let Some(metrics) = self.metrics {
+            let request = response.request();
+            let route = request.app_data::<Pattern>().map_or("none", |pattern| pattern.0);
+            metrics.count(request.method(), route, response.status(), self.started);
+        }
+    }
 }

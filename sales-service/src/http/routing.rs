@@ -5,10 +5,11 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource, Route, guard};
 
 use super::problem::Problem;
+use super::requests::Pattern;
 
 /// A resource with `routes`, whose methods are `allow`; it answers 405 to every other method.
 pub fn resource(path: &'static str, allow: &'static str, routes: impl IntoIterator<Item = Route>) -> Resource {
-    let resource = routes.into_iter().fold(web::resource(path), Resource::route);
+    let resource = routes.into_iter().fold(web::resource(path).app_data(Pattern(path)), Resource::route);
     resource.default_service(web::to(move || async move { Err::<HttpResponse, _>(Problem::method_not_allowed(allow)) }))
 }
 
