@@ -115,6 +115,7 @@ impl DeployedService {
             "dead_letter_queue" => format!("{}-dead-letters", last("SQS_SALES_QUEUE", '/')),
             "lake" => variable("S3_SALES_BUCKET"),
             "journal" => format!("{}/journal/*", variable("S3_SALES_BUCKET")),
+            "table" => format!("{}/table/sales/*", variable("S3_SALES_BUCKET")),
             "state_parameter" => variable("SSM_PARAMETER_STORE_STATE"),
             other => panic!("{other} is a new kind of resource"),
         }
