@@ -174,6 +174,7 @@ impl<S: LakeStore> Builder<S> {
             }
         }
         self.forget(&current);
+        self.log.keep(current.table);
         self.metrics.folded_at.set(u64::try_from(now).unwrap_or(0));
         Ok(Ending::Complete)
     }

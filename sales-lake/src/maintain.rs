@@ -108,8 +108,9 @@ impl<S: LakeStore> Builder<S> {
         let Some(table) = self.log.open(&self.store).await? else { return Ok(()) };
         let since = table.version() - self.log.checkpoint().unwrap_or(0);
         if since >= CHECKPOINT || (is_time && since > 0) {
-            self.log.put_checkpoint(&self.store, &table).await?;
+            return self.log.put_checkpoint(&self.store, &table).await;
         }
+        self.log.keep(table);
         Ok(())
     }
 
@@ -118,7 +119,7 @@ impl<S: LakeStore> Builder<S> {
         let current = self.open().await?;
         let entries = log_store::entries(&self.store, 0).await?;
         let kept_from = kept_from(&entries, now);
-        let old = entries.iter().map(|entry| entry.file).filter(|file| version(*file) < kept_from);
+        let old = entries.iter().map(|entry| entry.file).filter(|file| file.version() < kept_from);
         log_store::delete(&self.store, old).await?;
         let mut needed: BTreeSet<DataFile> = current.table.files().keys().cloned().collect();
         let commits: Vec<u64> = entries.iter().filter_map(|entry| kept_commit(*entry, kept_from)).collect();
@@ -153,12 +154,6 @@ impl<S: LakeStore> Builder<S> {
             self.store.delete(group).await?;
         }
         Ok(())
-    }
-}
-
-fn version(file: LogFile) -> u64 {
-    match file {
-        LogFile::Commit(version) | LogFile::Checkpoint(version) => version,
     }
 }
 

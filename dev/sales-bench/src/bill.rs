@@ -23,11 +23,17 @@ mod price {
     pub(super) const SQS: f64 = 0.40;
     /// An object: the worker's put, and the replication's.
     pub(super) const OBJECTS: f64 = 7.0 + 5.0;
+    /// A list or a put of the builder in both regions, and a read of an object.
+    pub(super) const LISTS: f64 = 7.0 + 5.0;
+    pub(super) const GETS: f64 = 0.56 + 0.40;
     /// Logs here, and in the other region.
     pub(super) const LOGS: [f64; 2] = [0.90, 0.50];
     /// Data to the other region.
     pub(super) const TRANSFER: f64 = 0.138;
 }
+
+/// Lists and puts of a fold that finds sales; there is one a minute in each region (`docs/lake.md`).
+const FOLD_REQUESTS: f64 = 13.0;
 
 /// Bytes of a sale between the regions: its item three times, its message and its line, with their protocols.
 const TRANSFERRED: f64 = 2_000.0;
@@ -57,6 +63,8 @@ pub(crate) fn bill(report: &Report, case: &str) -> Option<Bill> {
     let units = ["sales_table_units", "index_units", "mark_units"].map(figure).into_iter().sum::<Option<f64>>()?;
     let (writes, marks) = (units * price::WRITES, figure("mark_units")? * price::EXPIRY);
     let gigabytes = |bytes: f64| bytes / 1e3;
+    let folds = 1.0 / (figure("per_second")? * 60.0);
+    let fold = folds * FOLD_REQUESTS * price::LISTS + figure("objects")? * price::GETS;
     let parts = vec![
         ("S3 puts, by the worker and the replication", figure("objects")? * price::OBJECTS),
         ("DynamoDB, writes in both regions", writes),
@@ -65,6 +73,7 @@ pub(crate) fn bill(report: &Report, case: &str) -> Option<Bill> {
         ("SNS", figure("sns_units")? * price::SNS),
         ("SQS, both queues", 2.0 * figure("sqs_units")? * price::SQS),
         ("logs", gigabytes(figure("log_bytes")?) * price::LOGS[0] + gigabytes(stand_by_log) * price::LOGS[1]),
+        ("the lake's table, in both regions", fold),
         ("transfer between the regions", gigabytes(TRANSFERRED) * price::TRANSFER),
     ];
     let total = parts.iter().map(|(_, dollars)| dollars).sum();
@@ -105,7 +114,7 @@ mod tests {
         stood_by.figure("log_bytes", 229.0);
         report.add(Subject::Drain, stood_by);
         let mut one_by_one = Measurement::new("12 sales a second".to_owned());
-        one_by_one.figure("objects", 1.0).figure("log_bytes", 455.0);
+        one_by_one.figure("objects", 1.0).figure("log_bytes", 455.0).figure("per_second", 13.0);
         one_by_one.detail("sales_table_units", 2.0).detail("index_units", 2.0).detail("mark_units", 1.0);
         one_by_one.detail("item_read_units", 1.0).detail("sns_units", 1.0).detail("sqs_units", 3.0);
         report.add(Subject::Pipeline, one_by_one);
@@ -113,15 +122,15 @@ mod tests {
     }
 
     #[test]
-    fn a_million_sales_one_by_one_with_an_object_each_cost_less_than_25_dollars() {
+    fn a_million_sales_one_by_one_with_an_object_each_cost_less_than_26_dollars() {
         let bills = bills(&report());
-        let expected = [12.0, 7.8125, 0.625, 0.4375, 0.5, 2.4, 0.524, 0.276];
+        let expected = [12.0, 7.8125, 0.625, 0.4375, 0.5, 2.4, 0.524, 1.16, 0.276];
         for ((name, dollars), expected) in bills[0].parts.iter().zip(expected) {
             assert!((dollars - expected).abs() < 1e-9, "{name}: {dollars}");
         }
-        assert!((bills[0].total - 24.575).abs() < 1e-9, "{bills:?}");
+        assert!((bills[0].total - 25.735).abs() < 1e-9, "{bills:?}");
         let text = text(&bills);
-        assert!(text.contains("| part | 12 sales a second |") && text.contains("| together | 24.6 |"), "{text}");
+        assert!(text.contains("| part | 12 sales a second |") && text.contains("| together | 25.7 |"), "{text}");
     }
 
     #[test]

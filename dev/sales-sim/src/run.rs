@@ -29,7 +29,7 @@ const RECOVERY: Duration = Duration::from_secs(1_200);
 const LEFTOVERS: Duration = Duration::from_secs(120);
 
 /// Time until the lake's tables are complete, and between two looks at them, which take real time.
-const FOLDING: Duration = Duration::from_secs(600);
+const FOLDING: Duration = Duration::from_secs(300);
 const BETWEEN_LOOKS: Duration = Duration::from_secs(60);
 
 /// Time for processes to shut down; ECS waits 30 s.

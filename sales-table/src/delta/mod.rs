@@ -73,6 +73,14 @@ pub enum LogFile {
 }
 
 impl LogFile {
+    /// Its version.
+    #[must_use]
+    pub fn version(self) -> u64 {
+        match self {
+            Self::Commit(version) | Self::Checkpoint(version) => version,
+        }
+    }
+
     /// The file with this name; `None` for anything else.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
