@@ -17,6 +17,7 @@ use crate::leash;
 use crate::load::Load;
 use crate::report::Measurement;
 use crate::services::{Binaries, Kind, MeasuredService};
+use crate::sign_in::TokenKind;
 use crate::usage;
 
 /// Interval of checks of the worker's progress.
@@ -56,6 +57,24 @@ impl Bench {
         let calls = cost.calls.max(1) as f64;
         let mut measured = Measurement::new(cases::call(call));
         measured.figure("cpu_us", cost.cpu_seconds * 1e6 / calls).figure("per_second", calls / self.plan.seconds);
+        Ok(measured)
+    }
+
+    /// Admitting requests with tokens.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub(crate) async fn sign_in(&self, kind: TokenKind) -> anyhow::Result<Measurement> {
+        let name = kind.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        let mut command = leash::own(["token", &name, "--seconds", &self.plan.seconds.to_string()])?;
+        let running = self.cores.for_service(|| Ok(command.output()))?;
+        let output = running.await?;
+        if !output.status.success() {
+            bail!("the token {name} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        let cost: Cost = serde_json::from_slice(&output.stdout).context("invalid output of tokens")?;
+        let mut measured = Measurement::new(name);
+        measured.figure("cpu_us", cost.cpu_seconds * 1e6 / cost.calls.max(1) as f64);
         Ok(measured)
     }
 

@@ -17,9 +17,6 @@ use sales_testbed::testing::TestKey;
 use serde_json::json;
 
 use crate::ceilings::Cost;
-use crate::leash;
-use crate::measure::Bench;
-use crate::report::Measurement;
 use crate::usage::cpu_time;
 
 const ISSUER: &str = "https://cognito-idp.sa-east-1.amazonaws.com/sa-east-1_0123456789";
@@ -86,24 +83,4 @@ fn request(key: &TestKey, number: usize) -> anyhow::Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}"))?);
     Ok(headers)
-}
-
-impl Bench {
-    /// Admitting requests with tokens.
-    ///
-    /// # Errors
-    /// If it fails.
-    pub(crate) async fn sign_in(&self, kind: TokenKind) -> anyhow::Result<Measurement> {
-        let name = kind.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-        let mut command = leash::own(["token", &name, "--seconds", &self.plan.seconds.to_string()])?;
-        let running = self.cores.for_service(|| Ok(command.output()))?;
-        let output = running.await?;
-        if !output.status.success() {
-            bail!("the token {name} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
-        }
-        let cost: Cost = serde_json::from_slice(&output.stdout).context("invalid output of tokens")?;
-        let mut measured = Measurement::new(name);
-        measured.figure("cpu_us", cost.cpu_seconds * 1e6 / cost.calls.max(1) as f64);
-        Ok(measured)
-    }
 }

@@ -74,6 +74,15 @@ fn each_announced_and_each_pending_sale_is_a_line_of_few_objects() {
 }
 
 #[test]
+fn a_token_costs_less_when_it_was_seen_before() {
+    let report = measure(&["--only", "sign-in"]);
+    let rows = report["sign_in"].as_array().unwrap();
+    let costs: Vec<f64> = rows.iter().map(|row| row["figures"]["cpu_us"]["median"].as_f64().unwrap()).collect();
+    let [seen, rs256, es256] = costs[..] else { panic!("{rows:#?}") };
+    assert!(seen < rs256 && seen < es256, "{costs:?}");
+}
+
+#[test]
 fn sales_pass_through_both_services_and_are_billed() {
     let report = measure(&["--only", "drain,pipeline", "--sales", "20", "--events", "20", "--rates", "50"]);
     let rows = report["pipeline"].as_array().unwrap();
