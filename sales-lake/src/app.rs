@@ -3,7 +3,6 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::web::{Data, ServiceConfig};
 use anyhow::{Context as _, bail};
@@ -24,9 +23,6 @@ use crate::lease::TableLease;
 use crate::maintain::Maintenance;
 use crate::metrics::Metrics;
 use crate::service::{Worker, fold, log_vital_signs};
-
-/// Time to finish a fold after the signal; ECS stops a task after 30 s. What is not committed then is folded again.
-const DRAIN_TIME: Duration = Duration::from_secs(25);
 
 /// The builder's dependencies.
 pub struct Dependencies {
@@ -89,14 +85,9 @@ async fn serve_beside<S: LakeStore, L: Leases>(
         }
     };
     let mut serving = actix_web::rt::spawn(serve(listener, Transport::Plain, 1, configure, http_shutdown.clone()));
-    let deadline = async {
-        shutdown.cancelled().await;
-        tokio::time::sleep(DRAIN_TIME).await;
-    };
     tokio::select! {
         ended = &mut serving => return Ok(ended??),
-        () = worker.run(config.interval, shutdown.clone()) => {}
-        () = deadline => tracing::warn!("shutdown deadline reached: the fold in progress is left to the next task"),
+        () = worker.run(config.interval, shutdown) => {}
     }
     http_shutdown.cancel();
     serving.await??;

@@ -16,6 +16,9 @@ use crate::metrics::Metrics;
 /// Folds that are begun anew at once because another builder's commit came first.
 const ATTEMPTS: usize = 5;
 
+/// Time to finish a fold after the signal; ECS stops a task after 30 s. What is not committed then is folded again.
+const DRAIN_TIME: Duration = Duration::from_secs(25);
+
 /// Interval of the vital signs: the alarms' period.
 const VITAL_SIGNS: Duration = Duration::from_secs(60);
 
@@ -35,8 +38,19 @@ pub struct Worker<S, L> {
 }
 
 impl<S: LakeStore, L: Leases> Worker<S, L> {
-    /// Folds at every interval until `shutdown`. A fold that has begun ends.
-    pub async fn run(mut self, interval: Duration, shutdown: CancellationToken) {
+    /// Folds at every interval until `shutdown`. A fold that has begun ends, unless it takes too long.
+    pub async fn run(self, interval: Duration, shutdown: CancellationToken) {
+        let deadline = async {
+            shutdown.cancelled().await;
+            tokio::time::sleep(DRAIN_TIME).await;
+        };
+        tokio::select! {
+            () = self.fold_until(interval, &shutdown) => {}
+            () = deadline => tracing::warn!("shutdown deadline reached: the fold in progress is left to the next task"),
+        }
+    }
+
+    async fn fold_until(mut self, interval: Duration, shutdown: &CancellationToken) {
         let mut ticks = tokio::time::interval(interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {

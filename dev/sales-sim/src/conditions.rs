@@ -15,6 +15,8 @@ pub enum Condition {
     Hanging,
     /// Fails every other call, in various ways.
     Flaky,
+    /// Rejects what concerns leases, which are single items beside the marks.
+    WithoutLeases,
 }
 
 /// Rates of events per thousand calls, and durations in milliseconds.

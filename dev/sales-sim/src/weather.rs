@@ -131,6 +131,10 @@ impl Sky {
             Condition::Working => {}
             Condition::Refusing(kind) => return refused(kind),
             Condition::Hanging => return self.hanging(),
+            Condition::WithoutLeases if call.service == CloudService::Marks && call.operation == "PutItem" => {
+                return refused(FailureKind::Unavailable);
+            }
+            Condition::WithoutLeases => {}
             Condition::Flaky => {
                 if self.dice.chance(500) {
                     return match self.dice.below(3) {

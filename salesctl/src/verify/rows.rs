@@ -81,9 +81,7 @@ impl RowReader {
         read.filter(|row| hour.contains(&row.accepted_at)).for_each(|row| rows.add(row));
         Ok(rows)
     }
-}
 
-impl RowReader {
     /// The sales with rows of these moments, in unix seconds.
     pub(super) async fn sales(&self, earliest: i64, latest: i64) -> Result<HashSet<SaleId>, Trouble> {
         let mut sales = HashSet::new();

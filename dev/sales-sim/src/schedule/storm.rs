@@ -47,6 +47,35 @@ pub(super) fn storm(dice: &mut Dice) -> Schedule {
     schedule
 }
 
+/// Two builders in each region, of which none gets an answer about the lease: they fold at the same time, while calls are slow
+/// and much is ordered.
+fn builders_without_lease(dice: &mut Dice, schedule: &mut Schedule) {
+    let end = schedule.faults_end;
+    schedule.lakes = [2; REGIONS];
+    schedule.fold_interval = Duration::from_secs(5);
+    schedule.rates.longest_call = 300;
+    for region in 0..REGIONS {
+        schedule.actions.push((0, Action::Become(region, CloudService::Marks, Condition::WithoutLeases)));
+        for at in (1_000..end).step_by(700) {
+            schedule.orders.push(lone_order(dice, at, region));
+        }
+    }
+}
+
+/// An order without a key that is not repeated.
+fn lone_order(dice: &mut Dice, at: u64, region: usize) -> PlannedOrder {
+    let body = body(dice, 2_000 + at);
+    PlannedOrder {
+        at,
+        target: Target::Region(region),
+        key: None,
+        body,
+        tries: 1,
+        hedged_after: None,
+        cancelled: Vec::new(),
+    }
+}
+
 /// A storm with builders of the lake's table, which die often.
 pub(super) fn storm_with_builders(dice: &mut Dice) -> Schedule {
     let mut schedule = storm(dice);
@@ -56,6 +85,9 @@ pub(super) fn storm_with_builders(dice: &mut Dice) -> Schedule {
         let (at, region) = (dice.between(0, schedule.faults_end), dice.below(REGIONS));
         let restart = Duration::from_millis(dice.pick(&[0, 1_000, 20_000]));
         schedule.actions.push((at, Action::Kill(ProcessKind::Lake, region, restart)));
+    }
+    if dice.chance(500) {
+        builders_without_lease(dice, &mut schedule);
     }
     schedule.actions.sort_by_key(|(at, _)| *at);
     schedule
