@@ -66,6 +66,7 @@ fn builders_without_lease(dice: &mut Dice, schedule: &mut Schedule) {
 fn lone_order(dice: &mut Dice, at: u64, region: usize) -> PlannedOrder {
     let body = body(dice, 2_000 + at);
     PlannedOrder {
+        shop: 0,
         at,
         target: Target::Region(region),
         key: None,
@@ -73,6 +74,7 @@ fn lone_order(dice: &mut Dice, at: u64, region: usize) -> PlannedOrder {
         tries: 1,
         hedged_after: None,
         cancelled: Vec::new(),
+        pried: false,
     }
 }
 
