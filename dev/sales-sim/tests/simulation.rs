@@ -11,7 +11,7 @@ use sales_sim::run::{Verdict, run};
 use sales_sim::schedule::{Kind, Schedule, WITH_BUILDERS};
 
 /// Schedules per test run. `sales-sim --seeds N` runs any number.
-const SCHEDULES: u64 = 6_000;
+const SCHEDULES: u64 = 3_000;
 
 fn seeds(count: u64, enough: u64, mutation: Option<Mutation>) -> Summary {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
