@@ -165,7 +165,7 @@ module "builder" {
 
   health_check = ["/usr/local/bin/sales-lake", "--healthcheck"]
 
-  # A fold in progress may take 25 s (DRAIN_TIME in sales-lake/src/app.rs), then the health check's server 8 s (DRAIN_TIME in
+  # A fold in progress may take 25 s (DRAIN_TIME in sales-lake/src/service.rs), then the health check's server 8 s (DRAIN_TIME in
   # sales-service/src/http/server.rs).
   stop_timeout = 60
 
