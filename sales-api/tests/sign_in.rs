@@ -291,7 +291,7 @@ async fn two_shops_with_the_same_keys_know_nothing_of_each_other() {
         assert_eq!(send(&here, "GET", sale, Some(token)).await.status(), StatusCode::OK);
     }
 
-    // Another's is as unknown as one that never existed, for whoever looks at answers, headers or calls.
+    // Answers, headers and calls are the same for another client's sale as for one that never existed.
     for (method, path) in [("GET", &of_b), ("DELETE", &of_b), ("HEAD", &of_b)] {
         let mut told = Vec::new();
         for path in [path.as_str(), UNKNOWN] {
@@ -336,7 +336,7 @@ async fn two_shops_with_the_same_keys_know_nothing_of_each_other() {
     })
     .await;
 
-    // What was accepted without a client is nobody's, but those who see everything see it.
+    // A sale accepted without a client is shown to `sales/all` only.
     let open = scene.stage.start(env!("CARGO_BIN_EXE_sales-api"), scene.stage.active().api_environment(), &[]);
     let open = open.await.unwrap();
     let of_nobody = format!("/sales/{}", id_of(send(&open, "POST", "/sales", None).await).await);

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
+use serde::de::DeserializeOwned;
+use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
 use crate::arguments::Plan;
@@ -47,12 +49,7 @@ impl Bench {
         endpoint.load(&Offer { messages: u64::from(u32::MAX), ..Offer::default() }).await?;
         let mut command = leash::own(["call", &name, "--seconds", &self.plan.seconds.to_string()])?;
         command.env_clear().envs(endpoint.environment());
-        let running = self.cores.for_service(|| Ok(command.output()))?;
-        let output = running.await?;
-        if !output.status.success() {
-            bail!("the bare call {name} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
-        }
-        let cost: Cost = serde_json::from_slice(&output.stdout).context("invalid output of a bare call")?;
+        let cost: Cost = self.result_of(command, &format!("the bare call {name}")).await?;
         endpoint.counts().await?;
         let calls = cost.calls.max(1) as f64;
         let mut measured = Measurement::new(cases::call(call));
@@ -66,13 +63,8 @@ impl Bench {
     /// If it fails.
     pub(crate) async fn sign_in(&self, kind: TokenKind) -> anyhow::Result<Measurement> {
         let name = kind.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-        let mut command = leash::own(["token", &name, "--seconds", &self.plan.seconds.to_string()])?;
-        let running = self.cores.for_service(|| Ok(command.output()))?;
-        let output = running.await?;
-        if !output.status.success() {
-            bail!("the token {name} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
-        }
-        let cost: Cost = serde_json::from_slice(&output.stdout).context("invalid output of tokens")?;
+        let command = leash::own(["token", &name, "--seconds", &self.plan.seconds.to_string()])?;
+        let cost: Cost = self.result_of(command, &format!("the check of the token {name}")).await?;
         let mut measured = Measurement::new(name);
         measured.figure("cpu_us", cost.cpu_seconds * 1e6 / cost.calls.max(1) as f64);
         Ok(measured)
@@ -200,6 +192,19 @@ impl Bench {
             .figure("log_bytes", used.logged as f64 / size);
         measured.counts(&counts, size).memory(memory).figure("first_answer_ms", first_answer.as_secs_f64() * 1e3);
         Ok(measured)
+    }
+
+    /// What a part of this program prints as JSON, run on the cores of the services. `what` names it in errors.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub(crate) async fn result_of<T: DeserializeOwned>(&self, mut command: Command, what: &str) -> anyhow::Result<T> {
+        let running = self.cores.for_service(|| Ok(command.output()))?;
+        let output = running.await?;
+        if !output.status.success() {
+            bail!("{what} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        serde_json::from_slice(&output.stdout).with_context(|| format!("invalid output of {what}"))
     }
 
     /// Starts a service with additional variables.

@@ -73,7 +73,7 @@ impl Caller {
         }
     }
 
-    /// Whether the caller may know of `sale`. A sale of nobody that is known is one of another client.
+    /// Whether the caller may know of `sale`. A sale without a client belongs to no one who signs in.
     #[must_use]
     pub fn may_see(&self, sale: &Sale) -> bool {
         match self {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use sales::clock::Clock;
 use sales::entropy::Entropy;
 use sales_lake::builder::{Builder, Ending, Reach};
@@ -35,7 +35,7 @@ pub(crate) const FOLDS: u64 = 60;
 const OBJECTS: u64 = 7_200;
 const LINES: u64 = 1_000;
 
-/// One of so many sales is of an idempotency key, and one of so many is cancelled.
+/// One sale in `KEYED` has an idempotency key, and one in `CANCELLED` is cancelled.
 const KEYED: u64 = 4;
 const CANCELLED: u64 = 50;
 
@@ -51,7 +51,7 @@ pub(crate) struct Folded {
     calls: BTreeMap<String, u64>,
 }
 
-/// Folds an hour of `sales` sales by so many folds, in an empty directory.
+/// Folds an hour of `sales` sales in `folds` steps, in an empty directory.
 ///
 /// # Errors
 /// If the fold fails, or the table has other rows.
@@ -160,12 +160,7 @@ impl Bench {
         let directory = tempfile::tempdir()?;
         let mut command = leash::own(["fold", "--sales", &sales.to_string(), "--directory"])?;
         command.arg(directory.path());
-        let running = self.cores.for_service(|| Ok(command.output()))?;
-        let output = running.await?;
-        if !output.status.success() {
-            bail!("the fold of {sales} sales failed: {}", String::from_utf8_lossy(&output.stderr).trim());
-        }
-        let folded: Folded = serde_json::from_slice(&output.stdout).context("invalid output of a fold")?;
+        let folded: Folded = self.result_of(command, &format!("the fold of {sales} sales")).await?;
         let of_each = |count: u64| count as f64 / sales as f64;
         let mut measured = Measurement::new(cases::fold(sales));
         measured

@@ -6,7 +6,7 @@ use super::{PlannedOrder, Schedule};
 use crate::dice::Dice;
 use crate::shops::SHOPS;
 
-/// From this seed on, all schedules are storms with builders of the lake's table; of the seeds before, one in so many is. A fold
+/// From this seed on, all schedules are storms with builders of the lake's table; before it, one in `ONE_IN` is. A fold
 /// takes more real time than anything else.
 pub const WITH_BUILDERS: u64 = 1_000_000_000;
 const ONE_IN: u64 = 400;
